@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# vhdboot. The folders' own rules are in boot/boot.mk, stage2/stage2.mk, mkimage/mkimage.mk, tests/tests.mk.
+
+B       ?= build
+VERSION := 0.1
+NASM    ?= nasm
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+
+# `make V=1` shows the commands; otherwise a line a file.
+ifeq ($(V),)
+run = @printf '  %-6s %s\n' '$(1)' '$@';
+else
+run =
+endif
+
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
+            -Wvla -Wundef -Wwrite-strings -Wpointer-arith -Wformat=2 -Werror
+CSTD     := -std=gnu2x
+INCLUDES := -Istage2
+
+# Core sees the compiler's own freestanding headers and nothing of the host.
+FREESTANDING := -ffreestanding -fno-builtin-printf -nostdinc \
+                -isystem $(shell $(CC) -print-file-name=include)
+CORE_CFLAGS  := $(CSTD) $(WARNINGS) $(INCLUDES) $(FREESTANDING) -MMD -MP
+HOST_CFLAGS  := $(CSTD) $(WARNINGS) $(INCLUDES) -O2 -g -D_FILE_OFFSET_BITS=64 -D_GNU_SOURCE -MMD -MP
+
+CORE_SRC := $(sort $(wildcard stage2/core/*.c))
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+.SECONDARY:
+
+.PHONY: all clean
+all:
+
+# Core for mkimage and other host tools.
+$(B)/core64/%.o: stage2/core/%.c
+	@mkdir -p $(@D)
+	$(call run,CC)$(CC) $(CORE_CFLAGS) -O2 -g -c $< -o $@
+
+CORE64 := $(CORE_SRC:stage2/core/%.c=$(B)/core64/%.o)
+
+-include boot/boot.mk
+-include stage2/stage2.mk
+-include mkimage/mkimage.mk
+include tests/tests.mk
+
+clean:
+	rm -rf $(B)
+
+-include $(wildcard $(B)/*/*.d $(B)/*/*/*.d)

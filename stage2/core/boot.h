@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The path from a volume to a block map, walked by stage2 on the machine and by mkimage check on
+ * the host: volume -> entries (vhdboot.cfg, or the images in the root directory) -> chain -> map.
+ */
+#ifndef CORE_BOOT_H
+#define CORE_BOOT_H
+
+#include <stdbool.h>
+#include "chain.h"
+#include "config.h"
+#include "errors.h"
+#include "map.h"
+#include "ntfs.h"
+
+struct arena;
+
+#define BOOT_CONFIG_PATH "\\vhdboot.cfg"
+#define BOOT_STAGE2_PATH "\\vhdboot.bin"
+
+/* Reads the volume's config, or, where it has none, makes an entry of every *.vhd and *.vhdx in the
+ * root directory in name order (then timeout is unset, and a single one starts at once).
+ * ERR_NOT_FOUND where there is neither. */
+MUST_CHECK enum err boot_entries(struct config *config, bool *from_file, struct ntfs *vol,
+                                 struct arena *a, struct fail *f);
+
+struct boot_disk {
+    struct chain chain;
+    struct map map;
+    bool write_protected; /* the disk answers writes with error 03h */
+    struct notes notes;   /* why, and what is odd */
+};
+
+/* Opens the entry's image and compiles it. Applies the rules of what may be written: mode, volume
+ * state, image state, `force`. */
+MUST_CHECK enum err boot_open(struct boot_disk *disk, const struct config_entry *entry,
+                              struct ntfs *vol, struct arena *a, struct fail *f);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Opens an image with all its parents, child first. The only place where one image's name leads to
+ * another file: through `chain_files`, which looks on an NTFS volume or in the host's folders.
+ */
+#ifndef CORE_CHAIN_H
+#define CORE_CHAIN_H
+
+#include <stdint.h>
+#include "errors.h"
+#include "file.h"
+#include "image.h"
+
+struct arena;
+
+#define CHAIN_MAX 65 /* a leaf and 64 parents */
+
+/* How the chain opens files. Paths are absolute within their world, UTF-8, with / or \. */
+struct chain_files {
+    enum err (*open)(struct chain_files *files, const char *path, struct file *file,
+                     uint8_t *drive_index, struct fail *f);
+    void *ctx;
+};
+
+struct chain_link {
+    struct file file;
+    struct image image;
+    struct extent_list extents;
+    uint8_t drive_index; /* which drive the file lies on, as chain_files says */
+};
+
+struct chain {
+    unsigned count;
+    struct chain_link *link[CHAIN_MAX]; /* [0] is the leaf */
+};
+
+/* Opens `path` and every parent. A failure names the file it is about. */
+MUST_CHECK enum err chain_open(struct chain *chain, struct chain_files *files, const char *path,
+                               struct arena *a, struct fail *f);
+
+/* "fixed VHD, 20 GiB, 3 fragments", for link `index`. */
+void chain_describe(const struct chain *chain, unsigned index, char *buf, size_t size);
+
+#endif

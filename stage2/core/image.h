@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A virtual disk image as the chain sees it: which sectors of the disk it stores, and where in its
+ * file. vhd.c and vhdx.c fill one in; neither knows the other, nor NTFS, nor the parent's contents.
+ */
+#ifndef CORE_IMAGE_H
+#define CORE_IMAGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "errors.h"
+
+struct arena;
+struct file;
+
+enum image_format { IMAGE_VHD, IMAGE_VHDX };
+enum image_kind { IMAGE_FIXED, IMAGE_DYNAMIC, IMAGE_DIFFERENCING };
+
+/* What an image says of a run of sectors of the disk. */
+enum image_state {
+    IMAGE_DATA,   /* stored in the file, from file_sector on */
+    IMAGE_ZERO,   /* zeros, whatever a parent says */
+    IMAGE_ABSENT, /* not stored: the parent's contents, or zeros where there is none */
+};
+
+struct image_run {
+    enum image_state state;
+    uint64_t count;       /* sectors, > 0, up to the end of the disk at most */
+    uint64_t file_sector; /* IMAGE_DATA: where the first one lies in the file */
+};
+
+struct image {
+    struct file *file;
+    enum image_format format;
+    enum image_kind kind;
+    uint64_t sectors;    /* size of the disk */
+    uint32_t block_size; /* bytes; 0 for a fixed VHD */
+    uint64_t allocated;  /* bytes of blocks that the file stores */
+    uint8_t id[16];      /* VHD: unique id; VHDX: data-write GUID */
+    char creator[8];     /* VHD: creator application, printable; VHDX: empty */
+    bool read_only;      /* must not be written; a note says why */
+    struct notes notes;
+    void *ctx; /* the format's own state, in the arena */
+
+    /* The longest run at `lba` (< sectors) that is alike; it may end earlier, but never later,
+     * than the state changes. */
+    enum err (*run)(struct image *image, uint64_t lba, struct image_run *run, struct fail *f);
+};
+
+/* "fixed VHD", "dynamic VHDX" … */
+const char *image_kind_name(const struct image *image);
+
+#endif

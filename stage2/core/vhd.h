@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* VHD images (Microsoft, 2006): fixed now; the others are named as what they are. Never writes. */
+#ifndef CORE_VHD_H
+#define CORE_VHD_H
+
+#include "errors.h"
+#include "image.h"
+
+struct arena;
+struct file;
+
+/* Does the file's end or start look like a VHD? Reads at most three sectors. */
+MUST_CHECK enum err vhd_probe(struct file *file, bool *is_vhd, struct fail *f);
+
+/* Opens `file` as a VHD; ERR_IMAGE, ERR_UNSUPPORTED, ERR_MEMORY, ERR_READ. */
+MUST_CHECK enum err vhd_open(struct image *image, struct file *file, struct arena *a,
+                             struct fail *f);
+
+#endif

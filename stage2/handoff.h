@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The last act: places the map and the resident handler, hooks INT 13h and 15h, runs the guest's
+ * MBR. */
+#ifndef STAGE2_HANDOFF_H
+#define STAGE2_HANDOFF_H
+
+#include "core/boot.h"
+#include "core/errors.h"
+#include "drive.h"
+
+/*
+ * Starts the disk's own MBR at 0000:7C00 with DL=80h. `drive` lists the map's drives by index.
+ * Everything that can fail is checked before the first hook: a return means failure, and that
+ * nothing was changed. Does not return on success.
+ */
+MUST_CHECK enum err handoff_start(const struct boot_disk *disk, const struct drive *const *drive,
+                                  unsigned drive_count, struct fail *f);
+
+#endif

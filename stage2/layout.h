@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Where everything lies below 1 MiB, in one place: C includes this file, the linker scripts go
+ * through the C preprocessor, and NASM reads build/layout.inc, which is made from it. So: only
+ * lines of the form
+ * `#define NAME number`, with comments on lines of their own.
+ *
+ *   00600 MBR, moved here by itself          10000 stage2: code, data, bss
+ *   07C00 boot record (8 KiB), then the      2E000 stage2's stack, down from 30000
+ *         guest's MBR                        30000 disk buffer of the BIOS calls, 64 KiB,
+ *   09C00 work area of the boot record               never crosses a 64 KiB border
+ *                                            top of conventional memory: resident handler
+ */
+#ifndef STAGE2_LAYOUT_H
+#define STAGE2_LAYOUT_H
+
+#define MBR_RELOCATED       0x0600
+#define BOOT_ADDRESS        0x7C00
+#define VBR_SIZE            0x2000
+#define MBR_CODE_MAX        440
+
+/* The boot record may use [VBR_WORK, STAGE2_ADDRESS) and, above stage2, the disk buffer. */
+#define VBR_WORK            0x9C00
+
+#define STAGE2_ADDRESS      0x10000
+#define STAGE2_SEGMENT      0x1000
+#define STAGE2_FILE_MAX     0x18000
+#define STAGE2_END          0x2E000
+#define STAGE2_STACK_TOP    0x30000
+#define DISK_BUFFER         0x30000
+#define DISK_BUFFER_SIZE    0x10000
+
+/* Conventional memory that a machine must have below the resident handler: up to here. */
+#define LOW_MEMORY_NEEDED   0x40000
+
+/* Inside the resident handler's segment, which starts on a 1 KiB boundary. */
+#define RESIDENT_SIZE_MAX   0x2000
+#define RESIDENT_SLOTS      0x0020
+#define RESIDENT_SLOT_COUNT 8
+#define RESIDENT_SLOT_SIZE  24
+#define RESIDENT_HEADER     0x0100
+
+/* vhdboot.bin starts with a header (struct stage2_header in stage2/stage2_format.h). */
+#define STAGE2_MAGIC        0x62646876
+
+#endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What stage2 fills in before the resident handler takes over, and what it must find there. The
+ * resident's binary is linked for offset 0 of its own segment; the header lies at RESIDENT_HEADER
+ * in it.
+ *
+ *   segment:0000  unused          :0020  eight drive slots of 24 bytes (GRUB4DOS layout)
+ *   segment:0100  this header, whose first bytes are the INT 13h entry
+ *   then code, data, caches, stack, up to resident_size, RESIDENT_SIZE_MAX at the most
+ */
+#ifndef RESIDENT_ABI_H
+#define RESIDENT_ABI_H
+
+#include <stdint.h>
+#include "core/check.h"
+#include "core/map_format.h"
+
+struct resident_header {
+    uint8_t jump[3];       /* 0x00: INT 13h entry: a near jump */
+    char safe_hook[8];     /* 0x03: "$INT13SF" */
+    char vendor[8];        /* 0x0b: "GRUB4DOS": drivers look for this name */
+    uint8_t old_int13[4];  /* 0x13: far pointer, offset first; by the Windows 9x convention here */
+    uint8_t safe_flags[4]; /* 0x17: 0: no protected-mode driver may take over the raw drive */
+    uint8_t pad[5];        /* 0x1b */
+
+    /* From here on vhdboot's own; filled in by stage2 except where "linked" is said. */
+    uint32_t old_int15;            /* 0x20: far pointer, segment in the high half */
+    uint32_t map_address;          /* 0x24: physical address of the cells */
+    uint32_t page_count;           /* 0x28 */
+    uint32_t cell_count;           /* 0x2c */
+    uint64_t sectors;              /* 0x30: of the disk */
+    uint64_t hidden_start;         /* 0x38: physical range that INT 15h must not report: the map */
+    uint64_t hidden_end;           /* 0x40 */
+    uint16_t int15_entry;          /* 0x48: offset of the INT 15h handler; linked */
+    uint16_t resident_size;        /* 0x4a: bytes, bss and stack included; linked */
+    uint16_t cylinders;            /* 0x4c: INT 13h geometry, 1..1024 */
+    uint8_t heads;                 /* 0x4e: 1..255 */
+    uint8_t sectors_per_track;     /* 0x4f: 1..63 */
+    uint8_t page_shift;            /* 0x50 */
+    uint8_t write_protected;       /* 0x51: writes answer 03h */
+    uint8_t drive_shift;           /* 0x52: 1: physical drive n answers under n + 1 */
+    uint8_t hidden_drives;         /* 0x53: 1: physical hard disks are not shown at all */
+    uint8_t bios_sectors_max;      /* 0x54: most sectors that one call of the BIOS takes, 1..127 */
+    uint8_t bios_hd_count;         /* 0x55: hard disks before ours was added */
+    uint8_t drive_count;           /* 0x56: entries of drive[] in use */
+    uint8_t reserved;              /* 0x57 */
+    uint8_t drive[MAP_DRIVES_MAX]; /* 0x58: BIOS numbers of the map's drives */
+    uint8_t drive_edd[MAP_DRIVES_MAX];   /* 0x68: 1: AH=42h works; else CHS with the two below */
+    uint8_t drive_heads[MAP_DRIVES_MAX]; /* 0x78 */
+    uint8_t drive_spt[MAP_DRIVES_MAX];   /* 0x88 */
+    uint8_t fdpt[16];                    /* 0x98: fixed disk parameter table; INT 41h points here */
+};
+static_assert(sizeof(struct resident_header) == 0xa8, "resident header");
+static_assert(offsetof(struct resident_header, old_int15) == 0x20, "resident header");
+static_assert(offsetof(struct resident_header, fdpt) == 0x98, "resident header");
+
+#endif

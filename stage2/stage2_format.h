@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The head of vhdboot.bin, and what the boot record hands to it.
+ *
+ * The boot record loads the whole file to STAGE2_ADDRESS, checks magic and size, and jumps to
+ * STAGE2_SEGMENT:0000 in real mode with
+ *   DL        BIOS drive it was loaded from
+ *   ECX:EBX   64-bit LBA of the volume's first sector on that drive
+ * Interrupts enabled, DF clear; no other register means anything. Stage2 checks the sum itself, so
+ * that a file read from wrong sectors is named and not run.
+ */
+#ifndef STAGE2_FORMAT_H
+#define STAGE2_FORMAT_H
+
+#include "core/check.h"
+#include "core/endian.h"
+
+struct stage2_header {
+    uint8_t jump[4]; /* 0x00: to the entry */
+    le32 magic;      /* 0x04: STAGE2_MAGIC, "vhdb" */
+    le32 size;       /* 0x08: bytes of the file, a multiple of 4, at most STAGE2_FILE_MAX */
+    le32 sum;        /* 0x0c: makes the sum of all 32-bit words of the file 0 */
+};
+static_assert(sizeof(struct stage2_header) == 16, "stage2 header");
+static_assert(offsetof(struct stage2_header, sum) == 0x0c, "stage2 header");
+
+#endif
