@@ -29,16 +29,28 @@ struct image_run {
     uint64_t file_sector; /* IMAGE_DATA: where the first one lies in the file */
 };
 
+/* Where an image says that its parent lies; the order in image.parent is the order to try. */
+struct image_parent {
+    const char *source; /* what named it: "W2ru", "MacX", "relative_path", "header name" … */
+    bool relative;      /* to the child's folder; else to the volume's root */
+    const char *path;   /* UTF-8, in the arena; drive letter or volume name stripped; may hold .. */
+};
+
+#define IMAGE_PARENTS_MAX 12
+
 struct image {
     struct file *file;
     enum image_format format;
     enum image_kind kind;
-    uint64_t sectors;    /* size of the disk */
-    uint32_t block_size; /* bytes; 0 for a fixed VHD */
-    uint64_t allocated;  /* bytes of blocks that the file stores */
-    uint8_t id[16];      /* VHD: unique id; VHDX: data-write GUID */
-    char creator[8];     /* VHD: creator application, printable; VHDX: empty */
-    bool read_only;      /* must not be written; a note says why */
+    uint64_t sectors;      /* size of the disk */
+    uint32_t block_size;   /* bytes; 0 for a fixed VHD */
+    uint64_t allocated;    /* bytes of blocks that the file stores */
+    uint8_t id[16];        /* VHD: unique id; VHDX: data-write GUID */
+    char creator[8];       /* VHD: creator application, printable; VHDX: empty */
+    bool read_only;        /* must not be written; a note says why */
+    uint8_t parent_id[16]; /* IMAGE_DIFFERENCING: the id that its parent must have */
+    unsigned parent_count;
+    struct image_parent parent[IMAGE_PARENTS_MAX];
     struct notes notes;
     void *ctx; /* the format's own state, in the arena */
 
