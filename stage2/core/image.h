@@ -44,7 +44,7 @@ struct image {
     enum image_kind kind;
     uint64_t sectors;      /* size of the disk */
     uint32_t block_size;   /* bytes; 0 for a fixed VHD */
-    uint64_t allocated;    /* bytes of blocks that the file stores */
+    uint64_t allocated;    /* bytes of blocks that the file stores; 0 until `check` has run */
     uint8_t id[16];        /* VHD: unique id; VHDX: data-write GUID */
     char creator[8];       /* VHD: creator application, printable; VHDX: empty */
     bool read_only;        /* must not be written; a note says why */
@@ -57,6 +57,11 @@ struct image {
     /* The longest run at `lba` (< sectors) that is alike; it may end earlier, but never later,
      * than the state changes. */
     enum err (*run)(struct image *image, uint64_t lba, struct image_run *run, struct fail *f);
+
+    /* Walks the whole block table: fills in `allocated`, fails at the first entry that `run` would
+     * refuse and at blocks that lie over each other. Open has done it already where the table is
+     * small; NULL where there is nothing to walk. Gives its memory back to `a`. */
+    enum err (*check)(struct image *image, struct arena *a, struct fail *f);
 };
 
 /* "fixed VHD", "dynamic VHDX" … */
