@@ -6,9 +6,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define BIOS_CARRY 1u
+#define BIOS_CARRY 0x01u
+#define BIOS_ZERO  0x40u
 
-/* Offsets are shared with bios_call.asm through build/offsets.inc. */
+/* Offsets are shared with bios_call.asm through build/stage2/offsets.inc. */
 struct bios_regs {
     uint32_t eax, ebx, ecx, edx, esi, edi, ebp;
     uint16_t ds, es;
@@ -19,9 +20,30 @@ struct bios_regs {
  * does to the stack's registers, A20, IF or DF does not reach the caller. */
 void bios_call(uint8_t vector, struct bios_regs *regs);
 
+/* Runs the real-mode code at a far pointer (segment in the high half) in the same way, as an
+ * interrupt: FLAGS, CS, IP on the stack and interrupts off. It may end with IRET or RETF, or never.
+ */
+void bios_call_far(uint32_t target, struct bios_regs *regs);
+
+/* Sleeps until the next interrupt has been served. */
+void bios_idle(void);
+
 static inline bool bios_failed(const struct bios_regs *regs)
 {
     return regs->eflags & BIOS_CARRY;
+}
+
+/* Points ds:esi, or es:edi, at stage2's own memory, which lies below 1 MiB. */
+static inline void bios_ds_esi(struct bios_regs *regs, const void *low)
+{
+    regs->ds = (uint16_t)((uintptr_t)low >> 4);
+    regs->esi = (uintptr_t)low & 15;
+}
+
+static inline void bios_es_edi(struct bios_regs *regs, const void *low)
+{
+    regs->es = (uint16_t)((uintptr_t)low >> 4);
+    regs->edi = (uintptr_t)low & 15;
 }
 
 #endif

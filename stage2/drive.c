@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A BIOS hard disk behind struct blk. Every read goes through the disk buffer, which no BIOS can
+ * find fault with: aligned to 64 KiB, at most 127 sectors a call. Prints nothing.
+ */
+#include "drive.h"
+#include "bios.h"
+#include "core/check.h"
+#include "core/mem.h"
+#include "layout.h"
+
+#define SECTORS_MAX   127
+#define TRIES         3
+#define CHS_CYLINDERS 1024
+#define EDD_PACKET    1u /* AH=41h, CX bit 0: 42h, 43h, 44h, 47h, 48h */
+
+#ifndef DRIVE_BUFFER /* tests put it elsewhere */
+#define DRIVE_BUFFER ((uint8_t *)DISK_BUFFER)
+#endif
+
+/* AH=48h's answer, as far as it is of use here. */
+struct edd_parameters {
+    uint16_t size; /* in: bytes of this buffer */
+    uint16_t flags;
+    uint32_t cylinders, heads, sectors_per_track;
+    uint32_t sectors_low, sectors_high;
+    uint16_t sector_size;
+    uint16_t rest[19]; /* some BIOSes write more than they were told */
+};
+static_assert(offsetof(struct edd_parameters, sector_size) == 0x18, "AH=48h");
+static_assert(sizeof(struct edd_parameters) == 0x40, "AH=48h");
+
+/* AH=42h's disk address packet. */
+struct edd_packet {
+    uint16_t size;
+    uint16_t count;
+    uint16_t offset, segment;
+    uint32_t lba_low, lba_high;
+};
+static_assert(sizeof(struct edd_packet) == 16, "disk address packet");
+
+static uint8_t call_status(const struct bios_regs *r)
+{
+    uint8_t status = r->eax >> 8 & 0xff;
+    return bios_failed(r) ? (status ? status : 0xff) : 0;
+}
+
+static void drive_reset(const struct drive *d)
+{
+    struct bios_regs r = {.eax = 0, .edx = d->number};
+    bios_call(0x13, &r);
+}
+
+/* AH=41h: does the drive take packets? */
+static bool ask_edd(uint8_t number)
+{
+    /* DS=40h: the Xi8088's BIOS needs it. */
+    struct bios_regs r = {.eax = 0x4100, .ebx = 0x55aa, .edx = number, .ds = 0x40};
+    bios_call(0x13, &r);
+    return !bios_failed(&r) && (r.ebx & 0xffff) == 0xaa55 && (r.ecx & EDD_PACKET);
+}
+
+/* AH=48h: size and sector size. Without an answer the size stays unknown, sectors are 512 bytes. */
+static enum err ask_size(struct drive *d, struct fail *f)
+{
+    static struct edd_parameters p;
+    memset(&p, 0, sizeof p); /* PhoenixBIOS 4.0r6 wants the flags zero on entry */
+    p.size = 0x1e;
+    struct bios_regs r = {.eax = 0x4800, .edx = d->number};
+    bios_ds_esi(&r, &p);
+    bios_call(0x13, &r);
+    if (call_status(&r))
+        return ERR_OK;
+
+    uint32_t size = p.sector_size ? p.sector_size : SECTOR_SIZE;
+    if (!is_power_of_two(size) || size < SECTOR_SIZE || size > 4096)
+        return fail(f, ERR_UNSUPPORTED, "the BIOS reports sectors of %u bytes", size);
+    d->sector_shift = (uint8_t)(log2_u32(size) - SECTOR_SHIFT);
+
+    uint64_t sectors = (uint64_t)p.sectors_high << 32 | p.sectors_low;
+    if (sectors && sectors <= UINT64_MAX >> (d->sector_shift + 1))
+        d->blk.sectors = sectors << d->sector_shift;
+    return ERR_OK;
+}
+
+/* AH=08h: geometry for CHS. */
+static bool ask_geometry(struct drive *d)
+{
+    struct bios_regs r = {.eax = 0x0800, .edx = d->number};
+    bios_call(0x13, &r);
+    uint32_t heads = (r.edx >> 8 & 0xff) + 1;
+    uint32_t per_track = r.ecx & 0x3f;
+    if (call_status(&r) || !per_track)
+        return false;
+    d->heads = (uint8_t)(heads < 256 ? heads : 255);
+    d->sectors_per_track = (uint8_t)per_track;
+    return true;
+}
+
+/* The most 512-byte sectors a call: whole BIOS sectors. */
+static uint8_t most_sectors(const struct drive *d)
+{
+    return (uint8_t)(SECTORS_MAX >> d->sector_shift << d->sector_shift);
+}
+
+/* One AH=42h into the disk buffer; counts in 512-byte sectors. Returns the BIOS's status. */
+static uint8_t read_edd(struct drive *d, uint64_t lba, uint32_t count)
+{
+    static struct edd_packet packet;
+    lba >>= d->sector_shift;
+    packet = (struct edd_packet){
+        .size = sizeof packet,
+        .count = (uint16_t)(count >> d->sector_shift),
+        .segment = DISK_BUFFER >> 4,
+        .lba_low = (uint32_t)lba,
+        .lba_high = (uint32_t)(lba >> 32),
+    };
+    struct bios_regs r = {.eax = 0x4200, .edx = d->number};
+    bios_ds_esi(&r, &packet);
+    bios_call(0x13, &r);
+    return call_status(&r);
+}
+
+/* One AH=02h; the caller has cut it at the track's end. */
+static uint8_t read_chs(struct drive *d, uint32_t lba, uint32_t count)
+{
+    uint32_t track = lba / d->sectors_per_track;
+    uint32_t sector = lba % d->sectors_per_track + 1;
+    uint32_t head = track % d->heads;
+    uint32_t cylinder = track / d->heads;
+    struct bios_regs r = {
+        .eax = 0x0200 | count,
+        .ebx = 0,
+        .ecx = (cylinder & 0xff) << 8 | (cylinder >> 2 & 0xc0) | sector,
+        .edx = head << 8 | d->number,
+        .es = DISK_BUFFER >> 4,
+    };
+    bios_call(0x13, &r);
+    return call_status(&r);
+}
+
+static uint8_t read_once(struct drive *d, uint64_t lba, uint32_t count)
+{
+    return d->edd ? read_edd(d, lba, count) : read_chs(d, (uint32_t)lba, count);
+}
+
+/* Reads one piece with `tries` tries and a reset between them. */
+static uint8_t read_tries(struct drive *d, uint64_t lba, uint32_t count, unsigned tries)
+{
+    uint8_t status = 0;
+    for (unsigned i = 0; i < tries; i++) {
+        if (i)
+            drive_reset(d);
+        status = read_once(d, lba, count);
+        if (!status)
+            break;
+    }
+    if (status)
+        drive_reset(d);
+    return status;
+}
+
+static enum err read_failed(uint8_t status, uint64_t lba, struct fail *f)
+{
+    switch (status) {
+    case 0x01:
+        return fail(f, ERR_READ, "the BIOS refuses to read sector %u (error 01h)", lba);
+    case 0x04:
+        return fail(f, ERR_READ, "sector %u is not found on the drive (error 04h)", lba);
+    case 0x10:
+    case 0x11:
+        return fail(f, ERR_READ, "sector %u is damaged (error 10h)", lba);
+    case 0x20:
+        return fail(f, ERR_READ, "the controller fails reading sector %u (error 20h)", lba);
+    case 0x80:
+        return fail(f, ERR_READ, "the drive does not answer reading sector %u (error 80h)", lba);
+    default:
+        return fail(f, ERR_READ, "sector %u cannot be read", lba);
+    }
+}
+
+/* How many sectors the next call may take: whole BIOS sectors, within `most`, within a track. */
+static uint32_t piece_size(const struct drive *d, uint64_t lba, uint32_t left, uint32_t most)
+{
+    uint32_t piece = left < most ? left : most;
+    if (!d->edd) {
+        uint32_t to_track_end = d->sectors_per_track - (uint32_t)lba % d->sectors_per_track;
+        piece = piece < to_track_end ? piece : to_track_end;
+    }
+    return piece;
+}
+
+/*
+ * Reads [lba, lba + count), whole BIOS sectors, at most the disk buffer, piece by piece, and hands
+ * each piece to `take`. A piece that fails is halved; when the whole request then succeeds, the
+ * smaller size is what this BIOS can do and is remembered. When even one sector fails, the drive is
+ * bad there and nothing is learned about the BIOS.
+ */
+static enum err read_aligned(struct drive *d, uint64_t lba, uint32_t count, uint8_t *buf,
+                             struct fail *f)
+{
+    uint32_t unit = 1u << d->sector_shift;
+    uint32_t most = d->sectors_max;
+    while (count) { /* ends: every round lowers count, or halves a piece down to a unit at least */
+        uint32_t piece = piece_size(d, lba, count, most);
+        bool again = most < d->sectors_max && piece > unit;
+        uint8_t status = read_tries(d, lba, piece, again ? 1 : TRIES);
+        if (status) {
+            if (piece <= unit)
+                return read_failed(status, lba, f);
+            most = (piece / 2) & ~(unit - 1);
+            continue;
+        }
+        memcpy(buf, DRIVE_BUFFER, (size_t)piece << SECTOR_SHIFT);
+        buf += (size_t)piece << SECTOR_SHIFT;
+        lba += piece;
+        count -= piece;
+    }
+    d->sectors_max = (uint8_t)most;
+    return ERR_OK;
+}
+
+/* Part of one BIOS sector of more than 512 bytes. */
+static enum err read_part(struct drive *d, uint64_t lba, uint32_t count, uint8_t *buf,
+                          struct fail *f)
+{
+    uint32_t unit = 1u << d->sector_shift;
+    uint32_t skip = (uint32_t)lba & (unit - 1);
+    uint8_t status = read_tries(d, lba - skip, unit, TRIES);
+    if (status)
+        return read_failed(status, lba, f);
+    memcpy(buf, DRIVE_BUFFER + ((size_t)skip << SECTOR_SHIFT), (size_t)count << SECTOR_SHIFT);
+    return ERR_OK;
+}
+
+static enum err drive_read(struct blk *b, uint64_t lba, uint32_t count, void *buf, struct fail *f)
+{
+    struct drive *d = b->ctx;
+    uint32_t unit = 1u << d->sector_shift;
+    uint8_t *to = buf;
+    uint64_t chs_limit = (uint64_t)CHS_CYLINDERS * d->heads * d->sectors_per_track;
+    if (!d->edd && !range_ok(lba, count, chs_limit))
+        return fail(f, ERR_BIOS, "this BIOS has no LBA and cannot reach sector %u", lba);
+
+    while (count) { /* ends: every round lowers count */
+        uint32_t skip = (uint32_t)lba & (unit - 1);
+        uint32_t n = count & ~(unit - 1);
+        enum err err;
+        if (skip || !n) {
+            n = unit - skip < count ? unit - skip : count;
+            err = read_part(d, lba, n, to, f);
+        } else {
+            err = read_aligned(d, lba, n, to, f);
+        }
+        if (err)
+            return err;
+        to += (size_t)n << SECTOR_SHIFT;
+        lba += n;
+        count -= n;
+    }
+    return ERR_OK;
+}
+
+enum err drive_init(struct drive *d, uint8_t number, struct fail *f)
+{
+    *d = (struct drive){.number = number};
+    d->blk = (struct blk){.read = drive_read, .ctx = d, .sectors = UINT64_MAX};
+    d->edd = ask_edd(number);
+    bool geometry = ask_geometry(d);
+    if (!d->edd && !geometry)
+        return fail(f, ERR_BIOS, "the BIOS knows no drive %x", number);
+
+    enum err err = d->edd ? ask_size(d, f) : ERR_OK;
+    d->sectors_max = most_sectors(d);
+    return err;
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Stage2's story: memory, drive, volume, entries, menu, image, hand-off. Every failure becomes a
+ * sentence, a line that says what to do, and a way back for the user; it never restarts the machine
+ * and never tries again without a key.
+ */
+#include "console.h"
+#include "core/arena.h"
+#include "core/boot.h"
+#include "core/part.h"
+#include "core/text.h"
+#include "drive.h"
+#include "handoff.h"
+#include "memory.h"
+#include "menu.h"
+#include "trap.h"
+
+/* The read cache: 16 lines of 4 KiB. NTFS structures that belong together lie closer than that, and
+ * a larger line would read more of the stick than a boot needs. */
+#define CACHE_LINE_SHIFT 3
+#define CACHE_LINES      16
+
+#define LINE_SIZE        (FAIL_SUBJECT_MAX + 160)
+
+void stage2_main(uint32_t drive_number, uint64_t volume_lba) __attribute__((noreturn));
+
+/* What a slow step is doing, told once it has taken more than a second. */
+static struct {
+    const char *doing;
+    const char *subject;
+    uint32_t start;
+    bool told;
+} step;
+
+static struct drive drive;
+static struct blk watched; /* the drive, with an eye on the clock */
+static struct blk_cache cache;
+static struct part_table partitions;
+static struct arena arena;
+static struct ntfs volume;
+static struct config config;
+static struct boot_disk disk;
+
+static void step_begin(const char *doing, const char *subject)
+{
+    trap_check_stack();
+    step.doing = doing;
+    step.subject = subject;
+    step.start = console_ticks();
+    step.told = false;
+}
+
+static enum err watched_read(struct blk *b, uint64_t lba, uint32_t count, void *buf, struct fail *f)
+{
+    struct blk *under = b->ctx;
+    enum err err = blk_read(under, lba, count, buf, f);
+    if (!step.told && console_ticks() - step.start > TICKS_PER_SECOND) {
+        step.told = true;
+        console_print(step.doing);
+        console_line(step.subject, " ...");
+    }
+    return err;
+}
+
+static void print_error(const struct fail *f)
+{
+    char line[LINE_SIZE];
+    errors_format(f, line, sizeof line);
+    console_print("error: ");
+    console_line(line, "");
+    console_line(errors_advice(f->err), "");
+}
+
+static void print_notes(const struct notes *notes)
+{
+    char line[LINE_SIZE];
+    for (unsigned i = 0; i < notes->count; i++) {
+        notes_format(notes, i, line, sizeof line);
+        console_line("warning: ", line);
+    }
+}
+
+static void print_complaints(void)
+{
+    char line[LINE_SIZE];
+    struct text t;
+    for (unsigned i = 0; i < config.complaint_count && i < CONFIG_COMPLAINTS_MAX; i++) {
+        const struct config_complaint *c = &config.complaint[i];
+        text_init(&t, line, sizeof line);
+        text_str(&t, "warning: " BOOT_CONFIG_PATH ", line ");
+        text_u64(&t, c->line);
+        text_str(&t, ": ");
+        text_str(&t, c->sentence);
+        if (c->word[0]) {
+            text_str(&t, ": ");
+            text_str(&t, c->word);
+        }
+        console_line(line, "");
+    }
+    if (config.complaint_count > CONFIG_COMPLAINTS_MAX) {
+        text_init(&t, line, sizeof line);
+        text_str(&t, "warning: " BOOT_CONFIG_PATH ": ");
+        text_u64(&t, config.complaint_count - CONFIG_COMPLAINTS_MAX);
+        text_str(&t, " more lines are not understood");
+        console_line(line, "");
+    }
+}
+
+static void print_chain(void)
+{
+    char line[LINE_SIZE];
+    for (unsigned i = 0; i < disk.chain.count; i++) {
+        chain_describe(&disk.chain, i, line, sizeof line);
+        console_print(disk.chain.link[i]->file.path);
+        console_line(": ", line);
+    }
+}
+
+static MUST_CHECK enum err open_drive(uint8_t number, struct fail *f)
+{
+    enum err err = drive_init(&drive, number, f);
+    if (err)
+        return err;
+    watched = (struct blk){.read = watched_read, .ctx = &drive.blk, .sectors = drive.blk.sectors};
+    return blk_cache_init(&cache, &watched, CACHE_LINE_SHIFT, CACHE_LINES, &arena, f);
+}
+
+/* Mounts the volume that the boot record came from. Its partition's size is a help where the table
+ * can be read; where not, the boot sector's own figure has to do. */
+static MUST_CHECK enum err open_volume(uint64_t lba, struct fail *f)
+{
+    uint64_t sectors = UINT64_MAX;
+    step_begin("reading the partition table", "");
+    if (!part_read(&partitions, &cache.blk, f)) {
+        const struct part *part = part_at(&partitions, lba);
+        if (part)
+            sectors = part->sectors;
+    }
+    step_begin("reading the volume", "");
+    return ntfs_mount(&volume, &cache.blk, lba, sectors, &arena, f);
+}
+
+/* Opens the entry's image and hands over to it. Returns only with a failure. */
+static enum err start_entry(const struct config_entry *entry, struct fail *f)
+{
+    step_begin("reading the block list of ", entry->vhd);
+    enum err err = boot_open(&disk, entry, &volume, &arena, f);
+    if (err)
+        return err;
+    print_chain();
+    print_notes(&disk.notes);
+    trap_check_stack();
+
+    console_line("starting ", entry->title);
+    const struct drive *drives[] = {&drive};
+    return handoff_start(&disk, drives, 1, f);
+}
+
+/* From nothing to a guest. Returns when nothing can be started without the user. */
+static void run(uint8_t number, uint64_t volume_lba)
+{
+    static struct fail f;
+    bool from_file;
+    enum err err = memory_init(&f);
+    if (!err) {
+        memory_arena(&arena);
+        err = open_drive(number, &f);
+    }
+    if (!err)
+        err = open_volume(volume_lba, &f);
+    if (!err) {
+        step_begin("reading ", BOOT_CONFIG_PATH);
+        err = boot_entries(&config, &from_file, &volume, &arena, &f);
+    }
+    if (err) {
+        print_error(&f);
+        return;
+    }
+    print_complaints();
+
+    uint32_t timeout = config.timeout_seconds;
+    size_t mark = arena_mark(&arena);
+    for (;;) { /* every round but the first waits for the user */
+        unsigned chosen = config.count > 1 ? menu_choose(&config, timeout) : 0;
+        if (start_entry(&config.entry[chosen], &f))
+            print_error(&f);
+        arena_release(&arena, mark);
+        if (config.count == 1)
+            return;
+        timeout = CONFIG_TIMEOUT_NONE;
+    }
+}
+
+void stage2_main(uint32_t drive_number, uint64_t volume_lba)
+{
+    trap_init();
+    console_init();
+    console_line("vhdboot ", VERSION);
+    for (;;) { /* every round waits for a key */
+        run((uint8_t)drive_number, volume_lba);
+        console_flush_keys();
+        console_print("Press a key to try again, or switch the machine off.\n");
+        console_wait_key(UINT32_MAX);
+    }
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The list to choose from, where there is more than one entry. */
+#ifndef STAGE2_MENU_H
+#define STAGE2_MENU_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "core/config.h"
+
+/* Seconds to wait where the config file says nothing, or there is none. */
+#define MENU_TIMEOUT_DEFAULT 10u
+#define MENU_ROWS_MAX        16u
+
+/* What is chosen and shown, apart from the screen. */
+struct menu {
+    unsigned count;
+    unsigned selected;
+    unsigned first;   /* entry in the first visible row */
+    unsigned rows;    /* visible */
+    unsigned typed;   /* the number typed so far, where the entries need two digits */
+    bool counting;    /* the countdown runs */
+    uint32_t seconds; /* that are left of it */
+};
+
+enum menu_action { MENU_STAY, MENU_START };
+
+/* Up to nine entries a digit starts its entry at once; with more of them digits move the bar and
+ * Enter starts. Any key but Enter stops the countdown; Esc does nothing else. */
+void menu_init(struct menu *m, unsigned count, unsigned selected, uint32_t timeout_seconds);
+enum menu_action menu_key(struct menu *m, unsigned key);
+
+/* Shows the entries and returns the chosen one's index. `timeout_seconds` as in struct config; 0
+ * returns the default without a screen. */
+unsigned menu_choose(const struct config *config, uint32_t timeout_seconds);
+
+#endif

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Stage2: $(B)/vhdboot.bin, from core and the machine layer, 32-bit and freestanding. For the oldest
+# machines that can have an EDD BIOS at all: nothing beyond the 386's instructions.
+
+STAGE2_CFLAGS := $(CORE_CFLAGS) -m32 -march=i386 -Os -fno-pic -fno-pie -fno-stack-protector \
+                 -fno-asynchronous-unwind-tables -fno-strict-aliasing -mno-sse -mno-mmx \
+                 -mpreferred-stack-boundary=2 -ffunction-sections -fdata-sections \
+                 -fcf-protection=none -Wframe-larger-than=2048 -DVERSION='"$(VERSION)"'
+STAGE2_DIR    := $(B)/stage2
+STAGE2_ASM    := start a20 bios_call trap_stubs
+STAGE2_C      := $(filter-out offsets sum_file,$(patsubst stage2/%.c,%,$(wildcard stage2/*.c)))
+STAGE2_OBJ    := $(STAGE2_ASM:%=$(STAGE2_DIR)/%.o) $(STAGE2_C:%=$(STAGE2_DIR)/%.o)
+STAGE2_CORE   := $(CORE_SRC:stage2/core/%.c=$(B)/core32/%.o)
+
+-include stage2/resident/resident.mk
+ifneq ($(wildcard stage2/resident/image.asm),)
+STAGE2_EXTRA_OBJ := $(B)/resident/image.o
+endif
+
+# The machine layer alone is compiled until all that it stands on is there.
+ifneq ($(and $(wildcard stage2/core/boot.c),$(wildcard stage2/handoff.c)),)
+all: $(B)/vhdboot.bin
+else
+all: $(STAGE2_OBJ) $(STAGE2_CORE)
+endif
+
+# layout.h as NASM reads it: the same #define lines.
+$(B)/layout.inc: stage2/layout.h
+	@mkdir -p $(@D)
+	$(call run,GEN)sed -n 's/^#define \([A-Z0-9_]*\) *\([0-9][0-9A-Fa-fx]*\)$$/%define \1 \2/p' $< > $@
+
+$(STAGE2_DIR)/offsets.inc: stage2/offsets.c
+	@mkdir -p $(@D)
+	$(call run,GEN)$(CC) $(STAGE2_CFLAGS) -MF $(STAGE2_DIR)/offsets.d -MT $@ -S -o - $< | \
+	    sed -n 's/^->\([A-Z0-9_]*\) \([0-9]*\)$$/%define \1 \2/p' > $@
+
+$(B)/core32/%.o: stage2/core/%.c
+	@mkdir -p $(@D)
+	$(call run,CC)$(CC) $(STAGE2_CFLAGS) -c $< -o $@
+
+$(STAGE2_DIR)/%.o: stage2/%.c
+	@mkdir -p $(@D)
+	$(call run,CC)$(CC) $(STAGE2_CFLAGS) -c $< -o $@
+
+$(STAGE2_DIR)/%.o: stage2/%.asm stage2/stage2.asm.inc $(B)/layout.inc $(STAGE2_DIR)/offsets.inc
+	$(call run,NASM)$(NASM) -f elf32 -Wall -Istage2/ -I$(B)/ -I$(STAGE2_DIR)/ $< -o $@
+
+$(STAGE2_DIR)/stage2.ld: stage2/stage2.ld stage2/layout.h
+	@mkdir -p $(@D)
+	$(call run,GEN)$(CC) -E -P -x c -Istage2 $< -o $@
+
+$(STAGE2_DIR)/stage2.elf: $(STAGE2_DIR)/stage2.ld $(STAGE2_OBJ) $(STAGE2_EXTRA_OBJ) $(STAGE2_CORE)
+	$(call run,LD)ld -m elf_i386 -T $< --gc-sections --no-warn-rwx-segments -z noexecstack -nostdlib \
+	    -Map $(@:.elf=.map) -o $@ $(filter %.o,$^)
+
+$(STAGE2_DIR)/sum_file: stage2/sum_file.c
+	@mkdir -p $(@D)
+	$(call run,CC)$(CC) $(HOST_CFLAGS) -MF $(@D)/sum_file.d -MT $@ $< -o $@
+
+$(B)/vhdboot.bin: $(STAGE2_DIR)/stage2.elf $(STAGE2_DIR)/sum_file
+	$(call run,OBJ)objcopy -O binary $< $@
+	@$(STAGE2_DIR)/sum_file $@
+
+.PHONY: lint
+lint: $(STAGE2_CORE)
+	tests/lint.sh $(B)

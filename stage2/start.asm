@@ -1,0 +1,167 @@
+; SPDX-License-Identifier: GPL-2.0-or-later
+; The head of vhdboot.bin and the way from the boot record to stage2's C.
+;
+;   entry:   STAGE2_SEGMENT:0000, real mode, DL = BIOS drive, ECX:EBX = LBA of the volume
+;   memory:  STAGE2_ADDRESS .. STAGE2_END      this file, then bss
+;            STAGE2_END .. STAGE2_STACK_TOP    stack
+;            DISK_BUFFER                       not touched here
+;   bytes:   the whole file at most STAGE2_FILE_MAX, checked by stage2.ld
+;
+; Proves the file's sum before any of it but this file is run, sees to A20, goes to protected mode
+; (flat, no paging, interrupts off: they are on only while the BIOS runs) and calls stage2_main.
+
+%include "stage2.asm.inc"
+
+        extern  a20_ensure, stage2_main, stage2_file_size, bss_start, bss_dwords
+        global  stage2_header, enter_protected, real_die
+
+        section .real
+        bits    16
+
+stage2_header:
+        jmp     near start
+        nop
+        dd      STAGE2_MAGIC
+        dd      stage2_file_size
+        dd      0                       ; the sum, filled in by sum_file at build time
+
+start:
+        cli
+        mov     ax, STACK_SEGMENT
+        mov     ss, ax
+        mov     esp, STACK_FIRST - STACK_BASE
+        cld
+        mov     ax, cs
+        mov     ds, ax
+        sti
+        push    edx
+        push    ecx
+        push    ebx
+
+        call    sum_check
+        mov     si, text_damaged
+        jne     real_die
+        call    a20_ensure
+        mov     si, text_a20
+        jc      real_die
+
+        pop     ebx
+        pop     ecx
+        pop     edx
+        mov     esi, start_protected
+        jmp     enter_protected
+
+; sum_check: does the file's sum of 32-bit words come out as 0?
+;   in:      DS = CS
+;   out:     ZF = 1 if so      changes: EAX, CX, EDX, ES
+sum_check:
+        mov     ecx, [stage2_header + 8]
+        cmp     ecx, STAGE2_FILE_MAX
+        ja      .end                    ; ZF = 0
+        shr     ecx, 4                  ; paragraphs: the linker script pads to one
+        jz      .empty
+        mov     ax, cs
+        xor     edx, edx
+.paragraph:
+        mov     es, ax
+        add     edx, [es:0]
+        add     edx, [es:4]
+        add     edx, [es:8]
+        add     edx, [es:12]
+        inc     ax
+        loop    .paragraph
+        test    edx, edx
+.end:
+        ret
+.empty:
+        or      al, 1                   ; ZF = 0
+        ret
+
+; real_die: says why stage2 cannot go on, then halts for good; Ctrl-Alt-Del still works
+;   in:      CS:SI = sentence
+real_die:
+        mov     ax, cs
+        mov     ds, ax
+        cld
+.next:
+        lodsb
+        test    al, al
+        jz      .halt
+        mov     ah, 0x0e                ; INT 10h AH=0Eh: AL = character, BH = page, BL = colour
+        mov     bx, 0x0007
+        push    si
+        int     0x10
+        pop     si
+        jmp     .next
+.halt:
+        sti
+        hlt
+        jmp     .halt
+
+; enter_protected: from real mode to flat protected mode, A20 being on
+;   in:      ESI = 32-bit address to go on at, with all data segments flat and IF = 0
+;   keeps:   EBX, ECX, EDX, ESP as an offset in STACK_SEGMENT (made linear)
+;   changes: EAX
+enter_protected:
+        cli
+        o32 lgdt [cs:gdt_pointer]
+        o32 lidt [cs:idt_pointer]
+        mov     eax, cr0
+        or      al, 1
+        mov     cr0, eax
+        jmp     dword CODE32:protected
+
+text_damaged:
+        db      13, 10, "error: \vhdboot.bin is damaged, or was read from wrong sectors", 13, 10
+        db      "Install vhdboot on this drive once more.", 13, 10, 0
+text_a20:
+        db      13, 10, "error: the address line A20 of this machine cannot be switched on", 13, 10
+        db      "Look for a Gate A20 setting in the BIOS setup.", 13, 10, 0
+
+        align   8
+gdt:
+        dq      0
+        dw      0xffff, 0x0000, 0x9a00, 0x00cf  ; CODE32: base 0, limit 4 GiB
+        dw      0xffff, 0x0000, 0x9200, 0x00cf  ; DATA32
+        dw      0xffff, STAGE2_ADDRESS & 0xffff, 0x9a00 | STAGE2_ADDRESS >> 16, 0x0000  ; CODE16
+        dw      0xffff, 0x0000, 0x9200, 0x0000  ; DATA16
+gdt_end:
+
+gdt_pointer:
+        dw      gdt_end - gdt - 1
+        dd      REAL(gdt)
+
+        extern  idt                     ; trap.c
+idt_pointer:
+        dw      32 * 8 - 1
+        dd      idt
+
+        section .text
+        bits    32
+
+protected:
+        mov     ax, DATA32
+        mov     ds, ax
+        mov     es, ax
+        mov     fs, ax
+        mov     gs, ax
+        mov     ss, ax
+        movzx   esp, sp
+        add     esp, STACK_BASE
+        jmp     esi
+
+start_protected:
+        mov     esi, ecx
+        mov     edi, bss_start
+        mov     ecx, bss_dwords
+        xor     eax, eax
+        rep     stosd
+
+        movzx   edx, dl
+        push    esi                     ; 64-bit LBA, high half first
+        push    ebx
+        push    edx
+        call    stage2_main             ; does not return
+.halt:
+        hlt
+        jmp     .halt
