@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "unit.h"
+#include "core/arena.h"
+#include "core/config.h"
+
+static struct config config;
+
+static void parse(const char *text)
+{
+    static uint8_t memory[8192];
+    struct arena a;
+    struct fail f;
+    arena_init(&a, memory, sizeof memory);
+    CHECK_EQ(config_parse(&config, (const uint8_t *)text, (uint32_t)strlen(text), &a, &f), ERR_OK);
+}
+
+TEST(config_reads_the_whole_form)
+{
+    parse("timeout = 5                 # seconds\r\n"
+          "default = lab\r\n"
+          "\r\n"
+          "[win]\r\n"
+          "vhd = \\a.vhd\r\n"
+          "[lab]\r\n"
+          "title  = Hyper-V Server 2008 R2\r\n"
+          "vhd    = \\vhd\\server #1.vhd    # which one\r\n"
+          "write  = none\r\n"
+          "force = yes");
+    CHECK_EQ(config.complaint_count, 0);
+    CHECK_EQ(config.count, 2);
+    CHECK_EQ(config.timeout_seconds, 5);
+    CHECK_EQ(config.default_entry, 1);
+    CHECK_STR(config.entry[0].title, "win");
+    CHECK_EQ(config.entry[0].write, WRITE_PERSISTENT);
+    CHECK(!config.entry[0].force);
+    CHECK_STR(config.entry[1].name, "lab");
+    CHECK_STR(config.entry[1].title, "Hyper-V Server 2008 R2");
+    CHECK_STR(config.entry[1].vhd, "\\vhd\\server");
+    CHECK_EQ(config.entry[1].write, WRITE_NONE);
+    CHECK(config.entry[1].force);
+}
+
+TEST(config_of_nothing)
+{
+    parse("");
+    CHECK_EQ(config.count, 0);
+    CHECK_EQ(config.timeout_seconds, CONFIG_TIMEOUT_UNSET);
+    parse("\xef\xbb\xbf# only a comment\n\n  \n");
+    CHECK_EQ(config.complaint_count, 0);
+}
+
+TEST(config_byte_order_mark_and_case)
+{
+    parse("\xef\xbb\xbfTimeOut = NONE\n[A]\nVHD=\\x.vhd\nWrite=Discard\n");
+    CHECK_EQ(config.complaint_count, 0);
+    CHECK_EQ(config.timeout_seconds, CONFIG_TIMEOUT_NONE);
+    CHECK_EQ(config.entry[0].write, WRITE_DISCARD);
+}
+
+TEST(config_keeps_a_hash_inside_a_name)
+{
+    parse("[a]\nvhd = \\c#\\disk#1.vhd\n");
+    CHECK_STR(config.entry[0].vhd, "\\c#\\disk#1.vhd");
+}
+
+TEST(config_names_what_it_does_not_know_and_goes_on)
+{
+    parse("colour = red\n"
+          "timeout = soon\n"
+          "[a]\n"
+          "vhd = \\a.vhd\n"
+          "ramdisk = 1\n"
+          "nonsense\n"
+          "write = maybe\n"
+          "title =\n"
+          "default = a\n");
+    CHECK_EQ(config.count, 1);
+    CHECK_EQ(config.complaint_count, 7);
+    CHECK_EQ(config.complaint[0].line, 1);
+    CHECK_STR(config.complaint[0].word, "colour");
+    CHECK_EQ(config.complaint[1].line, 2);
+    CHECK_STR(config.complaint[1].word, "soon");
+    CHECK_EQ(config.complaint[2].line, 5);
+    CHECK_STR(config.complaint[2].sentence, "unknown key");
+    CHECK_EQ(config.complaint[6].line, 9);
+    CHECK_EQ(config.entry[0].write, WRITE_NONE);
+    CHECK_STR(config.entry[0].title, "a");
+}
+
+TEST(config_section_without_image_is_left_out)
+{
+    parse("default = a\n[a]\ntitle = x\n[b]\nvhd = \\b.vhd\n");
+    CHECK_EQ(config.count, 1);
+    CHECK_STR(config.entry[0].name, "b");
+    CHECK_EQ(config.default_entry, 0);
+    CHECK_EQ(config.complaint_count, 2);
+    CHECK_EQ(config.complaint[0].line, 2);
+    CHECK_EQ(config.complaint[1].line, 1);
+}
+
+TEST(config_bad_sections_do_not_leak_their_lines)
+{
+    parse("[a\ntimeout = 3\n[]\ntimeout = 4\n[x]\nvhd=1\n[X]\nvhd=2\n[");
+    CHECK_EQ(config.timeout_seconds, CONFIG_TIMEOUT_UNSET);
+    CHECK_EQ(config.count, 1);
+    CHECK_STR(config.entry[0].vhd, "1");
+    CHECK_EQ(config.complaint_count, 4);
+}
+
+TEST(config_too_many_sections)
+{
+    static char text[40 * 32];
+    for (int i = 0; i < 40; i++)
+        sprintf(text + strlen(text), "[s%d]\nvhd = \\%d.vhd\n", i, i);
+    parse(text);
+    CHECK_EQ(config.count, CONFIG_ENTRIES_MAX);
+    CHECK_EQ(config.complaint_count, 8);
+    CHECK_STR(config.complaint[0].word, "s32");
+}
+
+TEST(config_long_words_are_cut_between_characters)
+{
+    parse("[a]\nvhd=1\n"
+          "0123456789012345678901234567890123456\xc3\xa4\xc3\xa4 = 1\n");
+    CHECK_EQ(strlen(config.complaint[0].word), 39);
+    parse("[a]\nvhd=1\n"
+          "01234567890123456789012345678901234567\xc3\xa4\xc3\xa4 = 1\n");
+    CHECK_EQ(strlen(config.complaint[0].word), 38);
+}
+
+TEST(config_without_memory)
+{
+    static uint8_t memory[32];
+    struct arena a;
+    struct fail f;
+    arena_init(&a, memory, sizeof memory);
+    const char *text = "[a name that is longer than the memory]\nvhd = 1\n";
+    CHECK_EQ(config_parse(&config, (const uint8_t *)text, (uint32_t)strlen(text), &a, &f),
+             ERR_MEMORY);
+}
