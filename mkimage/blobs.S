@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The boot code that mkimage installs, inside mkimage itself: one file is the whole tool. */
+        .section .rodata
+        .macro  blob name, file
+        .balign 16
+        .global blob_\name
+        .global blob_\name\()_end
+blob_\name:
+        .incbin "\file"
+blob_\name\()_end:
+        .byte   0
+        .endm
+
+        blob    mbr, "mbr.bin"
+        blob    vbr, "vbr.bin"
+        blob    stage2, "vhdboot.bin"
+
+        .section .note.GNU-stack, "", %progbits

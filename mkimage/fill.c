@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The content of placed files, straight to their clusters on the disk. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sendfile.h>
+#include <unistd.h>
+#include "place.h"
+#include "progress.h"
+
+#define CHUNK ((uint64_t)4 << 20)
+
+/* Where a file lies: walks its pieces as bytes of the disk, front to back. */
+struct cursor {
+    const struct volume *v;
+    const struct placement *p;
+    uint32_t piece;
+    uint64_t used; /* bytes of it that are behind */
+};
+
+/* The next bytes of the disk, at most `want` of them; returns how many. */
+static uint64_t cursor_take(struct cursor *c, uint64_t want, uint64_t *off)
+{
+    const struct piece *piece = &c->p->piece[c->piece];
+    uint64_t bytes = piece->count * c->v->cluster_size;
+    uint64_t n = bytes - c->used < want ? bytes - c->used : want;
+    *off = c->v->start + piece->lcn * c->v->cluster_size + c->used;
+    c->used += n;
+    if (c->used == bytes) {
+        c->piece++;
+        c->used = 0;
+    }
+    return n;
+}
+
+static bool cursor_at_end(const struct cursor *c)
+{
+    return c->piece == c->p->count;
+}
+
+static bool copy_buffered(struct disk *disk, int fd, uint64_t from, uint64_t to, uint64_t size)
+{
+    static uint8_t buffer[1 << 20];
+    while (size) {
+        size_t n = size < sizeof buffer ? (size_t)size : sizeof buffer;
+        if (!fd_pread(fd, buffer, n, from) || !disk_pwrite(disk, buffer, n, to))
+            return false;
+        from += n;
+        to += n;
+        size -= n;
+    }
+    return true;
+}
+
+/* Inside the kernel where it can: the host may even share the blocks. */
+static bool copy(struct disk *disk, int fd, uint64_t from, uint64_t to, uint64_t size)
+{
+    while (size && !disk->overlay && !disk->device) {
+        off_t in = (off_t)from, out = (off_t)to;
+        ssize_t n = copy_file_range(fd, &in, disk->fd, &out, (size_t)size, 0);
+        if (n <= 0)
+            break;
+        from += (uint64_t)n;
+        to += (uint64_t)n;
+        size -= (uint64_t)n;
+    }
+    return copy_buffered(disk, fd, from, to, size);
+}
+
+/* Data or zeros of the source's [from, from + size) to the next places of the cursor. */
+static bool fill_segment(struct cursor *c, int fd, uint64_t from, uint64_t size, bool hole)
+{
+    while (size) {
+        uint64_t to;
+        uint64_t n = cursor_take(c, size < CHUNK || hole ? size : CHUNK, &to);
+        if (hole ? !disk_zero(c->v->disk, to, n) : !copy(c->v->disk, fd, from, to, n))
+            return false;
+        progress_add(n);
+        from += n;
+        size -= n;
+    }
+    return true;
+}
+
+/* The rest of the last cluster. */
+static bool fill_tail(struct cursor *c)
+{
+    while (!cursor_at_end(c)) {
+        uint64_t to;
+        uint64_t n = cursor_take(c, UINT64_MAX, &to);
+        if (!disk_zero(c->v->disk, to, n))
+            return false;
+    }
+    return true;
+}
+
+enum status place_fill(struct volume *v, const struct placement *p, int fd, uint64_t size)
+{
+    struct cursor c = {.v = v, .p = p};
+    uint64_t off = 0;
+    bool ok = true;
+    while (ok && off < size) { /* ends: off grows by every segment */
+        off_t data = lseek(fd, (off_t)off, SEEK_DATA);
+        bool no_holes = data < 0 && errno != ENXIO;
+        uint64_t next = no_holes ? off : data < 0 || (uint64_t)data > size ? size : (uint64_t)data;
+        if (next > off) {
+            ok = fill_segment(&c, fd, off, next - off, true);
+            off = next;
+            continue;
+        }
+        off_t hole = no_holes ? -1 : lseek(fd, (off_t)off, SEEK_HOLE);
+        next = hole <= (off_t)off || (uint64_t)hole > size ? size : (uint64_t)hole;
+        ok = fill_segment(&c, fd, off, next - off, false);
+        off = next;
+    }
+    return ok && fill_tail(&c) ? STATUS_OK : disk_write_failed(v->disk);
+}
+
+enum status place_fill_memory(struct volume *v, const struct placement *p, const void *data,
+                              size_t size)
+{
+    struct cursor c = {.v = v, .p = p};
+    const uint8_t *from = data;
+    bool ok = true;
+    while (ok && size) {
+        uint64_t to;
+        size_t n = (size_t)cursor_take(&c, size, &to);
+        ok = disk_pwrite(v->disk, from, n, to);
+        from += n;
+        size -= n;
+    }
+    return ok && fill_tail(&c) ? STATUS_OK : disk_write_failed(v->disk);
+}

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "flash_plan.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "bootcode.h"
+#include "core/chain.h"
+#include "format.h"
+#include "hostfiles.h"
+#include "target.h"
+
+static const char *last_part(const char *path)
+{
+    const char *last = path;
+    for (; *path; path++) {
+        if (*path == '/' || *path == '\\')
+            last = path + 1;
+    }
+    return last;
+}
+
+static enum status open_image(struct flash_image *image, const char *source)
+{
+    *image = (struct flash_image){.source = source, .fd = -1};
+    struct stat st;
+    image->real = realpath(source, NULL);
+    if (image->real)
+        image->fd = open(image->real, O_RDONLY | O_CLOEXEC);
+    if (image->fd < 0 || fstat(image->fd, &st))
+        return say_error("Check the name.", "%s: cannot be opened: %s", source, strerror(errno));
+    if (!S_ISREG(st.st_mode))
+        return say_error("Name a VHD file.", "%s: is no file", source);
+    image->size = (uint64_t)st.st_size;
+    if (!volume_name_ok(last_part(source)))
+        return say_error("Rename the file.", "%s: NTFS takes no such name", source);
+    return STATUS_OK;
+}
+
+/* Opens the image as the loader will, and notes which others it needs. */
+static enum status check_image(struct flash_plan *plan, struct flash_image *image,
+                               struct arena *arena)
+{
+    struct hostfiles files;
+    struct chain chain = {0};
+    struct fail f;
+    hostfiles_init(&files);
+    size_t mark = arena_mark(arena);
+    enum status status = STATUS_OK;
+    if (chain_open(&chain, &files.files, image->real, arena, &f))
+        status = say_fail(&f);
+    for (unsigned i = 1; !status && i < files.count; i++) {
+        unsigned k = 0;
+        while (k < plan->count && strcmp(plan->image[k].real, files.file[i].path))
+            k++;
+        if (k < plan->count)
+            plan->image[k].is_parent = true;
+        else
+            status =
+                say_error("Add it to --vhd.", "%s: needs %s", image->source, files.file[i].path);
+    }
+    if (!status) {
+        const struct image *leaf = &chain.link[0]->image;
+        snprintf(image->kind, sizeof image->kind, "%s, %s", image_kind_name(leaf),
+                 say_bytes(leaf->sectors << SECTOR_SHIFT));
+    }
+    hostfiles_close(&files);
+    arena_release(arena, mark);
+    return status;
+}
+
+/* A path as the volume keeps it: backslashes, a leading one. */
+static char *volume_path(const char *folder, size_t folder_length, const char *name)
+{
+    char *path;
+    while (folder_length && strchr("/\\", folder[folder_length - 1]))
+        folder_length--;
+    while (folder_length && strchr("/\\", *folder)) {
+        folder++;
+        folder_length--;
+    }
+    if (asprintf(&path, "%s%.*s\\%s", folder_length ? "\\" : "", (int)folder_length, folder, name) <
+        0)
+        return NULL;
+    for (char *s = path; *s; s++) {
+        if (*s == '/')
+            *s = '\\';
+    }
+    return path;
+}
+
+/* Where the config looks for an image of this name; else beside the one before; else the root. */
+static enum status choose_path(struct flash_plan *plan, unsigned index, const struct config *config)
+{
+    struct flash_image *image = &plan->image[index];
+    const char *name = last_part(image->source);
+    const char *folder = index ? plan->image[index - 1].path : "\\";
+    size_t length = (size_t)(last_part(folder) - folder);
+    for (unsigned i = 0; config && i < config->count; i++) {
+        const char *vhd = config->entry[i].vhd;
+        if (!strcasecmp(last_part(vhd), name)) {
+            folder = vhd;
+            length = (size_t)(last_part(vhd) - vhd);
+            name = last_part(vhd);
+        }
+    }
+    image->path = volume_path(folder, length, name);
+    if (!image->path)
+        return say_error("Free some memory.", "out of memory");
+    if (!volume_name_ok(image->path))
+        return say_error("Correct it in the config.", "%s: NTFS takes no such path", image->path);
+    for (unsigned i = 0; i < index; i++) {
+        if (!strcasecmp(plan->image[i].path, image->path))
+            return say_error("Rename one of them.", "%s and %s: both would be %s",
+                             plan->image[i].source, image->source, image->path);
+    }
+    return STATUS_OK;
+}
+
+static enum status read_config(struct flash_plan *plan, const char *name)
+{
+    FILE *file = fopen(name, "re");
+    if (!file)
+        return say_error("Check the name.", "%s: cannot be opened: %s", name, strerror(errno));
+    plan->config = malloc(CONFIG_SIZE_MAX + 1);
+    if (plan->config)
+        plan->config_size = fread(plan->config, 1, CONFIG_SIZE_MAX + 1, file);
+    bool failed = !plan->config || ferror(file);
+    fclose(file);
+    if (failed)
+        return say_error("Check the file.", "%s: cannot be read", name);
+    if (plan->config_size > CONFIG_SIZE_MAX)
+        return say_error("Make it shorter.", "%s: is longer than %u bytes", name, CONFIG_SIZE_MAX);
+    return STATUS_OK;
+}
+
+static void say_complaints(const char *name, const struct config *config)
+{
+    for (unsigned i = 0; i < config->complaint_count && i < CONFIG_COMPLAINTS_MAX; i++) {
+        const struct config_complaint *c = &config->complaint[i];
+        say_warning("%s, line %u: %s%s%s", name, c->line, c->sentence, *c->word ? ": " : "",
+                    c->word);
+    }
+}
+
+/* Could this name stand in a config as it is? */
+static bool config_takes(const char *name)
+{
+    size_t length = strlen(name);
+    return length && !strpbrk(name, "#[]=\r\n") && name[0] != ' ' && name[length - 1] != ' ';
+}
+
+/* An entry an image, in the order of the command line. Where a name cannot be written in a config,
+ * none is made: then the loader lists the images by itself. */
+static enum status make_config(struct flash_plan *plan)
+{
+    FILE *file = open_memstream(&plan->config, &plan->config_size);
+    if (!file)
+        return say_error("Free some memory.", "out of memory");
+    unsigned entries = 0;
+    for (unsigned i = 0; i < plan->count; i++)
+        entries += !plan->image[i].is_parent;
+    fputs("# Made by mkimage flash; edit it as you like.\r\n", file);
+    if (entries > 1)
+        fputs("timeout = 5\r\n", file);
+    bool ok = true;
+    for (unsigned i = 0; i < plan->count; i++) {
+        const struct flash_image *image = &plan->image[i];
+        if (image->is_parent)
+            continue;
+        const char *name = last_part(image->path);
+        const char *dot = strrchr(name, '.');
+        int length = dot && dot > name ? (int)(dot - name) : (int)strlen(name);
+        ok = ok && config_takes(name);
+        fprintf(file, "\r\n[%.*s]\r\ntitle = %.*s\r\nvhd = %s\r\n", length, name, length, name,
+                image->path);
+    }
+    if (fclose(file))
+        return say_error("Free some memory.", "out of memory");
+    if (!ok) {
+        plan->config_size = 0;
+        say_warning("no \\vhdboot.cfg is made, as a name of an image cannot be written in it");
+    }
+    return STATUS_OK;
+}
+
+enum status flash_plan(struct flash_plan *plan, const struct options *options)
+{
+    *plan = (struct flash_plan){0};
+    struct arena arena = {0};
+    struct config *config = NULL;
+    struct fail f;
+    enum status status = arena_open(&arena);
+    for (unsigned i = 0; !status && i < options->vhds; i++) {
+        plan->count++;
+        status = open_image(&plan->image[i], options->vhd[i]);
+    }
+    for (unsigned i = 0; !status && i < plan->count; i++)
+        status = check_image(plan, &plan->image[i], &arena);
+    if (!status && options->config) {
+        status = read_config(plan, options->config);
+        config = arena_alloc(&arena, sizeof *config);
+        if (!status && config_parse(config, (const uint8_t *)plan->config,
+                                    (uint32_t)plan->config_size, &arena, &f))
+            status = say_fail(&f);
+        if (!status)
+            say_complaints(options->config, config);
+    }
+    for (unsigned i = 0; !status && i < plan->count; i++)
+        status = choose_path(plan, i, config);
+    if (!status && !options->config)
+        status = make_config(plan);
+    arena_close(&arena);
+
+    plan->needed = plan->config_size + stage2_size() + 2 * FORMAT_CLUSTER;
+    for (unsigned i = 0; i < plan->count; i++)
+        plan->needed += plan->image[i].size + FORMAT_CLUSTER;
+    if (status)
+        flash_plan_free(plan);
+    return status;
+}
+
+void flash_plan_free(struct flash_plan *plan)
+{
+    for (unsigned i = 0; i < plan->count; i++) {
+        struct flash_image *image = &plan->image[i];
+        if (image->fd >= 0)
+            close(image->fd);
+        free(image->path);
+        free(image->real);
+        placement_free(&image->placement);
+    }
+    free(plan->config);
+    *plan = (struct flash_plan){0};
+}
+
+uint64_t flash_default_size(const struct flash_plan *plan)
+{
+    uint64_t files = plan->needed + plan->needed / 50 + ((uint64_t)64 << 20);
+    uint64_t volume = files + format_overhead(files + files / 50);
+    return round_up_shift(volume, 20) + ((uint64_t)FLASH_START_LBA << SECTOR_SHIFT);
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What goes on a flash and where: everything that can be known, and refused, before OUTPUT is
+ * touched. */
+#ifndef MKIMAGE_FLASH_PLAN_H
+#define MKIMAGE_FLASH_PLAN_H
+
+#include "core/config.h"
+#include "options.h"
+#include "place.h"
+
+#define FLASH_START_LBA 2048u
+
+struct flash_image {
+    const char *source; /* on the host */
+    char *path;         /* on the volume, with backslashes */
+    char *real;         /* the source's absolute path */
+    int fd;
+    uint64_t size;
+    bool is_parent; /* of another image: no entry of its own */
+    char kind[96];  /* "fixed VHD, 20 GiB" */
+    struct placement placement;
+};
+
+struct flash_plan {
+    struct flash_image image[VHDS_MAX];
+    unsigned count;
+    char *config; /* text of \vhdboot.cfg */
+    size_t config_size;
+    uint64_t needed; /* bytes that the files take */
+};
+
+/* Opens and checks every image, reads or writes the config, decides the paths. */
+enum status flash_plan(struct flash_plan *plan, const struct options *options);
+void flash_plan_free(struct flash_plan *plan);
+
+/* A size for an image file: what the files need, the volume's own, and room to spare. */
+uint64_t flash_default_size(const struct flash_plan *plan);
+
+#endif

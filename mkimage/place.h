@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Puts files on an NTFS volume in as few pieces as it allows: one, where a free run is large
+ * enough. The whole file is allocated and counts as written (initialised size = data size), so its
+ * sectors can be mapped and written in place.
+ */
+#ifndef MKIMAGE_PLACE_H
+#define MKIMAGE_PLACE_H
+
+#include "volume.h"
+
+struct piece {
+    uint64_t lcn, count; /* clusters */
+};
+
+struct placement {
+    struct piece *piece; /* in the order of the file */
+    uint32_t count;
+};
+
+/* Chooses free clusters for a file of `size` bytes. Nothing is marked as used yet. */
+enum status place_find(struct volume *v, uint64_t size, struct placement *p);
+
+/* The same in exactly `pieces` pieces that do not touch: for tests. With `scatter` they lie out of
+ * order. */
+enum status place_find_pieces(struct volume *v, uint64_t size, uint32_t pieces, bool scatter,
+                              struct placement *p);
+
+/* Marks the clusters as used. */
+enum status place_claim(struct volume *v, const struct placement *p);
+
+/*
+ * Makes the file (which may exist: then it gets these clusters for its old ones, which become free)
+ * of `size` bytes on the claimed clusters. The clusters' content is the caller's: see place_fill.
+ */
+enum status place_file(struct volume *v, const char *path, uint64_t size,
+                       const struct placement *p);
+
+/* Writes `size` bytes of `fd` to the clusters, and zeros where the source has holes and up to the
+ * end of the last cluster. */
+enum status place_fill(struct volume *v, const struct placement *p, int fd, uint64_t size);
+
+/* The same from memory. */
+enum status place_fill_memory(struct volume *v, const struct placement *p, const void *data,
+                              size_t size);
+
+void placement_free(struct placement *p);
+
+#endif

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The verbs that main's table lists, each in a file of its own. */
+#ifndef MKIMAGE_VERBS_H
+#define MKIMAGE_VERBS_H
+
+#include "options.h"
+
+enum status verb_flash(const struct options *options);
+enum status verb_ls(const struct options *options);
+enum status verb_cat(const struct options *options);
+enum status verb_extents(const struct options *options);
+
+#endif

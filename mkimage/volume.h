@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * An NTFS volume inside a disk, for writing: libntfs-3g over a struct disk, at the partition's
+ * offset. No mount, no loop device, no root needed for image files. What the loader reads is never
+ * read through this: see target.h.
+ */
+#ifndef MKIMAGE_VOLUME_H
+#define MKIMAGE_VOLUME_H
+
+#include "disk.h"
+
+struct _ntfs_volume;
+struct _ntfs_inode;
+struct ntfs_device;
+
+struct volume {
+    struct disk *disk;
+    uint64_t start, size; /* bytes on the disk */
+    uint32_t cluster_size;
+    struct ntfs_device *device;
+    struct _ntfs_volume *ntfs;
+    int64_t position;
+};
+
+/* Mounts the volume that lies at [start, start + size) of the disk. */
+enum status volume_open(struct volume *v, struct disk *disk, uint64_t start, uint64_t size);
+
+/* Writes what libntfs-3g still holds back. To be called after a failure as well. */
+enum status volume_close(struct volume *v);
+
+/* Creates the folders of `path` that are missing. */
+enum status volume_make_folders(struct volume *v, const char *path);
+
+/* Writes a whole small file, replacing an older one of that name. */
+enum status volume_write_file(struct volume *v, const char *path, const void *data, size_t size);
+
+/* Removes a file; one that is not there is no failure. */
+enum status volume_remove(struct volume *v, const char *path);
+
+/* For place.c: opens the file, or makes an empty one; NULL after a failure that was said. */
+struct _ntfs_inode *volume_open_or_create(struct volume *v, const char *path);
+
+/* Says that libntfs-3g failed at `what`, with errno. */
+enum status volume_failed(const struct volume *v, const char *path, const char *what);
+
+/* Can every part of `path` be a name that Windows takes? */
+bool volume_name_ok(const char *path);
+
+#endif

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * fragment IMAGE HOSTFILE /path N [--partition N] [--scatter]
+ *
+ * Puts HOSTFILE on IMAGE's NTFS volume in exactly N pieces with a cluster between them; with
+ * --scatter they lie out of order. A file of that name is replaced. With HOSTFILE `-` the file that
+ * is on the volume already is torn into pieces.
+ */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "core/check.h"
+#include "place.h"
+#include "target.h"
+
+static enum status fill(struct volume *v, const char *host, const char *path, uint32_t pieces,
+                        bool scatter)
+{
+    int fd = open(host, O_RDONLY | O_CLOEXEC);
+    struct stat st;
+    if (fd < 0 || fstat(fd, &st))
+        return say_error("Check the name.", "%s: cannot be opened", host);
+    struct placement p = {0};
+    enum status status = volume_make_folders(v, path);
+    if (!status)
+        status = place_find_pieces(v, (uint64_t)st.st_size, pieces, scatter, &p);
+    if (!status)
+        status = place_claim(v, &p);
+    if (!status)
+        status = place_fill(v, &p, fd, (uint64_t)st.st_size);
+    if (!status)
+        status = place_file(v, path, (uint64_t)st.st_size, &p);
+    placement_free(&p);
+    close(fd);
+    return status;
+}
+
+/* The volume's place on the disk, by the loader's own partition code. */
+static enum status find(const char *image, unsigned partition, uint64_t *start, uint64_t *size)
+{
+    struct target t;
+    enum status status = target_open(&t, image, partition);
+    if (status)
+        return status;
+    *start = t.part->start_lba << SECTOR_SHIFT;
+    *size = t.part->sectors << SECTOR_SHIFT;
+    target_close(&t);
+    return STATUS_OK;
+}
+
+/* Copies a file of the volume to a temporary one of the host. */
+static enum status fetch(const char *image, unsigned partition, const char *path, char *host)
+{
+    struct target t;
+    struct file file;
+    struct fail f;
+    enum status status = target_open(&t, image, partition);
+    if (status)
+        return status;
+    int fd = mkstemp(host);
+    if (fd < 0)
+        status = say_error("Check the folder.", "%s: cannot be made", host);
+    else if (ntfs_open(&t.volume, path, &file, &f))
+        status = say_fail(&f);
+    static uint8_t buffer[1 << 20];
+    for (uint64_t off = 0; !status && off < file.size;) {
+        uint64_t left = file.size - off;
+        uint32_t n = left < sizeof buffer ? (uint32_t)left : (uint32_t)sizeof buffer;
+        if (file_read(&file, off, buffer, n, &f))
+            status = say_fail(&f);
+        else if (!fd_pwrite(fd, buffer, n, off))
+            status = say_error("Make room.", "%s: cannot be written", host);
+        off += n;
+    }
+    if (fd >= 0)
+        close(fd);
+    target_close(&t);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    const char *argument[4];
+    unsigned count = 0, partition = 0;
+    bool scatter = false;
+    for (int i = 1; i < argc; i++) {
+        if (!strcmp(argv[i], "--scatter"))
+            scatter = true;
+        else if (!strcmp(argv[i], "--partition") && i + 1 < argc)
+            partition = (unsigned)atoi(argv[++i]);
+        else if (count < 4)
+            argument[count++] = argv[i];
+    }
+    if (count != 4)
+        return say_usage("fragment IMAGE HOSTFILE /path N [--partition N] [--scatter]");
+
+    char temporary[] = "/tmp/fragment.XXXXXX";
+    const char *host = argument[1];
+    enum status status = STATUS_OK;
+    if (!strcmp(host, "-")) {
+        status = fetch(argument[0], partition, argument[2], temporary);
+        host = temporary;
+    }
+    uint64_t start, size;
+    struct disk disk;
+    struct volume v;
+    if (!status)
+        status = find(argument[0], partition, &start, &size);
+    if (!status)
+        status = disk_open(&disk, argument[0], DISK_WRITE);
+    if (!status)
+        status = volume_open(&v, &disk, start, size);
+    if (!status) {
+        status = fill(&v, host, argument[2], (uint32_t)strtoul(argument[3], NULL, 10), scatter);
+        enum status closed = volume_close(&v);
+        disk_close(&disk);
+        status = status ? status : closed;
+    }
+    if (host == temporary)
+        unlink(temporary);
+    return (int)status;
+}
