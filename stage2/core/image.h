@@ -55,7 +55,7 @@ struct image {
     void *ctx; /* the format's own state, in the arena */
 
     /* The longest run at `lba` (< sectors) that is alike; it may end earlier, but never later,
-     * than the state changes. */
+     * than the state changes. Allocates nothing. */
     enum err (*run)(struct image *image, uint64_t lba, struct image_run *run, struct fail *f);
 
     /* Walks the whole block table: fills in `allocated`, fails at the first entry that `run` would

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "vhd.h"
+#include "arena.h"
+#include "file.h"
+#include "mem.h"
+#include "vhd_footer.h"
+
+enum err vhd_probe(struct file *file, bool *is_vhd, struct fail *f)
+{
+    struct vhd_footers footers;
+    enum err err = vhd_footer_find(&footers, file, f);
+    *is_vhd = !err && (footers.end != VHD_FOOTER_NONE || footers.copy != VHD_FOOTER_NONE);
+    return err;
+}
+
+/* A fixed disk is one run: byte n of the disk is byte n of the file. */
+static enum err vhd_fixed_run(struct image *image, uint64_t lba, struct image_run *run,
+                              struct fail *f)
+{
+    (void)f;
+    *run =
+        (struct image_run){.state = IMAGE_DATA, .count = image->sectors - lba, .file_sector = lba};
+    return ERR_OK;
+}
+
+static void vhd_creator(struct image *image, const uint8_t creator[4])
+{
+    unsigned length = 4;
+    while (length && (creator[length - 1] == 0 || creator[length - 1] == ' '))
+        length--;
+    for (unsigned i = 0; i < length; i++) {
+        bool printable = creator[i] >= 0x20 && creator[i] < 0x7f;
+        image->creator[i] = printable ? (char)creator[i] : '?';
+    }
+}
+
+/* What is odd about a footer that counts, and whether that forbids writes. */
+static void vhd_footer_notes(struct image *image, const struct vhd_footers *footers)
+{
+    const struct vhd_footer *footer = &footers->footer;
+    if (footer->saved_state) {
+        image->read_only = true;
+        notes_add(&image->notes,
+                  "a suspended virtual machine uses this disk: writes would "
+                  "damage it",
+                  0);
+    }
+    if (footers->copies_differ) {
+        image->read_only = true;
+        notes_add(&image->notes,
+                  "the footer at the end and its copy at the start differ: the end "
+                  "was used, and programs that use the copy may see another disk",
+                  0);
+    }
+    if (footers->copy_used) {
+        image->read_only = true;
+        notes_add(&image->notes,
+                  "the footer at the end is damaged: its copy at the start was "
+                  "used",
+                  0);
+    } else if (be32_get(footer->type) != VHD_FIXED && footers->copy != VHD_FOOTER_GOOD) {
+        notes_add(&image->notes, "the footer's copy at the start is damaged", 0);
+    }
+    if (footers->short_footer && !footers->copy_used)
+        notes_add(&image->notes, "the footer has only 511 bytes, as early Virtual PC wrote it", 0);
+
+    uint64_t geometry =
+        (uint64_t)((uint32_t)be16_get(footer->cylinders) * footer->heads) * footer->track_sectors
+        << SECTOR_SHIFT;
+    if (!memcmp(footer->creator, "vpc ", 4) && geometry != be64_get(footer->current_size))
+        notes_add(&image->notes,
+                  "programs that go by the footer's geometry, as QEMU does, see a "
+                  "disk of %u bytes",
+                  geometry);
+}
+
+enum err vhd_open(struct image *image, struct file *file, struct arena *a, struct fail *f)
+{
+    (void)a;
+    *image = (struct image){.file = file, .format = IMAGE_VHD};
+    struct vhd_footers footers;
+    enum err err = vhd_footer_find(&footers, file, f);
+    if (!err)
+        err = vhd_footer_choose(&footers, f);
+    if (err)
+        return fail_subject(f, file->path);
+
+    const struct vhd_footer *footer = &footers.footer;
+    uint64_t size = be64_get(footer->current_size);
+    image->sectors = size >> SECTOR_SHIFT;
+    memcpy(image->id, footer->id, sizeof image->id);
+    vhd_creator(image, footer->creator);
+    vhd_footer_notes(image, &footers);
+
+    uint32_t type = be32_get(footer->type);
+    if (be32_get(footer->version) >> 16 != VHD_VERSION_MAJOR)
+        err = fail(f, ERR_UNSUPPORTED, "a VHD of version %x", be32_get(footer->version));
+    else if (type == VHD_DYNAMIC)
+        err = fail(f, ERR_UNSUPPORTED, "a dynamic VHD: this version starts fixed ones only", 0);
+    else if (type == VHD_DIFFERENCING)
+        err =
+            fail(f, ERR_UNSUPPORTED, "a differencing VHD: this version starts fixed ones only", 0);
+    else if (type != VHD_FIXED)
+        err = fail(f, ERR_IMAGE, "a VHD of unknown type %u", type);
+    else if (!image->sectors)
+        err = fail(f, ERR_IMAGE, "the VHD footer says that the disk has %u bytes", size);
+    else if (size > footers.end_offset)
+        err = fail(f, ERR_IMAGE,
+                   "the VHD footer says that the disk has %u bytes, but the file "
+                   "holds fewer",
+                   size);
+    if (err)
+        return fail_subject(f, file->path);
+
+    if (size % SECTOR_SIZE)
+        notes_add(&image->notes, "the disk's last %u bytes make no whole sector and are left out",
+                  size % SECTOR_SIZE);
+    image->kind = IMAGE_FIXED;
+    image->allocated = image->sectors << SECTOR_SHIFT;
+    image->run = vhd_fixed_run;
+    return ERR_OK;
+}
