@@ -37,10 +37,10 @@ struct map_run {
 };
 
 /*
- * Builds the map of chain's disk in `a`, whose allocation is counted before it is made. `writable`
- * says whether the leaf's own clusters may be written at all (mode, volume state); with it a leaf
- * that cannot be written in place (holes, short initialised size) fails with the reason, without
- * it such parts read as zeros.
+ * Builds the map of chain's disk in `a`. Where that has too little memory, the rest is counted all
+ * the same, so that the failure tells how much it takes. `writable` says whether the leaf's own
+ * clusters may be written at all (mode, volume state); with it a leaf that cannot be written in
+ * place (holes, short initialised size) fails with the reason, without it such parts read as zeros.
  */
 MUST_CHECK enum err map_build(struct map *map, const struct chain *chain, bool writable,
                               struct arena *a, struct fail *f);
