@@ -28,6 +28,17 @@ void bios_call_far(uint32_t target, struct bios_regs *regs);
 /* Sleeps until the next interrupt has been served. */
 void bios_idle(void);
 
+/* The BIOS's data at `address` below 64 KiB. Tests put it elsewhere. */
+#ifndef BIOS_LOW_MEMORY
+#define BIOS_LOW_MEMORY 0
+#endif
+static inline volatile void *bios_data(uint32_t address)
+{
+    uintptr_t place = (uintptr_t)BIOS_LOW_MEMORY + address;
+    __asm__("" : "+r"(place)); /* gcc takes pointers below 4096 for mistakes */
+    return (volatile void *)place;
+}
+
 static inline bool bios_failed(const struct bios_regs *regs)
 {
     return regs->eflags & BIOS_CARRY;

@@ -10,9 +10,7 @@ static uint32_t ticks_last, ticks_total;
 
 static uint32_t bda_ticks(void)
 {
-    uint32_t address = BDA_TICKS;
-    __asm__("" : "+r"(address)); /* gcc takes pointers below 4096 for mistakes */
-    return *(const volatile uint32_t *)address;
+    return *(const volatile uint32_t *)bios_data(BDA_TICKS);
 }
 
 void console_init(void)

@@ -39,6 +39,10 @@ struct edd_packet {
 };
 static_assert(sizeof(struct edd_packet) == 16, "disk address packet");
 
+/* In stage2's bss, below 1 MiB, where the BIOS can reach them. */
+static struct edd_parameters parameters;
+static struct edd_packet packet;
+
 static uint8_t call_status(const struct bios_regs *r)
 {
     uint8_t status = r->eax >> 8 & 0xff;
@@ -63,21 +67,21 @@ static bool ask_edd(uint8_t number)
 /* AH=48h: size and sector size. Without an answer the size stays unknown, sectors are 512 bytes. */
 static enum err ask_size(struct drive *d, struct fail *f)
 {
-    static struct edd_parameters p;
-    memset(&p, 0, sizeof p); /* PhoenixBIOS 4.0r6 wants the flags zero on entry */
-    p.size = 0x1e;
+    struct edd_parameters *p = &parameters;
+    memset(p, 0, sizeof *p); /* PhoenixBIOS 4.0r6 wants the flags zero on entry */
+    p->size = 0x1e;
     struct bios_regs r = {.eax = 0x4800, .edx = d->number};
-    bios_ds_esi(&r, &p);
+    bios_ds_esi(&r, p);
     bios_call(0x13, &r);
     if (call_status(&r))
         return ERR_OK;
 
-    uint32_t size = p.sector_size ? p.sector_size : SECTOR_SIZE;
+    uint32_t size = p->sector_size ? p->sector_size : SECTOR_SIZE;
     if (!is_power_of_two(size) || size < SECTOR_SIZE || size > 4096)
         return fail(f, ERR_UNSUPPORTED, "the BIOS reports sectors of %u bytes", size);
     d->sector_shift = (uint8_t)(log2_u32(size) - SECTOR_SHIFT);
 
-    uint64_t sectors = (uint64_t)p.sectors_high << 32 | p.sectors_low;
+    uint64_t sectors = (uint64_t)p->sectors_high << 32 | p->sectors_low;
     if (sectors && sectors <= UINT64_MAX >> (d->sector_shift + 1))
         d->blk.sectors = sectors << d->sector_shift;
     return ERR_OK;
@@ -106,7 +110,6 @@ static uint8_t most_sectors(const struct drive *d)
 /* One AH=42h into the disk buffer; counts in 512-byte sectors. Returns the BIOS's status. */
 static uint8_t read_edd(struct drive *d, uint64_t lba, uint32_t count)
 {
-    static struct edd_packet packet;
     lba >>= d->sector_shift;
     packet = (struct edd_packet){
         .size = sizeof packet,

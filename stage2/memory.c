@@ -17,21 +17,21 @@
 #define EXTENDED_LEAST  0x40000u /* below this nothing useful can be done */
 #define MAP_ALIGNMENT   0x1000u
 
-static struct memory_range raw[ENTRIES_MAX];
-static unsigned raw_count;
+static struct memory_range reported[ENTRIES_MAX];
+static unsigned reported_count;
 static struct memory_ranges usable;
+static struct {
+    uint64_t start, size;
+    uint32_t type, attributes;
+} buffer;
 
 /* INT 15h AX=E820h: a range a call at ES:DI, EBX = where to go on, 0 at the end. Returns whether
  * the BIOS knows the call. */
 static bool ask_e820(void)
 {
-    static struct {
-        uint64_t start, size;
-        uint32_t type, attributes;
-    } buffer;
     uint32_t next = 0;
 
-    while (raw_count < ENTRIES_MAX) {
+    while (reported_count < ENTRIES_MAX) {
         buffer.attributes = 1; /* for BIOSes that fill in 20 bytes but say 24 */
         struct bios_regs r = {.eax = 0xe820, .ebx = next, .ecx = E820_ATTRIBUTES, .edx = SMAP};
         bios_es_edi(&r, &buffer);
@@ -39,13 +39,13 @@ static bool ask_e820(void)
         if (bios_failed(&r) || r.eax != SMAP || r.ecx < E820_RANGE)
             break;
         bool ignored = r.ecx >= E820_ATTRIBUTES && !(buffer.attributes & 1);
-        raw[raw_count++] = (struct memory_range){buffer.start, buffer.size,
-                                                 ignored ? MEMORY_IGNORED : buffer.type};
+        reported[reported_count++] = (struct memory_range){buffer.start, buffer.size,
+                                                           ignored ? MEMORY_IGNORED : buffer.type};
         next = r.ebx;
         if (!next)
             return true;
     }
-    return raw_count != 0;
+    return reported_count != 0;
 }
 
 /* INT 15h AX=E801h: AX (or CX) KiB from 1 MiB to 16 MiB, BX (or DX) blocks of 64 KiB above. */
@@ -63,9 +63,9 @@ static bool ask_e801(void)
     }
     if (!below || below > 15 * 1024)
         return false;
-    raw[0] = (struct memory_range){0x100000, (uint64_t)below << 10, MEMORY_USABLE};
-    raw[1] = (struct memory_range){0x1000000, (uint64_t)above << 16, MEMORY_USABLE};
-    raw_count = 2;
+    reported[0] = (struct memory_range){0x100000, (uint64_t)below << 10, MEMORY_USABLE};
+    reported[1] = (struct memory_range){0x1000000, (uint64_t)above << 16, MEMORY_USABLE};
+    reported_count = 2;
     return true;
 }
 
@@ -77,17 +77,16 @@ static bool ask_88(void)
     uint32_t size = r.eax & 0xffff;
     if (bios_failed(&r) || !size)
         return false;
-    raw[0] = (struct memory_range){0x100000, (uint64_t)size << 10, MEMORY_USABLE};
-    raw_count = 1;
+    reported[0] = (struct memory_range){0x100000, (uint64_t)size << 10, MEMORY_USABLE};
+    reported_count = 1;
     return true;
 }
 
 uint32_t memory_low_end(void)
 {
-    uint32_t address = BDA_LOW_MEMORY;
-    __asm__("" : "+r"(address)); /* gcc takes pointers below 4096 for mistakes */
-    uint32_t end = (uint32_t) * (const volatile uint16_t *)address << 10;
-    return memory_ranges_low_end(raw, raw_count, end < 0xa0000 ? end : 0xa0000);
+    const volatile uint8_t *kib = bios_data(BDA_LOW_MEMORY); /* a word at an odd address */
+    uint32_t end = (uint32_t)(kib[0] | kib[1] << 8) << 10;
+    return memory_ranges_low_end(reported, reported_count, end < 0xa0000 ? end : 0xa0000);
 }
 
 enum err memory_init(struct fail *f)
@@ -95,10 +94,10 @@ enum err memory_init(struct fail *f)
     bool (*const ask[])(void) = {ask_e820, ask_e801, ask_88};
     struct memory_range largest = {0};
     for (unsigned i = 0; i < 3 && largest.size < EXTENDED_LEAST; i++) {
-        raw_count = 0;
+        reported_count = 0;
         if (!ask[i]())
             continue;
-        memory_ranges_normalize(&usable, raw, raw_count);
+        memory_ranges_normalize(&usable, reported, reported_count);
         largest = memory_ranges_largest(&usable);
     }
     if (largest.size < EXTENDED_LEAST)
