@@ -18,9 +18,9 @@ struct arena;
 #define BOOT_CONFIG_PATH "\\vhdboot.cfg"
 #define BOOT_STAGE2_PATH "\\vhdboot.bin"
 
-/* Reads the volume's config, or, where it has none, makes an entry of every *.vhd and *.vhdx in the
- * root directory in name order (then timeout is unset, and a single one starts at once).
- * ERR_NOT_FOUND where there is neither. */
+/* Reads the volume's config, or, where there is none or it names no image, makes an entry of every
+ * *.vhd and *.vhdx in the root directory in name order (without a config timeout is unset, and a
+ * single one starts at once). ERR_NOT_FOUND where there is neither. */
 MUST_CHECK enum err boot_entries(struct config *config, bool *from_file, struct ntfs *vol,
                                  struct arena *a, struct fail *f);
 

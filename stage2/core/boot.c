@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "boot.h"
+#include "arena.h"
+#include "mem.h"
+#include "text.h"
+
+/* A config file's text, read whole. */
+static enum err config_read(struct config *config, struct file *file, struct arena *a,
+                            struct fail *f)
+{
+    if (file->size > CONFIG_SIZE_MAX) {
+        (void)fail(f, ERR_CONFIG, "the file has %u bytes: more than a config may have", file->size);
+        return fail_subject(f, file->path);
+    }
+    uint32_t size = (uint32_t)file->size;
+    uint8_t *text = arena_alloc(a, size);
+    if (!text) {
+        (void)fail(f, ERR_MEMORY, "no memory for the config's %u bytes", size);
+        return fail_subject(f, file->path);
+    }
+    enum err err = size ? file_read(file, 0, text, size, f) : ERR_OK;
+    if (!err)
+        err = config_parse(config, text, size, a, f);
+    return err ? fail_subject(f, file->path) : ERR_OK;
+}
+
+struct boot_listing {
+    struct config *config;
+    struct arena *arena;
+    unsigned left_out;
+    bool no_memory;
+};
+
+static bool ends_with(const char *name, size_t length, const char *suffix)
+{
+    size_t n = text_length(suffix);
+    if (length <= n)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        char c = name[length - n + i];
+        if ((c >= 'A' && c <= 'Z' ? c + 32 : c) != suffix[i])
+            return false;
+    }
+    return true;
+}
+
+/* An entry for a file of the root directory that is named like an image. */
+static bool boot_list_file(void *ctx, const struct ntfs_dirent *file)
+{
+    struct boot_listing *listing = ctx;
+    struct config *config = listing->config;
+    size_t length = text_length(file->name);
+    if (file->directory ||
+        (!ends_with(file->name, length, ".vhd") && !ends_with(file->name, length, ".vhdx")))
+        return true;
+    if (config->count == CONFIG_ENTRIES_MAX) {
+        listing->left_out++;
+        return true;
+    }
+
+    char *path = arena_alloc(listing->arena, length + 2);
+    if (!path) {
+        listing->no_memory = true;
+        return false;
+    }
+    path[0] = '\\';
+    memcpy(path + 1, file->name, length);
+    config->entry[config->count++] =
+        (struct config_entry){.name = path + 1, .title = path + 1, .vhd = path};
+    return true;
+}
+
+static enum err boot_list(struct config *config, struct ntfs *vol, struct arena *a, struct fail *f)
+{
+    struct boot_listing listing = {.config = config, .arena = a};
+    enum err err = ntfs_list(vol, "\\", boot_list_file, &listing, f);
+    if (err)
+        return err;
+    if (listing.no_memory)
+        return fail(f, ERR_MEMORY, "no memory for the list of images", 0);
+    if (listing.left_out)
+        notes_add(&vol->notes, "%u more images in the root directory are not in the menu",
+                  listing.left_out);
+    return ERR_OK;
+}
+
+enum err boot_entries(struct config *config, bool *from_file, struct ntfs *vol, struct arena *a,
+                      struct fail *f)
+{
+    *config = (struct config){.timeout_seconds = CONFIG_TIMEOUT_UNSET};
+    struct file file;
+    enum err err = ntfs_open(vol, BOOT_CONFIG_PATH, &file, f);
+    *from_file = !err;
+    if (!err)
+        err = config_read(config, &file, a, f);
+    if (err && err != ERR_NOT_FOUND)
+        return err;
+    if (config->count)
+        return ERR_OK;
+
+    /* No config, or one that names no image: what stands in the root directory. */
+    err = boot_list(config, vol, a, f);
+    if (err || config->count)
+        return err;
+    if (*from_file) {
+        (void)fail(f, ERR_NOT_FOUND, "the config names no image, and the root directory holds none",
+                   0);
+        return fail_subject(f, BOOT_CONFIG_PATH);
+    }
+    return fail(f, ERR_NOT_FOUND,
+                "neither " BOOT_CONFIG_PATH " nor a *.vhd or *.vhdx is in the root directory", 0);
+}
+
+/* chain_files over one volume. */
+static enum err boot_open_file(struct chain_files *files, const char *path, struct file *file,
+                               uint8_t *drive_index, struct fail *f)
+{
+    *drive_index = 0;
+    return ntfs_open(files->ctx, path, file, f);
+}
+
+/* May the leaf be written, as far as the volume and the image say? Notes say why not. `force`
+ * overrides what might be harmless, not what this version cannot do. */
+static bool boot_may_write(struct boot_disk *disk, const struct ntfs *vol, bool force)
+{
+    const struct image *leaf = &disk->chain.link[0]->image;
+    struct notes *notes = &disk->notes;
+    struct fail f;
+    bool may = true;
+    enum err err = ntfs_writable(vol, &f);
+    if (err == ERR_HIBERNATED) {
+        may = force;
+        notes_add(notes,
+                  force ? "Windows is hibernated on this volume: writing all the same, as force "
+                          "says"
+                        : "Windows is hibernated on this volume: the disk is write-protected; "
+                          "shut that Windows down fully, or set force = yes",
+                  0);
+    } else if (err) {
+        may = force;
+        notes_add(notes,
+                  force ? "the volume's log is not clean: writing all the same, as force says"
+                        : "the volume's log is not clean: the disk is write-protected; attach the "
+                          "volume to Windows once, or set force = yes",
+                  0);
+    }
+    if (leaf->read_only) { /* the image's own note says why */
+        may = may && force;
+        notes_add(notes,
+                  force ? "the image should not be written: writing all the same, as force says"
+                        : "the image should not be written: the disk is write-protected, unless "
+                          "force = yes",
+                  0);
+    }
+    if (leaf->kind != IMAGE_FIXED || leaf->format != IMAGE_VHD) {
+        may = false;
+        notes_add(notes, "only fixed VHDs take writes in this version: the disk is write-protected",
+                  0);
+    }
+    return may;
+}
+
+static void boot_add_notes(struct notes *to, const struct notes *from)
+{
+    for (unsigned i = 0; i < from->count; i++)
+        notes_add(to, from->note[i].sentence, from->note[i].value);
+}
+
+enum err boot_open(struct boot_disk *disk, const struct config_entry *entry, struct ntfs *vol,
+                   struct arena *a, struct fail *f)
+{
+    *disk = (struct boot_disk){0};
+    if (entry->write == WRITE_DISCARD) {
+        (void)fail(f, ERR_UNSUPPORTED,
+                   "write = discard is not available in this version; persistent and none are", 0);
+        return fail_subject(f, entry->name);
+    }
+
+    struct chain_files files = {.open = boot_open_file, .ctx = vol};
+    enum err err = chain_open(&disk->chain, &files, entry->vhd, a, f);
+    if (err)
+        return err;
+
+    boot_add_notes(&disk->notes, &vol->notes);
+    if (vol->dirty)
+        notes_add(&disk->notes, "the volume is marked dirty: let chkdsk look at it some day", 0);
+    for (unsigned i = 0; i < disk->chain.count; i++)
+        boot_add_notes(&disk->notes, &disk->chain.link[i]->image.notes);
+
+    bool writable = entry->write != WRITE_NONE && boot_may_write(disk, vol, entry->force);
+    disk->write_protected = !writable;
+    return map_build(&disk->map, &disk->chain, writable, a, f);
+}
