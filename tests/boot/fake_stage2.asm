@@ -1,8 +1,8 @@
 ; SPDX-License-Identifier: GPL-2.0-or-later
 ;
 ; Stands in for stage2 in tests of the boot records: says what it was handed and whether every byte
-; of it arrived, on the screen and on port E9h, then asks QEMU to end (isa-debug-exit at F4h).
-; The test appends content of any length and sets size and sum.
+; of it arrived, on the screen or, where .serial is set, on COM1 (Bochs has no screen to read).
+; The test appends content of any length and sets size, sum and serial.
 
 %include "layout.inc"
 
@@ -14,6 +14,7 @@ org 0
         dd      STAGE2_MAGIC
 size:   dd      0
 sum:    dd      0
+serial: db      0
 
 begin:
         cld
@@ -61,8 +62,6 @@ begin:
         call    hex
         mov     si, text_end
         call    print
-        mov     al, 0
-        out     0xF4, al
 .halt:
         hlt
         jmp     .halt
@@ -101,11 +100,24 @@ print:
 
 ; char: AL
 char:
-        out     0xE9, al
         pushad
+        cmp     byte [serial], 0
+        jne     .com1
         mov     ah, 0x0E
-        mov     bx, 7
+        xor     bx, bx
         int     0x10
+        popad
+        ret
+.com1:
+        mov     ah, al
+        mov     dx, 0x3FD
+.busy:
+        in      al, dx
+        test    al, 0x20
+        jz      .busy
+        mov     al, ah
+        mov     dx, 0x3F8
+        out     dx, al
         popad
         ret
 
