@@ -6,20 +6,90 @@
 #include <string.h>
 #include "verbs.h"
 
-#define OPTIONS_READ (OPTION_PARTITION)
+#define READ  OPTION_PARTITION
+#define ENTRY (OPTION_PARTITION | OPTION_ENTRY)
+#define RANGE (OPTION_LBA | OPTION_COUNT)
 
 static const struct verb verbs[] = {
-    {"flash", "OUTPUT --vhd FILE[,FILE...]",
-     "Makes a bootable flash: MBR, one active NTFS partition at 1 MiB, boot code, vhdboot.bin, a\n"
-     "config and the images. OUTPUT is a new file (sparse) or a block device (needs --yes).",
-     1, OPTION_VHD | OPTION_SIZE | OPTION_LABEL | OPTION_CONFIG | OPTION_DRY_RUN | OPTION_YES,
-     verb_flash},
-    {"ls", "TARGET:/dir", "Lists a folder of TARGET's NTFS volume, as the loader reads it.", 1,
-     OPTIONS_READ, verb_ls},
-    {"cat", "TARGET:/path", "Writes a file of TARGET's NTFS volume to standard output.", 1,
-     OPTIONS_READ, verb_cat},
-    {"extents", "TARGET:/path", "Says where a file of TARGET's NTFS volume lies on the drive.", 1,
-     OPTIONS_READ | OPTION_JSON, verb_extents},
+    {.name = "flash",
+     .arguments = "OUTPUT --vhd FILE[,FILE...]",
+     .arguments_needed = 1,
+     .options =
+         OPTION_VHD | OPTION_SIZE | OPTION_LABEL | OPTION_CONFIG | OPTION_DRY_RUN | OPTION_YES,
+     .run = verb_flash,
+     .summary = "Makes a bootable flash: MBR, one active NTFS partition at 1 MiB, boot code,\n"
+                "vhdboot.bin, a config, the images. OUTPUT is a new file (sparse) or a block\n"
+                "device (needs --yes). An image that the config names goes where it says, another\n"
+                "one beside the one before it, else into the root folder."},
+    {.name = "install",
+     .arguments = "TARGET",
+     .arguments_needed = 1,
+     .options = OPTION_PARTITION | OPTION_NO_MBR | OPTION_DRY_RUN | OPTION_BACKUP | OPTION_YES,
+     .run = verb_install,
+     .summary = "Puts boot code into a disk or image that has an NTFS partition, and vhdboot.bin\n"
+                "into its root folder. Partition table, disk signature, BPB and every other byte\n"
+                "stay. A block device needs --yes."},
+    {.name = "restore",
+     .arguments = "TARGET BACKUP",
+     .arguments_needed = 2,
+     .options = OPTION_DRY_RUN | OPTION_YES,
+     .run = verb_restore,
+     .summary = "Brings back what install --backup saved."},
+    {.name = "check",
+     .arguments = "TARGET",
+     .arguments_needed = 1,
+     .options = ENTRY | OPTION_JSON,
+     .run = verb_check,
+     .summary = "Would it boot? Walks the same path as the machine, with the same code."},
+    {.name = "map",
+     .arguments = "TARGET",
+     .arguments_needed = 1,
+     .options = ENTRY | OPTION_JSON,
+     .run = verb_map,
+     .summary = "Prints the compiled block map, a line a run."},
+    {.name = "read",
+     .arguments = "TARGET",
+     .arguments_needed = 1,
+     .options = ENTRY | RANGE,
+     .run = verb_read,
+     .summary = "Writes sectors of the virtual disk to standard output, through the block map."},
+    {.name = "ls",
+     .arguments = "TARGET:/dir",
+     .arguments_needed = 1,
+     .options = READ,
+     .run = verb_ls,
+     .summary = "Lists a folder of TARGET's NTFS volume, as the loader reads it."},
+    {.name = "cat",
+     .arguments = "TARGET:/path",
+     .arguments_needed = 1,
+     .options = READ,
+     .run = verb_cat,
+     .summary = "Writes a file of TARGET's NTFS volume to standard output."},
+    {.name = "extents",
+     .arguments = "TARGET:/path",
+     .arguments_needed = 1,
+     .options = READ | OPTION_JSON,
+     .run = verb_extents,
+     .summary = "Says where a file of TARGET's NTFS volume lies on the drive, in sectors."},
+    {.name = "vhd info",
+     .arguments = "FILE",
+     .arguments_needed = 1,
+     .options = READ | OPTION_JSON,
+     .run = verb_vhd_info,
+     .summary = "Kind, sizes and parents of an image, and what is odd about it. FILE is a file of\n"
+                "the host, or TARGET:/path."},
+    {.name = "vhd read",
+     .arguments = "FILE",
+     .arguments_needed = 1,
+     .options = READ | RANGE,
+     .run = verb_vhd_read,
+     .summary = "Writes the virtual disk's sectors to standard output, parents included."},
+    {.name = "vhd check",
+     .arguments = "FILE",
+     .arguments_needed = 1,
+     .options = READ,
+     .run = verb_vhd_check,
+     .summary = "Checks the structure: exit status 0 clean, 1 damaged or refused."},
 };
 #define VERB_COUNT (sizeof verbs / sizeof verbs[0])
 

@@ -26,11 +26,16 @@ void say_warning(const char *format, ...)
     fputc('\n', stderr);
 }
 
-enum status say_fail(const struct fail *f)
+enum status say_fail_advice(const struct fail *f, const char *advice)
 {
     char sentence[512];
     errors_format(f, sentence, sizeof sentence);
-    return say_error(errors_advice(f->err), "%s", sentence);
+    return say_error(advice ? advice : errors_advice(f->err), "%s", sentence);
+}
+
+enum status say_fail(const struct fail *f)
+{
+    return say_fail_advice(f, NULL);
 }
 
 enum status say_error(const char *advice, const char *format, ...)

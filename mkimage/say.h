@@ -19,6 +19,9 @@ void say_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The failure in core's own words, with its advice. Returns STATUS_FAILED. */
 enum status say_fail(const struct fail *f);
 
+/* The same, with other advice where it is not NULL. */
+enum status say_fail_advice(const struct fail *f, const char *advice);
+
 /* A failure that core does not know: the sentence without its full stop, and what to do. Returns
  * STATUS_FAILED. */
 enum status say_error(const char *advice, const char *format, ...)

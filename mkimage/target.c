@@ -42,7 +42,7 @@ enum status target_open_disk(struct target *t, const char *path)
 enum err target_mount(struct target *t, unsigned partition, struct fail *f)
 {
     /* The same cache as the loader's, so that the count of sectors is the machine's. */
-    enum err err = blk_cache_init(&t->cache, &t->blk, 3, 64, &t->arena, f);
+    enum err err = blk_cache_init(&t->cache, &t->blk, 3, 16, &t->arena, f);
     if (!err)
         err = part_read(&t->table, &t->cache.blk, f);
     if (!err)

@@ -6,8 +6,16 @@
 #include "options.h"
 
 enum status verb_flash(const struct options *options);
+enum status verb_install(const struct options *options);
+enum status verb_restore(const struct options *options);
+enum status verb_check(const struct options *options);
+enum status verb_map(const struct options *options);
+enum status verb_read(const struct options *options);
 enum status verb_ls(const struct options *options);
 enum status verb_cat(const struct options *options);
 enum status verb_extents(const struct options *options);
+enum status verb_vhd_info(const struct options *options);
+enum status verb_vhd_read(const struct options *options);
+enum status verb_vhd_check(const struct options *options);
 
 #endif

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A disk's sectors, through its block map, to standard output. */
+#ifndef MKIMAGE_SECTORS_H
+#define MKIMAGE_SECTORS_H
+
+#include "core/map.h"
+#include "options.h"
+
+/* Sectors [--lba, --lba + --count) of the disk that `map` describes. `name` is what messages call
+ * it. */
+enum status sectors_write(const char *name, const struct map *map, struct blk *drive,
+                          const struct options *options);
+
+#endif
