@@ -24,12 +24,16 @@ static enum err config_read(struct config *config, struct file *file, struct are
     return err ? fail_subject(f, file->path) : ERR_OK;
 }
 
+/* Names go into memory set aside before the walk: the walk gives back all that is taken from its
+ * volume's arena meanwhile. */
 struct boot_listing {
     struct config *config;
-    struct arena *arena;
+    char *names;
+    size_t used;
     unsigned left_out;
-    bool no_memory;
 };
+
+#define BOOT_NAME_SIZE (sizeof((struct ntfs_dirent *)NULL)->name + 1) /* and a backslash */
 
 static bool ends_with(const char *name, size_t length, const char *suffix)
 {
@@ -58,13 +62,10 @@ static bool boot_list_file(void *ctx, const struct ntfs_dirent *file)
         return true;
     }
 
-    char *path = arena_alloc(listing->arena, length + 2);
-    if (!path) {
-        listing->no_memory = true;
-        return false;
-    }
+    char *path = listing->names + listing->used; /* zeroed: the NUL is there */
     path[0] = '\\';
     memcpy(path + 1, file->name, length);
+    listing->used += length + 2;
     config->entry[config->count++] =
         (struct config_entry){.name = path + 1, .title = path + 1, .vhd = path};
     return true;
@@ -72,12 +73,13 @@ static bool boot_list_file(void *ctx, const struct ntfs_dirent *file)
 
 static enum err boot_list(struct config *config, struct ntfs *vol, struct arena *a, struct fail *f)
 {
-    struct boot_listing listing = {.config = config, .arena = a};
+    struct boot_listing listing = {.config = config};
+    listing.names = arena_array(a, CONFIG_ENTRIES_MAX, BOOT_NAME_SIZE);
+    if (!listing.names)
+        return fail(f, ERR_MEMORY, "no memory for the list of images", 0);
     enum err err = ntfs_list(vol, "\\", boot_list_file, &listing, f);
     if (err)
         return err;
-    if (listing.no_memory)
-        return fail(f, ERR_MEMORY, "no memory for the list of images", 0);
     if (listing.left_out)
         notes_add(&vol->notes, "%u more images in the root directory are not in the menu",
                   listing.left_out);
