@@ -184,8 +184,6 @@ enum err boot_open(struct boot_disk *disk, const struct config_entry *entry, str
         return err;
 
     boot_add_notes(&disk->notes, &vol->notes);
-    if (vol->dirty)
-        notes_add(&disk->notes, "the volume is marked dirty: let chkdsk look at it some day", 0);
     for (unsigned i = 0; i < disk->chain.count; i++)
         boot_add_notes(&disk->notes, &disk->chain.link[i]->image.notes);
 
