@@ -33,12 +33,15 @@
 /* Conventional memory that a machine must have below the resident handler: up to here. */
 #define LOW_MEMORY_NEEDED   0x40000
 
-/* Inside the resident handler's segment, which starts on a 1 KiB boundary. */
+/* Inside the resident handler's segment, which starts on a 1 KiB boundary. RESIDENT_BOUNCE counts
+ * sectors. */
 #define RESIDENT_SIZE_MAX   0x2000
 #define RESIDENT_SLOTS      0x0020
 #define RESIDENT_SLOT_COUNT 8
 #define RESIDENT_SLOT_SIZE  24
 #define RESIDENT_HEADER     0x0100
+#define RESIDENT_BOUNCE     2
+#define RESIDENT_STACK      1152
 
 /* vhdboot.bin starts with a header (struct stage2_header in stage2/stage2_format.h). */
 #define STAGE2_MAGIC        0x62646876

@@ -6,31 +6,36 @@
  *
  *   segment:0000  unused          :0020  eight drive slots of 24 bytes (GRUB4DOS layout)
  *   segment:0100  this header, whose first bytes are the INT 13h entry
- *   then code, data, caches, stack, up to resident_size, RESIDENT_SIZE_MAX at the most
+ *   then code, data, and, beyond the end of the binary, bytes that stage2 makes zero up to
+ *   resident_size: caches, bounce buffer, stack; RESIDENT_SIZE_MAX at the most
  */
 #ifndef RESIDENT_ABI_H
 #define RESIDENT_ABI_H
 
 #include <stdint.h>
 #include "core/check.h"
+#include "core/endian.h"
 #include "core/map_format.h"
 
+#define RESIDENT_EDD_SIZE 30 /* bytes of an AH=48h reply with a DPTE pointer */
+
 struct resident_header {
-    uint8_t jump[3];       /* 0x00: INT 13h entry: a near jump */
-    char safe_hook[8];     /* 0x03: "$INT13SF" */
-    char vendor[8];        /* 0x0b: "GRUB4DOS": drivers look for this name */
-    uint8_t old_int13[4];  /* 0x13: far pointer, offset first; by the Windows 9x convention here */
+    uint8_t jump[3];       /* 0x00: INT 13h entry: a near jump; linked */
+    char safe_hook[8];     /* 0x03: "$INT13SF"; linked */
+    char vendor[8];        /* 0x0b: "GRUB4DOS": drivers look for this name; linked */
+    le32 old_int13;        /* 0x13: far pointer, offset first; by the Windows 9x convention here */
     uint8_t safe_flags[4]; /* 0x17: 0: no protected-mode driver may take over the raw drive */
     uint8_t pad[5];        /* 0x1b */
 
-    /* From here on vhdboot's own; filled in by stage2 except where "linked" is said. */
-    uint32_t old_int15;            /* 0x20: far pointer, segment in the high half */
+    /* From here on vhdboot's own; filled in by stage2 except where "linked" is said. Far pointers
+     * have their segment in the high half. */
+    uint32_t old_int15;            /* 0x20 */
     uint32_t map_address;          /* 0x24: physical address of the cells */
     uint32_t page_count;           /* 0x28 */
     uint32_t cell_count;           /* 0x2c */
     uint64_t sectors;              /* 0x30: of the disk */
-    uint64_t hidden_start;         /* 0x38: physical range that INT 15h must not report: the map */
-    uint64_t hidden_end;           /* 0x40 */
+    uint32_t hidden[4];            /* 0x38: start and end of two ranges that INT 15h must not
+                                    * report: the resident's segment up to A0000h, and the map */
     uint16_t int15_entry;          /* 0x48: offset of the INT 15h handler; linked */
     uint16_t resident_size;        /* 0x4a: bytes, bss and stack included; linked */
     uint16_t cylinders;            /* 0x4c: INT 13h geometry, 1..1024 */
@@ -49,9 +54,19 @@ struct resident_header {
     uint8_t drive_heads[MAP_DRIVES_MAX]; /* 0x78 */
     uint8_t drive_spt[MAP_DRIVES_MAX];   /* 0x88 */
     uint8_t fdpt[16];                    /* 0x98: fixed disk parameter table; INT 41h points here */
+    uint8_t edd[RESIDENT_EDD_SIZE + 2];  /* 0xa8: the whole reply to AH=48h, its size word 1Eh */
+    uint32_t old_int18;                  /* 0xc8: vectors and BDA bytes that INT 19h restores */
+    uint32_t old_int19;                  /* 0xcc */
+    uint32_t old_int41;                  /* 0xd0 */
+    uint32_t old_int46;                  /* 0xd4 */
+    uint16_t old_low_kib;                /* 0xd8: 0040:0013 */
+    uint16_t int18_entry;                /* 0xda: offset of the INT 18h handler; linked */
+    uint16_t int19_entry;                /* 0xdc: linked */
+    uint16_t reserved2;                  /* 0xde */
 };
-static_assert(sizeof(struct resident_header) == 0xa8, "resident header");
+static_assert(sizeof(struct resident_header) == 0xe0, "resident header");
 static_assert(offsetof(struct resident_header, old_int15) == 0x20, "resident header");
 static_assert(offsetof(struct resident_header, fdpt) == 0x98, "resident header");
+static_assert(offsetof(struct resident_header, old_int18) == 0xc8, "resident header");
 
 #endif

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# build/resident.bin, the INT 13h handler that stays in memory, and build/resident/image.o, which
+# embeds it: resident_image .. resident_image_end.
+
+RESIDENT_CFLAGS := $(CSTD) $(WARNINGS) $(INCLUDES) -Istage2/resident -ffreestanding -nostdinc \
+    -isystem $(shell $(CC) -print-file-name=include) -MMD -MP \
+    -m16 -march=i386 -mtune=i386 -Oz -mregparm=3 -mgeneral-regs-only -mpreferred-stack-boundary=2 \
+    -fomit-frame-pointer -fno-pic -fno-pie -fno-stack-protector -fno-asynchronous-unwind-tables \
+    -fno-jump-tables -fno-ipa-sra -fno-strict-aliasing -falign-functions=1 -falign-loops=1 -falign-jumps=1 \
+    -falign-labels=1
+
+RESIDENT_OBJ := entry.o int13.o disk.o int15.o machine.o
+RESIDENT_OBJ := $(RESIDENT_OBJ:%=$(B)/resident/%)
+
+all: $(B)/resident.bin
+
+# With plain .code16 in place of GCC's .code16gcc, calls push 16-bit return addresses: shorter, and
+# right as long as all arguments travel in registers, which at most three words do.
+$(B)/resident/%.s: stage2/resident/%.c stage2/resident/resident.mk
+	@mkdir -p $(@D)
+	$(call run,CC16)$(CC) $(RESIDENT_CFLAGS) -MT $@ -MF $(@:.s=.d) -S $< -o - | \
+	    sed 's/\.code16gcc/.code16/; s/call\t\*%e/call\t*%/' > $@
+
+$(B)/resident/%.o: $(B)/resident/%.s
+	$(call run,AS)as --32 $< -o $@
+
+# Offsets of C structs for NASM: made from what the compiler says, never typed.
+$(B)/resident/offsets.inc: stage2/resident/offsets.c stage2/resident/resident.mk
+	@mkdir -p $(@D)
+	$(call run,OFFS)$(CC) $(filter-out -MMD -MP,$(RESIDENT_CFLAGS)) -Wno-missing-prototypes \
+	    -MD -MP -MT $@ -MF $(@:.inc=.d) -S $< -o - | sed -n 's/^\s*#\([A-Za-z0-9_]* [0-9]*\)$$/%define \1/p' > $@
+
+$(B)/resident/%.o: stage2/resident/%.asm $(B)/resident/offsets.inc stage2/resident/resident.mk
+	@mkdir -p $(@D)
+	$(call run,NASM)$(NASM) -f elf32 -I $(B) -MD $(@:.o=.d) $< -o $@
+
+$(B)/resident/resident.lds: stage2/resident/resident.ld stage2/layout.h
+	@mkdir -p $(@D)
+	$(call run,CPP)$(CC) -E -P -x c $(INCLUDES) $< -o $@
+
+$(B)/resident.elf: $(B)/resident/resident.lds $(RESIDENT_OBJ)
+	$(call run,LD)ld -m elf_i386 -z noexecstack --no-warn-rwx-segments -T $< $(RESIDENT_OBJ) -o $@
+
+# The binary is the segment's memory from RESIDENT_HEADER on.
+$(B)/resident.bin: $(B)/resident.elf
+	$(call run,BIN)objcopy -O binary -j .image $< $@
+	@symbol() { nm $< | sed -n "s/ . $$1$$//p"; }; \
+	    printf '  resident handler: %d of %d bytes, %d of them code and data\n' \
+	    "0x$$(symbol resident_end)" 8192 "0x$$(symbol image_end)"
+
+$(B)/resident/image.o: stage2/resident/image.asm $(B)/resident.bin
+	$(call run,NASM)$(NASM) -f elf32 -I $(B) $< -o $@
