@@ -16,4 +16,7 @@
 MUST_CHECK enum err handoff_start(const struct boot_disk *disk, const struct drive *const *drive,
                                   unsigned drive_count, struct fail *f);
 
+/* Conventional memory that the resident handler takes. */
+uint32_t handoff_resident_bytes(void);
+
 #endif

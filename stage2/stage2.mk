@@ -7,7 +7,7 @@ STAGE2_CFLAGS := $(CORE_CFLAGS) -m32 -march=i386 -Os -fno-pic -fno-pie -fno-stac
                  -mpreferred-stack-boundary=2 -ffunction-sections -fdata-sections \
                  -fcf-protection=none -Wframe-larger-than=2048 -DVERSION='"$(VERSION)"'
 STAGE2_DIR    := $(B)/stage2
-STAGE2_ASM    := start a20 bios_call trap_stubs
+STAGE2_ASM    := start a20 bios_call trap_stubs handoff_jump
 STAGE2_C      := $(filter-out offsets sum_file,$(patsubst stage2/%.c,%,$(wildcard stage2/*.c)))
 STAGE2_OBJ    := $(STAGE2_ASM:%=$(STAGE2_DIR)/%.o) $(STAGE2_C:%=$(STAGE2_DIR)/%.o)
 STAGE2_CORE   := $(CORE_SRC:stage2/core/%.c=$(B)/core32/%.o)
