@@ -2,8 +2,6 @@
 #include "bootcode.h"
 #include <string.h>
 
-#define BPB_HIDDEN_SECTORS 28
-
 extern const uint8_t blob_mbr[], blob_mbr_end[];
 extern const uint8_t blob_vbr[], blob_vbr_end[];
 
@@ -26,13 +24,10 @@ void bootcode_mbr(uint8_t mbr[SECTOR_SIZE])
     mbr[511] = 0xaa;
 }
 
-void bootcode_vbr(uint8_t vbr[VBR_SIZE], uint64_t start_lba)
+void bootcode_vbr(uint8_t vbr[VBR_SIZE])
 {
     memcpy(vbr, blob_vbr, BPB_START);
     memcpy(vbr + BPB_END, blob_vbr + BPB_END, VBR_SIZE - BPB_END);
-    uint32_t hidden = start_lba > UINT32_MAX ? 0 : (uint32_t)start_lba;
-    for (unsigned i = 0; i < 4; i++)
-        vbr[BPB_HIDDEN_SECTORS + i] = (uint8_t)(hidden >> 8 * i);
     vbr[510] = 0x55;
     vbr[511] = 0xaa;
 }

@@ -33,9 +33,8 @@ bool bootcode_complete(void);
 /* Lays our code over an MBR; bytes 440..511 stay. */
 void bootcode_mbr(uint8_t mbr[SECTOR_SIZE]);
 
-/* Lays our code over the 16 sectors of $Boot; the BPB stays, its hidden sectors become
- * `start_lba`. */
-void bootcode_vbr(uint8_t vbr[VBR_SIZE], uint64_t start_lba);
+/* Lays our code over the 16 sectors of $Boot; the BPB stays. */
+void bootcode_vbr(uint8_t vbr[VBR_SIZE]);
 
 /* Is it ours, byte for byte (but for what belongs to the disk)? */
 bool bootcode_mbr_is_ours(const uint8_t mbr[SECTOR_SIZE]);

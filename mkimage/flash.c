@@ -174,7 +174,7 @@ static enum status write_vbr(struct flash *flash)
     uint8_t vbr[VBR_SIZE];
     if (!disk_pread(&flash->disk, vbr, sizeof vbr, flash->start))
         return disk_write_failed(&flash->disk);
-    bootcode_vbr(vbr, flash->start >> SECTOR_SHIFT);
+    bootcode_vbr(vbr);
     if (!disk_pwrite(&flash->disk, vbr, sizeof vbr, flash->start) ||
         !disk_pwrite(&flash->disk, vbr, SECTOR_SIZE, flash->start + flash->volume - SECTOR_SIZE))
         return disk_write_failed(&flash->disk);

@@ -65,6 +65,7 @@ static struct overlay_sector *entry_of(struct overlay *o, uint64_t lba)
     }
     struct overlay_sector *s = &o->sector[o->count];
     s->lba = lba;
+    s->step = 0;
     if (!fd_pread(o->fd, s->before, SECTOR_SIZE, lba << SECTOR_SHIFT))
         return NULL;
     memcpy(s->after, s->before, SECTOR_SIZE);

@@ -334,3 +334,41 @@ enum status volume_remove(struct volume *v, const char *path)
     free(wide);
     return STATUS_OK;
 }
+
+/* Adds the runs of an attribute that is mapped whole. */
+static bool add_zones(struct volume *v, ntfs_attr *attr, enum volume_area area,
+                      struct volume_zone **zones, unsigned *count)
+{
+    if (ntfs_attr_map_whole_runlist(attr))
+        return false;
+    for (const runlist_element *rl = attr->rl; rl && rl->length; rl++) {
+        struct volume_zone *more = realloc(*zones, (*count + 1) * sizeof *more);
+        if (!more)
+            return false;
+        *zones = more;
+        if (rl->lcn >= 0)
+            more[(*count)++] = (struct volume_zone){v->start + (uint64_t)rl->lcn * v->cluster_size,
+                                                    (uint64_t)rl->length * v->cluster_size, area};
+    }
+    return true;
+}
+
+enum status volume_zones(struct volume *v, struct volume_zone **zones, unsigned *count)
+{
+    *count = 0;
+    *zones = malloc(sizeof **zones);
+    ntfs_attr *mft = v->ntfs->mft_na;
+    LCN root =
+        ntfs_attr_vcn_to_lcn(mft, (VCN)FILE_root * v->ntfs->mft_record_size / (VCN)v->cluster_size);
+    if (!*zones || root < 0)
+        return volume_failed(v, "$MFT", "cannot be read");
+    (*zones)[(*count)++] =
+        (struct volume_zone){v->start + (uint64_t)root * v->cluster_size +
+                                 (uint64_t)FILE_root * v->ntfs->mft_record_size % v->cluster_size,
+                             v->ntfs->mft_record_size, AREA_ROOT};
+    if (!add_zones(v, v->ntfs->lcnbmp_na, AREA_BITMAP, zones, count) ||
+        !add_zones(v, v->ntfs->mftbmp_na, AREA_BITMAP, zones, count) ||
+        !add_zones(v, mft, AREA_RECORD, zones, count))
+        return volume_failed(v, "$MFT", "cannot be read");
+    return STATUS_OK;
+}

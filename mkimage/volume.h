@@ -40,6 +40,18 @@ enum status volume_remove(struct volume *v, const char *path);
 /* For place.c: opens the file, or makes an empty one; NULL after a failure that was said. */
 struct _ntfs_inode *volume_open_or_create(struct volume *v, const char *path);
 
+/* What kind of metadata a cluster holds, for those who care in which order it is written. */
+enum volume_area { AREA_BITMAP, AREA_RECORD, AREA_ROOT, AREA_OTHER };
+
+struct volume_zone {
+    uint64_t off, size; /* bytes of the disk */
+    enum volume_area area;
+};
+
+/* Where $Bitmap, the MFT's bitmap and the MFT lie; the root folder's record by itself. The first
+ * zone that holds an offset counts. Allocated; the caller frees it. */
+enum status volume_zones(struct volume *v, struct volume_zone **zones, unsigned *count);
+
 /* Says that libntfs-3g failed at `what`, with errno. */
 enum status volume_failed(const struct volume *v, const char *path, const char *what);
 

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "change.h"
+#include <stdlib.h>
+#include <string.h>
+#include "bootcode.h"
+
+enum status change_allowed(const struct target *t)
+{
+    struct fail f;
+    const struct ntfs *volume = &t->volume;
+    if (volume->hibernated)
+        (void)fail(&f, ERR_HIBERNATED, "Windows is hibernated on this volume", 0);
+    else if (volume->log_unclean)
+        (void)fail(&f, ERR_CORRUPT, "the volume's log holds work that was not finished", 0);
+    else if (volume->dirty)
+        (void)fail(&f, ERR_CORRUPT, "the volume is marked dirty", 0);
+    else
+        return STATUS_OK;
+    (void)fail_subject(&f, t->disk.path);
+    return say_fail_advice(&f, f.err == ERR_HIBERNATED
+                                   ? "Start that Windows and shut it down fully (shutdown /s /f "
+                                     "/t 0)."
+                                   : "Run chkdsk on it in Windows (chkdsk /f), then unmount it "
+                                     "there.");
+}
+
+/* It holds an NTFS boot sector: there a copy was kept, and is kept on. */
+static bool is_copy(const struct target *t, uint64_t lba)
+{
+    uint8_t sector[SECTOR_SIZE];
+    return disk_pread(&t->disk, sector, sizeof sector, lba << SECTOR_SHIFT) &&
+           !memcmp(sector + 3, "NTFS    ", 8);
+}
+
+uint64_t change_copy_lba(const struct target *t)
+{
+    uint8_t vbr[SECTOR_SIZE];
+    const struct part *part = t->part;
+    if (!disk_pread(&t->disk, vbr, sizeof vbr, part->start_lba << SECTOR_SHIFT))
+        return 0;
+    uint64_t sectors = 0;
+    for (unsigned i = 0; i < 8; i++)
+        sectors |= (uint64_t)vbr[40 + i] << 8 * i;
+    unsigned scale = t->volume.sector_size / SECTOR_SIZE;
+    uint64_t behind = sectors > part->sectors / scale ? part->sectors : sectors * scale;
+    uint64_t last = part->sectors - scale;
+    if (behind < part->sectors && is_copy(t, part->start_lba + behind))
+        return part->start_lba + behind;
+    if (is_copy(t, part->start_lba + last))
+        return part->start_lba + last;
+    return behind < part->sectors ? part->start_lba + behind : 0;
+}
+
+void change_sort(struct overlay *o, const struct target *t, uint64_t copy_lba,
+                 const struct volume_zone *zones, unsigned zone_count)
+{
+    static const uint8_t step_of[] = {[AREA_BITMAP] = CHANGE_BITMAP,
+                                      [AREA_RECORD] = CHANGE_RECORD,
+                                      [AREA_ROOT] = CHANGE_FOLDER,
+                                      [AREA_OTHER] = CHANGE_DATA};
+    uint64_t start = t->part->start_lba;
+    for (size_t i = 0; i < o->count; i++) {
+        struct overlay_sector *s = &o->sector[i];
+        s->step = CHANGE_FOLDER;
+        if (s->lba == start)
+            s->step = CHANGE_VBR;
+        else if (s->lba == 0)
+            s->step = CHANGE_MBR;
+        else if (s->lba == copy_lba)
+            s->step = CHANGE_VBR_COPY;
+        else if (s->lba > start && s->lba < start + VBR_SIZE / SECTOR_SIZE)
+            s->step = CHANGE_VBR_REST;
+        else
+            for (unsigned k = 0; k < zone_count; k++) {
+                if ((s->lba << SECTOR_SHIFT) - zones[k].off < zones[k].size) {
+                    s->step = step_of[zones[k].area];
+                    break;
+                }
+            }
+    }
+}
+
+/* Writes the sectors of one step, neighbours together, and waits until they are on the disk. */
+static bool write_step(struct disk *disk, const struct overlay *o, enum change_step step, bool both)
+{
+    enum { TOGETHER = 128 };
+    static uint8_t buffer[TOGETHER * SECTOR_SIZE];
+    bool any = false;
+    for (size_t i = 0; i < o->count;) {
+        if (o->sector[i].step != step) {
+            i++;
+            continue;
+        }
+        size_t n = 0;
+        while (i + n < o->count && n < TOGETHER && o->sector[i + n].step == step &&
+               o->sector[i + n].lba == o->sector[i].lba + n) {
+            const struct overlay_sector *s = &o->sector[i + n];
+            for (unsigned k = 0; k < SECTOR_SIZE; k++)
+                buffer[n * SECTOR_SIZE + k] = both ? s->before[k] | s->after[k] : s->after[k];
+            n++;
+        }
+        if (!disk_pwrite(disk, buffer, n * SECTOR_SIZE, o->sector[i].lba << SECTOR_SHIFT))
+            return false;
+        any = true;
+        i += n;
+    }
+    return !any || disk_sync(disk);
+}
+
+enum status change_commit(struct disk *disk, const struct overlay *o, bool backwards)
+{
+    struct order {
+        enum change_step step;
+        bool both;
+    };
+    static const struct order forward[] = {
+        {CHANGE_DATA, false},   {CHANGE_BITMAP, true},    {CHANGE_RECORD, false},
+        {CHANGE_FOLDER, false}, {CHANGE_BITMAP, false},   {CHANGE_VBR_REST, false},
+        {CHANGE_VBR, false},    {CHANGE_VBR_COPY, false}, {CHANGE_MBR, false}};
+    static const struct order backward[] = {
+        {CHANGE_MBR, false},      {CHANGE_VBR_REST, false}, {CHANGE_VBR, false},
+        {CHANGE_VBR_COPY, false}, {CHANGE_BITMAP, true},    {CHANGE_FOLDER, false},
+        {CHANGE_RECORD, false},   {CHANGE_BITMAP, false},   {CHANGE_DATA, false}};
+    const struct order *order = backwards ? backward : forward;
+    struct overlay *keep = disk->overlay;
+    disk->overlay = NULL;
+    bool ok = true;
+    for (unsigned i = 0; ok && i < sizeof forward / sizeof forward[0]; i++)
+        ok = write_step(disk, o, order[i].step, order[i].both);
+    disk->overlay = keep;
+    return ok ? STATUS_OK : disk_write_failed(disk);
+}
+
+void change_list(const struct overlay *o)
+{
+    static const char *const names[CHANGE_STEPS] = {
+        [CHANGE_DATA] = "content of files",
+        [CHANGE_BITMAP] = "maps of used clusters and records",
+        [CHANGE_RECORD] = "records of files",
+        [CHANGE_FOLDER] = "folders and other metadata",
+        [CHANGE_VBR_REST] = "boot record, sectors 1 to 15",
+        [CHANGE_VBR] = "boot record, sector 0",
+        [CHANGE_VBR_COPY] = "copy of the boot record",
+        [CHANGE_MBR] = "master boot record",
+    };
+    for (unsigned step = 0; step < CHANGE_STEPS; step++) {
+        unsigned count = 0;
+        uint64_t first = 0;
+        for (size_t i = 0; i < o->count; i++) {
+            if (o->sector[i].step != step)
+                continue;
+            if (!count++)
+                first = o->sector[i].lba;
+        }
+        if (count)
+            say("  %s: %u sector%s from sector %llu on", names[step], count, count == 1 ? "" : "s",
+                (unsigned long long)first);
+    }
+}
