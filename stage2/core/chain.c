@@ -4,19 +4,22 @@
 #include "mem.h"
 #include "text.h"
 #include "vhd.h"
+#include "vhdx.h"
 
 /* Which format is it? The footer at a VHD's end is checked by a sum, so it decides before a VHDX
  * signature at the start, which may be a fixed disk's first bytes. */
 static enum err chain_open_image(struct chain_link *link, struct arena *a, struct fail *f)
 {
-    bool is_vhd;
-    uint8_t start[8] = {0};
+    bool is_vhd, is_vhdx = false;
     enum err err = vhd_probe(&link->file, &is_vhd, f);
-    if (!err && !is_vhd && link->file.size >= sizeof start)
-        err = file_read(&link->file, 0, start, sizeof start, f);
-    if (!err && !memcmp(start, "vhdxfile", sizeof start))
-        err = fail(f, ERR_UNSUPPORTED, "a VHDX: this version starts fixed VHDs only", 0);
-    return err ? err : vhd_open(&link->image, &link->file, a, f);
+    if (!err && !is_vhd)
+        err = vhdx_probe(&link->file, &is_vhdx, f);
+    if (!err)
+        err = is_vhdx ? vhdx_open(&link->image, &link->file, a, f)
+                      : vhd_open(&link->image, &link->file, a, f);
+    if (!err && link->image.kind == IMAGE_DIFFERENCING)
+        err = fail(f, ERR_UNSUPPORTED, "a differencing disk: parents are not looked up", 0);
+    return err;
 }
 
 static enum err chain_add(struct chain *chain, struct chain_files *files, const char *path,

@@ -198,7 +198,13 @@ static enum err log_load(struct vhdx *v, struct image *image, struct arena *a, s
                     le16_get(header.log_version));
     if (!sound)
         return fail(f, ERR_IMAGE, "the VHDX log at %x is not where a log can be", offset);
-    return vhdx_log_load(v, &header, a, f);
+    err = vhdx_log_load(v, &header, a, f);
+    /* To close the file would mean to replay its log into it, which is not done here. */
+    image->read_only = true;
+    notes_add(&image->notes,
+              "the VHDX was not closed: %u pages of its log count instead of what they replace",
+              v->page_count);
+    return err;
 }
 
 static enum err vhdx_load(struct vhdx *v, struct image *image, struct arena *a, struct fail *f)
@@ -214,17 +220,7 @@ static enum err vhdx_load(struct vhdx *v, struct image *image, struct arena *a, 
         err = vhdx_metadata_load(v, image, a, f);
     if (!err)
         err = vhdx_bat_load(v, image, a, f);
-    if (err)
-        return err;
-
-    if (v->page_count)
-        notes_add(&image->notes,
-                  "the VHDX was not closed: %u pages of its log count instead of what they replace",
-                  v->page_count);
-    /* In-place writes call for new ids in the header first, which is not done here. */
-    image->read_only = true;
-    notes_add(&image->notes, "a VHDX is not written to: its disk is write-protected", 0);
-    return ERR_OK;
+    return err;
 }
 
 enum err vhdx_open(struct image *image, struct file *file, struct arena *a, struct fail *f)
