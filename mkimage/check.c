@@ -16,7 +16,7 @@
 #include "stage2_format.h"
 #include "verbs.h"
 
-#define STEPS_MAX (7 + CHAIN_MAX)
+#define STEPS_MAX (8 + CHAIN_MAX)
 
 struct step {
     const char *name;
@@ -238,13 +238,13 @@ static void check_volume(struct check *c)
            volume->dirty ? ", marked dirty" : "", notes);
 }
 
-static void check_image(struct check *c)
+static bool check_image(struct check *c)
 {
     struct fail f;
     struct boot_disk *disk = &c->entry.disk;
     if (boot_open(disk, c->entry.chosen, &c->target.volume, &c->target.arena, &f)) {
         failed_as(c, "image", &f);
-        return;
+        return false;
     }
     for (unsigned i = 0; i < disk->chain.count; i++) {
         char text[256];
@@ -265,6 +265,23 @@ static void check_image(struct check *c)
     passed(c, "map", "%" PRIu64 " sectors, %" PRIu64 " run%s, %s%s%s", disk->map.sectors, runs,
            runs == 1 ? "" : "s", say_bytes(map_bytes(&disk->map)),
            disk->write_protected ? ", write-protected" : "", notes);
+    return true;
+}
+
+/* The last thing that the machine looks at before it starts the disk. */
+static void check_guest(struct check *c)
+{
+    uint8_t sector[SECTOR_SIZE];
+    struct fail f;
+    struct blk *drives[MAP_DRIVES_MAX] = {&c->target.cache.blk};
+    if (map_read(&c->entry.disk.map, drives, 0, 1, sector, &f))
+        failed_as(c, "guest", &f);
+    else if (sector[510] != 0x55 || sector[511] != 0xaa)
+        failed(c, "guest", "Install an operating system on the disk first.",
+               "%s: the disk has no boot record: its sector 0 lacks 55AAh",
+               c->entry.disk.chain.link[0]->file.path);
+    else
+        passed(c, "guest", "the disk has a boot record");
 }
 
 static void walk(struct check *c, const struct options *options)
@@ -282,8 +299,8 @@ static void walk(struct check *c, const struct options *options)
     check_stage2(c);
     bool chosen = check_config(c, options->entry);
     check_volume(c);
-    if (chosen)
-        check_image(c);
+    if (chosen && check_image(c))
+        check_guest(c);
 }
 
 static void print_json(const struct check *c)

@@ -13,9 +13,11 @@
 #include <unistd.h>
 #include "bootcode.h"
 #include "busy.h"
+#include "core/boot.h"
 #include "flash_plan.h"
 #include "format.h"
 #include "progress.h"
+#include "target.h"
 #include "verbs.h"
 
 #define MBR_SECTORS_MAX ((uint64_t)UINT32_MAX)
@@ -277,6 +279,39 @@ static enum status make(struct flash *flash)
     return status;
 }
 
+/*
+ * Opens the flash as the machine will, and every entry of its menu. What a config of the user's own
+ * names may still be missing: that is told. All else would be a mistake of this program.
+ */
+static enum status verify(const struct flash *flash)
+{
+    static struct config config;
+    struct target t;
+    struct fail f;
+    bool from_file;
+    enum status status = target_open(&t, flash->output, 0);
+    if (status)
+        return status;
+    if (boot_entries(&config, &from_file, &t.volume, &t.arena, &f))
+        status = say_fail(&f);
+    for (unsigned i = 0; !status && i < config.count; i++) {
+        static struct boot_disk disk;
+        size_t mark = arena_mark(&t.arena);
+        disk = (struct boot_disk){0};
+        if (boot_open(&disk, &config.entry[i], &t.volume, &t.arena, &f)) {
+            char sentence[512];
+            errors_format(&f, sentence, sizeof sentence);
+            if (flash->options->config)
+                say_warning("entry %s would not start: %s", config.entry[i].name, sentence);
+            else
+                status = say_fail(&f);
+        }
+        arena_release(&t.arena, mark);
+    }
+    target_close(&t);
+    return status;
+}
+
 static void report(const struct flash *flash, const char *done)
 {
     say("%s: %s%s, one NTFS partition of %s", flash->output, done, say_bytes(flash->size),
@@ -320,6 +355,8 @@ enum status verb_flash(const struct options *options)
     if (!status)
         status = make(&flash);
     disk_close(&flash.disk);
+    if (!status)
+        status = verify(&flash);
     if (status && unfinished)
         unlink(unfinished);
     unfinished = NULL;
