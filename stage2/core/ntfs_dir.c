@@ -67,8 +67,7 @@ static enum err list_directory(struct ntfs *vol, uint64_t reference,
     err = ntfs_index_open(vol, &inode, index, f);
     if (err)
         return err;
-    /* However large the directory is: its own blocks are read once each. */
-    ntfs_limit_reads(vol, NTFS_READ_LIMIT + 4 * (index->allocation.size >> SECTOR_SHIFT));
+    ntfs_limit_reads(vol, NTFS_LIST_LIMIT);
     return list_entries(index, d, each, ctx, f);
 }
 

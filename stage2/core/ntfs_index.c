@@ -5,6 +5,10 @@
 #include "ntfs_record.h"
 #include "ntfs_volume.h"
 
+/* A scan looks at so many blocks at once, and at no more of them than this in all. */
+#define SCAN_BLOCKS     512
+#define SCAN_BLOCKS_MAX (1u << 22)
+
 static const struct ntfs_index_entry *entry_at(const struct ntfs_node *node, uint32_t off)
 {
     return (const struct ntfs_index_entry *)(node->entries + off);
@@ -248,6 +252,26 @@ static void scan_node(const struct ntfs_node *node,
     }
 }
 
+/* Scans up to SCAN_BLOCKS blocks from `first` (a multiple of that), those that the bitmap has. */
+static enum err scan_blocks(struct ntfs_index *index, uint64_t first,
+                            bool (*each)(void *ctx, const struct ntfs_index_entry *entry),
+                            void *ctx, bool *more, struct fail *f)
+{
+    uint8_t bits[SCAN_BLOCKS / 8] = {0};
+    uint64_t left = index->bitmap.size > first >> 3 ? index->bitmap.size - (first >> 3) : 0;
+    uint32_t bytes = left < sizeof bits ? (uint32_t)left : sizeof bits;
+    enum err err =
+        bytes ? ntfs_attr_read(index->vol, &index->bitmap, first >> 3, bits, bytes, f) : ERR_OK;
+    for (uint32_t i = 0; !err && *more && i < SCAN_BLOCKS && first + i < index->blocks; i++) {
+        if (!(bits[i >> 3] >> (i & 7) & 1))
+            continue;
+        err = block_read(index, &index->node[1], first + i, f);
+        if (!err)
+            scan_node(&index->node[1], each, ctx, more);
+    }
+    return err;
+}
+
 enum err ntfs_index_scan(struct ntfs_index *index,
                          bool (*each)(void *ctx, const struct ntfs_index_entry *entry), void *ctx,
                          struct fail *f)
@@ -258,15 +282,10 @@ enum err ntfs_index_scan(struct ntfs_index *index,
     enum err err = root_open(index, f);
     if (!err)
         scan_node(&index->node[0], each, ctx, &more);
-    for (uint64_t block = 0; !err && more && block < index->blocks; block++) {
-        bool used;
-        err = block_in_use(index, block, &used, f);
-        if (err || !used)
-            continue;
-        err = block_read(index, &index->node[1], block, f);
-        if (!err)
-            scan_node(&index->node[1], each, ctx, &more);
-    }
+    if (!err && index->blocks > SCAN_BLOCKS_MAX)
+        err = fail(f, ERR_LIMIT, "a directory of %u blocks is out of order", index->blocks);
+    for (uint64_t first = 0; !err && more && first < index->blocks; first += SCAN_BLOCKS)
+        err = scan_blocks(index, first, each, ctx, &more, f);
     return err;
 }
 

@@ -8,23 +8,28 @@
 #include "ntfs_mft.h"
 #include "ntfs_state.h"
 
-void ntfs_limit_reads(struct ntfs *vol, uint64_t sectors)
+void ntfs_limit_reads(struct ntfs *vol, uint32_t sectors)
 {
-    vol->state->read_end = vol->drive->sectors_read + sectors;
+    vol->state->read_left = sectors;
+    vol->state->limited = true;
 }
 
 void ntfs_unlimit_reads(struct ntfs *vol)
 {
-    vol->state->read_end = UINT64_MAX;
+    vol->state->limited = false;
 }
 
 enum err ntfs_volume_read(struct ntfs *vol, uint64_t lba, uint32_t count, void *buf, struct fail *f)
 {
     if (!range_ok(lba, count, vol->clusters << vol->cluster_shift))
         return fail(f, ERR_CORRUPT, "sector %u is beyond the end of the volume", lba);
-    if (vol->drive->sectors_read >= vol->state->read_end)
-        return fail(f, ERR_LIMIT, "gave up after %u MiB of metadata", NTFS_READ_LIMIT >> 11);
-    return blk_read(&vol->state->cache.blk, vol->start_lba + lba, count, buf, f);
+    struct ntfs_state *st = vol->state;
+    if (st->limited && count > st->read_left)
+        return fail(f, ERR_LIMIT, "gave up: no end after %u MiB of metadata",
+                    NTFS_READ_LIMIT >> (20 - SECTOR_SHIFT));
+    if (st->limited)
+        st->read_left -= count;
+    return blk_read(&st->cache.blk, vol->start_lba + lba, count, buf, f);
 }
 
 struct ntfs_run_limits ntfs_run_limits(const struct ntfs *vol)

@@ -6,6 +6,7 @@
 #ifndef CORE_NTFS_VOLUME_H
 #define CORE_NTFS_VOLUME_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include "blk.h"
 #include "errors.h"
@@ -13,8 +14,10 @@
 #include "ntfs_attr.h"
 #include "ntfs_upcase.h"
 
-/* Metadata that mounting, or resolving one path, may read: 64 MiB. */
+/* Metadata that mounting, or resolving one path, may ask for: 64 MiB. Listing a folder: 1 GiB, some
+ * ten million names. */
 #define NTFS_READ_LIMIT       (64u << 20 >> SECTOR_SHIFT)
+#define NTFS_LIST_LIMIT       (1024u << 20 >> SECTOR_SHIFT)
 
 /* The read cache: 32 lines of 8 KiB, so that neighbouring MFT records cost one read. */
 #define NTFS_CACHE_LINE_SHIFT 4
@@ -22,7 +25,8 @@
 
 struct ntfs_state {
     struct blk_cache cache;
-    uint64_t read_end;     /* vol->drive->sectors_read may not pass it; UINT64_MAX: no limit */
+    uint64_t read_left; /* sectors that may still be asked for, whether the cache has them or not */
+    bool limited;       /* does read_left count? */
     unsigned record_shift; /* log2 of bytes an MFT record */
     uint64_t mft_lcn, mirror_lcn;
     bool mft_ready;            /* all of $MFT's runs are known */
@@ -33,7 +37,7 @@ struct ntfs_state {
 };
 
 /* Starts counting: metadata reads of more than `sectors` from now on fail with ERR_LIMIT. */
-void ntfs_limit_reads(struct ntfs *vol, uint64_t sectors);
+void ntfs_limit_reads(struct ntfs *vol, uint32_t sectors);
 
 /* Stops counting: file contents may be as long as they are. */
 void ntfs_unlimit_reads(struct ntfs *vol);

@@ -20,7 +20,6 @@
 #include "core/ntfs.h"
 
 static int image;
-static void *memory; /* lives as long as the program */
 
 static enum err image_read(struct blk *b, uint64_t lba, uint32_t count, void *buf, struct fail *f)
 {
@@ -132,7 +131,7 @@ int main(int argc, char **argv)
     const char *megabytes = getenv("PROBE_MEMORY");
     size_t bytes = (megabytes ? strtoul(megabytes, NULL, 0) : 64) << 20;
     struct arena a;
-    memory = malloc(bytes);
+    void *memory = malloc(bytes);
     arena_init(&a, memory, memory ? bytes : 0);
     struct blk drive = {.read = image_read, .sectors = (uint64_t)size >> SECTOR_SHIFT};
     struct ntfs vol;
@@ -146,5 +145,6 @@ int main(int argc, char **argv)
     }
     fprintf(stderr, "reads %" PRIu64 " sectors %" PRIu64 " memory %zu\n", drive.reads,
             drive.sectors_read, a.peak);
+    free(memory);
     return status;
 }
