@@ -104,6 +104,7 @@ class Volume:
         def size(field):
             return field * self.cluster if field < 128 else 1 << 256 - field
         self.record_size, self.index_size = size(boot[64]), size(boot[68])
+        self.mirror = u(boot, 56, 8)
         self.clusters = u(boot, 40, 8) * self.sector // self.cluster
         self.mft = [(u(boot, 48, 8), -(-self.record_size // self.cluster))]
         self.mft = self.attr_runs(self.record(0), DATA)
@@ -353,7 +354,9 @@ def split_mft(v, first_records, record=15):
     data = b"".join(struct.pack("<IHBBQQH6x", t, 32, 0, 26, vcn, ref, inst)
                     for t, vcn, ref, inst in entries)
     at = next(o for o in v.attrs(mft) if u(mft, o, 4) > LIST)
-    v.put_record(0, v.insert_attr(mft, at, v.resident(LIST, data, 30)))
+    mft = v.insert_attr(mft, at, v.resident(LIST, data, 30))
+    v.put_record(0, mft)
+    v.write(v.mirror * v.cluster, v.fix(mft))  # ntfs-3g wants the two to be alike
     return entries
 
 

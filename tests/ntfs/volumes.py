@@ -17,14 +17,26 @@ def write(path, data):
         f.write(data)
 
 
-def interleave(one, two, count, size):
-    """Writes two files by turns, so that neither gets neighbouring clusters."""
-    with open(one, "wb", buffering=0) as a, open(two, "wb", buffering=0) as b:
-        for i in range(count):
-            a.write(pattern(size, i))
-            os.fsync(a.fileno())
-            b.write(pattern(size, i + count))
-            os.fsync(b.fileno())
+def fragment(root, sizes):
+    """Writes files of so many clusters of 4 KiB, every cluster a fragment of its own: takes all
+    space away, gives back every other cluster, and writes into those."""
+    os.mkdir(root + "/fill")
+    total = sum(sizes.values()) + 200
+    for i in range(2 * total):
+        write(root + "/fill/%d" % i, bytes(4096))
+    try:
+        with open(root + "/fill/rest", "wb", buffering=0) as f:
+            while True:
+                f.write(bytes(65536))
+    except OSError:
+        pass
+    for i in range(0, 2 * total, 2):
+        os.remove(root + "/fill/%d" % i)
+    for name, count in sizes.items():
+        write(root + name, pattern(count * 4096 - 100, count))
+    for name in os.listdir(root + "/fill"):
+        os.remove(root + "/fill/" + name)
+    os.rmdir(root + "/fill")
 
 
 def small_tree(root):
@@ -66,8 +78,7 @@ def make_base(path):
     with Mounted(path) as root:
         small_tree(root)
         compressed_tree(root)
-        interleave(root + "/few.vhd", root + "/few2.vhd", 20, 4096)
-        interleave(root + "/frag.vhd", root + "/frag2.vhd", 700, 4096)
+        fragment(root, {"/few.vhd": 20, "/frag.vhd": 200, "/frag2.vhd": 1200})
         os.mkdir(root + "/many")
         for i in range(3000):
             write(root + "/many/file%05d.txt" % i, b"")

@@ -1,0 +1,227 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Runs ntfs_probe on odd and hostile volumes: cases.py on one volume each, and then geometries.
+
+usage: test_volumes.py PROBE [CASE...]. Prints ok/not ok lines. Needs root for FUSE mounts.
+"""
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import cases  # noqa: E402
+import volumes  # noqa: E402
+from ntfsedit import Volume, can_mount, pattern, split_mft  # noqa: E402
+
+LIMIT = 20
+
+
+class Checks:
+    """What a case expects. Each method runs the probe once and raises AssertionError."""
+
+    def __init__(self, probe, image):
+        self.probe, self.image, self.todo, self.notes, self.seen = probe, image, [], [], ""
+
+    def run(self, verb, path=""):
+        done = subprocess.run([self.probe, self.image, verb] + ([path] if path else []),
+                              capture_output=True, timeout=LIMIT)
+        err = done.stderr.decode(errors="replace")
+        assert done.returncode in (0, 1), "%s %s: status %d: %s" % (verb, path, done.returncode, err)
+        self.seen += err
+        return done.returncode, done.stdout, err
+
+    def later(self, check):
+        self.todo.append(check)
+
+    def cat(self, path, data):
+        def check():
+            status, out, err = self.run("cat", path)
+            assert status == 0, "%s refused: %s" % (path, err)
+            assert out == data, "%s: %d bytes, wrong from byte %d on" % (
+                path, len(out), next((i for i, (a, b) in enumerate(zip(out, data)) if a != b), -1))
+        self.later(check)
+
+    def refuse(self, path, words, verb="cat"):
+        def check():
+            status, _, err = self.run(verb, path)
+            assert status == 1, "%s %s was not refused" % (verb, path)
+            assert re.search(words, err), "%s %s: not %r but: %s" % (verb, path, words, err)
+        self.later(check)
+
+    def mount_refused(self, words):
+        self.refuse("", words, verb="info")
+
+    def ends(self, path):
+        self.later(lambda: self.run("cat", path))
+
+    def note(self, words):
+        self.later(lambda: self.run("info"))
+        self.notes.append(words)
+
+    def no_notes(self):
+        def check():
+            assert "note:" not in self.run("info")[2], "a note on a clean volume: " + self.seen
+        self.later(check)
+
+    def state(self, flag, value):
+        def check():
+            out = self.run("info")[1].decode()
+            assert "%s %d\n" % (flag, value) in out, out
+        self.later(check)
+
+    def lines(self, path):
+        status, out, err = self.run("extents", path)
+        assert status == 0, err
+        return [line.split() for line in out.decode().splitlines()]
+
+    def stat(self, path):
+        return dict(line.split(" ", 1) for line in self.run("stat", path)[1].decode().splitlines())
+
+    def extents(self, path, numbers):
+        """The same runs as ntfscluster says."""
+        def check():
+            done = subprocess.run(["ntfscluster", "-f", "-F", path, self.image],
+                                  capture_output=True, text=True)
+            per = self.cluster // 512
+            theirs, in_data = [], False
+            for line in done.stdout.splitlines():
+                if re.match(r"\s+0x", line):
+                    in_data = "0x80 - non-resident" in line
+                m = re.match(r"\s+(-?\d+)\s+(-?\d+)\s+(\d+)$", line)
+                if m and in_data and int(m[2]) != -2:
+                    lcn, count = int(m[2]), int(m[3])
+                    if theirs and theirs[-1][0] + theirs[-1][1] == lcn * per:
+                        theirs[-1][1] += count * per
+                    else:
+                        theirs.append([lcn * per, count * per])
+            ours = [[int(a), int(c)] for _, a, c in self.lines(path) if a != "-"]
+            size = -(-int(self.stat(path)["size"]) // 512)
+            assert theirs, "ntfscluster: " + done.stdout + done.stderr
+            theirs[-1][1] -= sum(c for _, c in theirs) - size  # slack of the last cluster
+            assert ours == theirs, "%s: %s, ntfscluster says %s" % (path, ours[:5], theirs[:5])
+        self.later(check)
+
+    def same_as_ntfscat(self, path):
+        def check():
+            theirs = subprocess.run(["ntfscat", "-f", self.image, path], capture_output=True,
+                                    check=True).stdout
+            status, out, err = self.run("cat", path)
+            assert status == 0 and out == theirs, path + ": " + err
+        self.later(check)
+
+    def sectors(self, path, count):
+        def check():
+            got = sum(int(line[2]) for line in self.lines(path))
+            assert got == count, "%s: %d sectors, not %d" % (path, got, count)
+        self.later(check)
+
+    def holes(self, path):
+        def check():
+            assert any(line[1] == "-" for line in self.lines(path)), path + " has no hole"
+        self.later(check)
+
+    def fragments(self, path, count):
+        def check():
+            assert int(self.stat(path)["fragments"]) == count, self.stat(path)
+        self.later(check)
+
+    def mappable(self, path):
+        def check():
+            status, _, err = self.run("stat", path)
+            assert status == 0, err
+        self.later(check)
+
+    def list(self, path, count):
+        def check():
+            status, out, err = self.run("ls", path)
+            assert status == 0 and len(out.splitlines()) == count, "%s: %d names; %s" % (
+                path, len(out.splitlines()), err)
+        self.later(check)
+
+    def reads(self, path, most):
+        def check():
+            err = self.run("stat", path)[2]
+            reads = int(re.search(r"reads (\d+)", err)[1])
+            assert reads <= most, "%s takes %d reads" % (path, reads)
+        self.later(check)
+
+    def finish(self):
+        for check in self.todo:
+            check()
+        for words in self.notes:
+            assert re.search("note: .*" + words, self.seen), "no note of %r in: %s" % (
+                words, self.seen)
+
+
+def copy(source, target):
+    subprocess.run(["cp", "--sparse=always", source, target], check=True)
+
+
+def run_case(name, probe, image, edit, numbers):
+    checks = Checks(probe, image)
+    try:
+        v = Volume(image)
+        checks.cluster = v.cluster
+        edit(v, numbers, checks)
+        v.close()
+        checks.finish()
+    except (AssertionError, LookupError, subprocess.SubprocessError) as e:
+        print("# " + repr(e).replace("\n", "\n# "))
+        print("not ok ntfs_" + name, flush=True)
+        return False
+    print("ok ntfs_" + name, flush=True)
+    return True
+
+
+def ordinary(v, n, t):
+    """What every geometry must give."""
+    t.cat("/a/b/c.vhd", pattern(65536 + 100, 1))
+    t.cat("/A/B/C.vhd", pattern(65536 + 100, 1))
+    t.cat("/small.txt", b"a few bytes\n")
+    t.cat("/small.txt:stream", b"bytes of a named stream")
+    t.cat("/hole.bin", (bytes(200000) + pattern(5000, 3)).ljust(400000, b"\0"))
+    t.cat("/\u00c4.txt", b"umlaut")
+    t.extents("/a/b/c.vhd", n)
+    t.reads("/a/b/c.vhd", 25)
+    t.no_notes()
+
+
+def split(v, n, t):
+    split_mft(v, 40)
+    ordinary(v, n, t)
+
+
+GEOMETRIES = [(512, 512), (512, 1024), (512, 2048), (512, 4096), (512, 65536), (512, 131072),
+              (512, 2 << 20), (1024, 1024), (1024, 4096), (2048, 2048), (2048, 32768),
+              (4096, 4096), (4096, 65536), (4096, 2 << 20)]
+
+
+def main():
+    probe, chosen = os.path.abspath(sys.argv[1]), sys.argv[2:]
+    if not can_mount():
+        print("skip ntfs_volumes: needs root and /dev/fuse")
+        return 77
+    good = True
+    with tempfile.TemporaryDirectory() as scratch:
+        base, image = scratch + "/base", scratch + "/image"
+        numbers = volumes.make_base(base)
+        for name, edit in cases.CASES:
+            if not chosen or name in chosen:
+                copy(base, image)
+                good &= run_case(name, probe, image, edit, numbers)
+        for sector, cluster in GEOMETRIES:
+            name = "geometry_%d_%d" % (sector, cluster)
+            if chosen and name not in chosen:
+                continue
+            small = volumes.make_small(base, "-s", str(sector), "-c", str(cluster),
+                                       size=max(16 << 20, cluster * 1024))
+            copy(base, image)
+            good &= run_case(name, probe, image, ordinary, small)
+            if cluster <= 4096:
+                good &= run_case(name + "_mft_list", probe, image, split, small)
+    return 0 if good else 1
+
+
+sys.exit(main())
