@@ -120,10 +120,10 @@ class Qemu(Emulator):
         "usb-ehci": "usb-ehci,id=usb{n}", "usb-xhci": "qemu-xhci,id=usb{n}",
     }
     DISKS = {
-        "ide": "ide-hd,bus=ide.{ide},unit={unit},drive=disk{n},bootindex={n}",
-        "ahci": "ide-hd,bus=ahci{n}.0,drive=disk{n},bootindex={n}",
-        "virtio": "virtio-blk-pci,drive=disk{n},bootindex={n}",
-        "usb": "usb-storage,bus=usb{n}.0,drive=disk{n},bootindex={n}",
+        "ide": "ide-hd,bus=ide.{ide},unit={unit},drive=disk{n},bootindex={order}",
+        "ahci": "ide-hd,bus=ahci{n}.0,drive=disk{n},bootindex={order}",
+        "virtio": "virtio-blk-pci,drive=disk{n},bootindex={order}",
+        "usb": "usb-storage,bus=usb{n}.0,drive=disk{n},bootindex={order}",
     }
 
     def __init__(self, disk, bus="ide", extra=(), memory=256, limit=120, write=False, blkdebug=None,
@@ -161,7 +161,7 @@ class Qemu(Emulator):
         if bus in self.CONTROLLERS:
             arguments += ["-device", self.CONTROLLERS[bus].format(n=n)]
         kind = "usb" if bus.startswith("usb") else bus
-        return arguments + ["-device", self.DISKS[kind].format(n=n, ide=n // 2, unit=n % 2)]
+        return arguments + ["-device", self.DISKS[kind].format(n=n, order=n + 1, ide=n // 2, unit=n % 2)]
 
     def _collect(self):
         while data := os.read(self.child.stdout.fileno(), 65536):

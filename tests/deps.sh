@@ -1,0 +1,93 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Installs what building, demo and tests need, from Debian's packages, and fetches (does not install)
+# the Debian kernel that the demo and the boot tests run. A second run changes nothing and needs no
+# network. usage: tests/deps.sh CACHE-FOLDER
+set -eu
+
+cache=${1:?usage: tests/deps.sh CACHE-FOLDER}
+
+# package: what it is for. README.md has the same list.
+packages=$(sed 's/:.*//' <<'END'
+gcc: compiles everything
+libc6-dev: the C library of mkimage and the tests
+make: runs the build
+nasm: assembles boot records and the handler's entries
+ntfs-3g: mkntfs for mkimage, ntfscat and others as second opinions in tests
+ntfs-3g-dev: libntfs-3g, with which mkimage writes files onto NTFS
+pkg-config: finds libntfs-3g
+gcc-multilib: unit tests as 32-bit programs too
+python3: test scripts and the demo's disk
+qemu-system-x86: the machine of demo and tests
+seabios: its BIOS
+qemu-utils: qemu-img makes and reads VHDs in tests
+bochs: a second machine with another BIOS
+bochsbios: that BIOS
+vgabios: Bochs' video BIOS
+grub-pc-bin: GRUB inside the demo's disk
+grub-common: grub-mkimage
+extlinux: a second boot loader inside the tests' disks
+syslinux-common: its MBR and modules
+memtest86+: a guest that uses all memory it is given
+busybox-static: user space of the demo's Linux
+e2fsprogs: mke2fs makes the demo's file system without root
+clang: fuzzing
+libclang-rt-14-dev: its sanitizers and libFuzzer
+END
+)
+
+installed()
+{
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+as_root()
+{
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        echo "deps: run as root, or install sudo: $*" >&2
+        exit 1
+    fi
+}
+
+missing=
+for package in $packages; do
+    installed "$package" || missing="$missing $package"
+done
+if [ -n "$missing" ]; then
+    echo "deps: installing$missing"
+    as_root apt-get update -q
+    # shellcheck disable=SC2086 # a list of words
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing
+fi
+
+# The kernel package that linux-image-amd64 stands for, as a file only: the demo takes vmlinuz and a
+# few modules out of it, and this computer's own kernels stay as they are.
+if ! ls "$cache"/linux-image-*.deb >/dev/null 2>&1; then
+    mkdir -p "$cache"
+    kernel()
+    {
+        LC_ALL=C apt-cache depends linux-image-amd64 |
+            sed -n 's/^ *Depends: \(linux-image-[0-9][^ ]*\)$/\1/p' | head -n 1
+    }
+    fetch()
+    {
+        echo "deps: fetching $1 into $cache (not installed)"
+        (cd "$cache/partial" && apt-get download -q "$1")
+    }
+    rm -rf "$cache/partial"
+    mkdir "$cache/partial"
+    name=$(kernel)
+    if [ -z "$name" ] || ! fetch "$name"; then
+        as_root apt-get update -q
+        name=$(kernel)
+        [ -n "$name" ] || { echo "deps: apt knows no linux-image-amd64" >&2; exit 1; }
+        fetch "$name"
+    fi
+    mv "$cache"/partial/*.deb "$cache/"
+    rmdir "$cache/partial"
+fi
+echo "deps: everything is there"

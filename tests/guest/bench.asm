@@ -1,0 +1,95 @@
+; SPDX-License-Identifier: GPL-2.0-or-later
+; Measures INT 13h reads with the processor's time stamp counter (under QEMU's -icount shift=0: instructions):
+; `rounds` sequential reads of 63.5 KiB, then as many random reads of 4 KiB, each of them warmed up once.
+; Prints "guest: sequential HIGHLOW", "guest: random HIGHLOW" (hexadecimal ticks), "guest: done".
+        %include "guest.inc"
+
+main:
+        call    disk_size
+        jc      failed
+        call    sequential
+        jc      failed
+        call    sequential
+        jc      failed
+        mov     si, text_sequential
+        call    report
+        call    scattered
+        jc      failed
+        call    scattered
+        jc      failed
+        mov     si, text_random
+        call    report
+        mov     si, text_done
+        call    print
+        jmp     halt
+failed:
+        mov     si, text_failed
+        call    print
+        jmp     halt
+
+; report: DS:SI = name; prints the ticks since `begin`
+report:
+        rdtsc
+        sub     eax, [begin]
+        sbb     edx, [begin + 4]
+        call    print
+        xchg    eax, edx
+        call    print_hex
+        xchg    eax, edx
+        call    print_hex
+        jmp     print_line_end
+
+; clock_start: `begin` = now; the same random numbers again; ESI = rounds; ES:BX = buffer; DH = 42h
+clock_start:
+        mov     dword [seed], 0x12345678
+        rdtsc
+        mov     [begin], eax
+        mov     [begin + 4], edx
+        mov     esi, [rounds]
+        push    BUFFER_SEGMENT
+        pop     es
+        xor     bx, bx
+        mov     dh, 0x42
+        ret
+
+sequential:
+        call    clock_start
+        mov     eax, FIRST_LBA
+        mov     cx, 127
+.next:
+        call    transfer
+        jc      .end
+        add     eax, 127
+        dec     esi
+        jnz     .next
+        clc
+.end:
+        ret
+
+scattered:
+        call    clock_start
+        mov     cx, 8
+.next:
+        push    ebx
+        mov     ebx, [sectors]
+        sub     ebx, FIRST_LBA + 8
+        call    random
+        pop     ebx
+        add     eax, FIRST_LBA
+        call    transfer
+        jc      .end
+        dec     esi
+        jnz     .next
+        clc
+.end:
+        ret
+
+        %include "sectors.inc"
+
+align 8
+begin           dq 0
+text_sequential db "guest: sequential ", 0
+text_random     db "guest: random ", 0
+text_done       db "guest: done", 13, 10, 0
+text_failed     db "guest: failed", 13, 10, 0
+        times 16 * 512 - ($ - $$) db 0
