@@ -15,13 +15,13 @@ make: runs the build
 nasm: assembles boot records and the handler's entries
 ntfs-3g: mkntfs for mkimage, ntfscat and others as second opinions in tests
 ntfs-3g-dev: libntfs-3g, with which mkimage writes files onto NTFS
-pkg-config: finds libntfs-3g
 gcc-multilib: unit tests as 32-bit programs too
 python3: test scripts and the demo's disk
 qemu-system-x86: the machine of demo and tests
 seabios: its BIOS
 qemu-utils: qemu-img makes and reads VHDs in tests
 bochs: a second machine with another BIOS
+bochs-term: the smallest of the displays, one of which the package bochs wants
 bochsbios: that BIOS
 vgabios: Bochs' video BIOS
 grub-pc-bin: GRUB inside the demo's disk
@@ -76,8 +76,10 @@ if ! ls "$cache"/linux-image-*.deb >/dev/null 2>&1; then
     fetch()
     {
         echo "deps: fetching $1 into $cache (not installed)"
-        (cd "$cache/partial" && apt-get download -q "$1")
+        (cd "$cache/partial" && apt-get download -q $sandbox "$1")
     }
+    sandbox=                            # root needs no other user to write into this folder
+    [ "$(id -u)" != 0 ] || sandbox="-o APT::Sandbox::User=root"
     rm -rf "$cache/partial"
     mkdir "$cache/partial"
     name=$(kernel)
