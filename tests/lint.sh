@@ -6,7 +6,7 @@
 #   3. #include lines point down: errors and helpers <- blk, file, formats <- partition tables, NTFS,
 #      images (families that never include each other) <- chain, map, boot <- stage2 and mkimage
 set -u
-build=${1:-build}
+build=${1:-${B:-build}}
 failed=0
 
 say() {

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Unit tests: every tests/unit/test_X.c becomes build/unit/test_X.64 and .32, with sanitizers.
+# deps, demo, check and bench, and what the tests are made of.
+
+# --- Unit tests: every tests/unit/test_X.c becomes build/unit/test_X.64 and .32, with sanitizers.
 
 SANITIZE  := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 UNIT_SRC  := $(sort $(wildcard tests/unit/test_*.c))
@@ -23,3 +25,61 @@ $(foreach bits,$(UNIT_BITS),$(eval $(call UNIT_RULES,$(bits))))
 .PHONY: unit
 unit: $(UNIT_TESTS)
 	tests/run $(UNIT_TESTS)
+
+# --- What the machines of the system tests run: small guests, and disks with real systems
+
+CACHE        := .cache
+GUESTS       := first pattern writer bench
+GUEST_FILES  := $(GUESTS:%=$(B)/tests/%.bin) $(B)/tests/pattern
+SYSTEM_DISKS := $(B)/demo.vhd $(B)/tests/extlinux.vhd $(B)/tests/memtest.vhd
+
+$(B)/tests/%.bin: tests/guest/%.asm tests/guest/guest.inc tests/guest/sectors.inc
+	@mkdir -p $(@D)
+	$(call run,NASM)$(NASM) -f bin -Wall -Itests/guest/ $< -o $@
+
+$(B)/tests/pattern: tests/guest/pattern.c
+	@mkdir -p $(@D)
+	$(call run,CC)$(CC) $(HOST_CFLAGS) -MF $@.d -MT $@ $< -o $@
+
+$(B)/demo.vhd: SYSTEM := grub
+$(B)/tests/%.vhd: SYSTEM = $*
+$(B)/demo.vhd $(B)/tests/extlinux.vhd $(B)/tests/memtest.vhd: tests/guest/osdisk.py
+	@mkdir -p $(@D)
+	$(call run,DISK)tests/guest/osdisk.py $(SYSTEM) "$$(ls $(CACHE)/linux-image-*.deb | tail -n 1)" $@
+
+# --- deps, demo
+
+.PHONY: deps demo demo-image check check-run bench bench-run
+deps:
+	@tests/deps.sh $(CACHE)
+
+# What deps installs may change what make finds: so the rest is done by a second make.
+demo: deps
+	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory demo-image
+	@tests/demo.sh $(B)/demo.img
+
+demo-image: $(B)/demo.img
+
+$(B)/demo.img: $(B)/demo.vhd $(B)/mkimage
+	@rm -f $@
+	$(call run,FLASH)$(B)/mkimage flash $@ --vhd $<
+
+# --- check: all tests. The programs run with the build folder's name in the environment (B).
+
+CHECK_PROGRAMS += $(UNIT_TESTS) tests/lint.sh $(sort $(wildcard tests/system/test_*))
+export B
+
+check: deps
+	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory check-run
+
+check-run: all $(UNIT_TESTS) $(GUEST_FILES) $(SYSTEM_DISKS) $(CHECK_FILES) $(STAGE2_CORE)
+	@tests/run $(RUN) $(CHECK_PROGRAMS)
+
+bench: deps
+	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory bench-run
+
+bench-run: all $(GUEST_FILES) $(B)/demo.vhd
+	@tests/bench.py

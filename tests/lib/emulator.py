@@ -84,6 +84,11 @@ class Emulator:
                 raise NotSeen(f"{why}: {pattern!r}\n{tail}\n{self.errors.decode(errors='replace')}")
             time.sleep(0.05)
 
+    def guest(self):
+        """Waits for the end of one of tests/guest/'s programs, and that it is a good one."""
+        if self.wait(r"guest: (done|failed)|^error: .*").group(1) != "done":
+            raise NotSeen("the guest did not succeed:\n" + self.log[-2000:])
+
     def wait_end(self, seconds=None):
         """Waits until the machine ends by itself."""
         try:

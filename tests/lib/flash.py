@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Disks and flashes for system tests, made with the project's own tools in build/ and with ntfs-3g's.
+
+    with Workshop() as shop:
+        disk = shop.pattern_vhd("pattern", mib=32)          # a VHD with a guest in it
+        flash = shop.flash(disk)                            # by mkimage flash
+        flash = shop.formatted(disk, cluster=512)           # by mkntfs, ntfscp and mkimage install
+"""
+import json
+import os
+import shutil
+import struct
+import subprocess
+import tempfile
+
+import vhd
+
+BUILD = os.path.abspath(os.environ.get("B", "build"))
+PATH = os.environ["PATH"] + ":/usr/sbin:/sbin"
+MIB = 1 << 20
+START = 2048                            # where `formatted` puts its partition
+
+
+def tool(name):
+    return os.path.join(BUILD, name)
+
+
+def run(*command, **options):
+    """Runs a command; its output as text. What it says is shown when it fails."""
+    options.setdefault("stdin", subprocess.DEVNULL)
+    done = subprocess.run([str(c) for c in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          env={**os.environ, "PATH": PATH}, check=False, **options)
+    if done.returncode:
+        raise AssertionError(f"{' '.join(map(str, command))}: exit status {done.returncode}\n"
+                             + (done.stdout + done.stderr).decode(errors="replace")[-3000:])
+    return done.stdout.decode(errors="replace")
+
+
+def mkimage(*arguments):
+    return run(tool("mkimage"), *arguments)
+
+
+def mkimage_json(*arguments):
+    return json.loads(mkimage(*arguments, "--json"))
+
+
+class Workshop:
+    """A folder for a test's disks, removed at the end."""
+
+    def __init__(self):
+        self.folder = tempfile.mkdtemp(prefix="vhdboot-", dir=os.environ.get("TMPDIR"))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def pattern_vhd(self, guest, mib=32, rounds=300, name=None):
+        """A fixed VHD that boots the guest and holds its pattern."""
+        raw = self.pattern_disk(guest, mib * 2048, rounds)
+        path = self.path(name or f"{guest}.vhd")
+        vhd.make_fixed(path, mib * 2048, source=raw)
+        return path
+
+    def pattern_disk(self, guest, sectors, rounds=300):
+        """The same as a raw disk."""
+        path = self.path(f"{guest}.raw")
+        run(tool("tests/pattern"), "make", path, sectors, rounds, tool(f"tests/{guest}.bin"))
+        return path
+
+    def flash(self, *images, options=(), name="flash.img"):
+        out = self.path(name)
+        mkimage("flash", out, "--vhd", ",".join(images), *options)
+        return out
+
+    def volume(self, mib, cluster=4096, name="volume.img", start=START):
+        """A bare NTFS volume."""
+        path = self.path(name)
+        with open(path, "wb") as file:
+            file.truncate(mib * MIB)
+        run("mkntfs", "-q", "-F", "-Q", "-c", cluster, "-p", start, "-H", 255, "-S", 63, "-s", 512,
+            path)
+        return path
+
+    def partitioned(self, volume, name="flash.img"):
+        """A disk with the volume as its only partition, active, at 1 MiB; the volume's file goes."""
+        path = self.path(name)
+        size = os.path.getsize(volume)
+        entry = struct.pack("<B3sB3sII", 0x80, b"\xfe\xff\xff", 7, b"\xfe\xff\xff", START, size // 512)
+        with open(path, "wb") as file:
+            file.write(bytes(440) + b"test\0\0" + entry + bytes(48) + b"\x55\xaa")
+            file.truncate(START * 512 + size)
+        run("dd", f"if={volume}", f"of={path}", "bs=1M", f"seek={START * 512 // MIB}",
+            "conv=sparse,notrunc", "status=none")
+        os.unlink(volume)
+        return path
+
+    def formatted(self, image, cluster=4096, mib=None, pieces=None, options=(), to="/disk.vhd",
+                  partition=True, name="flash.img"):
+        """A flash made by mkntfs and mkimage install; the image in one go by ntfscp, or in so many pieces."""
+        size = os.path.getsize(image)
+        if mib is None:
+            spare = (pieces or 0) * cluster
+            mib = (size + spare) // MIB + 64
+        disk = self.volume(mib, cluster, start=START if partition else 0)
+        if partition:
+            disk = self.partitioned(disk, name)
+        run(tool("tools/fragment"), disk, image, to, pieces or 1, *options)
+        mkimage("install", disk, "--yes")
+        return disk
+
+
+def outside(flash, extents):
+    """The sha256 of every byte of the flash outside the given extents (drive_lba, count in sectors)."""
+    import hashlib
+    total = hashlib.sha256()
+    position = 0
+    with open(flash, "rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        for start, end in [*sorted((e[0] * 512, (e[0] + e[1]) * 512) for e in extents), (size, size)]:
+            file.seek(position)
+            while position < start:
+                data = file.read(min(MIB, start - position))
+                total.update(data)
+                position += len(data)
+            position = max(position, end)
+    return total.hexdigest()
+
+
+def extents(flash, path="/disk.vhd"):
+    """Where a file lies on the flash: [(drive_lba, count), ...]."""
+    answer = mkimage_json("extents", f"{flash}:{path}")
+    return [(e["drive_lba"], e["count"]) for e in answer["extents"]]
