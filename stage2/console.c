@@ -7,6 +7,7 @@
 #define TICKS_PER_DAY 0x1800b0u
 
 static uint32_t ticks_last, ticks_total;
+static unsigned column; /* where the next character goes */
 
 static uint32_t bda_ticks(void)
 {
@@ -73,15 +74,38 @@ uint32_t console_utf8_next(const char **s)
     return c;
 }
 
+/* Columns from here to the end of the word. */
+static unsigned word_columns(const char *s)
+{
+    unsigned columns = 0;
+    while (*s && *s != ' ' && *s != '\n') {
+        console_utf8_next(&s);
+        columns++;
+    }
+    return columns;
+}
+
+static void new_line(void)
+{
+    put('\r');
+    put('\n');
+    column = 0;
+}
+
 void console_print(const char *s)
 {
+    bool word_starts = true;
     while (*s) {
+        unsigned columns = word_starts ? word_columns(s) : 0;
+        if (column && columns < CONSOLE_COLUMNS && column + columns > CONSOLE_COLUMNS)
+            new_line();
         uint32_t c = console_utf8_next(&s);
+        word_starts = c == ' ';
         if (c == '\n') {
-            put('\r');
-            put('\n');
+            new_line();
         } else {
             put(console_cp437(c));
+            column = column + 1 < CONSOLE_COLUMNS ? column + 1 : 0;
         }
     }
 }
@@ -105,6 +129,7 @@ void console_goto_row(unsigned row)
 {
     struct bios_regs r = {.eax = 0x0200, .edx = row << 8};
     bios_call(0x10, &r);
+    column = 0;
 }
 
 unsigned console_key_of(uint16_t ax)

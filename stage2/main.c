@@ -188,6 +188,7 @@ static void run(uint8_t number, uint64_t volume_lba)
         if (config.count == 1)
             return;
         timeout = CONFIG_TIMEOUT_NONE;
+        config.default_entry = chosen;
     }
 }
 
