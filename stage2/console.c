@@ -97,7 +97,7 @@ void console_print(const char *s)
     bool word_starts = true;
     while (*s) {
         unsigned columns = word_starts ? word_columns(s) : 0;
-        if (column && columns < CONSOLE_COLUMNS && column + columns > CONSOLE_COLUMNS)
+        if (column && columns < CONSOLE_COLUMNS && column + columns >= CONSOLE_COLUMNS)
             new_line();
         uint32_t c = console_utf8_next(&s);
         word_starts = c == ' ';

@@ -12,17 +12,9 @@ STAGE2_C      := $(filter-out offsets sum_file,$(patsubst stage2/%.c,%,$(wildcar
 STAGE2_OBJ    := $(STAGE2_ASM:%=$(STAGE2_DIR)/%.o) $(STAGE2_C:%=$(STAGE2_DIR)/%.o)
 STAGE2_CORE   := $(CORE_SRC:stage2/core/%.c=$(B)/core32/%.o)
 
--include stage2/resident/resident.mk
-ifneq ($(wildcard stage2/resident/image.asm),)
-STAGE2_EXTRA_OBJ := $(B)/resident/image.o
-endif
+include stage2/resident/resident.mk
 
-# The machine layer alone is compiled until all that it stands on is there.
-ifneq ($(and $(wildcard stage2/core/boot.c),$(wildcard stage2/handoff.c)),)
 all: $(B)/vhdboot.bin
-else
-all: $(STAGE2_OBJ) $(STAGE2_CORE)
-endif
 
 # layout.h as NASM reads it: the same #define lines.
 $(B)/layout.inc: stage2/layout.h
@@ -49,7 +41,7 @@ $(STAGE2_DIR)/stage2.ld: stage2/stage2.ld stage2/layout.h
 	@mkdir -p $(@D)
 	$(call run,GEN)$(CC) -E -P -x c -Istage2 $< -o $@
 
-$(STAGE2_DIR)/stage2.elf: $(STAGE2_DIR)/stage2.ld $(STAGE2_OBJ) $(STAGE2_EXTRA_OBJ) $(STAGE2_CORE)
+$(STAGE2_DIR)/stage2.elf: $(STAGE2_DIR)/stage2.ld $(STAGE2_OBJ) $(B)/resident/image.o $(STAGE2_CORE)
 	$(call run,LD)ld -m elf_i386 -T $< --gc-sections --no-warn-rwx-segments -z noexecstack -nostdlib \
 	    -Map $(@:.elf=.map) -o $@ $(filter %.o,$^)
 
