@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "vhd.h"
-#include "arena.h"
 #include "file.h"
 #include "mem.h"
+#include "vhd_dynamic.h"
 #include "vhd_footer.h"
 
 enum err vhd_probe(struct file *file, bool *is_vhd, struct fail *f)
@@ -74,49 +74,55 @@ static void vhd_footer_notes(struct image *image, const struct vhd_footers *foot
                   geometry);
 }
 
+static enum err vhd_open_fixed(struct image *image, const struct vhd_footers *footers,
+                               struct fail *f)
+{
+    if (image->sectors << SECTOR_SHIFT > footers->end_offset)
+        return fail(f, ERR_IMAGE,
+                    "the VHD footer says that the disk has %u bytes, but the file holds fewer",
+                    be64_get(footers->footer.current_size));
+    image->kind = IMAGE_FIXED;
+    image->allocated = image->sectors << SECTOR_SHIFT;
+    image->run = vhd_fixed_run;
+    return ERR_OK;
+}
+
+static enum err vhd_open_footers(struct image *image, const struct vhd_footers *footers,
+                                 struct arena *a, struct fail *f)
+{
+    const struct vhd_footer *footer = &footers->footer;
+    uint32_t type = be32_get(footer->type);
+    uint64_t size = be64_get(footer->current_size);
+    image->sectors = size >> SECTOR_SHIFT;
+    memcpy(image->id, footer->id, sizeof image->id);
+    vhd_creator(image, footer->creator);
+    vhd_footer_notes(image, footers);
+    if (size % SECTOR_SIZE)
+        notes_add(&image->notes, "the disk's last %u bytes make no whole sector and are left out",
+                  size % SECTOR_SIZE);
+
+    if (be32_get(footer->version) >> 16 != VHD_VERSION_MAJOR)
+        return fail(f, ERR_UNSUPPORTED, "a VHD of version %x", be32_get(footer->version));
+    if (!image->sectors)
+        return fail(f, ERR_IMAGE, "the VHD footer says that the disk has %u bytes", size);
+    switch (type) {
+    case VHD_FIXED:
+        return vhd_open_fixed(image, footers, f);
+    case VHD_DYNAMIC:
+    case VHD_DIFFERENCING:
+        return vhd_dynamic_open(image, footers, a, f);
+    }
+    return fail(f, ERR_IMAGE, "a VHD of unknown type %u", type);
+}
+
 enum err vhd_open(struct image *image, struct file *file, struct arena *a, struct fail *f)
 {
-    (void)a;
     *image = (struct image){.file = file, .format = IMAGE_VHD};
     struct vhd_footers footers;
     enum err err = vhd_footer_find(&footers, file, f);
     if (!err)
         err = vhd_footer_choose(&footers, f);
-    if (err)
-        return fail_subject(f, file->path);
-
-    const struct vhd_footer *footer = &footers.footer;
-    uint64_t size = be64_get(footer->current_size);
-    image->sectors = size >> SECTOR_SHIFT;
-    memcpy(image->id, footer->id, sizeof image->id);
-    vhd_creator(image, footer->creator);
-    vhd_footer_notes(image, &footers);
-
-    uint32_t type = be32_get(footer->type);
-    if (be32_get(footer->version) >> 16 != VHD_VERSION_MAJOR)
-        err = fail(f, ERR_UNSUPPORTED, "a VHD of version %x", be32_get(footer->version));
-    else if (type == VHD_DYNAMIC)
-        err = fail(f, ERR_UNSUPPORTED, "a dynamic VHD: this version starts fixed ones only", 0);
-    else if (type == VHD_DIFFERENCING)
-        err =
-            fail(f, ERR_UNSUPPORTED, "a differencing VHD: this version starts fixed ones only", 0);
-    else if (type != VHD_FIXED)
-        err = fail(f, ERR_IMAGE, "a VHD of unknown type %u", type);
-    else if (!image->sectors)
-        err = fail(f, ERR_IMAGE, "the VHD footer says that the disk has %u bytes", size);
-    else if (size > footers.end_offset)
-        err = fail(f, ERR_IMAGE,
-                   "the VHD footer says that the disk has %u bytes, but the file "
-                   "holds fewer",
-                   size);
-    if (err)
-        return fail_subject(f, file->path);
-
-    if (size % SECTOR_SIZE)
-        notes_add(&image->notes, "the disk's last %u bytes make no whole sector and are left out",
-                  size % SECTOR_SIZE);
-    image->kind = IMAGE_FIXED;
-    image->allocated = image->sectors << SECTOR_SHIFT;
-    image->run = vhd_fixed_run;
-    return ERR_OK;
+    if (!err)
+        err = vhd_open_footers(image, &footers, a, f);
+    return err ? fail_subject(f, file->path) : ERR_OK;
 }

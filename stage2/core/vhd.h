@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* VHD images (Microsoft, 2006): fixed now; the others are named as what they are. Never writes. */
+/* VHD images (Microsoft, 2006): fixed, dynamic, differencing. Never writes. */
 #ifndef CORE_VHD_H
 #define CORE_VHD_H
 
+#include <stdbool.h>
 #include "errors.h"
 #include "image.h"
 
@@ -12,7 +13,8 @@ struct file;
 /* Does the file's end or start look like a VHD? Reads at most three sectors. */
 MUST_CHECK enum err vhd_probe(struct file *file, bool *is_vhd, struct fail *f);
 
-/* Opens `file` as a VHD; ERR_IMAGE, ERR_UNSUPPORTED, ERR_MEMORY, ERR_READ. */
+/* Opens `file` as a VHD; ERR_IMAGE, ERR_UNSUPPORTED, ERR_MEMORY, ERR_READ. Up to 64 KiB of `a` stay
+ * in use, and a block's bitmap. */
 MUST_CHECK enum err vhd_open(struct image *image, struct file *file, struct arena *a,
                              struct fail *f);
 

@@ -45,4 +45,39 @@ struct vhd_footer {
 static_assert(sizeof(struct vhd_footer) == VHD_FOOTER_SIZE, "VHD footer");
 static_assert(offsetof(struct vhd_footer, saved_state) == 0x54, "VHD saved state");
 
+/* Follows the copy of the footer, or lies where the footer says. */
+struct vhd_header {
+    uint8_t cookie[8];        /* 0x000: "cxsparse" */
+    be64 next_offset;         /* 0x008: unused */
+    be64 bat_offset;          /* 0x010 */
+    be32 version;             /* 0x018: 00010000h */
+    be32 bat_entries;         /* 0x01c */
+    be32 block_size;          /* 0x020: bytes of data a block */
+    be32 checksum;            /* 0x024 */
+    uint8_t parent_id[16];    /* 0x028 */
+    be32 parent_time;         /* 0x038 */
+    be32 reserved;            /* 0x03c */
+    uint8_t parent_name[512]; /* 0x040: UTF-16BE, padded with zeros */
+    struct vhd_locator {
+        uint8_t code[4];       /* 0x00: "W2ru", "W2ku", "MacX", "Wi2r", "Wi2k"; zero where unused */
+        be32 data_space;       /* 0x04: sectors, or bytes: writers differ, so it is not used */
+        be32 data_length;      /* 0x08: bytes */
+        be32 reserved;         /* 0x0c */
+        be64 data_offset;      /* 0x10 */
+    } locator[8];              /* 0x240 */
+    uint8_t reserved_end[256]; /* 0x300 */
+};
+static_assert(sizeof(struct vhd_header) == 1024, "VHD dynamic header");
+static_assert(offsetof(struct vhd_header, locator) == 0x240, "VHD parent locators");
+static_assert(sizeof(struct vhd_locator) == 24, "VHD parent locator");
+
+/*
+ * The BAT holds a big-endian 32-bit number a block: the sector of the file where the block starts.
+ * A block is its bitmap, a bit a sector, most significant bit first, padded to a sector, then the
+ * data. Differencing: a bit of 1 says that the sector is here, 0 that it is the parent's. Dynamic:
+ * the bits are not read, as most writers set them all and a 0 stands over zeros at the most.
+ */
+#define VHD_BAT_ABSENT     0xffffffffu
+#define VHD_BLOCK_SIZE_MIN SECTOR_SIZE
+
 #endif
