@@ -23,6 +23,7 @@ struct chain_files {
 };
 
 struct chain_link {
+    const char *path; /* whole, as it was opened; file.path is for messages and may be cut */
     struct file file;
     struct image image;
     struct extent_list extents;
@@ -34,7 +35,8 @@ struct chain {
     struct chain_link *link[CHAIN_MAX]; /* [0] is the leaf */
 };
 
-/* Opens `path` and every parent. A failure names the file it is about. */
+/* Opens `path` and every parent, each by the first place named in its child where an image with the
+ * right id lies. Refuses loops. A failure names the file it is about, and for a parent both. */
 MUST_CHECK enum err chain_open(struct chain *chain, struct chain_files *files, const char *path,
                                struct arena *a, struct fail *f);
 

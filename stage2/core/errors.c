@@ -28,7 +28,7 @@ void errors_format(const struct fail *f, char *buf, size_t size)
     text_init(&t, buf, size);
     if (f->subject[0]) {
         text_str(&t, f->subject);
-        text_str(&t, ": ");
+        text_str(&t, f->sentence[0] == ' ' ? "" : ": ");
     }
     text_sentence(&t, f->sentence, f->value);
 }

@@ -45,7 +45,8 @@ enum err {
 
 struct fail {
     enum err err;
-    const char *sentence; /* static; %u or %x in it stands for `value` */
+    const char *sentence; /* static; %u or %x in it stands for `value`; with a blank at its start it
+                           * goes on where the subject ends: "x.vhd" " has another id" */
     uint64_t value;
     char subject[FAIL_SUBJECT_MAX]; /* UTF-8 path or drive, may be empty; cut when too long */
 };
