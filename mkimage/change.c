@@ -80,6 +80,61 @@ void change_sort(struct overlay *o, const struct target *t, uint64_t copy_lba,
     }
 }
 
+static uint16_t word_at(const uint8_t *p)
+{
+    return (uint16_t)(p[0] | p[1] << 8);
+}
+
+/* The sectors from `index` on, `count` of them, if they are neighbours and one protected structure
+ * before and after the change. */
+static bool is_record(const struct overlay *o, size_t index, unsigned count, const char *magic)
+{
+    if (index + count > o->count)
+        return false;
+    const struct overlay_sector *s = &o->sector[index];
+    unsigned off = word_at(s->after + 4);
+    if (memcmp(s->before, magic, 4) || memcmp(s->after, magic, 4) ||
+        off != word_at(s->before + 4) || word_at(s->after + 6) != count + 1 ||
+        word_at(s->before + 6) != count + 1 || off + 2 * (count + 1) > 510)
+        return false;
+    for (unsigned i = 0; i < count; i++) {
+        if (s[i].lba != s->lba + i || memcmp(s[i].after + 510, s->after + off, 2) ||
+            memcmp(s[i].before + 510, s->before + off, 2))
+            return false;
+    }
+    return true;
+}
+
+static void calm(struct overlay *o, size_t index, unsigned count)
+{
+    struct overlay_sector *s = &o->sector[index];
+    unsigned off = word_at(s->after + 4);
+    uint8_t number[2];
+    memcpy(number, s->after + off, 2);
+    for (int pass = 0; pass < 2; pass++) { /* the second puts the new number back */
+        const uint8_t *use = pass ? number : s->before + off;
+        memcpy(s->after + off, use, 2);
+        unsigned changed = 0;
+        for (unsigned i = 0; i < count; i++) {
+            memcpy(s[i].after + 510, use, 2);
+            changed += memcmp(s[i].before, s[i].after, SECTOR_SIZE) != 0;
+        }
+        if (changed <= 1)
+            return;
+    }
+}
+
+void change_calm(struct overlay *o, uint32_t record_size, uint32_t index_size)
+{
+    for (size_t i = 0; i < o->count; i++) {
+        if (is_record(o, i, record_size / SECTOR_SIZE, "FILE"))
+            calm(o, i, record_size / SECTOR_SIZE);
+        else if (is_record(o, i, index_size / SECTOR_SIZE, "INDX"))
+            calm(o, i, index_size / SECTOR_SIZE);
+    }
+    overlay_settle(o);
+}
+
 /* Writes the sectors of one step, neighbours together, and waits until they are on the disk. */
 static bool write_step(struct disk *disk, const struct overlay *o, enum change_step step, bool both)
 {

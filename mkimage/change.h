@@ -2,7 +2,9 @@
 /*
  * A change of a disk that boots or shall boot, made in memory first and then written in an order
  * that a cut of the power survives: at each point the old boot code or the new one is whole, and
- * the volume has at worst clusters that are marked as used and belong to nobody.
+ * the volume has at worst clusters that are marked as used and belong to nobody. A new name in the
+ * root folder takes more than one sector, as with every driver of NTFS: there the drive must not
+ * fail inside one write.
  */
 #ifndef MKIMAGE_CHANGE_H
 #define MKIMAGE_CHANGE_H
@@ -29,6 +31,13 @@ enum status change_allowed(const struct target *t);
 
 /* Where the boot record's copy lies, or 0 where the partition has no place for one. */
 uint64_t change_copy_lba(const struct target *t);
+
+/*
+ * A record that changes in one sector only gets its old update sequence number back, so that this
+ * one sector is all that is written: it decides. Where more changes, the new number stays, and with
+ * it the mark that tells a torn record.
+ */
+void change_calm(struct overlay *o, uint32_t record_size, uint32_t index_size);
 
 /* Assigns each sector its step, by the volume's zones. `data` says which clusters are new. */
 void change_sort(struct overlay *o, const struct target *t, uint64_t copy_lba,

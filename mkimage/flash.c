@@ -5,9 +5,11 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -63,7 +65,7 @@ static enum status check_output(struct flash *flash)
             return say_error("Name another file.", "%s: is itself one of the images",
                              flash->output);
     }
-    if (!flash->options->yes)
+    if (!flash->options->yes && !flash->options->dry_run)
         return flash->device
                    ? say_error("Say --yes if you mean it.",
                                "%s: is a block device, and all that is on it would be lost",
@@ -276,6 +278,8 @@ static enum status make(struct flash *flash)
         status = disk_write_failed(&flash->disk);
     if (!status)
         status = write_mbr(flash);
+    if (!status && flash->device) /* the kernel may show the new partition, or not yet */
+        (void)ioctl(flash->disk.fd, BLKRRPART);
     return status;
 }
 

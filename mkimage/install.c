@@ -130,8 +130,10 @@ enum status install_stage2(struct install *in, const void *data, uint64_t size)
     struct volume v;
     struct placement p = {0};
     const struct part *part = in->target.part;
-    enum status status =
-        volume_open(&v, &in->disk, part->start_lba << SECTOR_SHIFT, part->sectors << SECTOR_SHIFT);
+    enum status status = volume_mend_mirror(&in->disk, part->start_lba << SECTOR_SHIFT);
+    if (!status)
+        status = volume_open(&v, &in->disk, part->start_lba << SECTOR_SHIFT,
+                             part->sectors << SECTOR_SHIFT);
     if (status)
         return status;
     if (size == BACKUP_NO_FILE) {
@@ -189,6 +191,7 @@ static enum status build(struct install *in, const struct options *options, stru
     if (!status && b->has_mbr && !disk_pwrite(&in->disk, mbr, sizeof mbr, 0))
         status = disk_write_failed(&in->disk);
     overlay_settle(&in->overlay);
+    change_calm(&in->overlay, in->target.volume.record_size, in->target.volume.index_size);
     change_sort(&in->overlay, &in->target, in->copy_lba, in->zones, in->zone_count);
     b->sector = in->overlay.sector;
     b->sectors = in->overlay.count;
@@ -207,7 +210,7 @@ static void warn(const struct install *in, const struct options *options)
                     part->number);
     if (!in->copy_lba)
         say_warning("%s: there is no place for a copy of the boot record", path);
-    if (!options->backup && !options->dry_run)
+    if (!options->backup && !options->dry_run && in->overlay.count)
         say("%s: no --backup was asked for, so there is nothing to restore from", path);
 }
 

@@ -11,31 +11,45 @@
 #include "install.h"
 #include "verbs.h"
 
-/* Is it the disk that the backup was made of, as far as can be told? */
+#define SERIAL 0x48 /* of the volume, in its boot record */
+
+/* Is it the disk that the backup was made of? By bytes that no install changes. */
 static enum status check_same(const struct install *in, const struct backup *b)
 {
     const char *advice = "Name the disk that the backup was made of.";
-    if (in->target.part->start_lba != b->start_lba || in->target.volume.serial != b->serial)
+    uint8_t sector[SECTOR_SIZE];
+    if (!disk_pread(&in->disk, sector, sizeof sector, b->start_lba << SECTOR_SHIFT) ||
+        memcmp(sector + SERIAL, b->vbr + SERIAL, 8))
         return say_error(advice, "%s: is not the volume that was backed up", in->disk.path);
-    uint8_t mbr[SECTOR_SIZE];
-    if (b->has_mbr && (!disk_pread(&in->disk, mbr, sizeof mbr, 0) ||
-                       memcmp(mbr + MBR_SIGNATURE, b->mbr + MBR_SIGNATURE, 4)))
+    if (b->has_mbr && (!disk_pread(&in->disk, sector, sizeof sector, 0) ||
+                       memcmp(sector + MBR_SIGNATURE, b->mbr + MBR_SIGNATURE, 4)))
         return say_error(advice, "%s: has another disk signature", in->disk.path);
     return STATUS_OK;
 }
 
-/* Does each sector hold what install left, or already what was there before it? */
-static bool untouched(const struct install *in, const struct backup *b)
+/* What became of the sectors that install wrote. */
+enum found {
+    FOUND_ALL,   /* they hold what it left */
+    FOUND_MIXED, /* or what was there before it: it was cut */
+    FOUND_OTHER, /* somebody has written to the volume since */
+};
+
+static enum found find(const struct install *in, const struct backup *b)
 {
     uint8_t now[SECTOR_SIZE];
+    enum found found = FOUND_ALL;
     for (uint64_t i = 0; i < b->sectors; i++) {
         const struct overlay_sector *s = &b->sector[i];
         if (s->lba >= in->disk.size >> SECTOR_SHIFT ||
-            !disk_pread(&in->disk, now, sizeof now, s->lba << SECTOR_SHIFT) ||
-            (memcmp(now, s->after, SECTOR_SIZE) && memcmp(now, s->before, SECTOR_SIZE)))
-            return false;
+            !disk_pread(&in->disk, now, sizeof now, s->lba << SECTOR_SHIFT))
+            return FOUND_OTHER;
+        if (!memcmp(now, s->after, SECTOR_SIZE))
+            continue;
+        if (memcmp(now, s->before, SECTOR_SIZE))
+            return FOUND_OTHER;
+        found = FOUND_MIXED;
     }
-    return true;
+    return found;
 }
 
 static enum status put_all_back(struct install *in, const struct backup *b)
@@ -74,6 +88,7 @@ static enum status put_code_back(struct install *in, const struct backup *b)
     if (!status && b->has_mbr && !disk_pwrite(&in->disk, mbr, sizeof mbr, 0))
         status = disk_write_failed(&in->disk);
     overlay_settle(&in->overlay);
+    change_calm(&in->overlay, in->target.volume.record_size, in->target.volume.index_size);
     change_sort(&in->overlay, &in->target, in->copy_lba, in->zones, in->zone_count);
     return status;
 }
@@ -99,26 +114,48 @@ static enum status find_partition(const char *path, const struct backup *b, unsi
     return status;
 }
 
+/*
+ * Opens the disk. A volume in no good state, as an install was cut in the middle of a write, is
+ * restored all the same, as long as each sector has its old or its new bytes.
+ */
+static enum status open_disk(struct install *in, const struct backup *b, const char *path,
+                             enum found *found)
+{
+    *in = (struct install){.disk.fd = -1, .target.disk.fd = -1};
+    unsigned number = 0;
+    struct fail f;
+    enum status status = find_partition(path, b, &number);
+    if (!status)
+        status = disk_open(&in->disk, path, DISK_WRITE);
+    if (status)
+        return status;
+    overlay_init(&in->overlay, in->disk.fd);
+    in->disk.overlay = &in->overlay;
+    status = check_same(in, b);
+    if (status)
+        return status;
+    *found = find(in, b);
+    status = target_open_disk(&in->target, path);
+    if (status || *found == FOUND_MIXED)
+        return status;
+    if (target_mount(&in->target, number, &f))
+        return say_fail(&f);
+    in->copy_lba = change_copy_lba(&in->target);
+    return change_allowed(&in->target);
+}
+
 enum status verb_restore(const struct options *options)
 {
     const char *path = options->argument[0];
     struct backup b;
     struct install in;
-    unsigned number = 0;
+    enum found found = FOUND_OTHER;
     enum status status = backup_load(&b, options->argument[1]);
     if (status)
         return status;
-    status = find_partition(path, &b, &number);
+    status = open_disk(&in, &b, path, &found);
     if (!status)
-        status = install_open(&in, path, number);
-    if (status) {
-        backup_free(&b);
-        return status;
-    }
-    status = check_same(&in, &b);
-    bool all = !status && untouched(&in, &b);
-    if (!status)
-        status = all ? put_all_back(&in, &b) : put_code_back(&in, &b);
+        status = found == FOUND_OTHER ? put_code_back(&in, &b) : put_all_back(&in, &b);
     if (!status && options->dry_run) {
         say("%s: would write %zu sectors", path, in.overlay.count);
         change_list(&in.overlay);
@@ -127,7 +164,9 @@ enum status verb_restore(const struct options *options)
         status = change_commit(&in.disk, &in.overlay, true);
         if (!status)
             say("%s: restored, %zu sectors written%s", path, in.overlay.count,
-                all ? "" : "; the volume was written to since, so its other metadata stays");
+                found == FOUND_OTHER
+                    ? "; the volume was written to since, so its other metadata stays"
+                    : "");
     }
     install_close(&in);
     backup_free(&b);

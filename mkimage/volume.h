@@ -22,6 +22,12 @@ struct volume {
     int64_t position;
 };
 
+/*
+ * Makes the MFT's mirror equal to the first records of the MFT, where an install that was cut left
+ * them different: libntfs-3g mounts no such volume. Only for a volume that core has mounted.
+ */
+enum status volume_mend_mirror(struct disk *disk, uint64_t start);
+
 /* Mounts the volume that lies at [start, start + size) of the disk. */
 enum status volume_open(struct volume *v, struct disk *disk, uint64_t start, uint64_t size);
 
