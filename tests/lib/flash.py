@@ -99,8 +99,13 @@ class Workshop:
         os.unlink(volume)
         return path
 
+    def whole_tracks(self, flash):
+        """Makes the file longer, to whole cylinders of 16 x 63 sectors: Bochs drops what is over."""
+        size = os.path.getsize(flash)
+        os.truncate(flash, -(-size // (16 * 63 * 512)) * (16 * 63 * 512))
+
     def formatted(self, image, cluster=4096, mib=None, pieces=None, options=(), to="/disk.vhd",
-                  partition=True, name="flash.img"):
+                  partition=True, name="flash.img", config=None):
         """A flash made by mkntfs and mkimage install; the image in one go by ntfscp, or in so many pieces."""
         size = os.path.getsize(image)
         if mib is None:
@@ -110,6 +115,11 @@ class Workshop:
         if partition:
             disk = self.partitioned(disk, name)
         run(tool("tools/fragment"), disk, image, to, pieces or 1, *options)
+        if config is not None:
+            text = self.path("vhdboot.cfg")
+            with open(text, "w", encoding="utf-8") as file:
+                file.write(config)
+            run(tool("tools/fragment"), disk, text, "/vhdboot.cfg", 1)
         mkimage("install", disk, "--yes")
         return disk
 
@@ -135,3 +145,20 @@ def extents(flash, path="/disk.vhd"):
     """Where a file lies on the flash: [(drive_lba, count), ...]."""
     answer = mkimage_json("extents", f"{flash}:{path}")
     return [(e["drive_lba"], e["count"]) for e in answer["extents"]]
+
+
+def footer_of(flash, path="/disk.vhd"):
+    """The last 512 bytes of the file's runs."""
+    lba, count = extents(flash, path)[-1]
+    with open(flash, "rb") as file:
+        file.seek((lba + count - 1) * 512)
+        return file.read(512)
+
+
+def check_pattern(flash):
+    """Every sector of the disk that vhdboot would start holds the pattern; how many a guest has written."""
+    with subprocess.Popen([tool("mkimage"), "read", flash], stdout=subprocess.PIPE) as reader:
+        said = run(tool("tests/pattern"), "check", stdin=reader.stdout)
+    if reader.returncode:
+        raise AssertionError(f"mkimage read: exit status {reader.returncode}")
+    return int(said.split()[2])
