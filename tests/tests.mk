@@ -42,7 +42,8 @@ $(B)/tests/pattern: tests/guest/pattern.c
 	$(call run,CC)$(CC) $(HOST_CFLAGS) -MF $@.d -MT $@ $< -o $@
 
 $(B)/demo.vhd: SYSTEM := grub
-$(B)/tests/%.vhd: SYSTEM = $*
+$(B)/tests/extlinux.vhd: SYSTEM := extlinux
+$(B)/tests/memtest.vhd: SYSTEM := memtest
 $(B)/demo.vhd $(B)/tests/extlinux.vhd $(B)/tests/memtest.vhd: tests/guest/osdisk.py
 	@mkdir -p $(@D)
 	$(call run,DISK)tests/guest/osdisk.py $(SYSTEM) "$$(ls $(CACHE)/linux-image-*.deb | tail -n 1)" $@

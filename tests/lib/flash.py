@@ -110,7 +110,7 @@ class Workshop:
         size = os.path.getsize(image)
         if mib is None:
             spare = (pieces or 0) * cluster
-            mib = (size + spare) // MIB + 64
+            mib = 2 * (size + spare) // MIB + 64        # $MFTMirr lies in the middle
         disk = self.volume(mib, cluster, start=START if partition else 0)
         if partition:
             disk = self.partitioned(disk, name)
@@ -120,6 +120,13 @@ class Workshop:
             with open(text, "w", encoding="utf-8") as file:
                 file.write(config)
             run(tool("tools/fragment"), disk, text, "/vhdboot.cfg", 1)
+        mkimage("install", disk, "--yes")
+        return disk
+
+    def far(self, image, border):
+        """A sparse volume without a partition table that holds the image around that sector of the drive."""
+        disk = self.volume((border // 2048) + 256, cluster=65536, start=0, name="far.img")
+        run(tool("tools/fragment"), disk, image, "/disk.vhd", 1, "--at", border)
         mkimage("install", disk, "--yes")
         return disk
 

@@ -5,9 +5,9 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from emulator import Bochs, Qemu                                            # noqa: E402
+from emulator import Qemu                                                   # noqa: E402
 from flash import Workshop, tool                                            # noqa: E402
-from report import check_equal, end, need, test                             # noqa: E402
+from report import check_equal, end, test                                   # noqa: E402
 
 SECTORS = 131072                        # of all three disks
 

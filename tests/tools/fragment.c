@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * fragment IMAGE HOSTFILE /path N [--partition N] [--scatter]
+ * fragment IMAGE HOSTFILE /path N [--partition N] [--scatter] [--at LBA]
  *
  * Puts HOSTFILE on IMAGE's NTFS volume in exactly N pieces with a cluster between them; with
  * --scatter they lie out of order. A file of that name is replaced. With HOSTFILE `-` the file that
- * is on the volume already is torn into pieces.
+ * is on the volume already is torn into pieces. With --at it lies in one piece around that sector
+ * of the drive (which has to be free: nobody looks).
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -15,8 +16,20 @@
 #include "place.h"
 #include "target.h"
 
+/* One piece whose middle is the sector `at` of the volume. */
+static enum status place_around(struct volume *v, uint64_t size, uint64_t at, struct placement *p)
+{
+    uint64_t count = (size + v->cluster_size - 1) / v->cluster_size;
+    uint64_t middle = (at << SECTOR_SHIFT) / v->cluster_size;
+    *p = (struct placement){calloc(1, sizeof p->piece[0]), 1};
+    if (!p->piece)
+        return say_error("Free some memory.", "out of memory");
+    p->piece[0] = (struct piece){middle - count / 2, count};
+    return STATUS_OK;
+}
+
 static enum status fill(struct volume *v, const char *host, const char *path, uint32_t pieces,
-                        bool scatter)
+                        bool scatter, uint64_t at)
 {
     int fd = open(host, O_RDONLY | O_CLOEXEC);
     struct stat st;
@@ -24,7 +37,9 @@ static enum status fill(struct volume *v, const char *host, const char *path, ui
         return say_error("Check the name.", "%s: cannot be opened", host);
     struct placement p = {0};
     enum status status = volume_make_folders(v, path);
-    if (!status)
+    if (!status && at)
+        status = place_around(v, (uint64_t)st.st_size, at, &p);
+    else if (!status)
         status = place_find_pieces(v, (uint64_t)st.st_size, pieces, scatter, &p);
     if (!status)
         status = place_claim(v, &p);
@@ -84,17 +99,20 @@ int main(int argc, char **argv)
 {
     const char *argument[4];
     unsigned count = 0, partition = 0;
+    uint64_t at = 0;
     bool scatter = false;
     for (int i = 1; i < argc; i++) {
         if (!strcmp(argv[i], "--scatter"))
             scatter = true;
         else if (!strcmp(argv[i], "--partition") && i + 1 < argc)
             partition = (unsigned)atoi(argv[++i]);
+        else if (!strcmp(argv[i], "--at") && i + 1 < argc)
+            at = strtoull(argv[++i], NULL, 10);
         else if (count < 4)
             argument[count++] = argv[i];
     }
     if (count != 4)
-        return say_usage("fragment IMAGE HOSTFILE /path N [--partition N] [--scatter]");
+        return say_usage("fragment IMAGE HOSTFILE /path N [--partition N] [--scatter] [--at LBA]");
 
     char temporary[] = "/tmp/fragment.XXXXXX";
     const char *host = argument[1];
@@ -113,7 +131,9 @@ int main(int argc, char **argv)
     if (!status)
         status = volume_open(&v, &disk, start, size);
     if (!status) {
-        status = fill(&v, host, argument[2], (uint32_t)strtoul(argument[3], NULL, 10), scatter);
+        if (at)
+            at -= start >> SECTOR_SHIFT;
+        status = fill(&v, host, argument[2], (uint32_t)strtoul(argument[3], NULL, 10), scatter, at);
         enum status closed = volume_close(&v);
         disk_close(&disk);
         status = status ? status : closed;
