@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* From a volume to a block map: which entries there are, what is opened for one, and what may be
+ * written, by the volume's state, the image's and the entry's word. */
+#define image volume_image /* the builder's struct has core's name for something else */
+#include "ntfs_image.h"
+#undef image
+#include "core/boot.h"
+#include "vhd_builder.h"
+
+#define CLUSTER  1024u
+#define DISK     65536u /* bytes of each disk */
+#define FILE_ROW 24u
+
+static struct volume_image *im;
+static struct config config;
+static struct boot_disk disk;
+static bool from_file;
+static uint8_t root[4096];
+static unsigned root_size, files;
+static uint32_t next_byte;
+
+static void volume_start(void)
+{
+    im = im_make(CLUSTER, 1024);
+    root_size = files = 0;
+    next_byte = IM_FREE_BYTE;
+}
+
+/* Adds a file of the root directory, one run; names come in index order. Returns its contents. */
+static uint8_t *add_file(const char *name, uint32_t size)
+{
+    char16_t units[64];
+    unsigned n = 0;
+    for (; name[n]; n++)
+        units[n] = (uint8_t)name[n];
+    unsigned record = FILE_ROW + files++;
+    root_size += im_entry(root + root_size, units, n, im_ref(record), 1, -1);
+    uint8_t *r = im_begin(im, record, 0);
+    im_run(im, r, NTFS_ATTR_DATA, IM_NAME(""), next_byte, size);
+    im_seal(im, r);
+    uint8_t *data = im->data + next_byte;
+    next_byte += (size + CLUSTER - 1) / CLUSTER * CLUSTER;
+    CHECK(next_byte <= IM_BYTES);
+    return data;
+}
+
+static uint8_t *add_fixed(const char *name)
+{
+    uint8_t *data = add_file(name, DISK + 512);
+    vhd_footer_make(data + DISK, 2, DISK, 1);
+    return data;
+}
+
+static void add_config(const char *text)
+{
+    memcpy(add_file("vhdboot.cfg", (uint32_t)strlen(text)), text, strlen(text));
+}
+
+static void mount(void)
+{
+    root_size += im_last(root + root_size, -1);
+    /* Too much for an index root: one block, which the root points to. */
+    uint8_t entries[64];
+    uint8_t *r = im_begin(im, 5, NTFS_RECORD_DIRECTORY);
+    im_root(r, entries, im_last(entries, 0), 4096, true);
+    im_run(im, r, NTFS_ATTR_INDEX_ALLOCATION, IM_NAME("$I30"), 524288, 4096);
+    im_resident(r, NTFS_ATTR_BITMAP, IM_NAME("$I30"), "\1\0\0\0\0\0\0\0", 8);
+    im_seal(im, r);
+    im_block(im->data + 524288, 4096, 0, root, root_size);
+    CHECK_EQ(im_mount(im), ERR_OK);
+}
+
+static enum err entries(void)
+{
+    return boot_entries(&config, &from_file, &im->vol, &im->arena, &im->f);
+}
+
+static enum err open_entry(enum write_mode write, bool force)
+{
+    struct config_entry entry = {
+        .name = "a", .title = "A", .vhd = "a.vhd", .write = write, .force = force};
+    return boot_open(&disk, &entry, &im->vol, &im->arena, &im->f);
+}
+
+TEST(boot_images_of_the_root_without_a_config)
+{
+    volume_start();
+    add_fixed("A.VHD");
+    add_file("a.vhd.txt", 100);
+    add_file("b.vhdx", 100);
+    add_file("vhd", 100);
+    add_file("x.vhds", 100);
+    mount();
+    CHECK_EQ(entries(), ERR_OK);
+    CHECK(!from_file);
+    CHECK_EQ(config.timeout_seconds, CONFIG_TIMEOUT_UNSET);
+    CHECK_EQ(config.count, 2);
+    CHECK_STR(config.entry[0].vhd, "\\A.VHD");
+    CHECK_STR(config.entry[0].title, "A.VHD");
+    CHECK_EQ(config.entry[0].write, WRITE_PERSISTENT);
+    CHECK_STR(config.entry[1].vhd, "\\b.vhdx");
+}
+
+TEST(boot_more_images_than_a_menu_holds)
+{
+    volume_start();
+    char name[20];
+    for (unsigned i = 0; i < 35; i++) {
+        snprintf(name, sizeof name, "%02u.vhd", i);
+        add_file(name, 512);
+    }
+    mount();
+    CHECK_EQ(entries(), ERR_OK);
+    CHECK_EQ(config.count, CONFIG_ENTRIES_MAX);
+    CHECK_STR(config.entry[31].vhd, "\\31.vhd");
+    CHECK(im_noted(im, "more images in the root directory"));
+}
+
+TEST(boot_nothing_there)
+{
+    volume_start();
+    mount();
+    CHECK_FAIL(im, entries(), ERR_NOT_FOUND, "neither \\vhdboot.cfg nor a *.vhd or *.vhdx");
+    volume_start();
+    add_config("timeout = 3\n");
+    mount();
+    CHECK_FAIL(im, entries(), ERR_NOT_FOUND, "the config names no image");
+}
+
+TEST(boot_config_decides)
+{
+    volume_start();
+    add_fixed("a.vhd");
+    add_config("timeout = 3\n[x]\nvhd = \\vhd\\b.vhd\nwrite = none\n");
+    mount();
+    CHECK_EQ(entries(), ERR_OK);
+    CHECK(from_file);
+    CHECK_EQ(config.count, 1);
+    CHECK_STR(config.entry[0].vhd, "\\vhd\\b.vhd");
+    CHECK_EQ(config.timeout_seconds, 3);
+}
+
+TEST(boot_config_without_an_image_leaves_the_root)
+{
+    volume_start();
+    add_fixed("a.vhd");
+    add_config("timeout = 3\n[x]\ntitle = no image\n");
+    mount();
+    CHECK_EQ(entries(), ERR_OK);
+    CHECK_EQ(config.count, 1);
+    CHECK_STR(config.entry[0].vhd, "\\a.vhd");
+    CHECK_EQ(config.timeout_seconds, 3);
+    CHECK_EQ(config.complaint_count, 1);
+}
+
+TEST(boot_config_too_large)
+{
+    volume_start();
+    add_file("vhdboot.cfg", CONFIG_SIZE_MAX + 1);
+    mount();
+    CHECK_FAIL(im, entries(), ERR_CONFIG, "more than a config may have");
+}
+
+TEST(boot_config_that_cannot_be_read)
+{
+    volume_start();
+    add_fixed("a.vhd");
+    add_config("[x]\nvhd = a.vhd\n");
+    mount();
+    im->bad_lba = (IM_FREE_BYTE + DISK + CLUSTER) / 512;
+    CHECK_EQ(entries(), ERR_READ);
+    CHECK_STR(im->f.subject, "\\vhdboot.cfg");
+}
+
+TEST(boot_fixed_disk)
+{
+    volume_start();
+    uint8_t *data = add_fixed("a.vhd");
+    data[512 * 9] = 0x5a;
+    mount();
+    CHECK_EQ(open_entry(WRITE_PERSISTENT, false), ERR_OK);
+    CHECK(!disk.write_protected);
+    CHECK(disk.map.contiguous && disk.map.writable);
+    CHECK_EQ(disk.map.sectors, DISK / 512);
+    CHECK_EQ(disk.notes.count, 0);
+    struct blk *drive[] = {&im->blk};
+    uint8_t sector[512];
+    CHECK_EQ(map_read(&disk.map, drive, 9, 1, sector, &im->f), ERR_OK);
+    CHECK_EQ(sector[0], 0x5a);
+
+    CHECK_EQ(open_entry(WRITE_NONE, true), ERR_OK);
+    CHECK(disk.write_protected && !disk.map.writable);
+    CHECK_EQ(disk.notes.count, 0);
+    CHECK_FAIL(im, open_entry(WRITE_DISCARD, false), ERR_UNSUPPORTED, "write = discard");
+    CHECK_STR(im->f.subject, "a");
+}
+
+TEST(boot_missing_image)
+{
+    volume_start();
+    add_fixed("b.vhd");
+    mount();
+    CHECK_EQ(open_entry(WRITE_PERSISTENT, false), ERR_NOT_FOUND);
+    CHECK_STR(im->f.subject, "a.vhd");
+}
+
+TEST(boot_saved_state_protects_unless_forced)
+{
+    volume_start();
+    uint8_t *data = add_fixed("a.vhd");
+    data[DISK + 84] = 1;
+    vhd_sum(data + DISK, 512, 64);
+    mount();
+    CHECK_EQ(open_entry(WRITE_PERSISTENT, false), ERR_OK);
+    CHECK(disk.write_protected && !disk.map.writable);
+    CHECK(has_note(&disk.notes, "suspended"));
+    CHECK(has_note(&disk.notes, "write-protected"));
+    CHECK_EQ(open_entry(WRITE_PERSISTENT, true), ERR_OK);
+    CHECK(!disk.write_protected && disk.map.writable);
+    CHECK(has_note(&disk.notes, "as force says"));
+}
+
+TEST(boot_volume_state_protects_unless_forced)
+{
+    for (unsigned i = 0; i < 3; i++) {
+        volume_start();
+        add_fixed("a.vhd");
+        mount();
+        im->vol.hibernated = i == 0;
+        im->vol.log_unclean = i == 1;
+        im->vol.dirty = i == 2; /* only a warning, which the reader gives */
+        CHECK_EQ(open_entry(WRITE_PERSISTENT, false), ERR_OK);
+        CHECK_EQ(disk.write_protected, i != 2);
+        CHECK_EQ(has_note(&disk.notes, "hibernated on this volume: the disk"), i == 0);
+        CHECK_EQ(has_note(&disk.notes, "log is not clean: the disk"), i == 1);
+        CHECK_EQ(open_entry(WRITE_PERSISTENT, true), ERR_OK);
+        CHECK(!disk.write_protected);
+    }
+}
+
+TEST(boot_sparse_image_needs_write_none)
+{
+    volume_start();
+    uint8_t *data = add_fixed("a.vhd");
+    memset(data + 40960, 0xee, 8192); /* what the hole's clusters would hold: never shown */
+    uint32_t lcn = (uint32_t)(data - im->data) / CLUSTER;
+    uint8_t pairs[] = {0x21, 40, 0, 0, 0x01, 8, 0x11, 17, 48, 0};
+    im_put(pairs + 2, 2, lcn);
+    uint8_t *r = im_begin(im, FILE_ROW, 0);
+    im_nonresident(r, NTFS_ATTR_DATA, IM_NAME(""), pairs, sizeof pairs, 0, 65, DISK + 512, CLUSTER);
+    im_seal(im, r);
+    mount();
+    CHECK_FAIL(im, open_entry(WRITE_PERSISTENT, false), ERR_SPARSE, "hole");
+    CHECK_STR(im->f.subject, "\\a.vhd");
+    CHECK_EQ(open_entry(WRITE_NONE, false), ERR_OK);
+    CHECK_EQ(map_find(&disk.map, 79).count, 1);
+    CHECK_EQ(map_find(&disk.map, 80).kind, MAP_ZERO);
+    CHECK_EQ(map_find(&disk.map, 80).count, 16);
+    im->vol.hibernated = true; /* nothing will be written: a hole does no harm */
+    CHECK_EQ(open_entry(WRITE_PERSISTENT, false), ERR_OK);
+    CHECK(disk.write_protected);
+}
+
+TEST(boot_image_with_a_short_initialised_size)
+{
+    volume_start();
+    uint8_t *data = add_file("a.vhd", 2 * DISK);
+    vhd_footer_make(data + 2 * DISK - 512, 2, DISK, 1);
+    im_unprotect(im_record(im, FILE_ROW), 1024);
+    im_put(im_record(im, FILE_ROW) + 0x48 + 56, 8, 2 * DISK - 4096);
+    im_protect(im_record(im, FILE_ROW), 1024);
+    mount(); /* the footer reads as zeros, as NTFS has it */
+    CHECK_EQ(open_entry(WRITE_NONE, false), ERR_IMAGE);
+}
+
+TEST(boot_dynamic_disk_is_served_without_writes)
+{
+    static uint8_t bytes[256 * 1024];
+    struct vhd_build b;
+    vhd_build_start(&b, bytes, sizeof bytes, 3, DISK, 16384, 1);
+    vhd_build_block(&b, 2);
+    vhd_build_end(&b);
+    volume_start();
+    memcpy(add_file("a.vhd", b.used), bytes, b.used);
+    mount();
+    CHECK_EQ(open_entry(WRITE_PERSISTENT, true), ERR_OK);
+    CHECK(disk.write_protected && !disk.map.writable);
+    CHECK(has_note(&disk.notes, "write-protected"));
+    CHECK_EQ(map_find(&disk.map, 0).kind, MAP_ZERO);
+    CHECK_EQ(map_find(&disk.map, 64).kind, MAP_DIRECT);
+}
+
+TEST(boot_chain_on_the_volume)
+{
+    static uint8_t bytes[256 * 1024];
+    struct vhd_build b;
+    volume_start();
+    vhd_build_start(&b, bytes, sizeof bytes, 4, DISK, 16384, 2);
+    memset(vhd_header_at(&b) + 40, 1, 16);
+    put_be16(vhd_header_at(&b) + 64, 'B'); /* the parent's name, in other letters */
+    memcpy(vhd_header_at(&b) + 66, "\0.\0V\0h\0d", 8);
+    memset(vhd_build_block(&b, 1), 0xf0, 1);
+    vhd_build_end(&b);
+    memcpy(add_file("a.vhd", b.used), bytes, b.used);
+    uint32_t base = next_byte / 512;
+    add_fixed("b.vhd");
+    mount();
+    CHECK_EQ(open_entry(WRITE_PERSISTENT, false), ERR_OK);
+    CHECK_EQ(disk.chain.count, 2);
+    CHECK_STR(disk.chain.link[1]->file.path, "\\b.vhd");
+    CHECK(disk.write_protected);
+    CHECK_EQ(map_find(&disk.map, 0).drive_lba, base);
+    CHECK_EQ(map_find(&disk.map, 36).drive_lba, base + 36);
+    CHECK(map_find(&disk.map, 35).drive_lba < base);
+    char line[80];
+    chain_describe(&disk.chain, 0, line, sizeof line);
+    CHECK_STR(line, "differencing VHD, 64 KiB, 1 fragment");
+}
+
+TEST(boot_runs_out_of_memory_anywhere)
+{
+    volume_start();
+    add_fixed("a.vhd");
+    add_config("[a]\nvhd = a.vhd\n");
+    mount();
+    size_t mounted = arena_mark(&im->arena);
+    unsigned failures = 0;
+    for (size_t room = 0; room < 16384; room += 128) {
+        arena_release(&im->arena, mounted);
+        im->arena.size = mounted + room;
+        enum err err = entries();
+        if (!err)
+            err = open_entry(WRITE_PERSISTENT, false);
+        CHECK(err == ERR_OK || err == ERR_MEMORY);
+        failures += err == ERR_MEMORY;
+    }
+    CHECK(failures > 10 && failures < 120);
+}
