@@ -155,12 +155,29 @@ static void info_text(const struct source *s)
     each_warning(s, warning_text);
 }
 
+/* Large block tables are not walked when an image is opened, so nobody has counted yet. */
+static enum status source_count(struct source *s)
+{
+    for (unsigned i = 0; i < s->chain.count; i++) {
+        struct image *image = &s->chain.link[i]->image;
+        struct fail f;
+        if (image->check && !image->allocated && image->check(image, &s->arena, &f))
+            return say_fail(&f);
+    }
+    return STATUS_OK;
+}
+
 enum status verb_vhd_info(const struct options *options)
 {
     struct source s;
     enum status status = source_open(&s, options);
     if (status)
         return status;
+    status = source_count(&s);
+    if (status) {
+        source_close(&s);
+        return status;
+    }
     if (options->json)
         info_json(&s);
     else

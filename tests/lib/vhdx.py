@@ -69,7 +69,7 @@ def sealed(data):
 
 def sectors(seed, lba, count):
     """Contents that tell where they belong."""
-    return b"".join((b"%-8.8s%8x" % (seed.encode(), i)) * 32 for i in range(lba, lba + count))
+    return b"".join((b"%-6.6s%10x" % (seed.encode(), i)) * 32 for i in range(lba, lba + count))
 
 
 def poison(length):

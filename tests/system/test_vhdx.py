@@ -1,0 +1,549 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""VHDX images through mkimage: made by the tests' own builder and by qemu-img, read back and compared
+with the builder's model, and with qemu-img and 7zz where those can be trusted (7zz wants every copy of
+a structure whole; qemu-img knows no parents). The numbers are those of the cases in the issue's list."""
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import uuid
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, "tests", "lib"))
+import report                                                                   # noqa: E402
+from report import check, check_equal, need                                     # noqa: E402
+from vhdx import (FULL, GIB, HEADERS, KIB, MIB, NOT_PRESENT, PAGE, PARTIAL, REGION_TABLES,  # noqa: E402
+                  REQUIRED, RESERVED, SECTOR, TIB, UNDEFINED, UNMAPPED, ZERO, Log, Vhdx, poison, poke,
+                  reseal, sectors)
+import vhd                                                                      # noqa: E402
+
+BUILD = os.environ.get("B", "build")
+MKIMAGE = os.path.join(ROOT, BUILD, "mkimage")
+ENV = {**os.environ, "PATH": os.environ["PATH"] + ":/usr/sbin:/sbin", "LC_ALL": "C.UTF-8"}
+
+tests = []
+
+
+def case(name):
+    def add(function):
+        tests.append((name, function))
+        return function
+    return add
+
+
+def run(*command, status=0):
+    done = subprocess.run([str(part) for part in command], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120, env=ENV)
+    check(status is None or done.returncode == status,
+          f"{command}: status {done.returncode}: {done.stderr.decode(errors='replace')}")
+    return done
+
+
+def mkimage(*arguments, status=0):
+    return run(MKIMAGE, *arguments, status=status)
+
+
+def refused(path, words, verb="read"):
+    """Status 1 and one sentence with these words."""
+    done = mkimage("vhd", verb, path, status=1)
+    lines = done.stderr.decode().splitlines()
+    check_equal(len(lines), 1, f"lines of {lines}")
+    check(re.search(words, lines[0]), f"{lines[0]!r} does not say {words!r}")
+    check_equal(done.stdout if verb == "read" else b"", b"", "output")
+    mkimage("vhd", "check", path, status=1)
+
+
+def read(path, lba=None, count=None):
+    where = [] if lba is None else ["--lba", lba, "--count", count]
+    return mkimage("vhd", "read", path, *where).stdout
+
+
+def info(path):
+    return json.loads(mkimage("vhd", "info", path, "--json").stdout)
+
+
+def equal(actual, expected, who):
+    """The two are long: names the first sector that differs, not the bytes."""
+    check_equal(len(actual), len(expected), f"{who}: length")
+    if actual == expected:
+        return
+    for at in range(0, len(expected), SECTOR):
+        if actual[at:at + SECTOR] != expected[at:at + SECTOR]:
+            raise AssertionError(f"{who}: sector {at // SECTOR} is {actual[at:at + 32]!r}, "
+                                 f"expected {expected[at:at + 32]!r}")
+
+
+def qemu_content(path):
+    raw = path + ".raw"
+    run("qemu-img", "convert", "-f", "vhdx", "-O", "raw", path, raw)
+    with open(raw, "rb") as f:
+        data = f.read()
+    os.remove(raw)
+    return data
+
+
+def same(disk, path, oracles="", written=False):
+    """Writes the disk, reads it back: with mkimage, qemu-img (q), 7zz (7)."""
+    if not written:
+        disk.write(path)
+    expected = disk.content()
+    equal(read(path), expected, "mkimage")
+    if "q" in oracles:
+        need("qemu-img")
+        equal(qemu_content(path), expected, "qemu-img")
+    if "7" in oracles:
+        need("7zz")
+        equal(run("7zz", "e", "-so", "-tvhdx", path).stdout, expected, "7zz")
+    facts = info(path)
+    check_equal(facts["format"], "vhdx", "format")
+    check_equal(facts["kind"], disk.kind, "kind")
+    check_equal(facts["size"], disk.size, "size")
+    check_equal(facts["block_size"], disk.block_size, "block size")
+    check_equal(facts["allocated"], disk.stored(), "allocated")
+    mkimage("vhd", "check", path)
+    return facts
+
+
+def small(block_size=MIB, **kind):
+    """Some blocks, the disk's last sectors among them, which do not fill their block."""
+    disk = Vhdx(20 * MIB + 3 * SECTOR * 8, block_size, **kind)
+    disk.store(0, sectors("a", 0, 3))
+    disk.store(2040, sectors("b", 2040, 20))
+    disk.store(9000, sectors("c", 9000, 1))
+    disk.store(disk.size // SECTOR - 5, sectors("d", 1, 5))
+    return disk
+
+
+# --- Dynamic and fixed
+
+for size in (1, 2, 32):
+    @case(f"67 dynamic, blocks of {size} MiB")
+    def blocks(size=size):
+        facts = same(small(size * MIB), "d.vhdx", "q7")
+        check_equal(facts["warnings"], [], "warnings")
+
+
+@case("67 dynamic, blocks of 256 MiB")
+def blocks_largest():
+    disk = Vhdx(600 * MIB, 256 * MIB)
+    disk.store(100, sectors("a", 100, 10))
+    disk.store(524288 - 3, sectors("a", 524288 - 3, 6))
+    disk.write("d.vhdx")
+    for lba, count in ((0, 200), (524288 - 100, 200), (600 * 2048 - 10, 10)):
+        equal(read("d.vhdx", lba, count), disk.content(lba, count), f"lba {lba}")
+
+
+@case("68 more than one chunk, 1 MiB blocks at 9 GiB")
+def chunks():
+    disk = Vhdx(9 * GIB, MIB)
+    places = [(block * 2048 - 2, 4) for block in (4095, 4096, 4097, 8191, 8192, 8193)]
+    for lba, count in places:
+        disk.store(lba, sectors("chunk", lba, count))
+    disk.write("d.vhdx")
+    for lba, count in places:
+        equal(read("d.vhdx", lba - 100, 200), disk.content(lba - 100, 200), f"lba {lba}")
+    need("qemu-img")
+    run("qemu-img", "convert", "-f", "vhdx", "-O", "raw", "d.vhdx", "d.raw")
+    with open("d.raw", "rb") as f:
+        for lba, count in places:
+            f.seek((lba - 100) * SECTOR)
+            equal(f.read(200 * SECTOR), disk.content(lba - 100, 200), f"qemu-img, lba {lba}")
+
+
+@case("69 blocks shuffled, with gaps")
+def shuffled():
+    disk = small()
+    for block in range(5, 15):
+        disk.store(block * 2048 + block, sectors("s", block, 5))
+    order = sorted(disk.data)
+    disk.order = order[::3] + order[2::3] + order[1::3]
+    disk.gap = 2
+    same(disk, "d.vhdx", "q7")
+
+
+@case("70 metadata region before the BAT, items in another order")
+def metadata_first():
+    disk = small()
+    disk.metadata_first = True
+    disk.items_order = lambda item: item[0].bytes[5]
+    same(disk, "d.vhdx", "q7")
+
+
+@case("84 fixed, and fixed with blocks in state zero")
+def fixed():
+    disk = small(fixed=True)
+    same(disk, "d.vhdx", "q7")
+    for block in range(disk.block_count):
+        disk.state.setdefault(block, ZERO)
+    same(disk, "d.vhdx", "q7")
+
+
+@case("made by qemu-img: dynamic and fixed, other block and log sizes")
+def of_qemu_img():
+    need("qemu-img")
+    disk = small()
+    with open("raw", "wb") as f:
+        f.write(disk.content())
+    for options in ("subformat=dynamic", "subformat=fixed", "subformat=dynamic,block_size=1M",
+                    "subformat=fixed,block_size=64M,log_size=8M", "subformat=dynamic,block_state_zero=off"):
+        run("qemu-img", "convert", "-f", "raw", "-O", "vhdx", "-o", options, "raw", "d.vhdx")
+        equal(read("d.vhdx"), disk.content(), options)
+        check_equal(info("d.vhdx")["kind"], "fixed" if "fixed" in options else "dynamic", "kind")
+
+
+# --- Copies of structures, damage
+
+@case("71 only one header whole, or none")
+def headers():
+    for damaged in (0, 1):
+        disk = small().write("d.vhdx")
+        poke("d.vhdx", HEADERS[damaged] + 50, b"!")
+        facts = same(disk, "d.vhdx", "q", written=True)
+        check_equal(facts["warnings"], [f"VHDX header {damaged + 1} is damaged; the other one is in use"],
+                    "warnings")
+    poke("d.vhdx", HEADERS[0] + 50, b"!")
+    refused("d.vhdx", "d.vhdx: both VHDX headers are damaged")
+
+
+@case("71 the header with the higher number counts, whichever it is")
+def header_order():
+    for sequence in ((5, 6), (6, 5), (1 << 40, 7)):
+        disk = small()
+        disk.sequence = sequence
+        same(disk, "d.vhdx", "q")
+
+
+@case("72 two headers alike")
+def header_twins():
+    disk = small()
+    disk.write("d.vhdx")
+    with open("d.vhdx", "rb") as f:
+        f.seek(HEADERS[1])
+        header = f.read(PAGE)
+    poke("d.vhdx", HEADERS[0], header)
+    same(disk, "d.vhdx", "", written=True)
+
+
+@case("73 two headers with one number and different content")
+def header_conflict():
+    disk = small()
+    disk.sequence = (8, 8)
+    disk.write("d.vhdx")
+    refused("d.vhdx", "the two VHDX headers differ, but both have sequence number 8")
+
+
+@case("74 region tables: the first damaged, the second, both")
+def region_tables():
+    disk = small().write("d.vhdx")
+    poke("d.vhdx", REGION_TABLES[0] + 1000, b"!")
+    facts = same(disk, "d.vhdx", "", written=True)
+    check_equal(facts["warnings"], ["VHDX region table 1 is damaged; the other one is in use"], "warnings")
+    poke("d.vhdx", REGION_TABLES[1] + 1000, b"!")
+    refused("d.vhdx", "both VHDX region tables are damaged")
+    disk.write("d.vhdx")
+    poke("d.vhdx", REGION_TABLES[1] + 1000, b"!")
+    same(disk, "d.vhdx", "q", written=True)
+
+
+@case("75 a region of an unknown kind, optional and required")
+def unknown_region():
+    disk = small()
+    disk.regions = [(uuid.UUID(int=5), 0)]
+    same(disk, "d.vhdx", "q")
+    disk.regions = [(uuid.UUID(int=5), 1)]
+    disk.write("d.vhdx")
+    refused("d.vhdx", "VHDX region at 0x.* is of an unknown kind and marked as required")
+
+
+@case("76 a metadata item of an unknown kind, optional and required")
+def unknown_item():
+    disk = small()
+    disk.items = [(uuid.UUID(int=5), 1, b"a user's note"), (uuid.UUID(int=6), 0, b"")]
+    same(disk, "d.vhdx", "q")
+    disk.items.append((uuid.UUID(int=7), REQUIRED, b"new"))
+    disk.write("d.vhdx")
+    refused("d.vhdx", "VHDX metadata item at 0x.* is of an unknown kind and marked as required")
+
+
+@case("77 blocks in states 0 to 3 mixed")
+def states():
+    disk = small()
+    for block, state in enumerate((NOT_PRESENT, UNDEFINED, ZERO, UNMAPPED) * 2, start=10):
+        disk.state[block] = state
+    same(disk, "d.vhdx", "q7")
+
+
+@case("78 state 4, and state 7 without a parent")
+def bad_states():
+    disk = small()
+    disk.state[3] = RESERVED
+    disk.write("d.vhdx")
+    refused("d.vhdx", "VHDX block 3 is in an unknown state")
+    disk = small()
+    disk.state[1] = PARTIAL
+    disk.write("d.vhdx")
+    refused("d.vhdx", "VHDX block 1 is partially present, but there is no parent")
+
+
+@case("blocks beyond the end of the file, over its tables, over each other")
+def bad_places():
+    disk = small().write("d.vhdx")
+    entry = disk.bat_offset + 5 * 8
+    for value, words in ((disk.file_size, "VHDX block 5 lies beyond the end of the file"),
+                         (disk.metadata_offset, "VHDX block 5 lies over the file's own tables"),
+                         (0, "VHDX block 5 lies over the file's own tables"),
+                         (disk.place[1], "VHDX block 5 lies over another block")):
+        poke("d.vhdx", entry, (value | FULL).to_bytes(8, "little"))
+        refused("d.vhdx", words)
+    disk.write("d.vhdx")
+    with open("d.vhdx", "r+b") as f:
+        f.truncate(disk.file_size - 1)
+    refused("d.vhdx", "VHDX block 20 lies beyond the end of the file")
+
+
+@case("files that are short, empty or only called VHDX")
+def not_vhdx():
+    small().write("d.vhdx")
+    for size in (512 * KIB, 8, 5):
+        with open("d.vhdx", "r+b") as f:
+            f.truncate(size)
+        refused("d.vhdx", "d.vhdx: .+")
+
+
+@case("85 sectors of 4096 bytes: described, not read")
+def sectors_4096():
+    disk = Vhdx(32 * MIB, 2 * MIB)
+    disk.sector_size = 4096
+    disk.write("d.vhdx")
+    facts = info("d.vhdx")
+    check_equal(facts["size"], 32 * MIB, "size")
+    check("4096" in "".join(facts["warnings"]), "no word of 4096-byte sectors")
+    done = mkimage("vhd", "read", "d.vhdx", status=1)
+    check("sectors of 4096 bytes" in done.stderr.decode(), done.stderr.decode())
+
+
+# --- The log
+
+@case("79 no log in use: an old one full of poison is ignored")
+def log_old():
+    disk = small()
+    disk.old_log = Log(stale=True)
+    facts = same(disk, "d.vhdx", "q7")
+    check_equal(facts["warnings"], [], "warnings")
+
+
+def replayed(disk, path):
+    """The file once qemu-img has replayed its log."""
+    need("qemu-img")
+    copy = path + ".copy"
+    run("cp", "--sparse=always", path, copy)
+    run("qemu-img", "check", "-q", "-r", "all", "-f", "vhdx", copy)
+    return qemu_content(copy)
+
+
+def dirty(disk, path="d.vhdx"):
+    facts = same(disk, path)
+    check(facts["warnings"] and "was not closed" in facts["warnings"][0], f"{facts['warnings']}")
+    equal(replayed(disk, path), disk.content(), "qemu-img's replay")
+
+
+@case("80 log in use: stale run, active run of two, torn newer entry")
+def log_active():
+    disk = small()
+    disk.log = Log(start=3, entries=2, stale=True, torn=True)
+    dirty(disk)
+
+
+@case("80 log in use: zero descriptors, several pages")
+def log_zeros():
+    disk = Vhdx(1200 * MIB, MIB)
+    disk.store(100, sectors("a", 100, 5))
+    disk.store(1100 * 2048, sectors("a", 1100, 5))
+    disk.log = Log(entries=3, pages=3, zeros=True)
+    disk.write("d.vhdx")
+    expected = disk.content(0, 200), disk.content(1100 * 2048 - 100, 200)
+    got = read("d.vhdx", 0, 200), read("d.vhdx", 1100 * 2048 - 100, 200)
+    check_equal(got == expected, True, "contents")
+
+
+@case("81 log in use, wrapped around the ring")
+def log_wrapped():
+    for start in (251, 253, 255):
+        disk = small()
+        disk.log = Log(start=start, entries=3, stale=True, torn=True)
+        dirty(disk)
+
+
+@case("82 log in use, but no valid entry")
+def log_none():
+    disk = small()
+    disk.log = Log(stale=True)
+    disk.log.none_valid = True
+    disk.write("d.vhdx")
+    refused("d.vhdx", "the VHDX was not closed, and its log at 0x100000 holds no valid entries")
+
+
+@case("83 log in use, the file is shorter than it says")
+def log_cut():
+    disk = small()
+    disk.log = Log()
+    disk.log.flushed = 100 * MIB
+    disk.write("d.vhdx")
+    refused("d.vhdx", "the file was cut: the VHDX log says that it had 104857600 bytes at least")
+
+
+@case("left behind by qemu-io when it died while it was writing")
+def log_of_qemu():
+    need("qemu-img", "qemu-io")
+    run("qemu-img", "create", "-q", "-f", "vhdx", "-o", "block_size=1M", "d.vhdx", "64M")
+    for at in (3, 20, 41):
+        run("qemu-io", "-f", "vhdx", "-c", f"write -q -P {at} {at}M 1500k", "-c", "abort", "d.vhdx",
+            status=None)
+        expected = replayed(None, "d.vhdx")
+        check(expected[at * MIB] == at, "qemu-img's replay has lost the write")
+        equal(read("d.vhdx"), expected, "mkimage")
+        run("qemu-img", "check", "-q", "-r", "all", "-f", "vhdx", "d.vhdx")
+
+
+# --- Parents
+
+def family(block_size=MIB):
+    """A parent full of data, and a child with full, partial and zero blocks over it."""
+    base = Vhdx(12 * MIB, 2 * MIB)
+    base.store(0, sectors("base", 0, base.size // SECTOR))
+    child = Vhdx(12 * MIB, block_size, parent=base, parent_path=".\\base.vhdx")
+    child.store(10, sectors("kid", 10, 3))
+    child.store(20, sectors("kid", 20, 1))
+    child.store(2047, sectors("kid", 2047, 2))
+    child.store(4096, sectors("kid", 4096, 2048))
+    child.store(8192, bytes(16 * SECTOR))                       # zeros over the parent's data
+    if block_size == MIB:
+        child.state[2] = FULL
+        child.state[7] = ZERO
+        child.state[8] = UNMAPPED
+    return base, child
+
+
+@case("86 differencing: full, partial, zero states, poison under every zero bit")
+def differencing():
+    base, child = family()
+    base.write("base.vhdx")
+    facts = same(child, "child.vhdx", "")
+    check_equal([os.path.basename(name) for name in facts["chain"]], ["child.vhdx", "base.vhdx"], "chain")
+
+
+@case("86 differencing: 7zz reads the same")
+def differencing_7zz():
+    base, child = family()
+    base.write("base.vhdx")
+    same(child, "child.vhdx", "7")
+
+
+@case("86 differencing: other block sizes than the parent's, larger than the parent, three deep")
+def differencing_deep():
+    base, child = family(4 * MIB)
+    child.size = 14 * MIB + 512
+    leaf = Vhdx(child.size, 2 * MIB, parent=child, parent_path="child.vhdx")
+    leaf.store(11, sectors("leaf", 11, 1))
+    leaf.store(13 * 2048 - 1, sectors("leaf", 13 * 2048 - 1, 2))
+    base.write("base.vhdx")
+    child.write("child.vhdx")
+    facts = same(leaf, "leaf.vhdx", "")
+    check_equal(len(facts["chain"]), 3, "images")
+
+
+@case("87 differencing: the linkage names another parent")
+def wrong_linkage():
+    base, child = family()
+    base.data_write_id = uuid.uuid4()
+    base.write("base.vhdx")
+    child.write("child.vhdx")
+    refused("child.vhdx", "base.vhdx")
+
+
+@case("87 differencing: the parent is not there")
+def no_parent():
+    _base, child = family()
+    child.write("child.vhdx")
+    refused("child.vhdx", "parent")
+
+
+@case("88 differencing: relative path wrong, absolute right")
+def absolute_path():
+    base, child = family()
+    os.makedirs("parents", exist_ok=True)
+    base.write("parents/base.vhdx")
+    here = os.getcwd().replace("/", "\\")
+    child.locator = [child.locator[0], ("relative_path", "..\\elsewhere\\base.vhdx"),
+                     ("absolute_win32_path", "C:" + here + "\\parents\\base.vhdx")]
+    same(child, "child.vhdx", "")
+
+
+@case("88 differencing: no path right, but the parent lies beside the child")
+def beside():
+    base, child = family()
+    base.write("base.vhdx")
+    child.locator = [child.locator[0], ("absolute_win32_path", "D:\\gone\\base.vhdx")]
+    same(child, "child.vhdx", "")
+
+
+@case("89 differencing: the parent's log is in use")
+def parent_dirty():
+    base, child = family()
+    base.log = Log(start=254, stale=True, torn=True)
+    base.write("base.vhdx")
+    facts = same(child, "child.vhdx", "")
+    check("was not closed" in "".join(facts["warnings"]), f"{facts['warnings']}")
+
+
+@case("90 differencing: the parent is a VHD")
+def parent_vhd():
+    _base, child = family()
+    child.locator = [child.locator[0], ("relative_path", ".\\base.vhd")]
+    vhd.make_fixed("base.vhd", 12 * MIB // SECTOR)
+    child.write("child.vhdx")
+    refused("child.vhdx", "base.vhd")
+
+
+# --- Size
+
+@case("a disk of 64 TiB opens at once")
+def large():
+    disk = Vhdx(64 * TIB, 32 * MIB)
+    disk.state[1] = ZERO
+    lba = 50 * TIB // SECTOR
+    disk.store(lba, sectors("far", lba, 3))
+    disk.write("d.vhdx")
+    equal(read("d.vhdx", lba - 1, 5), disk.content(lba - 1, 5), "mkimage")
+    check_equal(info("d.vhdx")["allocated"], 32 * MIB, "allocated")
+
+
+@case("on a flash: read through the block map")
+def flash():
+    disk = small()
+    disk.store(0, sectors("boot", 0, 1)[:510] + b"\x55\xaa")
+    disk.order = sorted(disk.data, reverse=True)
+    disk.write("d.vhdx")
+    mkimage("flash", "flash.img", "--vhd", "d.vhdx")
+    equal(mkimage("read", "flash.img").stdout, disk.content(), "mkimage read")
+    os.remove("flash.img")
+
+
+def main():
+    chosen = sys.argv[1:]
+    for name, function in tests:
+        if chosen and not any(part in name for part in chosen):
+            continue
+        with report.test(name), tempfile.TemporaryDirectory(prefix="vhdx-") as folder:
+            os.chdir(folder)
+            try:
+                function()
+            finally:
+                os.chdir("/")
+    report.end()
+
+
+main()
