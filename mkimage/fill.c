@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The content of placed files, straight to their clusters on the disk. */
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/sendfile.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 #include "place.h"
 #include "progress.h"
@@ -38,9 +37,20 @@ static bool cursor_at_end(const struct cursor *c)
     return c->piece == c->p->count;
 }
 
-static bool copy_buffered(struct disk *disk, int fd, uint64_t from, uint64_t to, uint64_t size)
+/* Small enough to stay in the processor's cache between reading and writing: measurably faster than
+ * a megabyte, and than copy_file_range, where the file system cannot share blocks. */
+#define BUFFER (256u << 10)
+
+/* Where the file system can, the two files share the blocks; false where it cannot. */
+static bool share(struct disk *disk, int fd, uint64_t from, uint64_t to, uint64_t size)
 {
-    static uint8_t buffer[1 << 20];
+    struct file_clone_range range = {fd, from, size, to};
+    return !disk->overlay && !disk->device && !ioctl(disk->fd, FICLONERANGE, &range);
+}
+
+static bool copy(struct disk *disk, int fd, uint64_t from, uint64_t to, uint64_t size)
+{
+    static uint8_t buffer[BUFFER];
     while (size) {
         size_t n = size < sizeof buffer ? (size_t)size : sizeof buffer;
         if (!fd_pread(fd, buffer, n, from) || !disk_pwrite(disk, buffer, n, to))
@@ -52,28 +62,14 @@ static bool copy_buffered(struct disk *disk, int fd, uint64_t from, uint64_t to,
     return true;
 }
 
-/* Inside the kernel where it can: the host may even share the blocks. */
-static bool copy(struct disk *disk, int fd, uint64_t from, uint64_t to, uint64_t size)
-{
-    while (size && !disk->overlay && !disk->device) {
-        off_t in = (off_t)from, out = (off_t)to;
-        ssize_t n = copy_file_range(fd, &in, disk->fd, &out, (size_t)size, 0);
-        if (n <= 0)
-            break;
-        from += (uint64_t)n;
-        to += (uint64_t)n;
-        size -= (uint64_t)n;
-    }
-    return copy_buffered(disk, fd, from, to, size);
-}
-
 /* Data or zeros of the source's [from, from + size) to the next places of the cursor. */
 static bool fill_segment(struct cursor *c, int fd, uint64_t from, uint64_t size, bool hole)
 {
     while (size) {
         uint64_t to;
         uint64_t n = cursor_take(c, size < CHUNK || hole ? size : CHUNK, &to);
-        if (hole ? !disk_zero(c->v->disk, to, n) : !copy(c->v->disk, fd, from, to, n))
+        if (hole ? !disk_zero(c->v->disk, to, n)
+                 : !share(c->v->disk, fd, from, to, n) && !copy(c->v->disk, fd, from, to, n))
             return false;
         progress_add(n);
         from += n;

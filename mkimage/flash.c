@@ -167,7 +167,10 @@ static enum status write_mbr(struct flash *flash)
     put_chs(entry + 5, start + sectors - 1);
     put32(entry + 8, (uint32_t)start);
     put32(entry + 12, (uint32_t)sectors);
-    if (!disk_pwrite(&flash->disk, mbr, sizeof mbr, 0) || !disk_sync(&flash->disk))
+    /* A new file is worth nothing before it is complete: it goes to the disk when the host likes.
+     */
+    if (!disk_pwrite(&flash->disk, mbr, sizeof mbr, 0) ||
+        (flash->device && !disk_sync(&flash->disk)))
         return disk_write_failed(&flash->disk);
     return STATUS_OK;
 }
