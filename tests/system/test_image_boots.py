@@ -1,0 +1,119 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Guests that boot from dynamic and differencing VHDs and from VHDXs, read every sector of their disk and
+compare it. The chains mix sectors of all their layers, and what a child hides is poison."""
+import os
+import random
+import struct
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from emulator import Bochs, Qemu                                            # noqa: E402
+from flash import MIB, Workshop, mkimage, mkimage_json, run, tool           # noqa: E402
+from report import check, check_equal, end, test                            # noqa: E402
+from vhd_dynamic import SECTOR, DynamicVhd                                  # noqa: E402
+from vhdx import Vhdx                                                       # noqa: E402
+
+SECTORS = 8 * MIB // SECTOR
+POISON = (b"POISON! " * 64)
+
+
+def pattern(shop):
+    """The pattern disk's contents, and its guest."""
+    with open(shop.pattern_disk("pattern", SECTORS, rounds=100), "rb") as f:
+        return f.read()
+
+
+def runs(rng, longest):
+    lba = 0
+    while lba < SECTORS:
+        count = min(rng.randint(1, longest), SECTORS - lba)
+        yield lba, count
+        lba += count
+
+
+def layers(chain, data, rng, longest):
+    """Deals the disk out to the layers, leaf first; below the one that has a sector lies poison."""
+    for lba, count in runs(rng, longest):
+        owner = rng.randrange(len(chain))
+        chain[owner].store(lba, data[lba * SECTOR:(lba + count) * SECTOR])
+        for below in chain[owner + 1:]:
+            if rng.randrange(2):
+                below.store(lba, POISON * count)
+
+
+def dynamic_vhd(shop, data):
+    disk = DynamicVhd(SECTORS * SECTOR, 2 * MIB)
+    disk.store(0, data)
+    disk.order = [2, 0, 3, 1]
+    return [("disk.vhd", disk.write(shop.path("disk.vhd")))]
+
+
+def vhd_chain(shop, data):
+    rng = random.Random(5)
+    base = DynamicVhd(SECTORS * SECTOR, 2 * MIB)
+    middle = DynamicVhd(SECTORS * SECTOR, 512 << 10, parent=base)
+    leaf = DynamicVhd(SECTORS * SECTOR, 2 * MIB, parent=middle)
+    layers([leaf, middle, base], data, rng, 300)
+    middle.locate("W2ku", "C:\\bases\\base.vhd")
+    leaf.locate("W2ru", ".\\bases\\Middle.VHD")           # the file's name has other letters
+    return [(name, disk.write(shop.path(os.path.basename(name)))) for name, disk in
+            (("disk.vhd", leaf), ("bases/middle.vhd", middle), ("bases/base.vhd", base))]
+
+
+def dynamic_vhdx(shop, data):
+    disk = Vhdx(SECTORS * SECTOR, MIB)
+    disk.store(0, data)
+    path = shop.path("disk.vhdx")
+    disk.write(path)
+    return [("disk.vhdx", path)]
+
+
+def vhdx_chain(shop, data):
+    rng = random.Random(6)
+    base = Vhdx(SECTORS * SECTOR, MIB)
+    leaf = Vhdx(SECTORS * SECTOR, 2 * MIB, parent=base, parent_path="bases\\base.vhdx")
+    layers([leaf, base], data, rng, 300)
+    files = []
+    for name, disk in (("disk.vhdx", leaf), ("bases/base.vhdx", base)):
+        path = shop.path(os.path.basename(name))
+        disk.write(path)
+        files.append((name, path))
+    return files
+
+
+def put_on_flash(shop, files):
+    total = sum(os.path.getsize(path) for _, path in files)
+    flash = shop.formatted(files[0][1], mib=3 * total // MIB + 64, to="/" + files[0][0], pieces=5)
+    for name, path in files[1:]:
+        run(tool("tools/fragment"), flash, path, "/" + name, 3)
+    return flash
+
+
+KINDS = {
+    "a dynamic VHD": (dynamic_vhd, ["disk.vhd: dynamic VHD"]),
+    "a chain of three VHDs": (vhd_chain, ["disk.vhd: differencing VHD", "middle.vhd: differencing VHD",
+                                          "base.vhd: dynamic VHD"]),
+    "a dynamic VHDX": (dynamic_vhdx, ["disk.vhdx: dynamic VHDX"]),
+    "a differencing VHDX": (vhdx_chain, ["disk.vhdx: differencing VHDX", "base.vhdx: dynamic VHDX"]),
+}
+
+for kind, (make, lines) in KINDS.items():
+    with Workshop() as shop:
+        data = flash = None
+        with test(f"boot {kind}"):
+            data = pattern(shop)
+            flash = put_on_flash(shop, make(shop, data))
+            check_equal(mkimage_json("check", flash)["boots"], True, "mkimage check")
+            with Qemu(flash, bus="ahci") as pc:
+                pc.guest()
+                for line in lines:
+                    check(line in pc.log, f"{line!r} is not on the screen:\n{pc.log}")
+                check("write-protected" in pc.log, "nothing says that the disk is write-protected")
+        if kind == "a dynamic VHD" and flash:
+            with test(f"boot {kind} in Bochs"):
+                shop.whole_tracks(flash)
+                with Bochs(flash) as pc:
+                    pc.guest()
+end()
