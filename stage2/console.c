@@ -6,6 +6,9 @@
 /* The BIOS's counter starts again at midnight, after this many ticks. */
 #define TICKS_PER_DAY 0x1800b0u
 
+/* Far more calls than fit into a tick. */
+#define SETTLE_CALLS  1000000u
+
 static uint32_t ticks_last, ticks_total;
 static unsigned column; /* where the next character goes */
 
@@ -191,6 +194,15 @@ uint32_t console_ticks(void)
         ticks_total += now > ticks_last ? now - ticks_last : now + TICKS_PER_DAY - ticks_last;
     ticks_last = now;
     return ticks_total;
+}
+
+void console_settle(void)
+{
+    uint32_t start = console_ticks();
+    for (uint32_t i = 0; i < SETTLE_CALLS && console_ticks() == start; i++) {
+        struct bios_regs r = {.eax = 0x0100}; /* looks for a key, takes none; the clock runs */
+        bios_call(0x16, &r);
+    }
 }
 
 void console_halt(void)

@@ -55,6 +55,10 @@ void console_flush_keys(void);
  * BIOS runs, so it moves only if that happens now and then. */
 uint32_t console_ticks(void);
 
+/* Waits for the next tick, so that a firmware that mirrors the screen to a serial line from its
+ * timer interrupt has sent all of it. Gives up where the clock stands still. */
+void console_settle(void);
+
 /* Stops for good. Ctrl-Alt-Del still works. */
 void console_halt(void) __attribute__((noreturn));
 

@@ -152,6 +152,7 @@ static enum err start_entry(const struct config_entry *entry, struct fail *f)
     trap_check_stack();
 
     console_line("starting ", entry->title);
+    console_settle();
     const struct drive *drives[] = {&drive};
     return handoff_start(&disk, drives, 1, f);
 }

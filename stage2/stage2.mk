@@ -2,7 +2,7 @@
 # Stage2: $(B)/vhdboot.bin, from core and the machine layer, 32-bit and freestanding. For the oldest
 # machines that can have an EDD BIOS at all: nothing beyond the 386's instructions.
 
-STAGE2_CFLAGS := $(CORE_CFLAGS) -m32 -march=i386 -Os -fno-pic -fno-pie -fno-stack-protector \
+STAGE2_CFLAGS := $(CORE_CFLAGS) -m32 -march=i386 -Oz -fno-pic -fno-pie -fno-stack-protector \
                  -fno-asynchronous-unwind-tables -fno-strict-aliasing -mno-sse -mno-mmx \
                  -mpreferred-stack-boundary=2 -ffunction-sections -fdata-sections \
                  -fcf-protection=none -Wframe-larger-than=2048 -DVERSION='"$(VERSION)"'
