@@ -154,6 +154,13 @@ def starts():
     with test("boots with 4 MiB of memory"), Files({"one.vhd": ONE}) as f:
         with Qemu(f.disk().path, memory="4M", limit=60) as pc:
             pc.wait("guest: one")
+    with test("a slow drive: says what it is doing"), Files({"one.vhd": ONE}) as f:
+        with Qemu(f.disk().path, bus="virtio", limit=60, options=["-S"]) as pc:
+            pc.qmp("block_set_io_throttle", device="disk0", iops=4, iops_rd=0, iops_wr=0,
+                   bps=0, bps_rd=0, bps_wr=0)
+            pc.qmp("cont")
+            pc.wait(r"^reading .* \.\.\.$")
+            pc.wait("guest: one")
 
 
 def menus():
