@@ -234,7 +234,7 @@ enum err vhdx_open(struct image *image, struct file *file, struct arena *a, stru
     v->file = file;
     v->size = file->size;
     v->window = window;
-    v->window_at = VHDX_WINDOW_NONE;
+    v->window_at = VHDX_NONE;
     image->ctx = v;
     enum err err = vhdx_load(v, image, a, f);
     return err ? fail_subject(f, file->path) : ERR_OK;

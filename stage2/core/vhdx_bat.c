@@ -15,70 +15,75 @@
 #define OPEN_CHECK_BAT  (4u << 20) /* tables up to this size, in files up to that one, are */
 #define OPEN_CHECK_FILE ((uint64_t)4 << 40) /* checked as a whole when the image is opened */
 
+enum kind { BLOCK_BAD, BLOCK_ABSENT, BLOCK_ZERO, BLOCK_FULL, BLOCK_PARTIAL };
+
+static const uint8_t kind_of[VHDX_STATE_MASK + 1] = {
+    [VHDX_NOT_PRESENT] = BLOCK_ABSENT,
+    [VHDX_UNDEFINED] = BLOCK_ZERO,
+    [VHDX_ZERO] = BLOCK_ZERO,
+    [VHDX_UNMAPPED] = BLOCK_ZERO,
+    [VHDX_UNMAPPED_DRAFT] = BLOCK_ZERO,
+    [VHDX_FULLY_PRESENT] = BLOCK_FULL,
+    [VHDX_PARTIALLY_PRESENT] = BLOCK_PARTIAL,
+};
+
 struct block {
-    enum { BLOCK_ABSENT, BLOCK_ZERO, BLOCK_FULL, BLOCK_PARTIAL } state;
+    enum kind kind;
     uint64_t offset; /* in the file; full and partial */
 };
 
-/* Entry `index` lies in the window already. */
-static bool window_holds(const struct vhdx *v, uint64_t index)
+/*
+ * 64 TiB in blocks of 1 MiB are 2^26 blocks: block numbers, indices in the BAT and offsets in it
+ * all fit into 32 bits, which a 32-bit loader is glad of.
+ */
+static_assert(VHDX_DISK_SIZE_MAX / VHDX_BLOCK_SIZE_MIN * 9 <= UINT32_MAX, "offsets in the BAT");
+
+static uint32_t entry_index(const struct vhdx *v, uint32_t number)
 {
-    return v->window_at == index << ENTRY_SHIFT >> 16 << 16;
+    return number + (number >> v->ratio_shift);
 }
 
-static enum err bat_entry(struct vhdx *v, uint64_t index, uint64_t *entry, struct fail *f)
+/* Entry `index` lies in the window already. */
+static bool window_holds(const struct vhdx *v, uint32_t index)
 {
-    static_assert(VHDX_WINDOW_SIZE == 1 << 16, "windows are aligned by shifting");
-    uint64_t at = index << ENTRY_SHIFT;
+    return v->window_at == (index << ENTRY_SHIFT & ~(VHDX_WINDOW_SIZE - 1));
+}
+
+static const le64 *window_entry(const struct vhdx *v, uint32_t index)
+{
+    return (const le64 *)(v->window + (index << ENTRY_SHIFT & (VHDX_WINDOW_SIZE - 1)));
+}
+
+static enum err bat_entry(struct vhdx *v, uint32_t index, uint64_t *entry, struct fail *f)
+{
     if (!window_holds(v, index)) {
-        uint64_t start = at >> 16 << 16; /* whole windows: the BAT has a multiple of 1 MiB */
-        v->window_at = VHDX_WINDOW_NONE;
+        /* Whole windows lie in the BAT: its length is a multiple of 1 MiB. */
+        uint32_t start = index << ENTRY_SHIFT & ~(VHDX_WINDOW_SIZE - 1);
+        v->window_at = VHDX_NONE;
         enum err err = vhdx_read(v, v->bat_offset + start, v->window, VHDX_WINDOW_SIZE, f);
         if (err)
             return err;
         v->window_at = start;
     }
-    le64 raw;
-    memcpy(&raw, v->window + (size_t)(at - v->window_at), sizeof raw);
-    *entry = le64_get(raw);
+    *entry = le64_get(*window_entry(v, index));
     return ERR_OK;
 }
 
-static uint64_t block_entry_index(const struct vhdx *v, uint64_t number)
-{
-    return number + (number >> v->ratio_shift);
-}
-
-static enum err block_get(struct vhdx *v, uint64_t number, struct block *b, struct fail *f)
+static enum err block_get(struct vhdx *v, uint32_t number, struct block *b, struct fail *f)
 {
     uint64_t entry;
-    enum err err = bat_entry(v, block_entry_index(v, number), &entry, f);
+    enum err err = bat_entry(v, entry_index(v, number), &entry, f);
     if (err)
         return err;
-    unsigned state = (uint32_t)entry & VHDX_STATE_MASK;
+    b->kind = kind_of[(uint32_t)entry & VHDX_STATE_MASK];
     b->offset = entry >> VHDX_MIB_SHIFT << VHDX_MIB_SHIFT;
-    switch (state) {
-    case VHDX_NOT_PRESENT:
-        b->state = BLOCK_ABSENT;
+    if (b->kind == BLOCK_ABSENT || b->kind == BLOCK_ZERO)
         return ERR_OK;
-    case VHDX_UNDEFINED:
-    case VHDX_ZERO:
-    case VHDX_UNMAPPED:
-    case VHDX_UNMAPPED_DRAFT:
-        b->state = BLOCK_ZERO;
-        return ERR_OK;
-    case VHDX_FULLY_PRESENT:
-        b->state = BLOCK_FULL;
-        break;
-    case VHDX_PARTIALLY_PRESENT:
-        if (!v->has_parent)
-            return fail(f, ERR_IMAGE, "VHDX block %u is partially present, but there is no parent",
-                        number);
-        b->state = BLOCK_PARTIAL;
-        break;
-    default:
+    if (b->kind == BLOCK_BAD)
         return fail(f, ERR_IMAGE, "VHDX block %u is in an unknown state", number);
-    }
+    if (b->kind == BLOCK_PARTIAL && !v->has_parent)
+        return fail(f, ERR_IMAGE, "VHDX block %u is partially present, but there is no parent",
+                    number);
     if (!range_ok(b->offset, (uint64_t)1 << v->block_shift, v->size))
         return fail(f, ERR_IMAGE, "VHDX block %u lies beyond the end of the file", number);
     if (vhdx_reserved(v, b->offset, (uint64_t)1 << v->block_shift))
@@ -87,7 +92,7 @@ static enum err block_get(struct vhdx *v, uint64_t number, struct block *b, stru
 }
 
 /* Where the sector bitmap of a chunk lies; *present = false where it has none. */
-static enum err bitmap_get(struct vhdx *v, uint64_t chunk, bool *present, uint64_t *offset,
+static enum err bitmap_get(struct vhdx *v, uint32_t chunk, bool *present, uint64_t *offset,
                            struct fail *f)
 {
     uint64_t entry;
@@ -105,13 +110,13 @@ static enum err bitmap_get(struct vhdx *v, uint64_t chunk, bool *present, uint64
     return ERR_OK;
 }
 
-static enum err bitmap_needed(struct vhdx *v, uint64_t number, uint64_t *offset, struct fail *f)
+static enum err bitmap_needed(struct vhdx *v, uint32_t number, uint64_t *offset, struct fail *f)
 {
-    uint64_t chunk = number >> v->ratio_shift;
+    uint32_t chunk = number >> v->ratio_shift;
     if (v->bits_chunk != chunk) {
         bool present;
         enum err err = bitmap_get(v, chunk, &present, &v->bits_start, f);
-        v->bits_chunk = VHDX_WINDOW_NONE;
+        v->bits_chunk = VHDX_NONE;
         if (err)
             return err;
         if (!present)
@@ -142,7 +147,7 @@ static uint32_t bits_alike(const uint8_t *bits, uint32_t bit, uint32_t limit)
 }
 
 /* Sectors from `in` on in a partially present block that are all here or all the parent's. */
-static enum err partial_run(struct vhdx *v, uint64_t number, uint32_t in, bool *here,
+static enum err partial_run(struct vhdx *v, uint32_t number, uint32_t in, bool *here,
                             uint32_t *count, struct fail *f)
 {
     uint64_t start;
@@ -150,7 +155,7 @@ static enum err partial_run(struct vhdx *v, uint64_t number, uint32_t in, bool *
     if (err)
         return err;
     unsigned sectors_shift = v->block_shift - SECTOR_SHIFT;
-    uint32_t in_chunk = (uint32_t)number & ((1u << v->ratio_shift) - 1);
+    uint32_t in_chunk = number & ((1u << v->ratio_shift) - 1);
     uint32_t bit = (in_chunk << sectors_shift) + in; /* below 2^23 */
     uint32_t first = bit & ~(BITS_SECTORS - 1);
     uint32_t limit = (in_chunk + 1) << sectors_shift;
@@ -159,7 +164,7 @@ static enum err partial_run(struct vhdx *v, uint64_t number, uint32_t in, bool *
 
     uint64_t at = start + (first >> 3);
     if (v->bits_at != at) {
-        v->bits_at = VHDX_WINDOW_NONE;
+        v->bits_at = UINT64_MAX;
         err = vhdx_read(v, at, v->bits, VHDX_BITS_SIZE, f);
         if (err)
             return err;
@@ -171,28 +176,25 @@ static enum err partial_run(struct vhdx *v, uint64_t number, uint32_t in, bool *
     return ERR_OK;
 }
 
-/* Does block `next`, in this state, go on where a run of `state` ends that started with `first`? */
-static bool block_follows(const struct vhdx *v, const struct block *first, uint64_t distance,
-                          const struct block *next)
-{
-    return next->state == first->state &&
-           (first->state != BLOCK_FULL ||
-            next->offset == first->offset + (distance << v->block_shift));
-}
-
 /* Whole blocks from `number` on that make one run with it; stays inside the window. */
-static uint64_t blocks_alike(struct vhdx *v, uint64_t number, const struct block *first,
+static uint32_t blocks_alike(struct vhdx *v, uint32_t number, const struct block *first,
                              struct fail *f)
 {
-    uint64_t count = 1;
-    while (number + count < v->block_count && /* ends: with the window */
-           window_holds(v, block_entry_index(v, number + count))) {
-        struct block next;
-        if (block_get(v, number + count, &next, f) || !block_follows(v, first, count, &next))
-            break; /* what is wrong with it is told when its turn comes */
-        count++;
+    uint32_t next = number + 1;
+    for (; next < v->block_count; next++) { /* ends: with the window at the latest */
+        uint32_t index = entry_index(v, next);
+        if (!window_holds(v, index) ||
+            kind_of[window_entry(v, index)->b[0] & VHDX_STATE_MASK] != first->kind)
+            break;
+        if (first->kind != BLOCK_FULL)
+            continue;
+        struct block b;
+        if (block_get(v, next, &b, f)) /* what is wrong with it is told when its turn comes */
+            break;
+        if (b.offset != first->offset + ((uint64_t)(next - number) << v->block_shift))
+            break;
     }
-    return count;
+    return next - number;
 }
 
 /*
@@ -234,14 +236,14 @@ static enum err data_trim(const struct vhdx *v, struct image_run *run, struct fa
 static enum err run_at(struct vhdx *v, uint64_t lba, struct image_run *run, struct fail *f)
 {
     unsigned sectors_shift = v->block_shift - SECTOR_SHIFT;
-    uint64_t number = lba >> sectors_shift;
+    uint32_t number = (uint32_t)(lba >> sectors_shift);
     uint32_t in = (uint32_t)lba & ((1u << sectors_shift) - 1);
     struct block b;
     enum err err = block_get(v, number, &b, f);
     if (err)
         return err;
 
-    if (b.state == BLOCK_PARTIAL) {
+    if (b.kind == BLOCK_PARTIAL) {
         bool here;
         uint32_t count;
         err = partial_run(v, number, in, &here, &count, f);
@@ -250,10 +252,10 @@ static enum err run_at(struct vhdx *v, uint64_t lba, struct image_run *run, stru
         run->state = here ? IMAGE_DATA : IMAGE_ABSENT;
         run->count = count;
     } else {
-        run->state = b.state == BLOCK_FULL   ? IMAGE_DATA
-                     : b.state == BLOCK_ZERO ? IMAGE_ZERO
-                                             : IMAGE_ABSENT;
-        run->count = (blocks_alike(v, number, &b, f) << sectors_shift) - in;
+        run->state = b.kind == BLOCK_FULL   ? IMAGE_DATA
+                     : b.kind == BLOCK_ZERO ? IMAGE_ZERO
+                                            : IMAGE_ABSENT;
+        run->count = ((uint64_t)blocks_alike(v, number, &b, f) << sectors_shift) - in;
     }
     run->file_sector = 0;
     if (run->state != IMAGE_DATA)
@@ -294,15 +296,15 @@ static bool claim(uint8_t *claimed, uint64_t offset, uint64_t length)
 
 static enum err check_blocks(struct vhdx *v, uint8_t *claimed, uint64_t *stored, struct fail *f)
 {
-    for (uint64_t number = 0; number < v->block_count; number++) {
+    for (uint32_t number = 0; number < v->block_count; number++) {
         struct block b;
         uint64_t bitmap;
         enum err err = block_get(v, number, &b, f);
-        if (!err && b.state == BLOCK_PARTIAL)
+        if (!err && b.kind == BLOCK_PARTIAL)
             err = bitmap_needed(v, number, &bitmap, f);
         if (err)
             return err;
-        if (b.state != BLOCK_FULL && b.state != BLOCK_PARTIAL)
+        if (b.kind != BLOCK_FULL && b.kind != BLOCK_PARTIAL)
             continue;
         if (!claim(claimed, b.offset, (uint64_t)1 << v->block_shift))
             return fail(f, ERR_IMAGE, "VHDX block %u lies over another block", number);
@@ -313,8 +315,8 @@ static enum err check_blocks(struct vhdx *v, uint8_t *claimed, uint64_t *stored,
 
 static enum err check_bitmaps(struct vhdx *v, uint8_t *claimed, struct fail *f)
 {
-    uint64_t chunks = ((v->block_count - 1) >> v->ratio_shift) + 1;
-    for (uint64_t chunk = 0; chunk < chunks; chunk++) {
+    uint32_t chunks = ((v->block_count - 1) >> v->ratio_shift) + 1;
+    for (uint32_t chunk = 0; chunk < chunks; chunk++) {
         bool present;
         uint64_t offset;
         enum err err = bitmap_get(v, chunk, &present, &offset, f);
@@ -347,13 +349,14 @@ static enum err bat_check(struct image *image, struct arena *a, struct fail *f)
 
 enum err vhdx_bat_load(struct vhdx *v, struct image *image, struct arena *a, struct fail *f)
 {
-    uint64_t chunks = ((v->block_count - 1) >> v->ratio_shift) + 1;
+    uint32_t chunks = ((v->block_count - 1) >> v->ratio_shift) + 1;
     uint64_t entries =
         v->has_parent ? chunks + (chunks << v->ratio_shift) : v->block_count + chunks - 1;
     if (v->bat_length >> ENTRY_SHIFT < entries)
         return fail(f, ERR_IMAGE, "the VHDX block table is too short for the disk's %u blocks",
                     v->block_count);
-    v->window_at = v->bits_at = v->bits_chunk = VHDX_WINDOW_NONE;
+    v->window_at = v->bits_chunk = VHDX_NONE;
+    v->bits_at = UINT64_MAX;
     image->run = bat_run;
     image->check = bat_check;
     if (v->has_parent) {

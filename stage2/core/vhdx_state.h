@@ -10,7 +10,7 @@
 
 #define VHDX_WINDOW_SIZE VHDX_TABLE_SIZE
 #define VHDX_BITS_SIZE   0x4000u
-#define VHDX_WINDOW_NONE UINT64_MAX
+#define VHDX_NONE        UINT32_MAX
 #define VHDX_AREAS_MAX   4
 
 /* A page of the file as the log has it. */
@@ -45,14 +45,14 @@ struct vhdx {
     bool sectors_4k;
     unsigned block_shift; /* log2 of bytes */
     unsigned ratio_shift; /* log2 of blocks a chunk */
-    uint64_t block_count;
+    uint32_t block_count;
 
     uint8_t *window;    /* a piece of the BAT; during open whatever is being read */
-    uint64_t window_at; /* its offset in the BAT, or VHDX_WINDOW_NONE */
+    uint32_t window_at; /* its offset in the BAT, or VHDX_NONE */
 
     uint8_t *bits;       /* a piece of a sector bitmap; differencing only */
-    uint64_t bits_at;    /* its offset in the file, or VHDX_WINDOW_NONE */
-    uint64_t bits_chunk; /* the chunk whose bitmap's place is known, or VHDX_WINDOW_NONE */
+    uint64_t bits_at;    /* its offset in the file; UINT64_MAX: none */
+    uint32_t bits_chunk; /* the chunk whose bitmap's place is known, or VHDX_NONE */
     uint64_t bits_start; /* that place */
 };
 
