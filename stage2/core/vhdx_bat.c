@@ -69,6 +69,13 @@ static enum err bat_entry(struct vhdx *v, uint32_t index, uint64_t *entry, struc
     return ERR_OK;
 }
 
+/* Bytes of a block that the disk needs. The format wants all blocks whole; old QEMUs stored only so
+ * much of the last one. */
+static uint64_t block_length(const struct vhdx *v, uint32_t number)
+{
+    return number + 1 == v->block_count ? v->last_length : (uint64_t)1 << v->block_shift;
+}
+
 static enum err block_get(struct vhdx *v, uint32_t number, struct block *b, struct fail *f)
 {
     uint64_t entry;
@@ -84,9 +91,9 @@ static enum err block_get(struct vhdx *v, uint32_t number, struct block *b, stru
     if (b->kind == BLOCK_PARTIAL && !v->has_parent)
         return fail(f, ERR_IMAGE, "VHDX block %u is partially present, but there is no parent",
                     number);
-    if (!range_ok(b->offset, (uint64_t)1 << v->block_shift, v->size))
+    if (!range_ok(b->offset, block_length(v, number), v->size))
         return fail(f, ERR_IMAGE, "VHDX block %u lies beyond the end of the file", number);
-    if (vhdx_reserved(v, b->offset, (uint64_t)1 << v->block_shift))
+    if (vhdx_reserved(v, b->offset, block_length(v, number)))
         return fail(f, ERR_IMAGE, "VHDX block %u lies over the file's own tables", number);
     return ERR_OK;
 }
@@ -280,10 +287,10 @@ static enum err bat_run(struct image *image, uint64_t lba, struct image_run *run
     return ERR_OK;
 }
 
-/* Takes [offset, offset + length) of the file, both whole MiB, for a block; false: it is taken. */
+/* Takes [offset, offset + length) of the file for a block, as whole MiB; false: it is taken. */
 static bool claim(uint8_t *claimed, uint64_t offset, uint64_t length)
 {
-    uint64_t end = (offset + length) >> VHDX_MIB_SHIFT;
+    uint64_t end = round_up_shift(offset + length, VHDX_MIB_SHIFT) >> VHDX_MIB_SHIFT;
     for (uint64_t mib = offset >> VHDX_MIB_SHIFT; mib < end; mib++) {
         uint8_t *byte = &claimed[(size_t)(mib >> 3)];
         uint8_t bit = (uint8_t)(1u << (mib & 7));
@@ -306,7 +313,7 @@ static enum err check_blocks(struct vhdx *v, uint8_t *claimed, uint64_t *stored,
             return err;
         if (b.kind != BLOCK_FULL && b.kind != BLOCK_PARTIAL)
             continue;
-        if (!claim(claimed, b.offset, (uint64_t)1 << v->block_shift))
+        if (!claim(claimed, b.offset, block_length(v, number)))
             return fail(f, ERR_IMAGE, "VHDX block %u lies over another block", number);
         ++*stored;
     }

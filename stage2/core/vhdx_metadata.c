@@ -99,6 +99,7 @@ static enum err disk_size_set(struct vhdx *v, struct image *image, uint64_t size
         return fail(f, ERR_IMAGE, "the VHDX disk size of %u bytes is impossible", size);
     image->sectors = size >> SECTOR_SHIFT;
     v->block_count = (uint32_t)((size - 1) >> v->block_shift) + 1;
+    v->last_length = size - ((uint64_t)(v->block_count - 1) << v->block_shift);
     v->ratio_shift = VHDX_CHUNK_SHIFT + log2_u32(sector_size) - v->block_shift;
     v->sectors_4k = sector_size == 4096;
     if (v->sectors_4k)

@@ -46,6 +46,7 @@ struct vhdx {
     unsigned block_shift; /* log2 of bytes */
     unsigned ratio_shift; /* log2 of blocks a chunk */
     uint32_t block_count;
+    uint64_t last_length; /* bytes of the last block that belong to the disk */
 
     uint8_t *window;    /* a piece of the BAT; during open whatever is being read */
     uint32_t window_at; /* its offset in the BAT, or VHDX_NONE */

@@ -299,8 +299,11 @@ def bad_places():
         poke("d.vhdx", entry, (value | FULL).to_bytes(8, "little"))
         refused("d.vhdx", words)
     disk.write("d.vhdx")
+    with open("d.vhdx", "r+b") as f:                            # 24 sectors of the last block count
+        f.truncate(disk.place[20] + 24 * SECTOR)
+    equal(read("d.vhdx"), disk.content(), "mkimage")
     with open("d.vhdx", "r+b") as f:
-        f.truncate(disk.file_size - 1)
+        f.truncate(disk.place[20] + 24 * SECTOR - 1)
     refused("d.vhdx", "VHDX block 20 lies beyond the end of the file")
 
 

@@ -125,6 +125,18 @@ TEST(blocks_shuffled_and_joined)
     vx_free(x);
 }
 
+TEST(last_block_cut_at_the_end_of_the_disk)
+{
+    struct vx *x = vx_new(5 * MIB + 512 * 3, 2 * MIB, 0);
+    uint64_t b = vx_block(x, 2, 6) / 512;
+    x->file.size -= MIB - 512 * 3;
+    OPENS(x);
+    RUN(8192, IMAGE_DATA, 2048 + 3, b);
+    CHECK_EQ(image.allocated, 2 * MIB);
+    x->file.size -= 1;
+    REFUSED(x, ERR_IMAGE, "VHDX block 2 lies beyond the end of the file");
+}
+
 TEST(chunks_are_parted_by_bitmap_entries)
 {
     struct vx *x = vx_new(9 * GIB, MIB, 0);
