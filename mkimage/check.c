@@ -242,7 +242,7 @@ static bool check_image(struct check *c)
 {
     struct fail f;
     struct boot_disk *disk = &c->entry.disk;
-    if (boot_open(disk, c->entry.chosen, &c->target.volume, &c->target.arena, &f)) {
+    if (boot_open(disk, c->entry.chosen, &c->target.volumes, &c->target.arena, &f)) {
         failed_as(c, "image", &f);
         return false;
     }
@@ -273,8 +273,7 @@ static void check_guest(struct check *c)
 {
     uint8_t sector[SECTOR_SIZE];
     struct fail f;
-    struct blk *drives[MAP_DRIVES_MAX] = {&c->target.cache.blk};
-    if (map_read(&c->entry.disk.map, drives, 0, 1, sector, &f))
+    if (map_read(&c->entry.disk.map, c->target.drive, 0, 1, sector, &f))
         failed_as(c, "guest", &f);
     else if (sector[510] != 0x55 || sector[511] != 0xaa)
         failed(c, "guest", "Install an operating system on the disk first.",
@@ -287,6 +286,7 @@ static void check_guest(struct check *c)
 static void walk(struct check *c, const struct options *options)
 {
     struct fail f;
+    target_further(&c->target, options->drive, options->drives);
     bool mounted = !target_mount(&c->target, options->partition, &f);
     if (c->target.table.scheme != PART_NONE || c->target.table.count)
         check_mbr(c);

@@ -28,8 +28,9 @@ enum status entry_open(struct entry *e, struct target *t, const struct options *
     if (status)
         return status;
     struct fail f;
+    target_further(t, options->drive, options->drives);
     if (entry_choose(e, t, options->entry, &f) ||
-        boot_open(&e->disk, e->chosen, &t->volume, &t->arena, &f)) {
+        boot_open(&e->disk, e->chosen, &t->volumes, &t->arena, &f)) {
         (void)fail_subject(&f, t->disk.path);
         status = say_fail(&f);
         target_close(t);

@@ -303,9 +303,8 @@ static enum status verify(const struct flash *flash)
         status = say_fail(&f);
     for (unsigned i = 0; !status && i < config.count; i++) {
         static struct boot_disk disk;
-        size_t mark = arena_mark(&t.arena);
         disk = (struct boot_disk){0};
-        if (boot_open(&disk, &config.entry[i], &t.volume, &t.arena, &f)) {
+        if (boot_open(&disk, &config.entry[i], &t.volumes, &t.arena, &f)) {
             char sentence[512];
             errors_format(&f, sentence, sizeof sentence);
             if (flash->options->config)
@@ -313,7 +312,6 @@ static enum status verify(const struct flash *flash)
             else
                 status = say_fail(&f);
         }
-        arena_release(&t.arena, mark);
     }
     target_close(&t);
     return status;

@@ -7,7 +7,7 @@
 #include "verbs.h"
 
 #define READ  OPTION_PARTITION
-#define ENTRY (OPTION_PARTITION | OPTION_ENTRY)
+#define ENTRY (OPTION_PARTITION | OPTION_ENTRY | OPTION_DRIVE)
 #define RANGE (OPTION_LBA | OPTION_COUNT)
 
 static const struct verb verbs[] = {

@@ -20,6 +20,8 @@ static const struct {
     {OPTION_NO_MBR, "no-mbr", NULL, "leave the master boot record as it is"},
     {OPTION_BACKUP, "backup", "FILE", "save what is replaced in this new file, for restore"},
     {OPTION_ENTRY, "entry", "NAME", "the entry of vhdboot.cfg; default: the default one"},
+    {OPTION_DRIVE, "drive", "FILE",
+     "another disk of the machine, which a parent may lie on; may be given again"},
     {OPTION_LBA, "lba", "N", "first sector; default: 0"},
     {OPTION_COUNT, "count", "N", "number of sectors; default: all to the end"},
     {OPTION_JSON, "json", NULL, "print one JSON object"},
@@ -123,6 +125,11 @@ static enum status set(struct options *o, enum option bit, const char *name, con
         return STATUS_OK;
     case OPTION_ENTRY:
         o->entry = value;
+        return STATUS_OK;
+    case OPTION_DRIVE:
+        if (o->drives == DRIVES_MAX)
+            return say_usage("--drive: more than %u further disks", DRIVES_MAX);
+        o->drive[o->drives++] = value;
         return STATUS_OK;
     case OPTION_PARTITION:
     case OPTION_LBA:

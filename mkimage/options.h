@@ -21,10 +21,12 @@ enum option {
     OPTION_JSON = 1 << 10,
     OPTION_LBA = 1 << 11,
     OPTION_COUNT = 1 << 12,
+    OPTION_DRIVE = 1 << 13,
 };
 
 #define ARGUMENTS_MAX 2
 #define VHDS_MAX      32
+#define DRIVES_MAX    7
 
 struct options {
     const char *argument[ARGUMENTS_MAX];
@@ -32,6 +34,8 @@ struct options {
     unsigned given; /* bits of enum option */
     const char *vhd[VHDS_MAX];
     unsigned vhds;
+    const char *drive[DRIVES_MAX];
+    unsigned drives;
     const char *label, *config, *backup, *entry;
     uint64_t size, lba, count;
     unsigned partition; /* 0: pick one */

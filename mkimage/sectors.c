@@ -12,7 +12,7 @@
 
 #define CHUNK_SECTORS 2048u
 
-enum status sectors_write(const char *name, const struct map *map, struct blk *drive,
+enum status sectors_write(const char *name, const struct map *map, struct blk *const *drive,
                           const struct options *options)
 {
     uint64_t lba = options->lba;
@@ -24,14 +24,13 @@ enum status sectors_write(const char *name, const struct map *map, struct blk *d
                          name, map->sectors);
 
     static uint8_t buffer[CHUNK_SECTORS * SECTOR_SIZE];
-    struct blk *drives[MAP_DRIVES_MAX] = {drive};
     struct fail f;
     enum status status = STATUS_OK;
     if (!isatty(STDOUT_FILENO))
         progress_start("reading", left << SECTOR_SHIFT);
     while (!status && left) {
         uint32_t n = left < CHUNK_SECTORS ? (uint32_t)left : CHUNK_SECTORS;
-        if (map_read(map, drives, lba, n, buffer, &f))
+        if (map_read(map, drive, lba, n, buffer, &f))
             status = say_fail(&f);
         else if (fwrite(buffer, SECTOR_SIZE, n, stdout) != n)
             break; /* main says so */
@@ -50,7 +49,7 @@ enum status verb_read(const struct options *options)
     enum status status = entry_open(&entry, &t, options);
     if (status)
         return status;
-    status = sectors_write(entry.chosen->vhd, &entry.disk.map, &t.blk, options);
+    status = sectors_write(entry.chosen->vhd, &entry.disk.map, t.drive, options);
     target_close(&t);
     return status;
 }
@@ -86,6 +85,7 @@ static void print_run_json(uint64_t lba, const struct map_run *run)
         json_null("drive_lba");
     else
         json_number("drive_lba", run->drive_lba);
+    json_number("drive", run->drive);
     json_bool("writable", run->writable);
     json_end();
 }

@@ -8,7 +8,7 @@
 
 /* Sectors [--lba, --lba + --count) of the disk that `map` describes. `name` is what messages call
  * it. */
-enum status sectors_write(const char *name, const struct map *map, struct blk *drive,
+enum status sectors_write(const char *name, const struct map *map, struct blk *const *drive,
                           const struct options *options);
 
 #endif

@@ -28,6 +28,8 @@ void arena_close(struct arena *arena)
 enum status target_open_disk(struct target *t, const char *path)
 {
     *t = (struct target){.disk.fd = -1};
+    for (unsigned i = 0; i < TARGET_FURTHER_MAX; i++)
+        t->further[i].fd = -1;
     enum status status = disk_open(&t->disk, path, DISK_READ);
     if (!status)
         status = arena_open(&t->arena);
@@ -36,7 +38,30 @@ enum status target_open_disk(struct target *t, const char *path)
         return status;
     }
     disk_blk(&t->blk, &t->disk);
+    t->drive[0] = &t->blk;
     return STATUS_OK;
+}
+
+void target_further(struct target *t, const char *const *path, unsigned count)
+{
+    t->further_path = path;
+    t->further_paths = count;
+}
+
+static enum err find_volumes(struct volumes *v, struct fail *f)
+{
+    struct target *t = v->ctx;
+    enum err err = volumes_add_drive(v, &t->cache.blk, 0, &t->arena, f);
+    for (unsigned i = 0; !err && i < t->further_paths; i++) {
+        if (disk_open(&t->further[i], t->further_path[i], DISK_READ)) {
+            (void)fail(f, ERR_READ, "cannot be opened", 0);
+            return fail_subject(f, t->further_path[i]);
+        }
+        disk_blk(&t->further_blk[i], &t->further[i]);
+        t->drive[i + 1] = &t->further_blk[i];
+        err = volumes_add_drive(v, t->drive[i + 1], (uint8_t)(i + 1), &t->arena, f);
+    }
+    return err;
 }
 
 enum err target_mount(struct target *t, unsigned partition, struct fail *f)
@@ -51,8 +76,10 @@ enum err target_mount(struct target *t, unsigned partition, struct fail *f)
         err = ntfs_mount(&t->volume, &t->cache.blk, t->part->start_lba, t->part->sectors, &t->arena,
                          f);
     if (err)
-        (void)fail_subject(f, t->disk.path);
-    return err;
+        return fail_subject(f, t->disk.path);
+    t->volumes = (struct volumes){.count = 1, .find = find_volumes, .ctx = t};
+    t->volumes.volume[0].ntfs = &t->volume;
+    return ERR_OK;
 }
 
 enum status target_open(struct target *t, const char *path, unsigned partition)
@@ -71,6 +98,8 @@ enum status target_open(struct target *t, const char *path, unsigned partition)
 void target_close(struct target *t)
 {
     disk_close(&t->disk);
+    for (unsigned i = 0; i < TARGET_FURTHER_MAX; i++)
+        disk_close(&t->further[i]);
     arena_close(&t->arena);
 }
 

@@ -9,7 +9,11 @@
 #include "core/arena.h"
 #include "core/ntfs.h"
 #include "core/part.h"
+#include "core/volumes.h"
+#include "core/map_format.h"
 #include "disk.h"
+
+#define TARGET_FURTHER_MAX 7
 
 struct target {
     struct disk disk;
@@ -19,6 +23,15 @@ struct target {
     const struct part *part;
     struct ntfs volume;
     struct arena arena;
+
+    /* Where images may lie: this volume first, then, once a path names one, every other volume of
+     * this disk and of the machine's further drives. drive[0] is this disk. */
+    struct volumes volumes;
+    const char *const *further_path;
+    unsigned further_paths;
+    struct disk further[TARGET_FURTHER_MAX];
+    struct blk further_blk[TARGET_FURTHER_MAX];
+    struct blk *drive[MAP_DRIVES_MAX];
 };
 
 /* Memory for core that is taken from the host only where it is used. */
@@ -28,6 +41,9 @@ void arena_close(struct arena *arena);
 /* Opens the disk and mounts the volume. `partition` 0 picks one. */
 enum status target_open(struct target *t, const char *path, unsigned partition);
 void target_close(struct target *t);
+
+/* The disks that the machine has besides this one; the strings stay the caller's. */
+void target_further(struct target *t, const char *const *path, unsigned count);
 
 /* The two halves of target_open, for those who report each step by itself. */
 enum status target_open_disk(struct target *t, const char *path);

@@ -194,10 +194,11 @@ enum status verb_vhd_read(const struct options *options)
         return status;
     struct map map;
     struct fail f;
+    struct blk *const drive[MAP_DRIVES_MAX] = {s.on_volume ? &s.target.blk : &s.host.blk};
     if (map_build(&map, &s.chain, false, &s.arena, &f))
         status = say_fail(&f);
     else
-        status = sectors_write(s.name, &map, s.on_volume ? &s.target.blk : &s.host.blk, options);
+        status = sectors_write(s.name, &map, drive, options);
     source_close(&s);
     return status;
 }

@@ -11,6 +11,7 @@
 
 #define SECTORS_MAX   127
 #define TRIES         3
+#define BDA_HD_COUNT  0x475
 #define CHS_CYLINDERS 1024
 #define EDD_PACKET    1u /* AH=41h, CX bit 0: 42h, 43h, 44h, 47h, 48h */
 
@@ -276,4 +277,9 @@ enum err drive_init(struct drive *d, uint8_t number, struct fail *f)
     enum err err = d->edd ? ask_size(d, f) : ERR_OK;
     d->sectors_max = most_sectors(d);
     return err;
+}
+
+unsigned drive_hard_disks(void)
+{
+    return *(const volatile uint8_t *)bios_data(BDA_HD_COUNT);
 }

@@ -19,4 +19,7 @@ struct drive {
 /* Asks the BIOS about drive `number`. ERR_BIOS where it answers neither 41h nor 08h. */
 MUST_CHECK enum err drive_init(struct drive *d, uint8_t number, struct fail *f);
 
+/* How many hard disks the BIOS says there are. */
+unsigned drive_hard_disks(void);
+
 #endif

@@ -20,6 +20,7 @@
 #define CACHE_LINE_SHIFT 3
 #define CACHE_LINES      16
 
+#define FIRST_HARD_DISK  0x80u
 #define LINE_SIZE        (FAIL_SUBJECT_MAX + 160)
 
 void stage2_main(uint32_t drive_number, uint64_t volume_lba) __attribute__((noreturn));
@@ -32,12 +33,14 @@ static struct {
     bool told;
 } step;
 
-static struct drive drive;
+static struct drive drives[MAP_DRIVES_MAX]; /* [0]: the one we were started from */
+static unsigned drive_count;
 static struct blk watched; /* the drive, with an eye on the clock */
 static struct blk_cache cache;
 static struct part_table partitions;
 static struct arena arena;
 static struct ntfs volume;
+static struct volumes volumes;
 static struct config config;
 static struct boot_disk disk;
 
@@ -118,10 +121,11 @@ static void print_chain(void)
 
 static MUST_CHECK enum err open_drive(uint8_t number, struct fail *f)
 {
-    enum err err = drive_init(&drive, number, f);
+    enum err err = drive_init(&drives[0], number, f);
     if (err)
         return err;
-    watched = (struct blk){.read = watched_read, .ctx = &drive.blk, .sectors = drive.blk.sectors};
+    watched =
+        (struct blk){.read = watched_read, .ctx = &drives[0].blk, .sectors = drives[0].blk.sectors};
     return blk_cache_init(&cache, &watched, CACHE_LINE_SHIFT, CACHE_LINES, &arena, f);
 }
 
@@ -140,11 +144,32 @@ static MUST_CHECK enum err open_volume(uint64_t lba, struct fail *f)
     return ntfs_mount(&volume, &cache.blk, lba, sectors, &arena, f);
 }
 
+/* Mounts the volumes of the machine's other hard disks, and the rest of this one's: an image's
+ * parents may lie there. A drive that does not answer has none. */
+static enum err find_volumes(struct volumes *v, struct fail *f)
+{
+    step_begin("looking for volumes on all drives", "");
+    enum err err = volumes_add_drive(v, &cache.blk, 0, &arena, f);
+    unsigned end = FIRST_HARD_DISK + drive_hard_disks();
+    for (unsigned number = FIRST_HARD_DISK; !err && number < end; number++) {
+        struct drive *d = &drives[drive_count];
+        if (number == drives[0].number || drive_count == MAP_DRIVES_MAX ||
+            drive_init(d, (uint8_t)number, f) || d->sector_shift)
+            continue; /* nothing boots from a disk with larger sectors */
+        err = volumes_add_drive(v, &d->blk, (uint8_t)drive_count, &arena, f);
+        drive_count++;
+    }
+    return err;
+}
+
 /* Opens the entry's image and hands over to it. Returns only with a failure. */
 static enum err start_entry(const struct config_entry *entry, struct fail *f)
 {
+    volumes = (struct volumes){.count = 1, .find = find_volumes};
+    volumes.volume[0].ntfs = &volume;
+    drive_count = 1;
     step_begin("reading the block list of ", entry->vhd);
-    enum err err = boot_open(&disk, entry, &volume, &arena, f);
+    enum err err = boot_open(&disk, entry, &volumes, &arena, f);
     if (err)
         return err;
     print_chain();
@@ -153,8 +178,10 @@ static enum err start_entry(const struct config_entry *entry, struct fail *f)
 
     console_line("starting ", entry->title);
     console_settle();
-    const struct drive *drives[] = {&drive};
-    return handoff_start(&disk, drives, 1, f);
+    const struct drive *list[MAP_DRIVES_MAX];
+    for (unsigned i = 0; i < drive_count; i++)
+        list[i] = &drives[i];
+    return handoff_start(&disk, list, drive_count, f);
 }
 
 /* From nothing to a guest. Returns when nothing can be started without the user. */

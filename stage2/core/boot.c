@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "boot.h"
 #include "arena.h"
+#include "chain_path.h"
 #include "mem.h"
 #include "text.h"
 
@@ -113,12 +114,34 @@ enum err boot_entries(struct config *config, bool *from_file, struct ntfs *vol, 
                 "neither " BOOT_CONFIG_PATH " nor a *.vhd or *.vhdx is in the root directory", 0);
 }
 
-/* chain_files over one volume. */
+static bool boot_names_volume(const struct config_entry *entry)
+{
+    bool names = chain_path_volume(entry->vhd) != 0;
+    for (unsigned i = 0; i < entry->parent_count; i++)
+        names |= chain_path_volume(entry->parent[i]) != 0;
+    return names;
+}
+
+/* chain_files over the machine's volumes. */
+struct boot_files {
+    struct volumes *volumes;
+    unsigned leaf_volume;
+    bool leaf_opened;
+};
+
 static enum err boot_open_file(struct chain_files *files, const char *path, struct file *file,
                                uint8_t *drive_index, struct fail *f)
 {
-    *drive_index = 0;
-    return ntfs_open(files->ctx, path, file, f);
+    struct boot_files *on = files->ctx;
+    unsigned volume;
+    enum err err = volumes_open(on->volumes, path, file, &volume, f);
+    if (err)
+        return err;
+    *drive_index = on->volumes->volume[volume].drive_index;
+    if (!on->leaf_opened)
+        on->leaf_volume = volume;
+    on->leaf_opened = true;
+    return ERR_OK;
 }
 
 /* May the leaf be written, as far as the volume and the image say? Notes say why not. `force`
@@ -168,8 +191,8 @@ static void boot_add_notes(struct notes *to, const struct notes *from)
         notes_add(to, from->note[i].sentence, from->note[i].value);
 }
 
-enum err boot_open(struct boot_disk *disk, const struct config_entry *entry, struct ntfs *vol,
-                   struct arena *a, struct fail *f)
+enum err boot_open(struct boot_disk *disk, const struct config_entry *entry,
+                   struct volumes *volumes, struct arena *a, struct fail *f)
 {
     *disk = (struct boot_disk){0};
     if (entry->write == WRITE_DISCARD) {
@@ -178,11 +201,19 @@ enum err boot_open(struct boot_disk *disk, const struct config_entry *entry, str
         return fail_subject(f, entry->name);
     }
 
-    struct chain_files files = {.open = boot_open_file, .ctx = vol};
-    enum err err = chain_open(&disk->chain, &files, entry->vhd, a, f);
+    enum err err = boot_names_volume(entry) ? volumes_find(volumes, f) : ERR_OK;
+    if (err)
+        return err;
+    struct boot_files on = {.volumes = volumes};
+    struct chain_files files = {.open = boot_open_file,
+                                .ctx = &on,
+                                .parent = entry->parent,
+                                .parent_count = entry->parent_count};
+    err = chain_open(&disk->chain, &files, entry->vhd, a, f);
     if (err)
         return err;
 
+    const struct ntfs *vol = volumes->volume[on.leaf_volume].ntfs;
     boot_add_notes(&disk->notes, &vol->notes);
     for (unsigned i = 0; i < disk->chain.count; i++)
         boot_add_notes(&disk->notes, &disk->chain.link[i]->image.notes);

@@ -12,6 +12,7 @@
 #include "errors.h"
 #include "map.h"
 #include "ntfs.h"
+#include "volumes.h"
 
 struct arena;
 
@@ -34,6 +35,6 @@ struct boot_disk {
 /* Opens the entry's image and compiles it. Applies the rules of what may be written: mode, volume
  * state, image state, `force`. */
 MUST_CHECK enum err boot_open(struct boot_disk *disk, const struct config_entry *entry,
-                              struct ntfs *vol, struct arena *a, struct fail *f);
+                              struct volumes *volumes, struct arena *a, struct fail *f);
 
 #endif

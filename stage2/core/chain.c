@@ -80,15 +80,18 @@ static unsigned failure_rank(enum err err)
     return err == ERR_NOT_FOUND ? 1 : err == ERR_PARENT ? 3 : 2;
 }
 
-/* Tries the places that the last link names; the first good one joins the chain. */
+/* Tries the places that the last link names, then the user's; the first good one joins the chain.
+ */
 static enum err chain_add_parent(struct chain *chain, struct chain_files *files, struct arena *a,
                                  struct fail *f)
 {
     struct chain_link *child = chain->link[chain->count - 1];
     unsigned worst = 0;
-    for (unsigned i = 0; i < child->image.parent_count; i++) {
+    unsigned own = child->image.parent_count;
+    for (unsigned i = 0; i < own + files->parent_count; i++) {
         size_t mark = arena_mark(a);
-        char *path = chain_parent_path(child->path, &child->image.parent[i], a);
+        const char *path = i < own ? chain_parent_path(child->path, &child->image.parent[i], a)
+                                   : files->parent[i - own];
         if (!path)
             return fail(f, ERR_MEMORY, "no memory for one more image", 0);
         struct chain_link *link;

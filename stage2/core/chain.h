@@ -15,11 +15,16 @@ struct arena;
 
 #define CHAIN_MAX 65 /* a leaf and 64 parents */
 
-/* How the chain opens files. Paths are absolute within their world, UTF-8, with / or \. */
+/* How the chain opens files. Paths are absolute within their world, UTF-8, with / or \; one that a
+ * user wrote may start with "VOLUME:", and then so do those that are made from it. */
 struct chain_files {
     enum err (*open)(struct chain_files *files, const char *path, struct file *file,
                      uint8_t *drive_index, struct fail *f);
     void *ctx;
+
+    /* Where else a parent may lie: tried after the places that its child names. */
+    const char *const *parent;
+    unsigned parent_count;
 };
 
 struct chain_link {

@@ -57,23 +57,35 @@ static void add_parts(char *path, size_t *length, const char *parts, size_t size
     }
 }
 
+size_t chain_path_volume(const char *path)
+{
+    size_t n = 0;
+    while (path[n] && path[n] != ':' && !is_separator(path[n]))
+        n++;
+    return n && path[n] == ':' && is_separator(path[n + 1]) ? n + 1 : 0;
+}
+
 char *chain_parent_path(const char *child, const struct image_parent *parent, struct arena *a)
 {
-    size_t folder = text_length(child);
-    while (folder && !is_separator(child[folder - 1]))
+    size_t volume = chain_path_volume(child);
+    const char *on_volume = child + volume;
+    size_t folder = text_length(on_volume);
+    while (folder && !is_separator(on_volume[folder - 1]))
         folder--;
     if (!parent->relative)
         folder = 0;
 
     size_t named = text_length(parent->path);
-    char *path = arena_alloc(a, (uint64_t)folder + named + 3);
+    char *path = arena_alloc(a, (uint64_t)volume + folder + named + 3);
     if (!path)
         return NULL;
-    bool absolute = !parent->relative || is_separator(child[0]);
+    memcpy(path, child, volume);
+    char *to = path + volume;
+    bool absolute = !parent->relative || is_separator(on_volume[0]);
     char separator = separator_of(child);
     size_t length = 0;
-    add_parts(path, &length, child, folder, separator, absolute);
-    add_parts(path, &length, parent->path, named, separator, absolute);
-    path[length] = '\0';
+    add_parts(to, &length, on_volume, folder, separator, absolute);
+    add_parts(to, &length, parent->path, named, separator, absolute);
+    to[length] = '\0';
     return path;
 }

@@ -169,7 +169,11 @@ static enum err set_entry(struct parser *p, struct word key, struct word value)
     if (word_is(key, "vhd"))
         return keep(p, &e->vhd, value);
 
-    if (word_is(key, "write")) {
+    if (word_is(key, "parent")) {
+        if (e->parent_count < CONFIG_PARENTS_MAX)
+            return keep(p, &e->parent[e->parent_count++], value);
+        complain(p, p->line, "an entry takes 8 parents; this one is left out", value);
+    } else if (word_is(key, "write")) {
         if (word_is(value, "persistent"))
             e->write = WRITE_PERSISTENT;
         else if (word_is(value, "discard"))

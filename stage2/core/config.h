@@ -13,6 +13,7 @@
 struct arena;
 
 #define CONFIG_ENTRIES_MAX    32
+#define CONFIG_PARENTS_MAX    8
 #define CONFIG_COMPLAINTS_MAX 8
 #define CONFIG_SIZE_MAX       65536u
 #define CONFIG_TIMEOUT_NONE   UINT32_MAX /* timeout = none: wait for ever */
@@ -22,6 +23,9 @@ struct config_entry {
     const char *name;  /* the section's */
     const char *title; /* name where none is given */
     const char *vhd;   /* path; never NULL in a config that config_parse returned */
+    /* Where parents lie that the disk itself does not lead to, in the order to try. */
+    const char *parent[CONFIG_PARENTS_MAX];
+    unsigned parent_count;
     enum write_mode write;
     bool force; /* write to a hibernated or unclean volume all the same */
 };

@@ -16,6 +16,9 @@ struct arena;
 struct blk;
 struct ntfs_runs; /* decoded runlist, ntfs_runlist.h */
 
+/* 32 UTF-16 units, as Windows allows, in UTF-8. */
+#define NTFS_LABEL_MAX (32 * 3 + 1)
+
 struct ntfs {
     struct blk *drive;
     struct arena *arena;
@@ -26,6 +29,7 @@ struct ntfs {
     uint32_t index_size;  /* bytes of an index block, as the boot sector says */
     uint16_t sector_size; /* bytes, as the boot sector says: 512..4096 */
     uint64_t serial;
+    char label[NTFS_LABEL_MAX]; /* UTF-8; empty where the volume has none */
     uint8_t version_major, version_minor;
     bool dirty;       /* $Volume's flag */
     bool log_unclean; /* $LogFile has work that was not done */

@@ -107,6 +107,7 @@ static_assert(offsetof(struct ntfs_record_header, base) == 0x20);
 
 enum {
     NTFS_ATTR_LIST = 0x20,
+    NTFS_ATTR_VOLUME_NAME = 0x60,
     NTFS_ATTR_VOLUME_INFORMATION = 0x70,
     NTFS_ATTR_DATA = 0x80,
     NTFS_ATTR_INDEX_ROOT = 0x90,

@@ -5,6 +5,7 @@
 #include "ntfs_lookup.h"
 #include "ntfs_record.h"
 #include "ntfs_volume.h"
+#include "text.h"
 
 #define HIBERFIL_HEADER 4096 /* a shorter hiberfil.sys is one that was never finished */
 
@@ -44,6 +45,27 @@ void ntfs_state_version(struct ntfs *vol)
     vol->dirty = le16_get(info.flags) & NTFS_VOLUME_DIRTY;
     if (vol->dirty)
         notes_add(&vol->notes, "the volume is marked dirty: let Windows check it", 0);
+}
+
+void ntfs_state_label(struct ntfs *vol)
+{
+    uint8_t units[2 * 32];
+    struct fail f;
+    struct ntfs_inode inode;
+    struct ntfs_attr attr;
+    size_t mark = arena_mark(vol->arena);
+    enum err err = ntfs_inode_open(vol, NTFS_VOLUME, &inode, &f);
+    if (!err)
+        err = ntfs_attr_open(vol, &inode, NTFS_ATTR_VOLUME_NAME, NULL, 0, &attr, &f);
+    if (!err && attr.present) {
+        uint32_t size = attr.size < sizeof units ? (uint32_t)attr.size : (uint32_t)sizeof units;
+        err = ntfs_attr_read(vol, &attr, 0, units, size, &f);
+        struct text t;
+        text_init(&t, vol->label, sizeof vol->label);
+        if (!err)
+            text_utf16le(&t, units, size / 2);
+    }
+    arena_release(vol->arena, mark);
 }
 
 /* What one restart page says of the log. */

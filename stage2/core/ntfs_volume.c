@@ -93,6 +93,7 @@ static enum err mount(struct ntfs *vol, uint64_t sectors, struct fail *f)
     if (err)
         return err;
     ntfs_state_version(vol); /* first: runlists of NTFS 1.2 are read in another way */
+    ntfs_state_label(vol);
     ntfs_upcase_open(vol);
     ntfs_state_read(vol);
     return ERR_OK;

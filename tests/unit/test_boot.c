@@ -79,7 +79,9 @@ static enum err open_entry(enum write_mode write, bool force)
 {
     struct config_entry entry = {
         .name = "a", .title = "A", .vhd = "a.vhd", .write = write, .force = force};
-    return boot_open(&disk, &entry, &im->vol, &im->arena, &im->f);
+    static struct volumes volumes;
+    volumes = (struct volumes){.count = 1, .volume[0].ntfs = &im->vol};
+    return boot_open(&disk, &entry, &volumes, &im->arena, &im->f);
 }
 
 TEST(boot_images_of_the_root_without_a_config)

@@ -136,7 +136,9 @@ TEST(parent_paths)
                  {"/h/vhd/c.vhd", "W2ku", "C:\\x\\base.vhd", "/x/base.vhd"},
                  {"\\h\\c.vhd", "W2ku", "C:\\x\\base.vhd", "\\x\\base.vhd"},
                  {"\\h\\c.vhd", "W2ku", "\\\\?\\c:\\\\x\\\\base.vhd", "\\x\\base.vhd"},
-                 {"\\h\\c.vhd", "W2ku", "C:\\gone\\base.vhd", "\\h\\base.vhd"}};
+                 {"\\h\\c.vhd", "W2ku", "C:\\gone\\base.vhd", "\\h\\base.vhd"},
+                 {"VOL:\\h\\c.vhd", "W2ru", "..\\..\\x\\base.vhd", "VOL:\\x\\base.vhd"},
+                 {"VOL:\\h\\c.vhd", "W2ku", "C:\\x\\base.vhd", "VOL:\\x\\base.vhd"}};
     for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         world_start();
         add_child(cases[i].child, 2, 1, cases[i].code, cases[i].path);
@@ -144,6 +146,23 @@ TEST(parent_paths)
         CHECK_EQ(open_path(cases[i].child), ERR_OK);
         CHECK_STR(chain.link[1]->path, cases[i].parent);
     }
+}
+
+TEST(parent_where_the_user_says)
+{
+    static const char *const places[] = {"BASES:\\other.vhd", "BASES:\\base.vhd"};
+    world_start();
+    add_child("\\c.vhd", 2, 1, "W2ru", ".\\gone.vhd");
+    add_base("BASES:\\other.vhd", 9);
+    add_base("BASES:\\base.vhd", 1);
+    CHECK_EQ(open_path("\\c.vhd"), ERR_PARENT);
+    w.files.parent = places;
+    w.files.parent_count = 2;
+    CHECK_EQ(open_path("\\c.vhd"), ERR_OK);
+    CHECK_STR(chain.link[1]->path, "BASES:\\base.vhd");
+    w.files.parent_count = 1;
+    CHECK_EQ(open_path("\\c.vhd"), ERR_PARENT);
+    CHECK(strstr(f.subject, "BASES:\\other.vhd"));
 }
 
 TEST(parent_with_another_id_is_passed_over)

@@ -128,6 +128,20 @@ TEST(config_long_words_are_cut_between_characters)
     CHECK_EQ(strlen(config.complaint[0].word), 38);
 }
 
+TEST(config_parents_in_their_order)
+{
+    parse("[a]\nvhd = \\c.vhd\nparent = BASES:\\vhd\\b.vhd\nparent = \\old\\b.vhd\n"
+          "[b]\nvhd = \\d.vhd\n"
+          "parent=1\nparent=2\nparent=3\nparent=4\nparent=5\nparent=6\nparent=7\nparent=8\n"
+          "parent=9\n");
+    CHECK_EQ(config.entry[0].parent_count, 2);
+    CHECK_STR(config.entry[0].parent[0], "BASES:\\vhd\\b.vhd");
+    CHECK_STR(config.entry[0].parent[1], "\\old\\b.vhd");
+    CHECK_EQ(config.entry[1].parent_count, CONFIG_PARENTS_MAX);
+    CHECK_EQ(config.complaint_count, 1);
+    CHECK_STR(config.complaint[0].word, "9");
+}
+
 TEST(config_without_memory)
 {
     static uint8_t memory[32];

@@ -1,0 +1,139 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Boots from every kind of image and from chains. The guest's pattern is dealt out over the layers, junk lies
+under every sector that a layer above holds, and the guest reads the whole disk."""
+import os
+import random
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from emulator import Bochs, Qemu                                            # noqa: E402
+from flash import MIB, Workshop, mkimage, mkimage_json, run, tool           # noqa: E402
+from report import check, check_equal, end, need, test                      # noqa: E402
+from vhd_dynamic import SECTOR, DynamicVhd                                  # noqa: E402
+import vhd                                                                  # noqa: E402
+
+SIZE_MIB = 12
+SECTORS = SIZE_MIB * MIB // SECTOR
+BASE_ID = b"vhdboot's tests!"           # what vhd.make_fixed gives
+
+
+def deal(shop, layers, seed):
+    """The pattern disk's sectors, dealt to so many layers in runs: a layer number a sector, and the disk."""
+    rng = random.Random(seed)
+    with open(shop.pattern_disk("pattern", SECTORS, rounds=100), "rb") as file:
+        disk = file.read()
+    owner = []
+    while len(owner) < SECTORS:
+        owner += [rng.randrange(layers)] * rng.choice((1, 2, 7, 64, 1000, 5000))
+    return owner[:SECTORS], disk
+
+
+def fill(image, owner, disk, layer):
+    """Stores the layer's sectors, and junk in some that a layer above (a lower number) hides."""
+    for n in range(SECTORS):
+        if owner[n] == layer:
+            image.store(n, disk[n * SECTOR:(n + 1) * SECTOR])
+        elif owner[n] < layer and n % 3 == 0:
+            image.store(n, b"HIDDEN! " * (SECTOR // 8))
+
+
+def chain_of_three(shop, seed, folder=""):
+    """leaf.vhd over middle.vhd over base.vhd (fixed), each leading to the next by a relative path."""
+    owner, disk = deal(shop, 3, seed)
+    raw = shop.path("base.raw")
+    with open(raw, "wb") as file:
+        for n in range(SECTORS):
+            file.write(disk[n * SECTOR:(n + 1) * SECTOR] if owner[n] == 2
+                       else b"HIDDEN! " * (SECTOR // 8))
+    os.makedirs(shop.path(folder), exist_ok=True)
+    vhd.make_fixed(shop.path(os.path.join(folder, "base.vhd")), SECTORS, source=raw)
+    middle = DynamicVhd(SECTORS * SECTOR, 512 << 10, parent=BASE_ID)
+    middle.locate("W2ru", ".\\base.vhd")
+    fill(middle, owner, disk, 1)
+    middle.write(shop.path(os.path.join(folder, "middle.vhd")))
+    leaf = DynamicVhd(SECTORS * SECTOR, 2 << 20, parent=middle)
+    leaf.locate("W2ru", ".\\" + os.path.join(folder, "middle.vhd").replace("/", "\\"))
+    fill(leaf, owner, disk, 0)
+    leaf.write(shop.path("leaf.vhd"))
+    return shop.path("leaf.vhd"), disk
+
+
+def same_disk(flash, disk, *options):
+    """What mkimage reads through the map is the pattern disk."""
+    got = shop_read(flash, *options)
+    check_equal(len(got), len(disk), "bytes read")
+    for n in range(SECTORS):
+        check(got[n * SECTOR:(n + 1) * SECTOR] == disk[n * SECTOR:(n + 1) * SECTOR],
+              f"sector {n} differs: {got[n * SECTOR:n * SECTOR + 16]!r}")
+
+
+def shop_read(flash, *options):
+    import subprocess
+    done = subprocess.run([tool("mkimage"), "read", flash, *options], stdin=subprocess.DEVNULL,
+                          capture_output=True, timeout=120)
+    check_equal(done.returncode, 0, done.stderr.decode())
+    return done.stdout
+
+
+def boots(flash, said, **options):
+    with Qemu(flash, bus="virtio", limit=120, **options) as pc:
+        pc.wait(said)
+        pc.guest()
+
+
+with test("a chain of three, taken along by flash"), Workshop() as shop:
+    leaf, disk = chain_of_three(shop, 1)
+    flash = shop.flash(leaf)
+    same_disk(flash, disk)
+    boots(flash, r"leaf\.vhd: differencing VHD.*\n.*middle\.vhd: .*\n.*base\.vhd: fixed VHD")
+
+with test("a chain whose parents lie in another folder"), Workshop() as shop:
+    leaf, disk = chain_of_three(shop, 2, folder="parents")
+    flash = shop.flash(leaf)
+    same_disk(flash, disk)
+    boots(flash, r"base\.vhd: fixed VHD")
+
+with test("a dynamic VHD in QEMU and in Bochs"), Workshop() as shop:
+    owner, disk = deal(shop, 2, 3)
+    image = DynamicVhd(SECTORS * SECTOR, 2 << 20)
+    image.store(0, disk)
+    image.write(shop.path("dynamic.vhd"))
+    flash = shop.flash(shop.path("dynamic.vhd"))
+    same_disk(flash, disk)
+    boots(flash, r"dynamic\.vhd: dynamic VHD")
+    need("bochs")
+    shop.whole_tracks(flash)
+    with Bochs(flash) as pc:
+        pc.guest()
+
+with test("a VHDX"), Workshop() as shop:
+    need("qemu-img")
+    raw = shop.pattern_disk("pattern", SECTORS, rounds=100)
+    run("qemu-img", "convert", "-f", "raw", "-O", "vhdx", raw, shop.path("disk.vhdx"))
+    flash = shop.flash(shop.path("disk.vhdx"))
+    boots(flash, r"disk\.vhdx: dynamic VHDX")
+
+with test("parents on another drive, where the entry names them"), Workshop() as shop:
+    leaf, disk = chain_of_three(shop, 4)
+    lone = shop.path("lone.vhd")
+    os.rename(leaf, lone)
+    config = shop.path("boot.cfg")
+    with open(config, "w", encoding="utf-8") as file:
+        file.write("[a]\nvhd = \\lone.vhd\nparent = BASES:\\deep\\middle.vhd\n")
+    bases = shop.volume(64, name="bases.img")
+    run("ntfslabel", bases, "BASES")
+    bases = shop.partitioned(bases, name="second.img")
+    for name in ("middle.vhd", "base.vhd"):
+        run(tool("tools/fragment"), bases, shop.path(name), f"/{name}", 5)
+    with open(config, "w", encoding="utf-8") as file:
+        file.write("[a]\nvhd = \\lone.vhd\nparent = bases:\\middle.vhd\n")
+    first = shop.formatted(lone, to="/lone.vhd", config=open(config, encoding="utf-8").read())
+    same_disk(first, disk, "--drive", bases)
+    answer = mkimage_json("check", first, "--drive", bases)
+    check(answer["boots"], answer["error"])
+    boots(first, r"lone\.vhd: differencing.*\nbases:\\middle\.vhd: .*\nbases:\\base\.vhd: fixed",
+          extra=[(bases, "virtio")])
+    with Qemu(first, bus="virtio") as pc:           # and without that drive
+        pc.wait(r"error: .*lone\.vhd: parent .*")
+end()
