@@ -9,7 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "bootcode.h"
+#include "core/arena.h"
 #include "core/chain.h"
+#include "core/chain_path.h"
 #include "format.h"
 #include "hostfiles.h"
 #include "target.h"
@@ -41,27 +43,52 @@ static enum status open_image(struct flash_image *image, const char *source)
     return STATUS_OK;
 }
 
-/* Opens the image as the loader will, and notes which others it needs. */
-static enum status check_image(struct flash_plan *plan, struct flash_image *image,
-                               struct arena *arena)
+/* The image of the plan that is this file; one more where it is not there yet. */
+static enum status plan_image(struct flash_plan *plan, const char *path, unsigned *index)
+{
+    char *real = realpath(path, NULL);
+    for (*index = 0; real && *index < plan->count; ++*index) {
+        if (!strcmp(plan->image[*index].real, real))
+            break;
+    }
+    enum status status = STATUS_OK;
+    if (!real)
+        status = say_error("Check the name.", "%s: cannot be opened: %s", path, strerror(errno));
+    else if (*index == FLASH_IMAGES_MAX)
+        status = say_error("Make more than one flash of them.", "%s: more than %u images", path,
+                           FLASH_IMAGES_MAX);
+    else if (*index == plan->count) {
+        plan->count++;
+        status = open_image(&plan->image[*index], path);
+    }
+    free(real);
+    return status;
+}
+
+/* Opens the image as the loader will, and takes its parents along. */
+static enum status check_image(struct flash_plan *plan, unsigned index, struct arena *arena)
 {
     struct hostfiles files;
     struct chain chain = {0};
     struct fail f;
+    struct flash_image *image = &plan->image[index];
     hostfiles_init(&files);
-    size_t mark = arena_mark(arena);
     enum status status = STATUS_OK;
     if (chain_open(&chain, &files.files, image->real, arena, &f))
         status = say_fail(&f);
-    for (unsigned i = 1; !status && i < files.count; i++) {
-        unsigned k = 0;
-        while (k < plan->count && strcmp(plan->image[k].real, files.file[i].path))
-            k++;
-        if (k < plan->count)
-            plan->image[k].is_parent = true;
-        else
-            status =
-                say_error("Add it to --vhd.", "%s: needs %s", image->source, files.file[i].path);
+    for (unsigned i = 1, child = index; !status && i < chain.count; i++) {
+        const struct chain_link *link = chain.link[i - 1];
+        char *path = arena_alloc(arena, strlen(chain.link[i]->path) + 1);
+        if (!path)
+            return say_error("Free some memory.", "out of memory");
+        unsigned parent;
+        status = plan_image(plan, strcpy(path, chain.link[i]->path), &parent);
+        if (!status && !plan->image[parent].is_parent) {
+            plan->image[parent].is_parent = true;
+            plan->image[parent].child = child;
+            plan->image[parent].place = link->image.parent[link->parent_used];
+        }
+        child = parent;
     }
     if (!status) {
         const struct image *leaf = &chain.link[0]->image;
@@ -69,7 +96,6 @@ static enum status check_image(struct flash_plan *plan, struct flash_image *imag
                  say_bytes(leaf->sectors << SECTOR_SHIFT));
     }
     hostfiles_close(&files);
-    arena_release(arena, mark);
     return status;
 }
 
@@ -94,11 +120,14 @@ static char *volume_path(const char *folder, size_t folder_length, const char *n
 }
 
 /* Where the config looks for an image of this name; else beside the one before; else the root. */
-static enum status choose_path(struct flash_plan *plan, unsigned index, const struct config *config)
+static char *chosen_path(struct flash_plan *plan, unsigned index, const struct config *config)
 {
-    struct flash_image *image = &plan->image[index];
-    const char *name = last_part(image->source);
-    const char *folder = index ? plan->image[index - 1].path : "\\";
+    const char *name = last_part(plan->image[index].source);
+    const char *folder = "\\";
+    for (unsigned i = 0; i < index; i++) {
+        if (!plan->image[i].is_parent)
+            folder = plan->image[i].path;
+    }
     size_t length = (size_t)(last_part(folder) - folder);
     for (unsigned i = 0; config && i < config->count; i++) {
         const char *vhd = config->entry[i].vhd;
@@ -108,17 +137,52 @@ static enum status choose_path(struct flash_plan *plan, unsigned index, const st
             name = last_part(vhd);
         }
     }
-    image->path = volume_path(folder, length, name);
-    if (!image->path)
+    return volume_path(folder, length, name);
+}
+
+/* Where its child looks for a parent: the loader's own reckoning, from the child's place. */
+static char *parent_path(struct flash_plan *plan, unsigned index, struct arena *arena)
+{
+    const struct flash_image *image = &plan->image[index];
+    const char *path = chain_parent_path(plan->image[image->child].path, &image->place, arena);
+    return path ? strdup(path) : NULL;
+}
+
+/* Takes the path if it is one, and nobody else's. */
+static enum status set_path(struct flash_plan *plan, unsigned index, char *path)
+{
+    struct flash_image *image = &plan->image[index];
+    image->path = path;
+    if (!path)
         return say_error("Free some memory.", "out of memory");
-    if (!volume_name_ok(image->path))
-        return say_error("Correct it in the config.", "%s: NTFS takes no such path", image->path);
-    for (unsigned i = 0; i < index; i++) {
-        if (!strcasecmp(plan->image[i].path, image->path))
-            return say_error("Rename one of them.", "%s and %s: both would be %s",
-                             plan->image[i].source, image->source, image->path);
+    if (!volume_name_ok(path))
+        return say_error("Correct it in the config.", "%s: NTFS takes no such path", path);
+    for (unsigned i = 0; i < plan->count; i++) {
+        if (i != index && plan->image[i].path && !strcasecmp(plan->image[i].path, path))
+            return say_error("Rename one of them, or name the child's folder in a config.",
+                             "%s and %s: both would be %s", plan->image[i].source, image->source,
+                             path);
     }
     return STATUS_OK;
+}
+
+/* The user's images first: where parents go follows from their children. */
+static enum status choose_paths(struct flash_plan *plan, const struct config *config,
+                                struct arena *arena)
+{
+    enum status status = STATUS_OK;
+    for (unsigned i = 0; !status && i < plan->count; i++) {
+        if (!plan->image[i].is_parent)
+            status = set_path(plan, i, chosen_path(plan, i, config));
+    }
+    for (unsigned left = plan->count; !status && left; left--) { /* a round a generation at most */
+        for (unsigned i = 0; !status && i < plan->count; i++) {
+            const struct flash_image *image = &plan->image[i];
+            if (!image->path && plan->image[image->child].path)
+                status = set_path(plan, i, parent_path(plan, i, arena));
+        }
+    }
+    return status;
 }
 
 static enum status read_config(struct flash_plan *plan, const char *name)
@@ -199,8 +263,8 @@ enum status flash_plan(struct flash_plan *plan, const struct options *options)
         plan->count++;
         status = open_image(&plan->image[i], options->vhd[i]);
     }
-    for (unsigned i = 0; !status && i < plan->count; i++)
-        status = check_image(plan, &plan->image[i], &arena);
+    for (unsigned i = 0; !status && i < plan->count; i++) /* plan->count grows by parents */
+        status = check_image(plan, i, &arena);
     if (!status && options->config) {
         status = read_config(plan, options->config);
         config = arena_alloc(&arena, sizeof *config);
@@ -210,8 +274,8 @@ enum status flash_plan(struct flash_plan *plan, const struct options *options)
         if (!status)
             say_complaints(options->config, config);
     }
-    for (unsigned i = 0; !status && i < plan->count; i++)
-        status = choose_path(plan, i, config);
+    if (!status)
+        status = choose_paths(plan, config, &arena);
     if (!status && !options->config)
         status = make_config(plan);
     arena_close(&arena);

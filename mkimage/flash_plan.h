@@ -5,10 +5,12 @@
 #define MKIMAGE_FLASH_PLAN_H
 
 #include "core/config.h"
+#include "core/image.h"
 #include "options.h"
 #include "place.h"
 
-#define FLASH_START_LBA 2048u
+#define FLASH_START_LBA  2048u
+#define FLASH_IMAGES_MAX (VHDS_MAX + 64)
 
 struct flash_image {
     const char *source; /* on the host */
@@ -16,13 +18,16 @@ struct flash_image {
     char *real;         /* the source's absolute path */
     int fd;
     uint64_t size;
-    bool is_parent; /* of another image: no entry of its own */
-    char kind[96];  /* "fixed VHD, 20 GiB" */
+    /* A parent has no entry of its own, and lies where the child that led to it looks for it. */
+    bool is_parent;
+    unsigned child;
+    struct image_parent place;
+    char kind[96]; /* "fixed VHD, 20 GiB" */
     struct placement placement;
 };
 
 struct flash_plan {
-    struct flash_image image[VHDS_MAX];
+    struct flash_image image[FLASH_IMAGES_MAX]; /* those of --vhd, then their parents */
     unsigned count;
     char *config; /* text of \vhdboot.cfg */
     size_t config_size;

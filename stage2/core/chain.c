@@ -105,6 +105,7 @@ static enum err chain_add_parent(struct chain *chain, struct chain_files *files,
                           "an image that lies where its parent was looked for "
                           "first is not its parent, and was passed over",
                           0);
+            child->parent_used = i;
             chain->link[chain->count++] = link;
             return ERR_OK;
         }

@@ -32,6 +32,8 @@ struct chain_link {
     struct file file;
     struct image image;
     struct extent_list extents;
+    unsigned
+        parent_used; /* the next link was found by image.parent[this]; past its end: the user's */
     uint8_t drive_index; /* which drive the file lies on, as chain_files says */
 };
 

@@ -37,7 +37,7 @@ static enum err world_open(struct chain_files *files, const char *path, struct f
 
 static enum err open_path(const char *path)
 {
-    world.files = (struct chain_files){world_open, &world};
+    world.files = (struct chain_files){.open = world_open, .ctx = &world};
     arena_init(&arena, memory, sizeof memory);
     memset(&f, 0, sizeof f);
     return chain_open(&chain, &world.files, path, &arena, &f);
@@ -98,7 +98,7 @@ TEST(chain_vhd_that_starts_like_a_vhdx)
 TEST(chain_without_memory)
 {
     one_fixed();
-    world.files = (struct chain_files){world_open, &world};
+    world.files = (struct chain_files){.open = world_open, .ctx = &world};
     arena_init(&arena, memory, 100);
     CHECK_EQ(chain_open(&chain, &world.files, "\\a.vhd", &arena, &f), ERR_MEMORY);
 }

@@ -8,9 +8,10 @@ static struct image image;
 static struct fail failure;
 static char text[400];
 
-#define BLOCK_A 1 /* block numbers; each test's disk has 512 blocks of 1 MiB: one page of the BAT  \
-                   */
-#define RING    256
+#define BLOCK_A                                                                                    \
+    1 /* block numbers; each test's disk has 512 blocks of 1 MiB: one page of the BAT              \
+       */
+#define RING 256
 
 static enum err vx_open(struct vx *x)
 {
