@@ -163,6 +163,7 @@ TEST(parent_where_the_user_says)
     w.files.parent_count = 1;
     CHECK_EQ(open_path("\\c.vhd"), ERR_PARENT);
     CHECK(strstr(f.subject, "BASES:\\other.vhd"));
+    w.files.parent_count = 0;
 }
 
 TEST(parent_with_another_id_is_passed_over)
