@@ -78,11 +78,11 @@ static enum status check_image(struct flash_plan *plan, unsigned index, struct a
         status = say_fail(&f);
     for (unsigned i = 1, child = index; !status && i < chain.count; i++) {
         const struct chain_link *link = chain.link[i - 1];
-        char *path = arena_alloc(arena, strlen(chain.link[i]->path) + 1);
-        if (!path)
-            return say_error("Free some memory.", "out of memory");
-        unsigned parent;
-        status = plan_image(plan, strcpy(path, chain.link[i]->path), &parent);
+        const struct hostfile *file = chain.link[i]->file.ctx;
+        char *path = arena_alloc(arena, strlen(file->path) + 1);
+        unsigned parent = 0;
+        status = path ? plan_image(plan, strcpy(path, file->path), &parent)
+                      : say_error("Free some memory.", "out of memory");
         if (!status && !plan->image[parent].is_parent) {
             plan->image[parent].is_parent = true;
             plan->image[parent].child = child;

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "hostfiles.h"
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <wchar.h>
+#include <wctype.h>
 #include "core/check.h"
 #include "core/text.h"
 #include "disk.h"
@@ -54,14 +58,65 @@ static enum err host_blk_read(struct blk *b, uint64_t lba, uint32_t count, void 
     return fail(f, ERR_READ, "sector %u lies in no file", lba);
 }
 
-/* A path as it stands, else with Windows' separators turned round. */
+/* Do two names differ in letter case only, as NTFS would say? The locale is UTF-8 (main sets it).
+ */
+static bool same_letters(const char *a, const char *b)
+{
+    wchar_t wide[2][NAME_MAX + 1];
+    const char *name[2] = {a, b};
+    for (unsigned i = 0; i < 2; i++) {
+        size_t length = mbstowcs(wide[i], name[i], NAME_MAX + 1);
+        if (length > NAME_MAX) /* too long, or no UTF-8 */
+            return false;
+        for (wchar_t *c = wide[i]; *c; c++)
+            *c = (wchar_t)towupper((wint_t)*c);
+    }
+    return !wcscmp(wide[0], wide[1]);
+}
+
+/* Puts the letters into `part`, the name of something in `folder`, that it really has there. Leaves
+ * it where it is there as it stands, or several others differ from it in case only. */
+static void fix_letters(const char *folder, char *part)
+{
+    DIR *dir = opendir(folder);
+    char found[NAME_MAX + 1] = "";
+    unsigned matches = 0;
+    for (struct dirent *d; dir && (d = readdir(dir));) {
+        if (!strcmp(d->d_name, part)) {
+            matches = 0;
+            break;
+        }
+        if (strlen(d->d_name) == strlen(part) && same_letters(d->d_name, part)) {
+            matches++;
+            strcpy(found, d->d_name);
+        }
+    }
+    if (matches == 1)
+        strcpy(part, found);
+    if (dir)
+        closedir(dir);
+}
+
+/* Opens a path as it stands, else with Windows' separators turned round, else with the letter case
+ * that its parts really have: images name their parents as NTFS compares names. */
 static int open_path(char *path)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd >= 0 || errno != ENOENT || !strchr(path, '\\'))
+    if (fd >= 0 || errno != ENOENT)
         return fd;
     for (char *s = path; (s = strchr(s, '\\'));)
         *s = '/';
+    for (char *part = path + (*path == '/'); part;) {
+        char *end = strchrnul(part, '/');
+        char separator = *end;
+        char *folder = part == path ? strdup(".") : strndup(path, (size_t)(part - path));
+        *end = '\0';
+        if (folder && *part)
+            fix_letters(folder, part);
+        free(folder);
+        *end = separator;
+        part = separator ? end + 1 : NULL;
+    }
     return open(path, O_RDONLY | O_CLOEXEC);
 }
 

@@ -2,6 +2,7 @@
 /* mkimage: makes, installs, checks and reads what vhdboot boots. This file only finds the verb. */
 #include <errno.h>
 #include <signal.h>
+#include <locale.h>
 #include <stdio.h>
 #include <string.h>
 #include "verbs.h"
@@ -143,6 +144,7 @@ static enum status run(const struct verb *verb, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    setlocale(LC_CTYPE, "C.UTF-8"); /* names of files are UTF-8, here as on the volume */
     if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
         help();
         return STATUS_OK;
