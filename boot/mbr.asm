@@ -103,15 +103,17 @@ find_partition:
         je      BOOT_ADDRESS
 .no_record:
         call    fail
-        db      " no boot record in the partition", 0
+        db      " no boot record in partition", 0
 
 ; fail: says what is wrong, and halts
 ;   in:      the text's address on the stack (a call's, where the text lies behind it)
 fail:
+        cld                             ; the BIOS may have left DF = 1
         mov     si, name
         call    .print
         pop     si
         call    .print
+        sti                             ; Ctrl-Alt-Del works
 .halt:
         hlt
         jmp     .halt
@@ -190,6 +192,7 @@ read:
         int     0x13
 .done:
         popad
+        sti
         jnc     .compare
         pushad
         mov     ah, 0                   ; AH=00h: reset

@@ -128,7 +128,7 @@ begin:
         cmp     dl, DRIVE_END
         jb      .drive
         call    fail
-        db      "cannot load the rest of this boot record", 0
+        db      "cannot load all of the boot record", 0
 
 ; This sector is the same there and here; the rest, and a BPB as it really is, come now.
 .found:
@@ -169,6 +169,7 @@ open_drive:
         mov     [bp + work.track_sectors], cx
 .end:
         popa
+        cld
         ret
 
 ; read_some: one read, three tries with a reset between them
@@ -227,8 +228,6 @@ read_some:
         mov     [VBR_WORK + work.status], ah
 .done:
         popad
-        cld
-        sti
         jnc     .end
         pushad
         mov     ah, 0                   ; AH=00h: reset
@@ -239,6 +238,8 @@ read_some:
         jnz     .try
         stc
 .end:
+        cld                             ; neither DF nor IF is sure to come back as it was
+        sti
         ret
 pushad_cx       equ     24
 
@@ -249,6 +250,7 @@ fail:
         call    print
         pop     si
         call    print
+        sti                             ; Ctrl-Alt-Del works
 .halt:
         hlt
         jmp     .halt
