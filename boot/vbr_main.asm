@@ -107,7 +107,8 @@ open_volume:
         mov     ch, cl                  ; log2 of 512-byte sectors an NTFS sector
 
         mov     al, [start + bpb.sectors_cluster]
-        neg     al
+        neg     al                      ; 100h - n
+        jz      bad_sizes
         cmp     al, 16
         jbe     .shift
         neg     al

@@ -106,7 +106,9 @@ load_record:
         jne     .give_up
         popf
         mov     si, text_mirror
+        push    bx
         call    print_text
+        pop     bx
         mov     si, start + bpb.mirror_lcn
         call    set_first_run
         xor     eax, eax

@@ -5,16 +5,16 @@
 
 too_little_memory:
         call    cannot
-        db      "the machine has less than 256 KiB of low memory", 0
+        db      "less than 256 KiB of low memory", 0
 not_ntfs:
         call    cannot
         db      "the volume is not NTFS", 0
 bad_sizes:
         call    cannot
-        db      "the sizes in the NTFS boot sector make no sense", 0
+        db      "the NTFS boot sector's sizes make no sense", 0
 read_error:
         call    cannot
-        db      "sector # of the drive is unreadable (BIOS error @h)", 0
+        db      "BIOS error @h reading sector #", 0
 beyond_volume:
         call    cannot
         db      "NTFS points beyond the end of the volume", 0
@@ -26,31 +26,31 @@ torn_record:
         db      "MFT record # was only written in part", 0
 not_in_use:
         call    cannot
-        db      "MFT record # is not in use, or for another file", 0
+        db      "MFT record # is free or another file's", 0
 bad_runs:
         call    cannot
         db      "the run list in MFT record # is damaged", 0
 bad_list:
         call    cannot
-        db      "the attribute list of the file with MFT record # is damaged", 0
+        db      "MFT record # has a bad attribute list", 0
 beyond_file:
         call    cannot
-        db      "MFT record # is about more data than the volume stores for it", 0
+        db      "MFT record #: clusters are missing", 0
 too_many_runs:
         call    cannot
-        db      "the file with MFT record # is in too many fragments", 0
+        db      "MFT record #: too many fragments", 0
 bad_index:
         call    cannot
-        db      "the index of the root directory is damaged", 0
+        db      "the root directory's index is damaged", 0
 torn_index:
         call    cannot
-        db      "block # of the root directory was only written in part", 0
+        db      "root directory block # was written in part", 0
 deep_index:
         call    cannot
-        db      "the index of the root directory goes in circles", 0
+        db      "the root directory's index goes in circles", 0
 not_found:
         call    cannot
-        db      "it is not in the root directory of the volume", 0
+        db      "it is not in the volume's root directory", 0
 no_data:
         call    cannot
         db      "it is a folder, not a file", 0
@@ -80,7 +80,7 @@ cut_short:
 %endif
 
 text_mirror:
-        db      13, 10, "vhdboot: MFT record 0 is damaged, trying its copy", 0
+        db      13, 10, "vhdboot: MFT record 0 is damaged, trying its copy", 13, 10, 0
 text_cannot:
         db      "cannot load \vhdboot.bin: ", 0
 file_name:

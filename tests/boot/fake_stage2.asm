@@ -23,6 +23,9 @@ begin:
         push    ecx
         push    ebx
         push    dx
+        mov     ax, 0x00E3              ; COM1: 9600 baud, 8 bits
+        xor     dx, dx
+        int     0x14
         mov     si, text_drive
         call    print
         pop     ax
