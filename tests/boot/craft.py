@@ -44,8 +44,8 @@ def decode_runs(data):
     return runs
 
 
-def fix(block, magic_size=512):
-    """Undoes (or, given a clean block, cannot undo) the update sequence."""
+def fix(block):
+    """Puts back what the update sequence array keeps."""
     usa, count = struct.unpack_from("<HH", block, 4)
     for i in range(1, count):
         block[i * 512 - 2:i * 512] = block[usa + 2 * i:usa + 2 * i + 2]

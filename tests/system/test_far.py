@@ -27,5 +27,5 @@ with Workshop() as shop:
     with test("a BIOS whose USB driver ends at sector 2^32 is told so"):
         check(flash, "there is no flash")
         with Qemu(flash, bus="usb-xhci") as pc:
-            pc.wait(r"vhdboot: cannot load .*vhdboot\.bin: sector 4\d{9} of the drive is unreadable")
+            pc.wait(r"vhdboot: cannot load .*vhdboot\.bin: BIOS error ..h reading sector 4\d{9}")
 end()
