@@ -272,7 +272,7 @@ enum err drive_init(struct drive *d, uint8_t number, struct fail *f)
     d->edd = ask_edd(number);
     bool geometry = ask_geometry(d);
     if (!d->edd && !geometry)
-        return fail(f, ERR_BIOS, "the BIOS knows no drive %x", number);
+        return fail(f, ERR_BIOS, "the BIOS knows no such drive", number);
 
     enum err err = d->edd ? ask_size(d, f) : ERR_OK;
     d->sectors_max = most_sectors(d);

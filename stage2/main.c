@@ -181,7 +181,20 @@ static enum err start_entry(const struct config_entry *entry, struct fail *f)
     const struct drive *list[MAP_DRIVES_MAX];
     for (unsigned i = 0; i < drive_count; i++)
         list[i] = &drives[i];
-    return handoff_start(&disk, list, drive_count, f);
+    err = handoff_start(&disk, list, drive_count, f);
+    return err ? fail_subject(f, entry->vhd) : ERR_OK;
+}
+
+/* A failure on the way to the volume is about the drive. */
+static void blame_drive(struct fail *f, uint8_t number)
+{
+    char name[16];
+    struct text t;
+    text_init(&t, name, sizeof name);
+    text_str(&t, "drive ");
+    text_hex(&t, number);
+    text_str(&t, "h");
+    (void)fail_subject(f, name);
 }
 
 /* From nothing to a guest. Returns when nothing can be started without the user. */
@@ -193,9 +206,11 @@ static void run(uint8_t number, uint64_t volume_lba)
     if (!err) {
         memory_arena(&arena);
         err = open_drive(number, &f);
+        if (!err)
+            err = open_volume(volume_lba, &f);
+        if (err)
+            blame_drive(&f, number);
     }
-    if (!err)
-        err = open_volume(volume_lba, &f);
     if (!err) {
         step_begin("reading ", BOOT_CONFIG_PATH);
         err = boot_entries(&config, &from_file, &volume, &arena, &f);

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The rules of the layers that a machine can check. Usage: lint.sh BUILD (needs BUILD/core32/*.o).
+# The rules of the layers that a machine can check. Usage: lint.sh [BUILD] (needs BUILD/core32/*.o; B, else build).
 #   1. core's objects need nothing from outside but memcpy, memmove, memset, memcmp
 #   2. core's objects have no writable data: no globals
 #   3. #include lines point down: errors and helpers <- blk, file, formats <- partition tables, NTFS,

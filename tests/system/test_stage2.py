@@ -267,6 +267,10 @@ def read_errors():
             "the image's footer": disk.lba("one.vhd", SECTORS),
             "the guest's MBR": disk.lba("one.vhd"),
         }
+        with test("an unreadable $Volume is taken from the mirror, with a warning"), \
+                Qemu(disk.path, limit=60, blkdebug=read_error(mft + 3 * 2)) as pc:
+            pc.wait("^warning: .*MFTMirr")
+            pc.wait("guest: one")
         for stage, sector in stages.items():
             with test("read error in " + stage), \
                     Qemu(disk.path, limit=60, blkdebug=read_error(sector)) as pc:
