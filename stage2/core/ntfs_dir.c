@@ -68,7 +68,10 @@ static enum err list_directory(struct ntfs *vol, uint64_t reference,
     if (err)
         return err;
     ntfs_limit_reads(vol, NTFS_LIST_LIMIT);
-    return list_entries(index, d, each, ctx, f);
+    err = list_entries(index, d, each, ctx, f);
+    if (!err && index->damaged)
+        notes_add(&vol->notes, "a folder's names are out of order", 0);
+    return err;
 }
 
 enum err ntfs_list(struct ntfs *vol, const char *path,

@@ -177,8 +177,14 @@ static enum err read_hiberfil(struct ntfs *vol, bool *asleep, struct fail *f)
     enum err err = ntfs_lookup(vol, NTFS_ROOT, units, length, &reference, units, &length, f);
     if (err)
         return err == ERR_NOT_FOUND ? ERR_OK : err;
+    struct ntfs_inode inode;
     struct ntfs_attr data;
-    err = open_attr(vol, reference, NTFS_ATTR_DATA, &data, f);
+    err = ntfs_inode_open(vol, reference, &inode, f);
+    if (err || inode.directory) /* a folder of that name keeps Windows from hibernating */
+        return err;
+    err = ntfs_attr_open(vol, &inode, NTFS_ATTR_DATA, NULL, 0, &data, f);
+    if (!err && !data.present)
+        err = fail(f, ERR_CORRUPT, "hiberfil.sys has no data attribute", 0);
     if (err)
         return err;
     *asleep = data.size < HIBERFIL_HEADER;

@@ -10,6 +10,7 @@
 
 void ntfs_limit_reads(struct ntfs *vol, uint32_t sectors)
 {
+    vol->state->read_limit = sectors;
     vol->state->read_left = sectors;
     vol->state->limited = true;
 }
@@ -26,7 +27,7 @@ enum err ntfs_volume_read(struct ntfs *vol, uint64_t lba, uint32_t count, void *
     struct ntfs_state *st = vol->state;
     if (st->limited && count > st->read_left)
         return fail(f, ERR_LIMIT, "gave up: no end after %u MiB of metadata",
-                    NTFS_READ_LIMIT >> (20 - SECTOR_SHIFT));
+                    st->read_limit >> (20 - SECTOR_SHIFT));
     if (st->limited)
         st->read_left -= count;
     return blk_read(&st->cache.blk, vol->start_lba + lba, count, buf, f);

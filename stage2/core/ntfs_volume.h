@@ -25,8 +25,9 @@
 
 struct ntfs_state {
     struct blk_cache cache;
-    uint64_t read_left; /* sectors that may still be asked for, whether the cache has them or not */
-    bool limited;       /* does read_left count? */
+    uint32_t read_limit;   /* sectors that the operation at hand may ask for */
+    uint32_t read_left;    /* of them, those that are left, whether the cache has them or not */
+    bool limited;          /* does read_left count? */
     unsigned record_shift; /* log2 of bytes an MFT record */
     uint64_t mft_lcn, mirror_lcn;
     bool mft_ready;            /* all of $MFT's runs are known */

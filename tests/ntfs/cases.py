@@ -9,7 +9,8 @@ import struct
 
 import volumes
 from ntfsedit import (BITMAP, DATA, INDEX_ALLOCATION, INDEX_ROOT, LIST, REPARSE,
-                      VOLUME_INFORMATION, encode_runs, pattern, put, split_mft, u)
+                      VOLUME_INFORMATION, encode_runs, pattern, put, restart_page, split_mft,
+                      u)
 
 CVHD = pattern(65536 + 100, 1)
 PLAIN = pattern(1 << 20, 9)
@@ -798,12 +799,7 @@ def log_case(name, pages, unclean, words=None):
         off = v.offset(v.attr_runs(v.record(2), DATA), 0)
         for i, page in enumerate(pages):
             if isinstance(page, tuple):
-                lsn, client, flags = page
-                data = bytearray(4096)
-                data[:30] = struct.pack("<4sHHQIIHhH", b"RSTR", 30, 9, 0, 4096, 4096, 0x30, 1, 1)
-                data[0x30:0x40] = struct.pack("<QHHHH", lsn, 1, 0xffff, client, flags)
-                put(data, 30, 2, 7)
-                page = v.fix(data)
+                page = restart_page(*page)
             v.write(off + 4096 * i, page)
         if words:
             t.note(words)

@@ -318,6 +318,15 @@ class Volume:
         return data[off + 82:off + 82 + 2 * data[off + 80]].decode("utf-16le")
 
 
+def restart_page(lsn, client, flags):
+    """A page of $LogFile: the LSN, the first client in use (FFFFh: none), the area's flags."""
+    data = bytearray(4096)
+    data[:30] = struct.pack("<4sHHQIIHhH", b"RSTR", 30, 9, 0, 4096, 4096, 0x30, 1, 1)
+    data[0x30:0x40] = struct.pack("<QHHHH", lsn, 1, 0xffff, client, flags)
+    put(data, 30, 2, 7)
+    return Volume.fix(data)
+
+
 def split_mft(v, first_records, record=15):
     """Moves what $MFT has behind its first records elsewhere, and describes it by an extension
     record that an attribute list names. Returns the list's entries."""

@@ -117,6 +117,11 @@ class Checks:
             assert got == count, "%s: %d sectors, not %d" % (path, got, count)
         self.later(check)
 
+    def first_lba(self, path, lba):
+        def check():
+            assert int(self.lines(path)[0][1]) == lba, self.lines(path)[0]
+        self.later(check)
+
     def holes(self, path):
         def check():
             assert any(line[1] == "-" for line in self.lines(path)), path + " has no hole"
@@ -193,6 +198,21 @@ def split(v, n, t):
     ordinary(v, n, t)
 
 
+def beyond_2_tib(v, n, t):
+    """Clusters whose sectors have numbers above 2^32."""
+    ordinary(v, n, t)
+    lcn = (5 << 31) // (v.cluster // 512)
+    data = pattern(300000, 77)
+    v.write(lcn * v.cluster, data)
+    (first, count), = v.all_runs(n["/a/b/c.vhd"])
+    clusters = -(-len(data) // v.cluster)
+    v.set_runs(n["/a/b/c.vhd"], [(lcn, clusters), (first, count), (lcn + 9, clusters)], len(data))
+    t.todo = [c for c in t.todo[2:6]]
+    t.cat("/a/b/c.vhd", data)
+    t.fragments("/a/b/c.vhd", 1)
+    t.first_lba("/a/b/c.vhd", 5 << 31)
+
+
 GEOMETRIES = [(512, 512), (512, 1024), (512, 2048), (512, 4096), (512, 65536), (512, 131072),
               (512, 2 << 20), (1024, 1024), (1024, 4096), (2048, 2048), (2048, 32768),
               (4096, 4096), (4096, 65536), (4096, 2 << 20)]
@@ -221,6 +241,9 @@ def main():
             good &= run_case(name, probe, image, ordinary, small)
             if cluster <= 4096:
                 good &= run_case(name + "_mft_list", probe, image, split, small)
+        if not chosen or "beyond_2_tib" in chosen:
+            small = volumes.make_small(image, "-c", "65536", size=6 << 40)
+            good &= run_case("beyond_2_tib", probe, image, beyond_2_tib, small)
     return 0 if good else 1
 
 

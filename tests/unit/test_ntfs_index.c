@@ -249,6 +249,10 @@ TEST(index_out_of_order)
     CHECK(im_noted(im, "out of order"));
     CHECK_EQ(look(im, "/d/b"), '1');
     CHECK_NONE(im, "/d/x", ERR_NOT_FOUND, "no such file");
+    struct seen s;
+    CHECK_EQ(list_folder(im, "/d", &s, 16), ERR_OK);
+    CHECK_STR(s.names, "cab");
+    CHECK(im_noted(im, "out of order"));
 
     /* in order by themselves, but not under their parent */
     im = tree(1024);

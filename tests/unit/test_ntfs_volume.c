@@ -271,6 +271,10 @@ TEST(state_of_hibernation)
     CHECK(!asleep(im, "\0\0\0\0", 4, false));
     CHECK(!asleep(im, "wake", 4, false));
     CHECK(asleep(im, "", 0, true));
+    uint8_t *r = im_begin(im, 24, NTFS_RECORD_DIRECTORY);
+    im_seal(im, r);
+    CHECK_EQ(im_mount(im), ERR_OK);
+    CHECK(!im->vol.hibernated && !im->vol.notes.count);
     im_record(im, 24)[0] = 'X';
     CHECK_EQ(im_mount(im), ERR_OK);
     CHECK(im->vol.hibernated && im_noted(im, "hiberfil.sys cannot be read"));
