@@ -66,12 +66,14 @@ static enum err parent_judge(const struct image *child, const struct image *pare
                     child->format == IMAGE_VHD ? " is a VHDX, but the disk is a VHD"
                                                : " is a VHD, but the disk is a VHDX",
                     0);
-    if (memcmp(parent->id, child->parent_id, sizeof parent->id))
-        return fail(f, ERR_PARENT,
-                    " has another id: it was changed or replaced; take the parent "
-                    "this disk was made from",
-                    0);
-    return ERR_OK;
+    for (unsigned i = 0; i < child->parent_ids; i++) {
+        if (!memcmp(parent->id, child->parent_id[i], sizeof parent->id))
+            return ERR_OK;
+    }
+    return fail(f, ERR_PARENT,
+                " has another id: it was changed or replaced; take the parent this disk was made "
+                "from",
+                0);
 }
 
 /* Which of two failures says more: the wrong image beats a damaged one, and both a missing one. */

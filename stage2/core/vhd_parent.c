@@ -162,7 +162,8 @@ enum err vhd_parent_list(struct image *image, const struct vhd_header *header, s
                          struct fail *f)
 {
     static const char *const order[] = {"W2ru", "W2ku", "MacX", "Wi2r", "Wi2k"};
-    memcpy(image->parent_id, header->parent_id, sizeof image->parent_id);
+    memcpy(image->parent_id[0], header->parent_id, sizeof image->parent_id[0]);
+    image->parent_ids = 1;
     for (unsigned kind = 0; kind < sizeof order / sizeof order[0]; kind++) {
         for (unsigned i = 0; i < sizeof header->locator / sizeof header->locator[0]; i++) {
             const struct vhd_locator *locator = &header->locator[i];

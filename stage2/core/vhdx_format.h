@@ -111,6 +111,7 @@ struct vhdx_metadata_item {
     le32 flags;     /* 0x18: bit 0 user's, bit 1 of the disk, bit 2 required as with regions */
     le32 reserved;  /* 0x1c */
 };
+#define VHDX_METADATA_USER     1u
 #define VHDX_METADATA_REQUIRED 4u
 static_assert(sizeof(struct vhdx_metadata_item) == 32, "VHDX metadata entry");
 

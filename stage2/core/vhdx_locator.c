@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The parent locator: key = value pairs in UTF-16LE. parent_linkage is the parent's data-write
- * GUID; the paths are candidates, in the order of `paths`. Ends with one more candidate: the
+ * GUID; parent_linkage2 the one that it is about to get, while a merge is under way. The paths are
+ * candidates, in the order of `paths`. Ends with one more candidate: the
  * parent's name in the child's folder, for images that were moved together.
  */
 #include "arena.h"
@@ -181,8 +182,12 @@ enum err vhdx_locator_load(struct vhdx *v, struct image *image, uint64_t off, ui
     struct utf16 linkage;
     if (!value_find(item, count, "parent_linkage", &linkage))
         return fail(f, ERR_IMAGE, "the VHDX parent locator at %x has no parent_linkage", off);
-    if (!linkage_parse(linkage, image->parent_id))
+    if (!linkage_parse(linkage, image->parent_id[0]))
         return fail(f, ERR_IMAGE, "the parent_linkage in the VHDX parent locator at %x is no GUID",
                     off);
+    image->parent_ids = 1;
+    if (value_find(item, count, "parent_linkage2", &linkage) &&
+        linkage_parse(linkage, image->parent_id[1]))
+        image->parent_ids = 2;
     return paths_add(image, item, count, a, f);
 }

@@ -213,24 +213,27 @@ static bool sequence_find(const struct log *l, uint32_t *first, uint32_t *last)
     return highest;
 }
 
-/* Room for all pages of the sequence, and the size that it gives the file. */
+/*
+ * How many pages the sequence writes; and the size that its last entry gives the file, which alone
+ * counts, for the file may have been made shorter since the others.
+ */
 static enum err sequence_measure(struct log *l, uint32_t first, uint32_t last, uint32_t *pages,
                                  struct fail *f)
 {
     struct vhdx *v = l->v;
+    const struct log_entry *head = &l->entry[last];
+    if (head->flushed_offset > v->file->size)
+        return fail(f, ERR_IMAGE,
+                    "the file was cut: the VHDX log says that it had %u bytes at least",
+                    head->flushed_offset);
+    if (head->last_offset > v->size)
+        v->size = head->last_offset;
     *pages = 0;
     for (uint32_t at = first;; at = entry_next(l, at)) { /* ends at `last` */
-        const struct log_entry *e = &l->entry[at];
-        if (e->flushed_offset > v->file->size)
-            return fail(f, ERR_IMAGE,
-                        "the file was cut: the VHDX log says that it had %u bytes at least",
-                        e->flushed_offset);
-        if (e->last_offset > v->size)
-            v->size = e->last_offset;
-        if (e->pages > PAGES_MAX - *pages)
+        if (l->entry[at].pages > PAGES_MAX - *pages)
             return fail(f, ERR_LIMIT, "the VHDX log has changes to more than %u pages of 4 KiB",
                         PAGES_MAX);
-        *pages += e->pages;
+        *pages += l->entry[at].pages;
         if (at == last)
             return ERR_OK;
     }
@@ -335,6 +338,9 @@ static void pages_sort(struct vhdx *v)
             page[kept++] = page[i];
     }
     v->page_count = kept;
+    uint64_t end = kept ? (page[kept - 1].number + 1) << VHDX_PAGE_SHIFT : 0;
+    if (end > v->size) /* a replay would make the file so long */
+        v->size = end;
 }
 
 static enum err sequence_replay(struct log *l, uint32_t first, uint32_t last, uint32_t pages,

@@ -31,8 +31,9 @@ static enum err item_add(const struct vhdx *v, const struct vhdx_metadata_item *
 {
     uint32_t offset = le32_get(item->offset);
     uint32_t length = le32_get(item->length);
+    bool of_user = le32_get(item->flags) & VHDX_METADATA_USER; /* may have any id */
     for (unsigned i = 0; i < ITEM_COUNT; i++) {
-        if (memcmp(item->id, known[i].id, 16))
+        if (of_user || memcmp(item->id, known[i].id, 16))
             continue;
         if (place[i].offset)
             return fail(f, ERR_IMAGE, "the VHDX metadata item at %x is listed twice", offset);

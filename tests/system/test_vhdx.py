@@ -467,6 +467,17 @@ def wrong_linkage():
     refused("child.vhdx", "base.vhdx")
 
 
+@case("87 differencing: the second linkage fits, as in the middle of a merge")
+def second_linkage():
+    base, child = family()
+    child.locator.insert(0, ("parent_linkage2", "{%s}" % uuid.uuid4()))
+    base.write("base.vhdx")
+    same(child, "child.vhdx")
+    child.locator[0] = ("parent_linkage2", "{%s}" % base.data_write_id)
+    child.locator[1] = ("parent_linkage", "{%s}" % uuid.uuid4())
+    same(child, "child.vhdx")
+
+
 @case("87 differencing: the parent is not there")
 def no_parent():
     _base, child = family()

@@ -325,7 +325,7 @@ TEST(vhd_differencing_bits_decide)
         vhd_build_end(&b);
         CHECK_EQ(open_image(), ERR_OK);
         CHECK_EQ(image.kind, IMAGE_DIFFERENCING);
-        CHECK_EQ(image.parent_id[0], 9);
+        CHECK_EQ(image.parent_id[0][0], 9);
         check_run(0, IMAGE_ABSENT, sectors, 0);
         check_run(sectors, IMAGE_ABSENT, 2, 0);
         check_run(sectors + 1, IMAGE_ABSENT, 1, 0);

@@ -369,6 +369,9 @@ TEST(metadata_in_any_order)
     vx_item(x, 3, id, 12345678, 1, 1);
     OPENS(x);
     CHECK_EQ(image.sectors, 16384);
+    vx_item(x, 3, vx_size_id, 0x15000, 1, 1); /* a user's item, whatever its id */
+    OPENS(x);
+    CHECK_EQ(image.sectors, 16384);
     vx_item(x, 3, id, 0x14000, 1, 4);
     REFUSED(x, ERR_UNSUPPORTED,
             "the VHDX metadata item at 0x14000 is of an unknown kind and marked as required");
@@ -544,7 +547,7 @@ TEST(locator_candidates)
     vx_locator(x, pairs);
     OPENS(x);
     CHECK_EQ(image.kind, IMAGE_DIFFERENCING);
-    CHECK(!memcmp(image.parent_id, "\0\1\2\3\4\5\6\7\10\11\12\13\14\15\16\17", 16));
+    CHECK(!memcmp(image.parent_id[0], "\0\1\2\3\4\5\6\7\10\11\12\13\14\15\16\17", 16));
     CHECK_EQ(image.parent_count, 4);
     CHECK_STR(image.parent[0].source, "relative_path");
     CHECK(image.parent[0].relative);
@@ -557,6 +560,21 @@ TEST(locator_candidates)
     CHECK_STR(image.parent[2].path, "\\vhd\\base.vhdx");
     CHECK(image.parent[3].relative);
     CHECK_STR(image.parent[3].path, "base.vhdx");
+    vx_free(x);
+}
+
+TEST(locator_two_ids)
+{
+    static const char *const pairs[] = {"parent_linkage", VX_LINKAGE, "parent_linkage2",
+                                        "{00000005-0000-0000-0000-000000000000}", NULL};
+    struct vx *x = vx_child(8 * MIB, MIB);
+    OPENS(x);
+    CHECK_EQ(image.parent_ids, 1);
+    vx_locator(x, pairs);
+    OPENS(x);
+    CHECK_EQ(image.parent_ids, 2);
+    CHECK_EQ(image.parent_id[0][15], 15);
+    CHECK_EQ(image.parent_id[1][0], 5);
     vx_free(x);
 }
 
@@ -580,9 +598,9 @@ TEST(locator_closing_nul_and_case)
     for (unsigned i = 0; i < 4096; i++)
         item[i] = item[i] == '?' ? 0 : item[i];
     OPENS(x);
-    CHECK_EQ(image.parent_id[0], 0x00);
-    CHECK_EQ(image.parent_id[3], 0xab);
-    CHECK_EQ(image.parent_id[15], 0xcd);
+    CHECK_EQ(image.parent_id[0][0], 0x00);
+    CHECK_EQ(image.parent_id[0][3], 0xab);
+    CHECK_EQ(image.parent_id[0][15], 0xcd);
     CHECK_STR(image.parent[0].path, "base.vhdx");
     vx_free(x);
 }

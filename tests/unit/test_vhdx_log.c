@@ -307,6 +307,33 @@ TEST(log_says_that_the_file_was_cut)
     REFUSED(x, ERR_IMAGE, "the file was cut: the VHDX log says that it had 4194304 bytes at least");
 }
 
+TEST(log_of_a_file_that_was_made_shorter)
+{
+    struct vx *x = vx_log_disk();
+    struct vx_write w = bat_page(0x02);
+    x->file.size += 8 * MIB;
+    uint32_t at = vx_log_entry(x, 0, 0, 5, &w, 1);
+    x->file.size -= 8 * MIB;
+    vx_log_entry(x, at, 0, 6, &w, 1); /* the last one counts */
+    OPENS(x);
+    CHECK_EQ(state_of(BLOCK_A), IMAGE_ZERO);
+    vx_free(x);
+}
+
+TEST(log_writes_behind_the_end_of_the_file)
+{
+    struct vx *x = vx_log_disk();
+    uint64_t bits = x->file.size; /* the BAT moves there */
+    struct vx_write w[2] = {{.offset = bits + 4096, .zero = MIB - 4096},
+                            {.offset = bits, .fill = 2}};
+    vx_region(x, 0, vx_bat_id, bits, MIB, 1);
+    vx_seal(x);
+    vx_log_entry(x, 0, 0, 5, w, 2);
+    OPENS(x);
+    CHECK_EQ(state_of(511), IMAGE_ZERO);
+    vx_free(x);
+}
+
 TEST(log_would_make_the_file_longer)
 {
     struct vx *x = vx_log_disk();
