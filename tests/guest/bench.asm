@@ -1,10 +1,16 @@
 ; SPDX-License-Identifier: GPL-2.0-or-later
 ; Measures INT 13h reads with the processor's time stamp counter (under QEMU's -icount shift=0: instructions):
 ; `rounds` sequential reads of 63.5 KiB, then as many random reads of 4 KiB, each of them warmed up once.
-; Prints "guest: sequential HIGHLOW", "guest: random HIGHLOW" (hexadecimal ticks), "guest: done".
+; Prints "guest: conventional memory KIB", "guest: sequential HIGHLOW", "guest: random HIGHLOW" (hexadecimal ticks), "guest: done".
         %include "guest.inc"
 
 main:
+        int     0x12                    ; AX = KiB of conventional memory
+        movzx   eax, ax
+        mov     si, text_memory
+        call    print
+        call    print_hex
+        call    print_line_end
         call    disk_size
         jc      failed
         call    sequential
@@ -88,6 +94,7 @@ scattered:
 
 align 8
 begin           dq 0
+text_memory     db "guest: conventional memory ", 0
 text_sequential db "guest: sequential ", 0
 text_random     db "guest: random ", 0
 text_done       db "guest: done", 13, 10, 0
