@@ -10,24 +10,12 @@
 ;           ....-7BFF  stack                                 then: the partition's first sector
 ;   exit    0000:7C00, DL = drive, DS:SI = DS:BP = the partition's entry in the copy at 0600
 ;   budget  440 bytes, of which 03..5A are given up to BIOSes that patch a BPB: only texts lie there,
-;           between the fields that were seen patched (18..1F geometry and start, 24, 40 drive)
+;           between the fields that get patched (18..1F geometry and start, 24, 40 drive)
 
 %include "macros.inc"
 
 TABLE           equ     0x1BE
 TABLE_ENTRIES   equ     4
-DRIVE_FIRST     equ     0x80
-DRIVE_END       equ     0x90
-TRIES           equ     3
-
-struc entry
-.active         resb    1               ; 80h: boot from it
-.first_chs      resb    3
-.type           resb    1
-.last_chs       resb    3
-.lba            resd    1
-.count          resd    1
-endstruc
 
 bits 16
 cpu 386
@@ -53,7 +41,7 @@ begin:
         mov     es, cx
         mov     si, sp
         mov     di, start
-        mov     ch, SECTOR >> 9
+        mov     ch, SECTOR >> 9         ; 256 words
         cld
         rep movsw
         jmp     0:moved

@@ -20,22 +20,10 @@
 
 %include "macros.inc"
 
-TRIES           equ     3
-DRIVE_FIRST     equ     0x80
-DRIVE_END       equ     0x90
 HIDDEN_SECTORS  equ     BOOT_ADDRESS + 28
 SERIAL          equ     72              ; what is compared starts here: serial number, then code
 VBR_SECTORS     equ     VBR_SIZE / SECTOR
 RECORD_COPY     equ     VBR_WORK + 0x400
-
-struc entry
-.active         resb    1
-.first_chs      resb    3
-.type           resb    1
-.last_chs       resb    3
-.lba            resd    1
-.count          resd    1
-endstruc
 
 ; Everything is in segment 0 (DS = SS = 0 throughout); ES is stated where it is something else.
 ; In this file BP points to these, which makes for short instructions.
