@@ -11,6 +11,20 @@ void offsets(void)
 {
     HEADER(old_int13);
     HEADER(old_int15);
+    HEADER(map_address);
+    HEADER(page_count);
+    HEADER(sectors);
+    HEADER(cylinders);
+    HEADER(page_shift);
+    HEADER(bios_sectors_max);
+    HEADER(drive_count);
+    HEADER(drive_edd);
+    HEADER(drive_heads);
+    HEADER(drive_spt);
+    HEADER(edd);
+    HEADER(hidden);
+    HEADER(drive);
+    HEADER(fdpt);
     HEADER(int15_entry);
     HEADER(resident_size);
     HEADER(drive_shift);

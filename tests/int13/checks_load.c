@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Many reads, small stacks, nested calls, A20. */
+#include "harness.h"
+
+#define BUFFER    (BUF << 4)
+#define VECTOR_1C (0x1c * 4u)
+
+static uint32_t random_state = 1;
+
+static uint32_t random_below(uint32_t limit)
+{
+    random_state = random_state * 1664525 + 1013904223;
+    return (random_state >> 8) % limit;
+}
+
+static void random_reads(void)
+{
+    uint32_t p = config.pattern_start, span = config.sectors - p;
+    bool ok = true;
+    unsigned done = 0;
+    for (unsigned i = 0; i < 1000 && ok; i++) {
+        uint32_t count = 1 + random_below(127);
+        uint32_t lba = p + random_below(span - count);
+        uint32_t buffer = (BUF_LOW << 4) + random_below(65536);
+        /* What the checks wrote is no pattern any more. */
+        if (lba < config.scratch + 256 && config.scratch < lba + count)
+            continue;
+        bool by_chs = i & 1 && lba + count <= cylinders * heads * spt;
+        if (by_chs)
+            ok = chs_call(0x02, 0x80, lba, (uint8_t)count, buffer) == 0;
+        else
+            ok = edd_call(0x4200, 0x80, lba, (uint16_t)count, buffer) == 0;
+        /* All of every eighth, ends of the others: the program is slow, the disk is not. */
+        ok = ok && !carry() && sector_right(buffer, lba) &&
+             sector_right(buffer + (count - 1) * 512, lba + count - 1);
+        if (ok && !(i & 7))
+            ok = sectors_right(buffer, lba, count);
+        done++;
+    }
+    report("96 1000 random reads of 1 to 127 sectors", ok && done > 500);
+}
+
+/* Every page border, with a read over it. */
+static void borders(void)
+{
+    bool ok = true;
+    for (uint32_t lba = 4096; lba + 64 < config.sectors && ok; lba += 4096)
+        if (lba - 63 >= config.pattern_start &&
+            !(lba - 63 < config.scratch + 256 && config.scratch < lba + 64))
+            ok = edd_call(0x4200, 0x80, lba - 63, 127, BUFFER) == 0 &&
+                 sectors_right(BUFFER, lba - 63, 127);
+    report("94 reads over every border", ok);
+    ok = true;
+    unsigned zeros = 0;
+    for (unsigned i = 0; i < 8 && ok; i++)
+        if (config.zero[i].count) {
+            fill(BUFFER, 0xcc, 1024);
+            ok = edd_call(0x4200, 0x80, config.zero[i].lba, 1, BUFFER) == 0 &&
+                 filled(BUFFER, 0, 512) && filled(BUFFER + 512, 0xcc, 512);
+            zeros++;
+        }
+    if (zeros)
+        report("93 what is stored nowhere reads as zeros", ok);
+}
+
+static void small_stack(void)
+{
+    /* 32 bytes of stack, and below them nothing may change. */
+    uint32_t stack = DAP_SEG + 0x80, bottom = (stack << 4) + 0x200;
+    fill(bottom - 0x100, 0xcc, 0x100);
+    edd_call(0x4200, 0x80, config.pattern_start, 8, BUFFER);
+    call_stack = stack << 16 | 0x222; /* the harness takes two bytes itself */
+    call(0x13, 0);
+    call_stack = 0;
+    bool ok = !carry() && sectors_right(BUFFER, config.pattern_start, 8);
+    report("82 32 bytes of stack are enough", ok && filled(bottom - 0x100, 0xcc, 0x100));
+}
+
+static void nested(void)
+{
+    uint32_t old = get32(VECTOR_1C);
+    uint32_t cs;
+    __asm__("movw %%cs, %w0" : "=r"(cs));
+    set32(VECTOR_1C, cs << 16 | (uint32_t)tick_entry);
+    uint32_t before = tick_count;
+    bool ok = true;
+    tick_result = 0xffff;
+    for (unsigned i = 0; i < 2000 && ok && (tick_result == 0xffff || tick_count - before < 10);
+         i++) {
+        if (i == 100)
+            tick_action = 1;
+        uint32_t lba = config.pattern_start + (i & 63) * 64;
+        ok = edd_call(0x4200, 0x80, lba, 64, BUFFER) == 0 && sector_right(BUFFER, lba) &&
+             sector_right(BUFFER + 63 * 512, lba + 63);
+    }
+    report("83 a call from the timer's interrupt", ok && tick_result != 0xffff);
+    report("84 the timer goes on while the disk is read", tick_count - before >= 2);
+    set32(VECTOR_1C, old);
+}
+
+static bool a20_on(void)
+{
+    uint32_t here = 0x7e00, value = get32(here);
+    uint32_t above;
+    __asm__ volatile("movw %w1, %%fs\n\tmovl %%fs:(%2), %0"
+                     : "=r"(above)
+                     : "r"(0xffff), "r"(here + 16));
+    if (value != above)
+        return true;
+    set32(here, ~value);
+    __asm__ volatile("movw %w1, %%fs\n\tmovl %%fs:(%2), %0"
+                     : "=r"(above)
+                     : "r"(0xffff), "r"(here + 16));
+    set32(here, value);
+    return above == value;
+}
+
+static void a20(void)
+{
+    if (config.v86) {
+        skip("85 A20 off", "not in virtual-8086 mode");
+        return;
+    }
+    prepare(0x2400, 0);
+    call_int(0x15);
+    if (carry() || a20_on()) {
+        skip("85 A20 off", "it does not go off");
+        return;
+    }
+    bool ok = true;
+    for (unsigned i = 0; i < 4 && ok; i++) {
+        uint32_t lba =
+            config.pattern_start + random_below(config.sectors - config.pattern_start - 8);
+        if (lba < config.scratch + 256 && config.scratch < lba + 8)
+            continue;
+        ok = edd_call(0x4200, 0x80, lba, 8, BUFFER) == 0 && sectors_right(BUFFER, lba, 8);
+    }
+    report("85 A20 off stays off, and the data is right", ok && !a20_on());
+    prepare(0x2401, 0);
+    call_int(0x15);
+}
+
+/* Large counts: more than a 64 KiB segment cannot be reached by one buffer below, so this asks for
+ * what reaches from 3000:0 to the resident at most. */
+static void long_read(void)
+{
+    uint32_t p = config.pattern_start;
+    uint8_t status = edd_call(0x4200, 0x80, p, 300, BUF_LOW << 4);
+    report("44b 300 sectors, or a clean error",
+           status ? carry() && dap_count() == 0 : sectors_right(BUF_LOW << 4, p, 300));
+}
+
+void checks_load(void)
+{
+    borders();
+    small_stack();
+    nested();
+    a20();
+    long_read();
+    random_reads();
+}

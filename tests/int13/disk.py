@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Disks for the conformance program: their pattern, its configuration, and, for the handler alone,
+a drive with a hand-made block map.
+
+A pattern sector is its lba and a seed, repeated, so that a wrong sector anywhere shows.
+"""
+import os
+import random
+import re
+import struct
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+PROGRAM_SECTORS = 64
+PATTERN_START = 128
+CONFIG_OFFSET = 16
+CONFIG_MAGIC = 0x31534356
+
+ZERO, DIRECT, SPLIT = 0, 1, 2
+PAGE = 4096
+
+
+def pattern(lba, seed):
+    return (struct.pack("<II", lba, seed ^ ~lba & 0xffffffff) * 63
+            + struct.pack("<II", 0x5a5a5a5a, lba))
+
+
+def config(sectors, seed, scratch, no_write=0, second=None, geometry=(0, 0, 0),
+           write_protected=False, hooked=False, hidden=(0, 0), zero=()):
+    """struct config of harness.h; `second` is (sectors, seed, pattern start, scratch) of 81h."""
+    zeros = list(zero) + [(0, 0)] * (8 - len(zero))
+    return (struct.pack("<10I", CONFIG_MAGIC, sectors, seed, PATTERN_START, scratch, no_write,
+                        *(second or (0, 0, 0, 0)))
+            + struct.pack("<HBBBBBB", *geometry, write_protected, hooked, 0, 0)
+            + struct.pack("<2I", *hidden)
+            + b"".join(struct.pack("<II", *z) for z in zeros))
+
+
+def table_entry(start, count, heads=255, spt=63):
+    """One active partition of type 83h, with CHS addresses of that geometry."""
+    def chs(lba):
+        cylinder, rest = divmod(lba, heads * spt)
+        head, sector = divmod(rest, spt)
+        if cylinder > 1023:
+            return bytes([254, 0xff, 0xff])
+        return bytes([head, (sector + 1) | cylinder >> 8 << 6, cylinder & 0xff])
+    return (b"\x80" + chs(start) + b"\x83" + chs(start + count - 1)
+            + struct.pack("<II", start, count))
+
+
+def disk_head(build, settings, sectors):
+    """Boot record and program with its configuration: the first sectors of a disk."""
+    with open(os.path.join(build, "int13", "boot.bin"), "rb") as f:
+        boot = bytearray(f.read())
+    with open(os.path.join(build, "int13", "program.bin"), "rb") as f:
+        program = bytearray(f.read())
+    program[CONFIG_OFFSET:CONFIG_OFFSET + len(settings)] = settings
+    assert len(program) <= PROGRAM_SECTORS * 512
+    assert not any(boot[446:510]), "boot.bin reaches into the partition table"
+    boot[446:462] = table_entry(PATTERN_START, sectors - PATTERN_START)
+    return bytes(boot + program).ljust(PATTERN_START * 512, b"\0")
+
+
+def plain(path, build, sectors, seed, settings):
+    """A drive that is the disk itself."""
+    with open(path, "wb") as f:
+        f.write(disk_head(build, settings, sectors))
+        for lba in range(PATTERN_START, sectors):
+            f.write(pattern(lba, seed))
+
+
+def pattern_drive(path, sectors, seed, start=0):
+    with open(path, "wb") as f:
+        f.seek(start * 512)
+        for lba in range(start, sectors):
+            f.write(pattern(lba, seed))
+        f.truncate(sectors * 512)
+
+
+class Header:
+    """The resident's header, by the names and offsets of resident_abi.h as offsets.inc has them."""
+
+    def __init__(self, build):
+        self.offset = {}
+        with open(os.path.join(build, "resident", "offsets.inc")) as f:
+            for line in f:
+                match = re.match(r"%define HEADER_(\w+) (\d+)", line)
+                if match:
+                    self.offset[match[1]] = int(match[2])
+        with open(os.path.join(build, "resident.bin"), "rb") as f:
+            image = f.read()
+        self.segment = bytearray(0x100) + image
+        self.segment = self.segment.ljust(8192, b"\0")
+
+    def put(self, field, form, *values):
+        struct.pack_into("<" + form, self.segment, 0x100 + self.offset[field], *values)
+
+
+def cell(kind, lba=0, first=0, writable=False, drive=0):
+    return kind | writable << 3 | drive << 4 | first << 8 | lba << 24
+
+
+def mapped(path, build, seed, map_address, sectors=24 * PAGE, edd=True, chs=(255, 63),
+           bios_max=127, write_protected=False):
+    """A drive with loader, handler and a disk of odd pieces. The drive itself is 81h to the program,
+    and has a pattern of its own behind the disk's pieces.
+
+    Pages: 0 direct, 1 direct elsewhere, 2 in 40 pieces and holes, 3 in 1000 pieces, 4 zero, 5 not
+    writable, 6 on direct pieces of one sector, others direct in reverse order; the last is cut.
+    """
+    sectors -= 100
+    rng = random.Random(seed)
+    pages = -(-sectors // PAGE)
+    cells, runs, pieces, zeros = [], [], [], []  # pieces: (lba, drive_lba, count)
+    place = 2048
+    for page in range(pages):
+        count = min(PAGE, sectors - page * PAGE)
+        base = page * PAGE
+        if page in (2, 3, 6):
+            cuts = sorted(rng.sample(range(1, count), {2: 39, 3: 999, 6: 127}[page]))
+            cuts = [0] + cuts + [count]
+            spans = list(zip(cuts, cuts[1:]))
+            where, at = {}, place
+            for span in rng.sample(spans, len(spans)):
+                where[span] = at
+                at += span[1] - span[0] + 1
+            place = at
+            cells.append(("split", len(runs), len(spans)))
+            for number, span in enumerate(spans):
+                if page == 2 and number in (5, 17, 39):
+                    zeros.append((base + span[0], span[1] - span[0]))
+                    runs.append(cell(ZERO, 0, span[0]))
+                else:
+                    pieces.append((base + span[0], where[span], span[1] - span[0]))
+                    runs.append(cell(DIRECT, where[span], span[0], True))
+        elif page == 4:
+            zeros.append((base, count))
+            cells.append(cell(ZERO))
+        else:
+            pieces.append((base, place, count))
+            cells.append(cell(DIRECT, place, 0, page != 5))
+            place += count + rng.randrange(1, 300)
+    table = [cell(SPLIT, pages + c[1], c[2] - 1) if isinstance(c, tuple) else c for c in cells]
+    table += runs
+    assert len(table) * 8 <= 32 * 512
+
+    own_start, size = place + 100, place + 2048
+    second = (size, seed ^ 0x5555, own_start, own_start + 200)
+    cylinders = min(sectors // (255 * 63), 1024)
+    settings = config(sectors, seed, scratch=7 * PAGE + 100, no_write=0 if write_protected else 5 * PAGE + 7,
+                      geometry=(cylinders, 255, 63), hooked=True, second=second,
+                      hidden=(map_address, map_address + 0x4000), zero=zeros,
+                      write_protected=write_protected)
+    h = Header(build)
+    h.put("map_address", "I", map_address)
+    h.put("page_count", "II", pages, len(table))
+    h.put("sectors", "Q", sectors)
+    h.put("hidden", "4I", 0, 0xa0000, map_address, map_address + 0x4000)
+    h.put("cylinders", "HBB", cylinders, 255, 63)
+    h.put("page_shift", "BBB", 12, write_protected, 1)
+    h.put("bios_sectors_max", "B", bios_max)
+    h.put("drive_count", "B", 1)
+    h.put("drive_edd", "B", edd)
+    h.put("drive_heads", "B", chs[0])
+    h.put("drive_spt", "B", chs[1])
+    h.put("fdpt", "HBHHBBBBBHB", cylinders, 255, 0, 0xffff, 0, 8, 0, 0, 0, cylinders - 1, 63)
+    h.put("edd", "HHIIIQHI", 30, 3, cylinders, 255, 63, sectors, 512, 0xffffffff)
+
+    with open(os.path.join(build, "int13", "loader.bin"), "rb") as f:
+        loader = f.read()
+    head = disk_head(build, settings, sectors)
+    with open(path, "wb") as f:
+        f.write(loader + h.segment)
+        f.write(b"".join(struct.pack("<Q", c) for c in table))
+        for lba, drive_lba, count in pieces:
+            f.seek(drive_lba * 512)
+            for i in range(lba, lba + count):
+                f.write(head[i * 512:i * 512 + 512] if i < PATTERN_START else pattern(i, seed))
+        f.seek(own_start * 512)
+        for lba in range(own_start, own_start + 200):
+            f.write(pattern(lba, seed ^ 0x5555))
+        f.truncate(size * 512)

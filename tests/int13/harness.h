@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the checks of the conformance program stand on: calls, far memory, the report on COM1. */
+#ifndef INT13_HARNESS_H
+#define INT13_HARNESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What the disk's maker tells; at offset 16 of the program, tests/int13/disk.py has the same. */
+struct config {
+    uint32_t magic;          /* 0x00 */
+    uint32_t sectors;        /* 0x04: of the disk */
+    uint32_t seed;           /* 0x08: of its pattern, from pattern_start on */
+    uint32_t pattern_start;  /* 0x0c */
+    uint32_t scratch;        /* 0x10: 256 sectors that the checks write to */
+    uint32_t no_write;       /* 0x14: a sector that refuses writes, or 0 */
+    uint32_t second_sectors; /* 0x18: of the drive under 81h, or 0 */
+    uint32_t second_seed;    /* 0x1c: its pattern, from second_start on */
+    uint32_t second_start;   /* 0x20 */
+    uint32_t second_scratch; /* 0x24: a sector of it that the checks write to, or 0 */
+    uint16_t cylinders;      /* 0x28: geometry, or 0 where any is right */
+    uint8_t heads, spt;      /* 0x2a */
+    uint8_t write_protected; /* 0x2c: the whole disk */
+    uint8_t hooked;          /* 0x2d: a handler is expected that moved the drives */
+    uint8_t v86;             /* 0x2e: filled in by the V86 monitor */
+    uint8_t pad;             /* 0x2f */
+    uint32_t hidden[2];      /* 0x30: memory that INT 15h must not report; 0, 0: none */
+    struct {
+        uint32_t lba, count;
+    } zero[8]; /* 0x38: where the pattern is zero */
+};
+
+struct regs {
+    uint32_t eax, ebx, ecx, edx, esi, edi, ebp;
+    uint16_t ds, es, fs, gs;
+    uint32_t flags, esp;
+};
+
+#define CF      0x0001u
+#define IF      0x0200u
+#define DF      0x0400u
+
+/* Outputs of a call, which may change; everything else must be kept. AH is always an output. */
+#define OUT_AL  1u
+#define OUT_BX  2u
+#define OUT_CX  4u
+#define OUT_DX  8u
+#define OUT_DI  16u
+
+/* Memory for transfers: segment BUF is 64 KiB, below it another 64 KiB. */
+#define BUF     0x4000u
+#define BUF_LOW 0x3000u
+#define DAP_SEG 0x2f00u
+
+extern struct config config;
+extern struct regs regs_in, regs_out;
+extern uint16_t entry_state[6];
+extern uint32_t call_stack, tick_count;
+extern uint16_t tick_result;
+extern uint8_t tick_action;
+void tick_entry(void);
+void __attribute__((regparm(1))) call_int(uint32_t vector);
+
+uint8_t get8(uint32_t linear);
+uint16_t get16(uint32_t linear);
+uint32_t get32(uint32_t linear);
+void set8(uint32_t linear, uint8_t value);
+void set16(uint32_t linear, uint16_t value);
+void set32(uint32_t linear, uint32_t value);
+void fill(uint32_t linear, uint8_t value, uint32_t size);
+bool filled(uint32_t linear, uint8_t value, uint32_t size);
+
+/* Registers with magic numbers in all high halves, IF set, then AX and DX. */
+void prepare(uint16_t ax, uint16_t dx);
+
+/* Calls; notes whether everything but `outputs` was kept. Returns AH. */
+uint8_t call(uint8_t vector, unsigned outputs);
+
+/* INT 13h, DL = `drive`. */
+uint8_t chs_call(uint8_t ah, uint8_t drive, uint32_t lba, uint8_t count, uint32_t buffer);
+uint8_t edd_call(uint16_t ax, uint8_t drive, uint64_t lba, uint16_t count, uint32_t buffer);
+uint16_t dap_count(void);
+static inline bool carry(void)
+{
+    return regs_out.flags & CF;
+}
+
+/* Is this sector's pattern at `linear`? */
+bool sector_right(uint32_t linear, uint32_t lba);
+bool sectors_right(uint32_t linear, uint32_t lba, uint32_t count);
+bool second_right(uint32_t linear, uint32_t lba);
+
+/* One line of the report; also not ok where a call since the last report changed too much. */
+void report(const char *name, bool ok);
+void skip(const char *name, const char *why);
+void print(const char *text);
+void print_hex(uint32_t value, unsigned digits);
+
+/* Geometry as AH=08h told. */
+extern uint32_t heads, spt, cylinders;
+
+void checks_basic(void);
+void checks_chs(void);
+void checks_edd(void);
+void checks_drives(void);
+void checks_memory(void);
+void checks_load(void);
+
+#endif

@@ -1,0 +1,160 @@
+; SPDX-License-Identifier: GPL-2.0-or-later
+; Entry of the conformance program, and what its C cannot do: an interrupt with all registers set and
+; looked at. C is 32-bit-addressing 16-bit code (.code16gcc: 32-bit return addresses), CS = DS = ES =
+; SS = the program's segment.
+
+        bits    16
+        cpu     386
+
+        global  regs_in, regs_out, call_int, config, entry_state, call_stack, tick_count, tick_action
+        extern  program_main, stack_top, bss_start, bss_end
+
+; struct regs, as harness.h has it
+EAX_    equ     0
+EBX_    equ     4
+ECX_    equ     8
+EDX_    equ     12
+ESI_    equ     16
+EDI_    equ     20
+EBP_    equ     24
+DS_     equ     28
+ES_     equ     30
+FS_     equ     32
+GS_     equ     34
+FLAGS_  equ     36
+ESP_    equ     40
+SIZE_   equ     44
+
+        section .start progbits alloc exec write
+        jmp     near start
+        times   16 - ($ - $$) db 0
+config: times   256 db 0                ; filled in by whoever makes the disk
+
+        section .text progbits alloc exec write
+start:
+        mov     ax, cs
+        mov     es, ax
+        xor     cx, cx
+        mov     ds, cx
+        mov     di, entry_state
+        mov     cx, 6
+        rep     movsw                   ; from 0000:SI
+        mov     ds, ax
+        cli
+        mov     ss, ax
+        mov     esp, stack_top
+        sti
+        mov     di, bss_start
+        mov     cx, bss_end
+        sub     cx, di
+        xor     ax, ax
+        rep     stosb
+        call    dword program_main
+.halt:
+        hlt
+        jmp     .halt
+
+; call_int(vector = EAX): INT with regs_in; what comes back is in regs_out. On the stack
+; call_stack (segment in the high half) where that is not 0. FLAGS: IF, DF and CF of regs_in.
+call_int:
+        pushad
+        push    fs
+        push    gs
+        mov     [.int + 1], al
+        jmp     short .flush            ; the instruction was changed
+.flush:
+        mov     [saved_esp], esp
+        mov     eax, [call_stack]
+        test    eax, eax
+        jz      .own
+        cli
+        mov     esp, eax
+        and     esp, 0xFFFF
+        shr     eax, 16
+        mov     ss, ax
+.own:
+        mov     [regs_in + ESP_], esp
+        mov     eax, [regs_in + EAX_]
+        mov     ebx, [regs_in + EBX_]
+        mov     ecx, [regs_in + ECX_]
+        mov     edx, [regs_in + EDX_]
+        mov     esi, [regs_in + ESI_]
+        mov     edi, [regs_in + EDI_]
+        mov     ebp, [regs_in + EBP_]
+        mov     es, [regs_in + ES_]
+        mov     fs, [regs_in + FS_]
+        mov     gs, [regs_in + GS_]
+        push    word [regs_in + FLAGS_]
+        mov     ds, [regs_in + DS_]
+        popf
+.int:
+        int     0
+        pushf
+        cli
+        cld
+        mov     [cs:regs_out + EAX_], eax
+        pop     ax
+        mov     [cs:regs_out + FLAGS_], ax
+        mov     ax, ds
+        mov     [cs:regs_out + DS_], ax
+        mov     ax, cs
+        mov     ds, ax
+        mov     [regs_out + EBX_], ebx
+        mov     [regs_out + ECX_], ecx
+        mov     [regs_out + EDX_], edx
+        mov     [regs_out + ESI_], esi
+        mov     [regs_out + EDI_], edi
+        mov     [regs_out + EBP_], ebp
+        mov     [regs_out + ES_], es
+        mov     [regs_out + FS_], fs
+        mov     [regs_out + GS_], gs
+        mov     [regs_out + ESP_], esp
+        mov     ss, ax
+        mov     esp, [saved_esp]
+        mov     es, ax
+        sti
+        pop     gs
+        pop     fs
+        popad
+        o32 ret
+
+; INT 1Ch while a check wants it: counts ticks, and once makes a call of its own from in there
+        global  tick_entry
+tick_entry:
+        inc     dword [cs:tick_count]
+        cmp     byte [cs:tick_action], 0
+        je      .end
+        mov     byte [cs:tick_action], 0
+        push    ds
+        push    es
+        pushad
+        push    cs
+        pop     ds
+        push    cs
+        pop     es
+        mov     ax, 0x0201
+        mov     bx, tick_buffer
+        mov     cx, 0x0001
+        mov     dx, 0x0080
+        int     0x13
+        mov     [tick_result], ax
+        popad
+        pop     es
+        pop     ds
+.end:
+        iret
+
+        section .bss nobits alloc write
+        align   4
+regs_in: resb   SIZE_
+regs_out: resb  SIZE_
+saved_esp: resd 1
+call_stack: resd 1
+tick_count: resd 1
+        global  tick_result
+tick_result: resw 1
+tick_action: resb 1
+        alignb  16
+tick_buffer: resb 512
+        section .data progbits alloc write
+entry_state: times 6 dw 0
