@@ -26,6 +26,8 @@ $(foreach bits,$(UNIT_BITS),$(eval $(call UNIT_RULES,$(bits))))
 unit: $(UNIT_TESTS)
 	tests/run $(UNIT_TESTS)
 
+include tests/int13/int13.mk
+
 # --- What the machines of the system tests run: small guests, and disks with real systems
 
 CACHE        := .cache

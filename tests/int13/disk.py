@@ -25,12 +25,12 @@ def pattern(lba, seed):
 
 
 def config(sectors, seed, scratch, no_write=0, second=None, geometry=(0, 0, 0),
-           write_protected=False, hooked=False, hidden=(0, 0), zero=()):
+           write_protected=False, hooked=False, hidden=(0, 0), zero=(), rounds=0):
     """struct config of harness.h; `second` is (sectors, seed, pattern start, scratch) of 81h."""
     zeros = list(zero) + [(0, 0)] * (8 - len(zero))
     return (struct.pack("<10I", CONFIG_MAGIC, sectors, seed, PATTERN_START, scratch, no_write,
                         *(second or (0, 0, 0, 0)))
-            + struct.pack("<HBBBBBB", *geometry, write_protected, hooked, 0, 0)
+            + struct.pack("<HBBBBBB", *geometry, write_protected, hooked, 0, rounds)
             + struct.pack("<2I", *hidden)
             + b"".join(struct.pack("<II", *z) for z in zeros))
 
@@ -100,9 +100,9 @@ def cell(kind, lba=0, first=0, writable=False, drive=0):
 
 
 def mapped(path, build, seed, map_address, sectors=24 * PAGE, edd=True, chs=(255, 63),
-           bios_max=127, write_protected=False):
+           bios_max=127, write_protected=False, whole=1, rounds=0):
     """A drive with loader, handler and a disk of odd pieces. The drive itself is 81h to the program,
-    and has a pattern of its own behind the disk's pieces.
+    and has a pattern of its own behind the disk's pieces. Its size is a multiple of `whole`.
 
     Pages: 0 direct, 1 direct elsewhere, 2 in 40 pieces and holes, 3 in 1000 pieces, 4 zero, 5 not
     writable, 6 on direct pieces of one sector, others direct in reverse order; the last is cut.
@@ -143,13 +143,13 @@ def mapped(path, build, seed, map_address, sectors=24 * PAGE, edd=True, chs=(255
     table += runs
     assert len(table) * 8 <= 32 * 512
 
-    own_start, size = place + 100, place + 2048
+    own_start, size = place + 100, -(-(place + 2048) // whole) * whole
     second = (size, seed ^ 0x5555, own_start, own_start + 200)
     cylinders = min(sectors // (255 * 63), 1024)
     settings = config(sectors, seed, scratch=7 * PAGE + 100, no_write=0 if write_protected else 5 * PAGE + 7,
                       geometry=(cylinders, 255, 63), hooked=True, second=second,
                       hidden=(map_address, map_address + 0x4000), zero=zeros,
-                      write_protected=write_protected)
+                      write_protected=write_protected, rounds=rounds)
     h = Header(build)
     h.put("map_address", "I", map_address)
     h.put("page_count", "II", pages, len(table))

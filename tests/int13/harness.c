@@ -43,18 +43,51 @@ FAR(8, "b")
 FAR(16, "w")
 FAR(32, "l")
 
+/* At most 32 KiB at a time, so that no offset wraps. */
+#define STRETCH 0x8000u
+
 void fill(uint32_t linear, uint8_t value, uint32_t size)
 {
-    for (uint32_t i = 0; i < size; i++)
-        set8(linear + i, value);
+    while (size) {
+        uint32_t n = size < STRETCH ? size : STRETCH;
+        uint32_t to = linear & 15, count = n;
+        __asm__ volatile("pushw %%es\n\tmovw %w2, %%es\n\taddr32 rep stosb\n\tpopw %%es"
+                         : "+D"(to), "+c"(count)
+                         : "r"(linear >> 4), "a"(value)
+                         : "memory");
+        linear += n;
+        size -= n;
+    }
 }
 
 bool filled(uint32_t linear, uint8_t value, uint32_t size)
 {
-    for (uint32_t i = 0; i < size; i++)
-        if (get8(linear + i) != value)
+    while (size) {
+        uint32_t n = size < STRETCH ? size : STRETCH;
+        uint32_t at = linear & 15, count = n;
+        uint8_t same;
+        __asm__ volatile("pushw %%es\n\tmovw %w3, %%es\n\taddr32 repe scasb\n\tpopw %%es\n\tsete %2"
+                         : "+D"(at), "+c"(count), "=q"(same)
+                         : "r"(linear >> 4), "a"(value)
+                         : "memory", "cc");
+        if (!same)
             return false;
+        linear += n;
+        size -= n;
+    }
     return true;
+}
+
+/* A sector copied to where C can look at it. */
+static const uint32_t *sector_get(uint32_t linear)
+{
+    static uint32_t sector[128];
+    uint32_t from = linear & 15, to = (uint32_t)sector, count = 128;
+    __asm__ volatile("movw %w3, %%fs\n\taddr32 rep movsl %%fs:(%%esi), %%es:(%%edi)"
+                     : "+S"(from), "+D"(to), "+c"(count)
+                     : "r"(linear >> 4)
+                     : "memory");
+    return sector;
 }
 
 static void print_char(char c)
@@ -199,10 +232,11 @@ uint16_t dap_count(void)
 
 static bool pattern_right(uint32_t linear, uint32_t lba, uint32_t seed)
 {
-    for (unsigned i = 0; i < 63; i++)
-        if (get32(linear + i * 8) != lba || get32(linear + i * 8 + 4) != (seed ^ ~lba))
+    const uint32_t *sector = sector_get(linear);
+    for (unsigned i = 0; i < 126; i += 2)
+        if (sector[i] != lba || sector[i + 1] != (seed ^ ~lba))
             return false;
-    return get32(linear + 504) == 0x5a5a5a5a && get32(linear + 508) == lba;
+    return sector[126] == 0x5a5a5a5a && sector[127] == lba;
 }
 
 bool sector_right(uint32_t linear, uint32_t lba)
@@ -233,7 +267,7 @@ void program_main(void)
     call(0x13, OUT_AL | OUT_CX | OUT_DX | OUT_BX | OUT_DI);
     changed = false;
     heads = (regs_out.edx >> 8 & 0xff) + 1;
-    spt = regs_out.ecx & 0x3f;
+    spt = regs_out.ecx & 0x3f ? regs_out.ecx & 0x3f : 1;
     cylinders = ((regs_out.ecx >> 8 & 0xff) | (regs_out.ecx & 0xc0) << 2) + 1;
     print("\r\n# geometry ");
     print_number(cylinders);
