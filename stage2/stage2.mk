@@ -8,7 +8,7 @@ STAGE2_CFLAGS := $(CORE_CFLAGS) -m32 -march=i386 -Oz -fno-pic -fno-pie -fno-stac
                  -fcf-protection=none -Wframe-larger-than=2048 -DVERSION='"$(VERSION)"'
 STAGE2_DIR    := $(B)/stage2
 STAGE2_ASM    := start a20 bios_call trap_stubs handoff_jump
-STAGE2_C      := $(filter-out offsets sum_file,$(patsubst stage2/%.c,%,$(wildcard stage2/*.c)))
+STAGE2_C      := $(filter-out offsets pack_file,$(patsubst stage2/%.c,%,$(wildcard stage2/*.c)))
 STAGE2_OBJ    := $(STAGE2_ASM:%=$(STAGE2_DIR)/%.o) $(STAGE2_C:%=$(STAGE2_DIR)/%.o)
 STAGE2_CORE   := $(CORE_SRC:stage2/core/%.c=$(B)/core32/%.o)
 
@@ -45,13 +45,15 @@ $(STAGE2_DIR)/stage2.elf: $(STAGE2_DIR)/stage2.ld $(STAGE2_OBJ) $(B)/resident/im
 	$(call run,LD)ld -m elf_i386 -T $< --gc-sections --no-warn-rwx-segments -z noexecstack -nostdlib \
 	    -Map $(@:.elf=.map) -o $@ $(filter %.o,$^)
 
-$(STAGE2_DIR)/sum_file: stage2/sum_file.c
+$(STAGE2_DIR)/pack_file: stage2/pack_file.c
 	@mkdir -p $(@D)
-	$(call run,CC)$(CC) $(HOST_CFLAGS) -MF $(@D)/sum_file.d -MT $@ $< -o $@
+	$(call run,CC)$(CC) $(HOST_CFLAGS) -MF $(@D)/pack_file.d -MT $@ $< -o $@ -llz4
 
-$(B)/vhdboot.bin: $(STAGE2_DIR)/stage2.elf $(STAGE2_DIR)/sum_file
+$(STAGE2_DIR)/stage2.img: $(STAGE2_DIR)/stage2.elf
 	$(call run,OBJ)objcopy -O binary $< $@
-	@$(STAGE2_DIR)/sum_file $@
+
+$(B)/vhdboot.bin: $(STAGE2_DIR)/stage2.img $(STAGE2_DIR)/pack_file
+	@$(STAGE2_DIR)/pack_file $< $@
 
 .PHONY: lint
 lint: $(STAGE2_CORE)

@@ -13,6 +13,7 @@ gcc: compiles everything
 libc6-dev: the C library of mkimage and the tests
 make: runs the build
 nasm: assembles boot records and the handler's entries
+liblz4-dev: packs the loader at build time
 ntfs-3g: mkntfs for mkimage, ntfscat and others as second opinions in tests
 ntfs-3g-dev: libntfs-3g, with which mkimage writes files onto NTFS
 gcc-multilib: unit tests as 32-bit programs too
