@@ -77,12 +77,12 @@ class Workshop:
         mkimage("flash", out, "--vhd", ",".join(images), *options)
         return out
 
-    def volume(self, mib, cluster=4096, name="volume.img", start=START):
+    def volume(self, mib, cluster=4096, name="volume.img", start=START, sector=512):
         """A bare NTFS volume."""
         path = self.path(name)
         with open(path, "wb") as file:
             file.truncate(mib * MIB)
-        run("mkntfs", "-q", "-F", "-Q", "-c", cluster, "-p", start, "-H", 255, "-S", 63, "-s", 512,
+        run("mkntfs", "-q", "-F", "-Q", "-c", cluster, "-p", start, "-H", 255, "-S", 63, "-s", sector,
             path)
         return path
 
@@ -105,13 +105,13 @@ class Workshop:
         os.truncate(flash, -(-size // (16 * 63 * 512)) * (16 * 63 * 512))
 
     def formatted(self, image, cluster=4096, mib=None, pieces=None, options=(), to="/disk.vhd",
-                  partition=True, name="flash.img", config=None):
+                  partition=True, name="flash.img", config=None, sector=512):
         """A flash made by mkntfs and mkimage install; the image in one go by ntfscp, or in so many pieces."""
         size = os.path.getsize(image)
         if mib is None:
             spare = (pieces or 0) * cluster
             mib = 2 * (size + spare) // MIB + 64        # $MFTMirr lies in the middle
-        disk = self.volume(mib, cluster, start=START if partition else 0)
+        disk = self.volume(mib, cluster, start=START if partition else 0, sector=sector)
         if partition:
             disk = self.partitioned(disk, name)
         run(tool("tools/fragment"), disk, image, to, pieces or 1, *options)

@@ -5,8 +5,10 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "ntfs"))
 from emulator import Qemu                                                   # noqa: E402
 from flash import Workshop, extents, mkimage_json                           # noqa: E402
+from ntfsedit import Volume, split_mft                                      # noqa: E402
 from report import check_equal, end, test                                   # noqa: E402
 
 CASES = {                               # name: (MiB, cluster, pieces, further options)
@@ -28,6 +30,22 @@ for name, (mib, cluster, pieces, options) in CASES.items():
         with Qemu(flash, bus="virtio", memory=64, limit=240) as pc:
             pc.wait(r"disk\.vhd: fixed VHD")
             pc.guest()
+
+with test("a volume with sectors of 4096 bytes"), Workshop() as shop:
+    flash = shop.formatted(shop.pattern_vhd("pattern", 16, rounds=100), 4096, pieces=20, sector=4096)
+    with Qemu(flash, bus="virtio") as pc:
+        pc.wait(r"disk\.vhd: fixed VHD")
+        pc.guest()
+
+with test("an MFT in pieces, with an attribute list of its own"), Workshop() as shop:
+    flash = shop.formatted(shop.pattern_vhd("pattern", 16, rounds=100), pieces=2000, partition=False)
+    volume = Volume(flash)
+    split_mft(volume, 24)
+    volume.close()
+    check_equal(len(extents(flash)), 2000, "pieces")
+    with Qemu(flash, bus="virtio") as pc:
+        pc.wait(r"disk\.vhd: fixed VHD")
+        pc.guest()
 
 with test("a volume without a partition table"), Workshop() as shop:
     flash = shop.formatted(shop.pattern_vhd("pattern", 16, rounds=100), partition=False)
