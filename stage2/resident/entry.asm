@@ -169,7 +169,11 @@ hidden_drive:
 ; because AH=4Fh reads it.
 int15_entry:
         pushf
-        cmp     ah, 0xE8
+        cmp     ax, 0xE820
+        je      .memory
+        cmp     ax, 0xE801
+        je      .memory
+        cmp     ax, 0xE881
         je      .memory
         cmp     ah, 0x88
         je      .memory

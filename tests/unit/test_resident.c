@@ -1,0 +1,736 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The resident handler's C against a simulated machine: every map, every refusal of the BIOS. */
+#include "machine/sim.h"
+
+#define PAGE      4096u
+#define SECTORS   (20 * PAGE - 77)
+#define CALLER_DS 0x2000u
+#define PACKET    0x40u
+#define CALLER_SS 0x2800u
+#define CALLER_SP 0x0100u
+#define BUFFER    0x30000u
+
+/* What each sector of the disk should be: drive sector, or one of these. */
+#define IS_ZERO   UINT32_MAX
+#define NO_WRITE  0x80000000u
+static uint32_t expected[SECTORS];
+
+static uint32_t random_state;
+
+static uint32_t random_below(uint32_t limit)
+{
+    random_state = random_state * 1664525u + 1013904223u;
+    return (uint32_t)((uint64_t)(random_state >> 4) * limit >> 28);
+}
+
+/* Page 0 direct, 1 in `runs` pieces with holes, 2 zero, 3 not writable, the rest direct. */
+static void map_make(unsigned runs)
+{
+    uint32_t pages = (SECTORS + PAGE - 1) / PAGE, cell = pages, place = 100000;
+
+    for (uint32_t page = 0; page < pages; page++) {
+        uint32_t count = page == pages - 1 ? SECTORS - page * PAGE : PAGE;
+        if (page == 1 || page == 5) {
+            sim.cells[page] = map_cell(MAP_SPLIT, 0, runs - 1, cell);
+            for (uint32_t r = 0; r < runs; r++) {
+                uint32_t first = r * count / runs, end = (r + 1) * count / runs;
+                bool zero = r % 5 == 3;
+                uint32_t at = 200000 + page * 8192 + (runs - 1 - r) * (count / runs + 1);
+                sim.cells[cell++] = zero ? map_cell(MAP_ZERO, 0, first, 0)
+                                         : map_cell(MAP_DIRECT, 0, first, at) | MAP_WRITABLE;
+                for (uint32_t i = first; i < end; i++)
+                    expected[page * PAGE + i] = zero ? IS_ZERO : at + i - first;
+            }
+            continue;
+        }
+        for (uint32_t i = 0; i < count; i++)
+            expected[page * PAGE + i] =
+                page == 2 ? IS_ZERO : (place + i) | (page == 3 ? NO_WRITE : 0);
+        sim.cells[page] = page == 2
+                              ? map_cell(MAP_ZERO, 0, 0, 0)
+                              : map_cell(MAP_DIRECT, 0, 0, place) | (page == 3 ? 0 : MAP_WRITABLE);
+        place += count + 50;
+    }
+    header.page_count = pages;
+    header.cell_count = cell;
+}
+
+static void start(void)
+{
+    memset(&sim, 0, sizeof(sim));
+    memset(&header, 0, sizeof(header));
+    memset(&page_window, 0, sizeof(page_window));
+    memset(&run_window, 0, sizeof(run_window));
+    split_64k = false;
+    random_state = 1;
+    sim.bad_lba = UINT64_MAX;
+    sim.most = 127;
+    sim.edd = true;
+    header.old_int13 = le32_make(OLD_INT13);
+    header.old_int15 = OLD_INT15;
+    header.map_address = MAP_ADDRESS;
+    header.page_shift = 12;
+    header.sectors = SECTORS;
+    header.cylinders = SECTORS / (16 * 63);
+    header.heads = 16;
+    header.sectors_per_track = 63;
+    header.bios_sectors_max = 127;
+    header.bios_hd_count = 1;
+    header.drive_shift = 1;
+    header.drive_count = 1;
+    header.drive[0] = 0x81;
+    header.drive_edd[0] = 1;
+    header.drive_heads[0] = 16;
+    header.drive_spt[0] = 63;
+    map_make(40);
+    caller.ss = CALLER_SS;
+    caller.esp = 0xabcd0000 | CALLER_SP;
+}
+
+static uint8_t *flags_low(void)
+{
+    return sim.memory + (CALLER_SS << 4) + CALLER_SP + 4;
+}
+
+static bool carry(void)
+{
+    return *flags_low() & 1;
+}
+
+/* INT 13h with AX; everything else as it is in `frame`. Checks the three ways of the status. */
+static uint8_t call(uint16_t ax)
+{
+    frame.a.x = 0x11220000 | ax;
+    frame.d.l = 0x80;
+    *flags_low() = 0xfe;
+    int13_disk();
+    CHECK_EQ(*flags_low() | 1, 0xff);
+    CHECK_EQ(frame.a.x >> 16, 0x1122);
+    uint8_t ah = (uint8_t)(ax >> 8);
+    if (ah != 0x01)
+        CHECK_EQ(sim.memory[0x474], carry() ? frame.a.h : 0);
+    CHECK(carry() ? frame.a.h != 0 : frame.a.h == 0 || ah == 0x15 || ah == 0x41);
+    return frame.a.h;
+}
+
+static uint8_t *packet_at(void)
+{
+    return sim.memory + (CALLER_DS << 4) + PACKET;
+}
+
+static uint8_t edd_call(uint16_t ax, uint64_t lba, uint16_t count, uint32_t buffer)
+{
+    uint16_t words[4] = {0x10, count, (uint16_t)(buffer & 0xff),
+                         (uint16_t)((buffer & ~0xffu) >> 4)};
+    memcpy(packet_at(), words, 8);
+    memcpy(packet_at() + 8, &lba, 8);
+    frame.ds = CALLER_DS;
+    frame.si.x = 0x99990000 | PACKET;
+    return call(ax);
+}
+
+static uint16_t packet_count(void)
+{
+    return (uint16_t)(packet_at()[2] | packet_at()[3] << 8);
+}
+
+static uint8_t chs_call(uint8_t ah, uint32_t lba, uint8_t count, uint32_t buffer)
+{
+    uint32_t track = lba / 63, cylinder = track / 16;
+    frame.c.x = (cylinder & 0xff) << 8 | cylinder >> 8 << 6 | (lba % 63 + 1);
+    frame.d.h = (uint8_t)(track % 16);
+    frame.es = (uint16_t)(buffer >> 4);
+    frame.b.x = buffer & 15;
+    return call((uint16_t)(ah << 8 | count));
+}
+
+static void check_data(uint32_t buffer, uint32_t lba, uint32_t count)
+{
+    for (uint32_t s = 0; s < count; s++) {
+        uint32_t want = expected[lba + s];
+        for (unsigned i = 0; i < 512; i++) {
+            uint32_t at = want & ~NO_WRITE;
+            uint8_t byte = want == IS_ZERO   ? 0
+                           : sim.written[at] ? sim.written[at]
+                                             : drive_byte(at, i);
+            CHECK_EQ(*sim_linear(buffer + s * 512 + i), byte);
+        }
+    }
+}
+
+static void random_reads(unsigned rounds, uint32_t most)
+{
+    for (unsigned r = 0; r < rounds; r++) {
+        uint32_t count = 1 + random_below(most);
+        uint32_t lba = random_below(SECTORS - count + 1);
+        uint32_t buffer = BUFFER + random_below(4096);
+        memset(sim.memory + BUFFER - 16, 0xcc, 4096 + most * 512 + 32);
+        if (r & 1 && count < 256 && lba < header.cylinders * 16u * 63) {
+            CHECK_EQ(chs_call(0x02, lba, (uint8_t)count, buffer), 0);
+            CHECK_EQ(frame.a.l, count);
+        } else {
+            CHECK_EQ(edd_call(0x4200, lba, (uint16_t)count, buffer), 0);
+            CHECK_EQ(packet_count(), count);
+        }
+        CHECK(!carry());
+        check_data(buffer, lba, count);
+        CHECK_EQ(sim.memory[buffer - 1], 0xcc);
+        CHECK_EQ(sim.memory[buffer + count * 512], 0xcc);
+    }
+}
+
+TEST(reads_every_kind_of_page)
+{
+    start();
+    random_reads(400, 300);
+}
+
+TEST(finds_runs_among_any_number)
+{
+    static const unsigned counts[] = {1, 2, 31, 32, 33, 63, 64, 65, 512, 4096};
+    for (unsigned i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+        start();
+        map_make(counts[i]);
+        for (unsigned r = 0; r < 300; r++) {
+            uint32_t lba = (r & 1 ? 1 : 5) * PAGE + random_below(PAGE);
+            CHECK_EQ(edd_call(0x4200, lba, 1, BUFFER), 0);
+            check_data(BUFFER, lba, 1);
+        }
+    }
+}
+
+TEST(a_cached_cell_costs_no_fetch)
+{
+    start();
+    CHECK_EQ(edd_call(0x4200, 0, 8, BUFFER), 0);
+    CHECK_EQ(sim.fetches, 1);
+    CHECK_EQ(edd_call(0x4200, 3 * PAGE, 8, BUFFER), 0);
+    CHECK_EQ(sim.fetches, 1);
+    map_make(4096);
+    memset(&page_window, 0, sizeof(page_window));
+    CHECK_EQ(edd_call(0x4200, PAGE + 2000, 1, BUFFER), 0);
+    CHECK(sim.fetches <= 4);
+    unsigned before = sim.fetches;
+    CHECK_EQ(edd_call(0x4200, PAGE + 2001, 1, BUFFER), 0);
+    CHECK_EQ(sim.fetches, before);
+}
+
+TEST(large_counts_are_split)
+{
+    start();
+    CHECK_EQ(edd_call(0x4200, 0, 600, BUFFER), 0);
+    check_data(BUFFER, 0, 600);
+    header.bios_sectors_max = sim.most = 7;
+    CHECK_EQ(edd_call(0x4200, 9 * PAGE - 3, 600, BUFFER), 0);
+    check_data(BUFFER, 9 * PAGE - 3, 600);
+}
+
+TEST(a_segment_end_is_no_wrap)
+{
+    start();
+    memset(sim.memory + 0x20000, 0xcc, 0x30000);
+    uint16_t words[4] = {0x10, 4, 0xfe01, 0x3000};
+    uint64_t lba = 77;
+    memcpy(packet_at(), words, 8);
+    memcpy(packet_at() + 8, &lba, 8);
+    frame.ds = CALLER_DS;
+    frame.si.x = PACKET;
+    CHECK_EQ(call(0x4200), 0);
+    check_data(0x3fe01, 77, 4);
+    CHECK_EQ(sim.memory[0x30000], 0xcc);
+}
+
+TEST(buffers_end_with_the_high_memory_area)
+{
+    start();
+    uint16_t words[4] = {0x10, 2, 0xfbf0, 0xffff};
+    memcpy(packet_at(), words, 8);
+    memset(packet_at() + 8, 0, 8);
+    frame.ds = CALLER_DS;
+    frame.si.x = PACKET;
+    CHECK_EQ(call(0x4200), 0);
+    check_data(0x10fbe0, 0, 2);
+    packet_at()[2] = 3;
+    CHECK_EQ(call(0x4200), STATUS_BOUNDARY);
+    CHECK_EQ(packet_count(), 0);
+}
+
+TEST(nothing_outside_the_disk)
+{
+    static const struct {
+        uint64_t lba;
+        uint16_t count;
+    } bad[] = {{SECTORS, 1},        {SECTORS - 1, 2}, {0x100000000, 1}, {UINT64_MAX, 1},
+               {UINT64_MAX - 1, 2}, {0, 65535},       {1ull << 63, 1}};
+    start();
+    header.sectors = 60000; /* and a count that passes the end */
+    for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        memset(sim.memory + BUFFER, 0xcc, 1024);
+        for (unsigned ah = 0x42; ah <= 0x47; ah += ah == 0x44 ? 3 : 1) {
+            CHECK_EQ(edd_call((uint16_t)(ah << 8), bad[i].lba, bad[i].count, BUFFER), 0x01);
+            CHECK(carry());
+            CHECK_EQ(packet_count(), 0);
+        }
+        CHECK_EQ(sim.memory[BUFFER], 0xcc);
+    }
+    CHECK_EQ(sim.calls, 0);
+    header.sectors = SECTORS;
+    CHECK_EQ(edd_call(0x4200, SECTORS - 1, 1, BUFFER), 0);
+    check_data(BUFFER, SECTORS - 1, 1);
+    CHECK_EQ(edd_call(0x4200, SECTORS, 0, BUFFER), 0);
+}
+
+TEST(bad_packets)
+{
+    start();
+    CHECK_EQ(edd_call(0x4200, 0, 1, BUFFER), 0);
+    packet_at()[0] = 15;
+    CHECK_EQ(call(0x4200), 0x01);
+    packet_at()[0] = 0x18;
+    CHECK_EQ(call(0x4200), 0);
+    packet_at()[4] = packet_at()[5] = packet_at()[6] = packet_at()[7] = 0xff;
+    CHECK_EQ(call(0x4200), STATUS_BOUNDARY); /* flat addresses are not offered */
+    CHECK_EQ(edd_call(0x4303, 0, 1, BUFFER), 0x01);
+    frame.ds = 0xffff;
+    frame.si.x = 0xfff8;
+    CHECK_EQ(call(0x4200), 0x01);
+    CHECK_EQ(call(0x4800), 0x01);
+}
+
+TEST(bad_chs)
+{
+    start();
+    frame.es = BUFFER >> 4;
+    frame.b.x = 0;
+    for (unsigned ah = 2; ah <= 4; ah++) {
+        frame.d.h = 0;
+        frame.c.x = 0x0000; /* sector 0 */
+        CHECK_EQ(call((uint16_t)(ah << 8 | 1)), 0x01);
+        frame.d.h = 16;
+        frame.c.x = 0x0001;
+        CHECK_EQ(call((uint16_t)(ah << 8 | 1)), 0x01);
+        frame.d.h = 0;
+        frame.c.x = (uint32_t)header.cylinders << 8 | 1;
+        CHECK_EQ(call((uint16_t)(ah << 8 | 1)), 0x01);
+        frame.c.x = 0x0001;
+        CHECK_EQ(call((uint16_t)(ah << 8)), 0x01); /* no sectors */
+        header.sectors_per_track = 62;
+        frame.c.x = 63;
+        CHECK_EQ(call((uint16_t)(ah << 8 | 1)), 0x01);
+        header.sectors_per_track = 63;
+    }
+    CHECK_EQ(sim.calls, 0);
+    CHECK_EQ(chs_call(0x02, header.cylinders * 16 * 63 - 1, 1, BUFFER), 0);
+    check_data(BUFFER, header.cylinders * 16 * 63 - 1, 1);
+    CHECK_EQ(chs_call(0x04, 5, 9, BUFFER), 0);
+    CHECK_EQ(frame.a.l, 9);
+    CHECK_EQ(chs_call(0x0c, 5, 200, BUFFER), 0);
+}
+
+TEST(writes_go_where_the_map_says)
+{
+    start();
+    for (unsigned r = 1; r < 100; r++) {
+        uint32_t lba = random_below(SECTORS - 8);
+        uint8_t value = (uint8_t)r;
+        memset(sim.memory + BUFFER, value, 8 * 512);
+        bool allowed = true;
+        uint32_t before = 0;
+        for (unsigned i = 0; i < 8; i++) {
+            bool fine = expected[lba + i] < NO_WRITE;
+            before += allowed && fine;
+            allowed &= fine;
+        }
+        uint8_t status = edd_call(0x4300, lba, 8, BUFFER);
+        CHECK_EQ(status, allowed ? 0 : STATUS_WRITE_PROTECTED);
+        CHECK_EQ(packet_count(), allowed ? 8 : before);
+        for (unsigned i = 0; i < before; i++)
+            CHECK_EQ(sim.written[expected[lba + i]], value);
+    }
+    random_reads(100, 64);
+}
+
+TEST(write_protected_disk)
+{
+    start();
+    header.write_protected = 1;
+    CHECK_EQ(edd_call(0x4300, 0, 1, BUFFER), STATUS_WRITE_PROTECTED);
+    CHECK_EQ(packet_count(), 0);
+    CHECK_EQ(chs_call(0x03, 0, 1, BUFFER), STATUS_WRITE_PROTECTED);
+    CHECK_EQ(frame.a.l, 0);
+    CHECK_EQ(sim.calls, 0);
+}
+
+TEST(read_errors_tell_the_truth)
+{
+    start();
+    sim.bad_lba = expected[300];
+    header.bios_sectors_max = 16;
+    CHECK_EQ(edd_call(0x4200, 256, 100, BUFFER), 0x10);
+    CHECK_EQ(packet_count(), 32);
+    check_data(BUFFER, 256, 32);
+    CHECK_EQ(sim.resets, 1);
+    CHECK_EQ(call(0x0100), 0x10);
+    CHECK(carry());
+    CHECK_EQ(call(0x0100), 0x10);
+    CHECK_EQ(chs_call(0x02, 256, 100, BUFFER), 0x10);
+    CHECK_EQ(frame.a.l, 32);
+    sim.bad_lba = UINT64_MAX;
+    CHECK_EQ(call(0x0000), 0);
+    CHECK_EQ(edd_call(0x4200, 256, 100, BUFFER), 0);
+    check_data(BUFFER, 256, 100);
+}
+
+TEST(a_reset_cures_the_first_failure)
+{
+    start();
+    sim.fail_calls = 1;
+    CHECK_EQ(edd_call(0x4200, 5, 3, BUFFER), 0);
+    CHECK_EQ(sim.resets, 1);
+    check_data(BUFFER, 5, 3);
+    sim.fail_calls = 2;
+    CHECK_EQ(edd_call(0x4200, 5, 3, BUFFER), 0x80);
+    CHECK_EQ(packet_count(), 0);
+}
+
+TEST(borders_of_64_kib_only_where_the_bios_wants_them)
+{
+    start();
+    CHECK_EQ(edd_call(0x4200, 0, 100, 0x3f000), 0);
+    CHECK_EQ(sim.calls, 1);
+    sim.no_border = true;
+    CHECK_EQ(edd_call(0x4200, 0, 100, 0x3f000), 0);
+    check_data(0x3f000, 0, 100);
+    CHECK(split_64k);
+    CHECK_EQ(edd_call(0x4200, 0, 300, 0x30f01), 0); /* borders inside sectors */
+    check_data(0x30f01, 0, 300);
+    memset(sim.memory + 0x3ff01, 0x42, 1024);
+    CHECK_EQ(edd_call(0x4300, 9, 2, 0x3ff01), 0);
+    CHECK_EQ(sim.written[expected[9]], 0x42);
+    CHECK_EQ(sim.written[expected[10]], 0x42);
+}
+
+TEST(a_bios_without_edd)
+{
+    start();
+    sim.edd = false;
+    header.drive_edd[0] = 0;
+    random_reads(200, 200);
+    memset(sim.memory + BUFFER, 0x33, 512);
+    CHECK_EQ(chs_call(0x03, 70, 1, BUFFER), 0);
+    CHECK_EQ(sim.written[expected[70]], 0x33);
+    sim.cells[0] = map_cell(MAP_DIRECT, 0, 0, 1024 * 16 * 63) | MAP_WRITABLE;
+    memset(&page_window, 0, sizeof(page_window));
+    CHECK_EQ(edd_call(0x4200, 0, 1, BUFFER), 0x01);
+    sim.cells[0] = map_cell(MAP_DIRECT, 0, 0, 1ull << 39) | MAP_WRITABLE;
+    memset(&page_window, 0, sizeof(page_window));
+    CHECK_EQ(edd_call(0x4200, 0, 1, BUFFER), 0x01);
+}
+
+TEST(virtual_8086_mode)
+{
+    start();
+    sim.v86 = true;
+    random_reads(100, 40);
+    CHECK(sim.instructions_87);
+    CHECK_EQ(edd_call(0x4200, 20, 6, REMAPPED), 0);
+    check_data(REMAPPED, 20, 6);
+    CHECK_EQ(edd_call(0x4200, 2 * PAGE, 6, REMAPPED), 0);
+    check_data(REMAPPED, 2 * PAGE, 6);
+    memset(sim_linear(REMAPPED), 0x66, 512);
+    CHECK_EQ(edd_call(0x4300, 21, 1, REMAPPED), 0);
+    CHECK_EQ(sim.written[expected[21]], 0x66);
+    CHECK_EQ(sim.a20_switched, 0);
+    sim.no_87 = true;
+    memset(&page_window, 0, sizeof(page_window));
+    CHECK_EQ(edd_call(0x4200, 20, 6, BUFFER), STATUS_CONTROLLER);
+    CHECK_EQ(packet_count(), 0);
+}
+
+TEST(a20_off)
+{
+    start();
+    sim.a20_off = true;
+    random_reads(50, 40);
+    CHECK(sim.instructions_87);
+    CHECK_EQ(sim.a20_switched, sim.instructions_87);
+}
+
+TEST(a_destroyed_map_is_no_transfer)
+{
+    static const uint64_t bad[] = {
+        MAP_SPLIT | (uint64_t)19999 << MAP_LBA_SHIFT | 0xffff00, /* runs beyond the map */
+        MAP_SPLIT | UINT64_MAX << MAP_LBA_SHIFT,
+        MAP_MIXED,
+        MAP_RAM,
+        7,
+        MAP_DIRECT | 5 << MAP_DRIVE_SHIFT,
+        UINT64_MAX,
+    };
+    for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        start();
+        sim.cells[0] = bad[i];
+        CHECK_EQ(edd_call(0x4200, 0, 1, BUFFER), STATUS_UNDEFINED);
+        CHECK_EQ(sim.calls, 0);
+    }
+    start();
+    for (uint32_t r = 0; r < 40; r++) /* a SPLIT page whose runs all start too late */
+        sim.cells[header.page_count + r] = map_cell(MAP_DIRECT, 0, 4000, 5);
+    CHECK_EQ(edd_call(0x4200, PAGE, 1, BUFFER), STATUS_UNDEFINED);
+    start();
+    for (unsigned r = 0; r < 3000; r++) { /* rubbish in every cell: an end, and no wild transfer */
+        for (uint32_t c = 0; c < header.cell_count; c++)
+            sim.cells[c] =
+                ((uint64_t)random_below(300000) << MAP_LBA_SHIFT) | random_below(1 << 23);
+        memset(&page_window, 0, sizeof(page_window));
+        memset(&run_window, 0, sizeof(run_window));
+        edd_call(0x4200, random_below(SECTORS - 3), 3, BUFFER);
+    }
+}
+
+TEST(every_other_function_is_refused)
+{
+    static const uint8_t known[] = {0x00, 0x01, 0x02, 0x03, 0x04, 0x08, 0x09, 0x0c, 0x0d, 0x10,
+                                    0x11, 0x14, 0x15, 0x41, 0x42, 0x43, 0x44, 0x47, 0x48};
+    start();
+    for (unsigned ah = 0; ah < 256; ah++) {
+        if (memchr(known, (int)ah, sizeof(known)))
+            continue;
+        CHECK_EQ(call((uint16_t)(ah << 8 | 0x42)), 0x01);
+        CHECK(carry());
+        CHECK_EQ(frame.a.l, 0x42);
+    }
+    CHECK_EQ(sim.calls, 0);
+}
+
+TEST(parameters_08_15_41)
+{
+    start();
+    sim.memory[0x475] = 2;
+    frame.b.x = 0x12345678;
+    CHECK_EQ(call(0x0800), 0);
+    CHECK_EQ(frame.c.h, header.cylinders - 1);
+    CHECK_EQ(frame.c.l, 63);
+    CHECK_EQ(frame.d.h, 15);
+    CHECK_EQ(frame.d.l, 2);
+    CHECK_EQ(frame.b.x, 0x12345678);
+    sim.memory[0x475] = 1; /* somebody counted again */
+    CHECK_EQ(call(0x0800), 0);
+    CHECK_EQ(sim.memory[0x475], 2);
+    header.cylinders = 1024;
+    header.hidden_drives = 1;
+    CHECK_EQ(call(0x0800), 0);
+    CHECK_EQ(frame.c.w, 0xffff);
+    CHECK_EQ(frame.d.l, 1);
+    CHECK_EQ(call(0x1500), 3);
+    CHECK_EQ((uint32_t)frame.c.w << 16 | frame.d.w, SECTORS);
+    header.sectors = 0x123456789;
+    CHECK_EQ(call(0x1500), 3);
+    CHECK_EQ((uint32_t)frame.c.w << 16 | frame.d.w, 0xffffffff);
+    frame.b.w = 0x55aa;
+    CHECK_EQ(call(0x4180), 0x30);
+    CHECK_EQ(frame.b.w, 0xaa55);
+    CHECK_EQ(frame.c.w, 5);
+    CHECK_EQ(frame.a.l, 0x80);
+    frame.b.w = 0;
+    CHECK_EQ(call(0x4100), 0x01);
+}
+
+TEST(parameters_48)
+{
+    start();
+    for (unsigned i = 0; i < RESIDENT_EDD_SIZE; i++)
+        header.edd[i] = (uint8_t)(0x40 + i);
+    header.edd[0] = 0x1e;
+    header.edd[1] = 0;
+    for (unsigned size = 0; size < 0x80; size++) {
+        memset(packet_at(), 0xcc, 0x80);
+        packet_at()[0] = (uint8_t)size;
+        packet_at()[1] = 0;
+        frame.ds = CALLER_DS;
+        frame.si.x = PACKET;
+        unsigned wrote = size < 0x1a ? 1 : size < 0x1e ? 0x1a : 0x1e;
+        CHECK_EQ(call(0x4800), size < 0x1a ? 0x01 : 0x00);
+        if (size >= 0x1a)
+            CHECK_EQ(packet_at()[0], wrote);
+        for (unsigned i = 2; i < 0x80; i++)
+            CHECK_EQ(packet_at()[i], i < wrote && size >= 0x1a ? 0x40 + i : 0xcc);
+    }
+}
+
+/* --- INT 15h */
+
+static struct {
+    uint64_t start, length;
+    uint32_t type;
+} bios_map[12];
+static unsigned bios_entries, bios_entry_size;
+static bool bios_ends_with_carry;
+
+static bool sim_int15(void)
+{
+    if (regs.a.w == 0xe820) {
+        unsigned i = regs.b.x >> 8; /* opaque numbers */
+        CHECK_EQ(regs.d.x, 0x534d4150);
+        if (i >= bios_entries || regs.b.x != (i ? i << 8 | 0x5a : 0))
+            return true;
+        uint32_t at = far_linear(regs.es, regs.di.w);
+        machine_put(at, &bios_map[i].start, 8);
+        machine_put(at + 8, &bios_map[i].length, 8);
+        machine_put(at + 16, &bios_map[i].type, 4);
+        if (bios_entry_size == 24 && regs.c.x >= 24) {
+            uint32_t attributes = 0x11 * (i + 1);
+            machine_put(at + 20, &attributes, 4);
+        }
+        regs.c.x = regs.c.x < bios_entry_size ? 20 : bios_entry_size;
+        regs.a.x = 0x534d4150;
+        bool last = i + 1 == bios_entries && !bios_ends_with_carry;
+        regs.b.x = last ? 0 : (i + 1) << 8 | 0x5a;
+        return false;
+    }
+    if (regs.a.w == 0xe801) {
+        regs.a.w = regs.c.w = 0x3c00;
+        regs.b.w = regs.d.w = 0x0fff;
+        return false;
+    }
+    if (regs.a.h == 0x88) {
+        regs.a.w = 0xfc00;
+        return false;
+    }
+    return true;
+}
+
+static void memory_start(void)
+{
+    start();
+    header.hidden[0] = 0x9dc00;
+    header.hidden[1] = 0xa0000;
+    header.hidden[2] = 0x3fd0000;
+    header.hidden[3] = 0x3fe0000;
+    bios_entries = 0;
+    bios_entry_size = 20;
+    bios_ends_with_carry = false;
+}
+
+static void bios_add(uint64_t first, uint64_t end, uint32_t type)
+{
+    bios_map[bios_entries].start = first;
+    bios_map[bios_entries].length = end - first;
+    bios_map[bios_entries++].type = type;
+}
+
+/* Walks the list as a guest does; returns how many bytes are usable, none of them hidden. */
+static uint64_t e820_walk(uint32_t size, unsigned *entries)
+{
+    uint64_t usable = 0, last = 0;
+    frame.b.x = 0;
+    for (*entries = 0; *entries < 40;) {
+        memset(sim.memory + BUFFER, 0xcc, 64);
+        frame.a.x = 0xe820;
+        frame.c.x = size;
+        frame.d.x = 0x534d4150;
+        frame.es = BUFFER >> 4;
+        frame.di.x = 0xaaaa0000;
+        int15_memory();
+        if (carry()) {
+            CHECK(bios_ends_with_carry && frame.a.h == 0x86);
+            return usable;
+        }
+        ++*entries;
+        CHECK(frame.a.x == 0x534d4150 && frame.c.x >= 20 && frame.c.x <= size);
+        CHECK_EQ(frame.d.x, 0x534d4150);
+        CHECK_EQ(frame.di.x, 0xaaaa0000);
+        CHECK_EQ(sim.memory[BUFFER + size], 0xcc);
+        uint64_t first, length;
+        uint32_t type;
+        memcpy(&first, sim.memory + BUFFER, 8);
+        memcpy(&length, sim.memory + BUFFER + 8, 8);
+        memcpy(&type, sim.memory + BUFFER + 16, 4);
+        CHECK(first >= last && length);
+        last = first + length;
+        if (type == 1) {
+            usable += length;
+            for (unsigned i = 0; i < 4; i += 2)
+                CHECK(last <= header.hidden[i] || first >= header.hidden[i + 1]);
+        }
+        if (!frame.b.x)
+            return usable;
+    }
+    CHECK(!"the list has no end");
+    return 0;
+}
+
+TEST(e820_cuts_what_is_hidden)
+{
+    unsigned entries;
+    for (uint32_t size = 20; size <= 24; size += 4)
+        for (unsigned by_carry = 0; by_carry < 2; by_carry++) {
+            memory_start();
+            bios_entry_size = size;
+            bios_ends_with_carry = by_carry;
+            bios_add(0, 0x9fc00, 1);
+            bios_add(0x9fc00, 0xa0000, 2);
+            bios_add(0xf0000, 0x100000, 2);
+            bios_add(0x100000, 0x3fe0000, 1);
+            bios_add(0x3fe0000, 0x4000000, 2);
+            bios_add(0x100000000, 0x240000000, 1);
+            CHECK_EQ(e820_walk(size, &entries), 0x9dc00 + 0x3ed0000 + 0x140000000ull);
+            CHECK_EQ(entries, 8);
+        }
+}
+
+TEST(e820_odd_lists)
+{
+    unsigned entries;
+    memory_start();
+    bios_add(0, 0xa0000, 1);                 /* up to the very end of low memory */
+    bios_add(0x100000, 0x3fd0000, 1);        /* ends where the map starts */
+    bios_add(0x3fd0000, 0x3fe0000, 1);       /* the map alone */
+    bios_add(0x3fe0000, 0x3ff0000, 1);       /* starts where it ends */
+    bios_add(0x1003fd0000, 0x1003fe0000, 1); /* the same numbers, above 4 GiB */
+    CHECK_EQ(e820_walk(20, &entries), 0x9dc00 + 0x3ed0000 + 0x10000 + 0x10000);
+    CHECK_EQ(entries, 6);
+    memory_start();
+    bios_add(0x100000, 0x200000000, 1); /* one range over all: what is above the map is lost */
+    CHECK_EQ(e820_walk(20, &entries), 0x3ed0000);
+    frame.d.x = 0;
+    frame.a.x = 0xe820;
+    int15_memory();
+    CHECK(carry());
+    frame.a.x = 0xe820;
+    frame.d.x = 0x534d4150;
+    frame.c.x = 19;
+    int15_memory();
+    CHECK(carry());
+}
+
+TEST(older_counts)
+{
+    memory_start();
+    frame.a.x = 0x7777e801;
+    int15_memory();
+    CHECK(!carry());
+    CHECK_EQ(frame.a.w, 0x3c00);
+    CHECK_EQ(frame.c.w, 0x3c00);
+    CHECK_EQ(frame.b.w, (0x3fd0000 - 0x1000000) >> 16);
+    CHECK_EQ(frame.d.w, frame.b.w);
+    header.hidden[2] = 0x800000;
+    frame.a.x = 0xe801;
+    int15_memory();
+    CHECK_EQ(frame.a.w, 0x1c00);
+    CHECK_EQ(frame.b.w, 0);
+    frame.a.x = 0x8800;
+    int15_memory();
+    CHECK(!carry());
+    CHECK_EQ(frame.a.w, 0x1c00);
+    header.hidden[2] = 0x40000000;
+    frame.a.x = 0x8800;
+    int15_memory();
+    CHECK_EQ(frame.a.w, 0xfc00);
+    static const uint16_t refused[] = {0xe881, 0x8a00, 0xda88, 0xc700};
+    for (unsigned i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+        frame.a.x = refused[i];
+        int15_memory();
+        CHECK(carry() && frame.a.h == 0x86);
+    }
+}
