@@ -56,9 +56,11 @@ $(B)/demo.vhd $(B)/tests/extlinux.vhd $(B)/tests/memtest.vhd: tests/guest/osdisk
 deps:
 	@tests/deps.sh $(CACHE)
 
-# What deps installs may change what make finds: so the rest is done by a second make.
+# What deps installs may change what make finds: so the rest is done by a second make, on all processors
+# where nobody said otherwise.
+ALL_PROCESSORS = $(if $(findstring -j,$(MAKEFLAGS)),,-j$$(nproc))
 demo: deps
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) $(ALL_PROCESSORS) --no-print-directory all
 	@$(MAKE) --no-print-directory demo-image
 	@tests/demo.sh $(B)/demo.img
 
@@ -74,14 +76,14 @@ CHECK_PROGRAMS += $(UNIT_TESTS) tests/lint.sh $(sort $(wildcard tests/system/tes
 export B
 
 check: deps
-	@$(MAKE) --no-print-directory all
-	@$(MAKE) --no-print-directory check-run
+	@$(MAKE) $(ALL_PROCESSORS) --no-print-directory all
+	@$(MAKE) $(ALL_PROCESSORS) --no-print-directory check-run
 
 check-run: all $(UNIT_TESTS) $(GUEST_FILES) $(SYSTEM_DISKS) $(CHECK_FILES) $(STAGE2_CORE)
 	@tests/run $(RUN) $(CHECK_PROGRAMS)
 
 bench: deps
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) $(ALL_PROCESSORS) --no-print-directory all
 	@$(MAKE) --no-print-directory bench-run
 
 bench-run: all $(GUEST_FILES) $(B)/demo.vhd

@@ -42,6 +42,9 @@ export PATH=/bin PS1='virtual-disk # '
 mount -t devtmpfs dev /dev
 mount -t proc proc /proc
 mount -t sysfs sys /sys
+# There is no init that could be asked to end things.
+echo "alias poweroff='poweroff -f' reboot='reboot -f'" > /ash
+export ENV=/ash
 insmod /lib/edd.ko 2>/dev/null
 echo
 echo "Linux $(uname -r) is running, started from the virtual disk."

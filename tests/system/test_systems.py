@@ -30,7 +30,7 @@ for bus in ("ahci", "usb-ehci"):
     with test(f"GRUB and Linux on {bus}"), Workshop() as shop:
         with Qemu(shop.flash(tool("demo.vhd")), bus=bus, limit=240) as pc:
             grub(pc)
-            pc.send("uname -a; exit\r")
+            pc.send("uname -a; poweroff\r")
             pc.wait_end(60)
 
 with test("GRUB and Linux from 300 pieces out of order"), Workshop() as shop:
