@@ -28,10 +28,10 @@ vgabios: Bochs' video BIOS
 grub-pc-bin: GRUB inside the demo's disk
 grub-common: grub-mkimage
 extlinux: a second boot loader inside the tests' disks
-syslinux-common: its MBR and modules
 memtest86+: a guest that uses all memory it is given
 busybox-static: user space of the demo's Linux
 e2fsprogs: mke2fs makes the demo's file system without root
+fdisk: sfdisk partitions disks in tests
 clang: fuzzing
 libclang-rt-14-dev: its sanitizers and libFuzzer
 END
