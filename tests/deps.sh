@@ -32,6 +32,7 @@ memtest86+: a guest that uses all memory it is given
 busybox-static: user space of the demo's Linux
 e2fsprogs: mke2fs makes the demo's file system without root
 fdisk: sfdisk partitions disks in tests
+7zip: 7zz reads VHDs and VHDXs as a second opinion in tests
 clang: fuzzing
 libclang-rt-14-dev: its sanitizers and libFuzzer
 END
