@@ -2,6 +2,7 @@
 /* The content of placed files, straight to their clusters on the disk. */
 #include <errno.h>
 #include <linux/fs.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 #include "place.h"
@@ -110,6 +111,31 @@ enum status place_fill(struct volume *v, const struct placement *p, int fd, uint
         off = next;
     }
     return ok && fill_tail(&c) ? STATUS_OK : disk_write_failed(v->disk);
+}
+
+static bool all_zero(const uint8_t *data, size_t size)
+{
+    return !size || (!data[0] && !memcmp(data, data + 1, size - 1));
+}
+
+enum status place_fill_file(struct volume *v, const struct placement *p, struct file *file)
+{
+    static uint8_t buffer[BUFFER];
+    struct cursor c = {.v = v, .p = p};
+    for (uint64_t off = 0; off < file->size;) { /* ends: off grows by every round */
+        uint64_t to;
+        uint64_t left = file->size - off;
+        size_t n = (size_t)cursor_take(&c, left < sizeof buffer ? left : sizeof buffer, &to);
+        struct fail f;
+        if (file_read(file, off, buffer, (uint32_t)n, &f))
+            return say_fail(&f);
+        if (!(all_zero(buffer, n) ? disk_zero(v->disk, to, n)
+                                  : disk_pwrite(v->disk, buffer, n, to)))
+            return disk_write_failed(v->disk);
+        progress_add(n);
+        off += n;
+    }
+    return fill_tail(&c) ? STATUS_OK : disk_write_failed(v->disk);
 }
 
 enum status place_fill_memory(struct volume *v, const struct placement *p, const void *data,

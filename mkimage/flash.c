@@ -60,9 +60,10 @@ static enum status check_output(struct flash *flash)
                          "%s: is neither a file nor a block device", flash->output);
     for (unsigned i = 0; i < flash->plan.count; i++) {
         struct stat image;
-        if (!fstat(flash->plan.image[i].fd, &image) && image.st_dev == st.st_dev &&
-            image.st_ino == st.st_ino)
-            return say_error("Name another file.", "%s: is itself one of the images",
+        const struct flash_image *from = &flash->plan.image[i];
+        if (!fstat(from->origin ? from->origin->target.disk.fd : from->fd, &image) &&
+            image.st_dev == st.st_dev && image.st_ino == st.st_ino)
+            return say_error("Name another file.", "%s: is itself one of the images, or holds one",
                              flash->output);
     }
     if (!flash->options->yes && !flash->options->dry_run)
@@ -258,8 +259,11 @@ static enum status write_files(struct flash *flash, struct volume *v)
     for (unsigned i = 0; i < plan->count; i++)
         total += plan->image[i].size;
     progress_start("copying", total);
-    for (unsigned i = 0; !status && i < plan->count; i++)
-        status = place_fill(v, &plan->image[i].placement, plan->image[i].fd, plan->image[i].size);
+    for (unsigned i = 0; !status && i < plan->count; i++) {
+        struct flash_image *image = &plan->image[i];
+        status = image->origin ? place_fill_file(v, &image->placement, &image->file)
+                               : place_fill(v, &image->placement, image->fd, image->size);
+    }
     progress_end();
     return status;
 }

@@ -26,43 +26,96 @@ static const char *last_part(const char *path)
     return last;
 }
 
-static enum status open_image(struct flash_image *image, const char *source)
+static enum status open_host_image(struct flash_image *image)
 {
-    *image = (struct flash_image){.source = source, .fd = -1};
     struct stat st;
-    image->real = realpath(source, NULL);
+    image->real = realpath(image->source, NULL);
     if (image->real)
         image->fd = open(image->real, O_RDONLY | O_CLOEXEC);
     if (image->fd < 0 || fstat(image->fd, &st))
-        return say_error("Check the name.", "%s: cannot be opened: %s", source, strerror(errno));
+        return say_error("Check the name.", "%s: cannot be opened: %s", image->source,
+                         strerror(errno));
     if (!S_ISREG(st.st_mode))
-        return say_error("Name a VHD file.", "%s: is no file", source);
+        return say_error("Name a VHD file.", "%s: is no file", image->source);
     image->size = (uint64_t)st.st_size;
-    if (!volume_name_ok(last_part(source)))
-        return say_error("Rename the file.", "%s: NTFS takes no such name", source);
     return STATUS_OK;
 }
 
-/* The image of the plan that is this file; one more where it is not there yet. */
-static enum status plan_image(struct flash_plan *plan, const char *path, unsigned *index)
+static enum status open_volume_image(struct flash_plan *plan, struct flash_image *image,
+                                     const char *target, const char *path)
 {
-    char *real = realpath(path, NULL);
-    for (*index = 0; real && *index < plan->count; ++*index) {
-        if (!strcmp(plan->image[*index].real, real))
-            break;
+    enum status status = origin_open(&plan->origins, target, &image->origin);
+    if (status)
+        return status;
+    struct fail f;
+    if (ntfs_open(&image->origin->target.volume, path, &image->file, &f)) {
+        (void)fail_subject(&f, image->source);
+        return say_fail_advice(&f, f.err == ERR_NOT_FOUND ? "Check the name." : NULL);
     }
-    enum status status = STATUS_OK;
-    if (!real)
-        status = say_error("Check the name.", "%s: cannot be opened: %s", path, strerror(errno));
-    else if (*index == FLASH_IMAGES_MAX)
-        status = say_error("Make more than one flash of them.", "%s: more than %u images", path,
-                           FLASH_IMAGES_MAX);
-    else if (*index == plan->count) {
-        plan->count++;
-        status = open_image(&plan->image[*index], path);
-    }
-    free(real);
+    image->size = image->file.size;
+    if (asprintf(&image->real, "%s:%s", image->origin->real, image->file.path) < 0)
+        return say_error("Free some memory.", "out of memory");
+    return STATUS_OK;
+}
+
+/* A file of the host that has this very name comes first, whatever colons are in it. */
+static enum status open_image(struct flash_plan *plan, struct flash_image *image,
+                              const char *source)
+{
+    *image = (struct flash_image){.source = source, .fd = -1};
+    char *target = NULL;
+    const char *path;
+    bool on_volume = access(source, F_OK) && target_split(source, &target, &path);
+    enum status status =
+        on_volume ? open_volume_image(plan, image, target, path) : open_host_image(image);
+    free(target);
+    if (!status && !volume_name_ok(last_part(source)))
+        status = say_error("Rename the file.", "%s: NTFS takes no such name", source);
     return status;
+}
+
+static void close_image(struct flash_image *image)
+{
+    if (image->fd >= 0)
+        close(image->fd);
+    free(image->path);
+    free(image->real);
+    placement_free(&image->placement);
+}
+
+/* The image of the plan that is this file; one more where it is not there yet. */
+static enum status plan_image(struct flash_plan *plan, const char *source, unsigned *index)
+{
+    struct flash_image image;
+    enum status status = open_image(plan, &image, source);
+    for (*index = 0; !status && *index < plan->count; ++*index) {
+        if (!strcmp(plan->image[*index].real, image.real)) {
+            close_image(&image);
+            return STATUS_OK;
+        }
+    }
+    if (!status && *index == FLASH_IMAGES_MAX)
+        status = say_error("Make more than one flash of them.", "%s: more than %u images", source,
+                           FLASH_IMAGES_MAX);
+    if (status)
+        close_image(&image);
+    else
+        plan->image[plan->count++] = image;
+    return status;
+}
+
+/* The whole name of a link of the chain, as open_image takes it; in the arena, NULL where it is
+ * full. */
+static const char *link_source(const struct flash_image *leaf, const struct chain_link *link,
+                               struct arena *arena)
+{
+    const struct hostfile *host = link->file.ctx;
+    const char *target = leaf->origin ? leaf->origin->real : "";
+    const char *path = leaf->origin ? link->path : host->path;
+    char *source = arena_alloc(arena, strlen(target) + strlen(path) + 2);
+    if (source)
+        sprintf(source, "%s%s%s", target, leaf->origin ? ":" : "", path);
+    return source;
 }
 
 /* Opens the image as the loader will, and takes its parents along. */
@@ -74,15 +127,16 @@ static enum status check_image(struct flash_plan *plan, unsigned index, struct a
     struct flash_image *image = &plan->image[index];
     hostfiles_init(&files);
     enum status status = STATUS_OK;
-    if (chain_open(&chain, &files.files, image->real, arena, &f))
+    struct origin *origin = image->origin;
+    if (chain_open(&chain, origin ? &origin->files : &files.files,
+                   origin ? image->file.path : image->real, arena, &f))
         status = say_fail(&f);
     for (unsigned i = 1, child = index; !status && i < chain.count; i++) {
         const struct chain_link *link = chain.link[i - 1];
-        const struct hostfile *file = chain.link[i]->file.ctx;
-        char *path = arena_alloc(arena, strlen(file->path) + 1);
+        const char *source = link_source(&plan->image[index], chain.link[i], arena);
         unsigned parent = 0;
-        status = path ? plan_image(plan, strcpy(path, file->path), &parent)
-                      : say_error("Free some memory.", "out of memory");
+        status = source ? plan_image(plan, source, &parent)
+                        : say_error("Free some memory.", "out of memory");
         if (!status && !plan->image[parent].is_parent) {
             plan->image[parent].is_parent = true;
             plan->image[parent].child = child;
@@ -260,8 +314,8 @@ enum status flash_plan(struct flash_plan *plan, const struct options *options)
     struct fail f;
     enum status status = arena_open(&arena);
     for (unsigned i = 0; !status && i < options->vhds; i++) {
-        plan->count++;
-        status = open_image(&plan->image[i], options->vhd[i]);
+        unsigned index;
+        status = plan_image(plan, options->vhd[i], &index);
     }
     for (unsigned i = 0; !status && i < plan->count; i++) /* plan->count grows by parents */
         status = check_image(plan, i, &arena);
@@ -290,14 +344,9 @@ enum status flash_plan(struct flash_plan *plan, const struct options *options)
 
 void flash_plan_free(struct flash_plan *plan)
 {
-    for (unsigned i = 0; i < plan->count; i++) {
-        struct flash_image *image = &plan->image[i];
-        if (image->fd >= 0)
-            close(image->fd);
-        free(image->path);
-        free(image->real);
-        placement_free(&image->placement);
-    }
+    for (unsigned i = 0; i < plan->count; i++)
+        close_image(&plan->image[i]);
+    origin_close_all(&plan->origins);
     free(plan->config);
     *plan = (struct flash_plan){0};
 }

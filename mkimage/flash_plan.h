@@ -7,16 +7,19 @@
 #include "core/config.h"
 #include "core/image.h"
 #include "options.h"
+#include "origin.h"
 #include "place.h"
 
 #define FLASH_START_LBA  2048u
 #define FLASH_IMAGES_MAX (VHDS_MAX + 64)
 
 struct flash_image {
-    const char *source; /* on the host */
-    char *path;         /* on the volume, with backslashes */
-    char *real;         /* the source's absolute path */
-    int fd;
+    const char *source;    /* on the host */
+    char *path;            /* on the volume, with backslashes */
+    char *real;            /* the source's absolute path, a volume's path behind a colon */
+    int fd;                /* a file of the host; else -1 */
+    struct origin *origin; /* NULL: the host */
+    struct file file;      /* on origin's volume */
     uint64_t size;
     /* A parent has no entry of its own, and lies where the child that led to it looks for it. */
     bool is_parent;
@@ -29,6 +32,7 @@ struct flash_image {
 struct flash_plan {
     struct flash_image image[FLASH_IMAGES_MAX]; /* those of --vhd, then their parents */
     unsigned count;
+    struct origin *origins;
     char *config; /* text of \vhdboot.cfg */
     size_t config_size;
     uint64_t needed; /* bytes that the files take */

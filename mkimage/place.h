@@ -7,6 +7,7 @@
 #ifndef MKIMAGE_PLACE_H
 #define MKIMAGE_PLACE_H
 
+#include "core/file.h"
 #include "volume.h"
 
 struct piece {
@@ -39,6 +40,9 @@ enum status place_file(struct volume *v, const char *path, uint64_t size,
 /* Writes `size` bytes of `fd` to the clusters, and zeros where the source has holes and up to the
  * end of the last cluster. */
 enum status place_fill(struct volume *v, const struct placement *p, int fd, uint64_t size);
+
+/* The same from a file that core reads; blocks of zeros count as holes. */
+enum status place_fill_file(struct volume *v, const struct placement *p, struct file *file);
 
 /* The same from memory. */
 enum status place_fill_memory(struct volume *v, const struct placement *p, const void *data,

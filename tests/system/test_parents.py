@@ -62,16 +62,16 @@ def chain_of_three(shop, seed, folder=""):
 
 def same_disk(flash, disk, *options):
     """What mkimage reads through the map is the pattern disk."""
-    got = shop_read(flash, *options)
+    got = mkimage_raw("read", flash, *options)
     check_equal(len(got), len(disk), "bytes read")
     for n in range(SECTORS):
         check(got[n * SECTOR:(n + 1) * SECTOR] == disk[n * SECTOR:(n + 1) * SECTOR],
               f"sector {n} differs: {got[n * SECTOR:n * SECTOR + 16]!r}")
 
 
-def shop_read(flash, *options):
-    done = subprocess.run([tool("mkimage"), "read", flash, *options], stdin=subprocess.DEVNULL,
-                          capture_output=True, timeout=120)
+def mkimage_raw(*arguments):
+    done = subprocess.run([tool("mkimage"), *arguments], stdin=subprocess.DEVNULL, capture_output=True,
+                          timeout=120)
     check_equal(done.returncode, 0, done.stderr.decode())
     return done.stdout
 
@@ -93,6 +93,15 @@ with test("a chain whose parents lie in another folder"), Workshop() as shop:
     flash = shop.flash(leaf)
     same_disk(flash, disk)
     boots(flash, r"base\.vhd: fixed VHD")
+
+with test("from one flash to another"), Workshop() as shop:
+    leaf, disk = chain_of_three(shop, 6, folder="parents")
+    first = shop.flash(leaf, name="first.img")
+    second = shop.path("second.img")
+    mkimage_raw("flash", second, "--vhd", first + ":/leaf.vhd")
+    same_disk(second, disk)
+    for name in ("/leaf.vhd", "/parents/middle.vhd", "/parents/base.vhd"):
+        check(mkimage_raw("cat", first + ":" + name) == mkimage_raw("cat", second + ":" + name), name)
 
 with test("a parent that was renamed in case only"), Workshop() as shop:
     leaf, disk = chain_of_three(shop, 5, folder="parents")
