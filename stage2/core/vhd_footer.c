@@ -35,6 +35,8 @@ enum err vhd_footer_find(struct vhd_footers *footers, struct file *file, struct 
     if (file->size < size)
         return ERR_OK;
     footers->end_offset = file->size - size;
+    if (file->initialized < file->size)
+        footers->written = file->initialized;
     enum err err = file_read(file, footers->end_offset, &footers->footer, size, f);
     if (err)
         return err;
@@ -73,5 +75,10 @@ enum err vhd_footer_choose(const struct vhd_footers *footers, struct fail *f)
                     "the VHD footer at the end of the file is missing, and the checksum of its "
                     "copy at the start is wrong",
                     0);
+    if (footers->written)
+        return fail(f, ERR_IMAGE,
+                    "only the first %u bytes of the file were ever written, and the VHD footer at "
+                    "its end was not",
+                    footers->written);
     return fail(f, ERR_IMAGE, "no VHD footer at the end of the file: it is no VHD, or was cut", 0);
 }

@@ -14,6 +14,7 @@ struct vhd_footers {
     struct vhd_footer footer; /* the one that counts; valid where vhd_footer_choose succeeded */
     enum vhd_footer_state end, copy;
     uint64_t end_offset; /* where the footer at the end lies, or should lie */
+    uint64_t written;    /* the file's initialised size, where it ends before the footer; else 0 */
     bool short_footer;   /* 511 bytes */
     bool copy_used;      /* the end is damaged */
     bool copies_differ;  /* both are good, but not equal */

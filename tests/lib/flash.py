@@ -59,11 +59,12 @@ class Workshop:
     def path(self, name):
         return os.path.join(self.folder, name)
 
-    def pattern_vhd(self, guest, mib=32, rounds=300, name=None):
+    def pattern_vhd(self, guest, mib=32, rounds=300, name=None, sectors=None):
         """A fixed VHD that boots the guest and holds its pattern."""
-        raw = self.pattern_disk(guest, mib * 2048, rounds)
+        sectors = sectors or mib * 2048
+        raw = self.pattern_disk(guest, sectors, rounds)
         path = self.path(name or f"{guest}.vhd")
-        vhd.make_fixed(path, mib * 2048, source=raw)
+        vhd.make_fixed(path, sectors, source=raw)
         return path
 
     def pattern_disk(self, guest, sectors, rounds=300):

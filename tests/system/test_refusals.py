@@ -1,0 +1,116 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Images that NTFS does not store as plain sectors are refused, by the machine and by mkimage check in
+the same words; with write = none those that can be read safely are served."""
+import os
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [os.path.join(HERE, "..", "lib"), os.path.join(HERE, "..", "ntfs")]
+import vhd                                                                  # noqa: E402
+from emulator import Qemu                                                   # noqa: E402
+from flash import Workshop, mkimage, run, tool                              # noqa: E402
+from ntfsedit import Volume, put, u                                         # noqa: E402
+from report import check, check_equal, end, test                            # noqa: E402
+import json                                                                 # noqa: E402
+
+DATA, FILE_NAME = 0x80, 0x30
+UNITS = 64 * 16 * 8 - 1                 # with the footer: whole compression units, as NTFS stores them
+READ_ONLY = "[a]\nvhd = \\disk.vhd\nwrite = none\n"
+
+
+def record_of(volume, name):
+    """The number of the MFT record whose name this is."""
+    for number in range(24, 200):
+        record = volume.record(number)
+        if record[:4] == b"FILE" and u(record, 22, 2) & 1 and volume.find(record, FILE_NAME):
+            value = volume.value(record, FILE_NAME)
+            if value[66:66 + 2 * value[64]].decode("utf-16le") == name:
+                return number
+    raise AssertionError(f"{name} is not on the volume")
+
+
+def edit(path, change):
+    """Changes the $DATA attribute of disk.vhd: change(record, offset of the attribute, volume)."""
+    volume = Volume(path)
+    number = record_of(volume, "disk.vhd")
+    record = volume.record(number)
+    volume.put_record(number, change(record, volume.find(record, DATA), volume))
+    volume.close()
+
+
+def with_unit(volume, record, off, runs, flags):
+    """The record with its $DATA attribute made of these runs, with a compression unit of 16 clusters."""
+    attr = bytearray(volume.nonresident(DATA, runs, u(record, off + 48, 8), flags=flags))
+    attr[64:64] = attr[40:48]                   # the compressed size
+    put(attr, 32, 2, 72)                        # where the runs are
+    put(attr, 34, 1, 4)
+    return volume.replace_attr(record, off, attr)
+
+
+def compressed(record, off, volume):
+    return with_unit(volume, record, off, volume.attr_runs(record, DATA), 0x0001)
+
+
+def encrypted(record, off, _):
+    put(record, off + 12, 2, 0x4000)
+    return record
+
+
+def short(record, off, _):
+    put(record, off + 56, 8, u(record, off + 48, 8) // 2)
+    return record
+
+
+def holes(record, off, volume):
+    (lcn, count), = volume.attr_runs(record, DATA)
+    runs = [(lcn, 16), (None, 16), (lcn + 32, count - 32)]
+    return with_unit(volume, record, off, runs, 0x8000)
+
+
+def words(text):
+    return " ".join(text.split())
+
+
+def same_refusal(flash):
+    """The machine's error sentence, and that mkimage check says the same."""
+    done = subprocess.run([tool("mkimage"), "check", flash, "--json"], stdout=subprocess.PIPE, check=False)
+    answer = json.loads(done.stdout)
+    check_equal((done.returncode, answer["boots"]), (1, False), "mkimage check")
+    with Qemu(flash, bus="ahci") as pc:
+        pc.wait("^error: ")
+        pc.wait("Press a key")
+        check("guest:" not in pc.log, pc.log)
+        sentence = words(answer["error"]).rstrip(".")
+        check(sentence in words(pc.log), f"mkimage check says: {sentence}\nthe machine: {pc.log}")
+    print(f"    {sentence}")
+    return sentence
+
+
+CASES = {"compressed": (compressed, "compressed"), "encrypted": (encrypted, "encrypted"),
+         "with holes": (holes, "hole"), "with a short initialised size": (short, "were ever written")}
+
+for name, (change, word) in CASES.items():
+    with test(f"an image {name} is refused"), Workshop() as shop:
+        flash = shop.formatted(shop.pattern_vhd("first", sectors=UNITS), partition=False)
+        edit(flash, change)
+        sentence = same_refusal(flash)
+        check(word in sentence, f"{word!r} is not in: {sentence}")
+
+with test("an image with holes is served write-protected"), Workshop() as shop:
+    flash = shop.formatted(shop.pattern_vhd("first", 4), partition=False, config=READ_ONLY)
+    edit(flash, holes)
+    mkimage("check", flash)
+    zeros = mkimage("read", flash, "--lba", 128, "--count", 128)
+    check_equal(set(zeros), {"\0"}, "the hole's content")
+    with Qemu(flash, bus="ahci") as pc:
+        pc.wait("guest: first instruction")
+
+with test("an image inside its MFT record is refused"), Workshop() as shop:
+    flash = shop.formatted(shop.pattern_vhd("first", 4), partition=False, to="/other.bin")
+    with open(shop.path("small"), "wb") as file:
+        file.write(vhd.footer(0)[:300])
+    run("ntfscp", "-f", "-q", flash, shop.path("small"), "disk.vhd")
+    same_refusal(flash)
+end()
