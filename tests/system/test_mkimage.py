@@ -479,15 +479,19 @@ def check_finds_damage():
     image = json.loads(mkimage("extents", "good.img:/a.vhd", "--json").stdout)["extents"]
     footer = (image[0]["drive_lba"] + 4 * MIB // 512) * 512
     for offset, step in ((100, "mbr"), (446, "mbr"), (START + 1000, "vbr"),
-                         (extents[0]["drive_lba"] * 512 + 3000, "stage2"), (footer + 70, "image"),
-                         (image[0]["drive_lba"] * 512 + 511, "guest")):
+                         (extents[0]["drive_lba"] * 512 + 3000, "stage2"), (footer + 70, "image")):
         shutil.copy("good.img", "bad.img")
         write("bad.img", offset, bytes([read("good.img", offset, 1)[0] ^ 0x85]))
         check = json.loads(mkimage("check", "bad.img", "--json", status=1).stdout)
         assert not check["boots"] and check["error"], step
         assert [s["name"] for s in check["steps"] if not s["ok"]] == [step], check
-    names = [s["name"] for s in json.loads(mkimage("check", "good.img", "--json").stdout)["steps"]]
-    assert names[:7] == ["mbr", "vbr", "stage2", "config", "volume", "image", "map"]
+    check = json.loads(mkimage("check", "good.img", "--json").stdout)
+    names = [s["name"] for s in check["steps"]]
+    assert names == ["mbr", "vbr", "stage2", "config", "volume", "image", "map"], names
+    assert check["boots"] and check["system"], check
+    write("good.img", image[0]["drive_lba"] * 512 + 511, b"\0")  # an empty disk is no damage
+    check = json.loads(mkimage("check", "good.img", "--json").stdout)
+    assert check["boots"] and not check["system"], check
 
 
 def main():
