@@ -2,9 +2,9 @@
 /*
  * The host's side of the pattern disks that the guests read and write.
  *
- *   pattern make FILE SECTORS ROUNDS PROGRAM   a raw disk: the guest, then the pattern from lba 64 on
- *   pattern check < DISK                       every sector from lba 64 on holds the pattern of some
- *                                              generation; says how many were written by a guest
+ *   pattern make FILE SECTORS ROUNDS PROGRAM   a raw disk: the guest, then the pattern from lba 64
+ * on pattern check < DISK                       every sector from lba 64 on holds the pattern of
+ * some generation; says how many were written by a guest
  *
  * The pattern: dword i of a sector is lba * 9E3779B1h + generation * 7F4A7C15h
  * + i * (01000193h + 2 * generation), little-endian, generation 0 as made.

@@ -23,7 +23,7 @@ struct config {
     uint8_t write_protected; /* 0x2c: the whole disk */
     uint8_t hooked;          /* 0x2d: a handler is expected that moved the drives */
     uint8_t v86;             /* 0x2e: filled in by the V86 monitor */
-    uint8_t rounds;           /* 0x2f: random reads, in tens; 0: 1000 reads */
+    uint8_t rounds;          /* 0x2f: random reads, in tens; 0: 1000 reads */
     uint32_t hidden[2];      /* 0x30: memory that INT 15h must not report; 0, 0: none */
     struct {
         uint32_t lba, count;
