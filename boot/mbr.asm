@@ -16,6 +16,7 @@
 
 TABLE           equ     0x1BE
 TABLE_ENTRIES   equ     4
+RESETS          equ     110b            ; from bit 0 on, after each failure: 1: a reset; then, if not 0, a try
 
 bits 16
 cpu 386
@@ -60,7 +61,7 @@ moved:
         jb      .drive
 unreadable:
         call    fail
-        db      " cannot read the boot disk", 0
+        db      " cannot read boot disk", 0
 
 find_partition:
         mov     si, start + TABLE
@@ -120,7 +121,7 @@ fail:
 ;   out:     CF = 1, ZF = 0 on error; else ZF = 1 where it is this sector, as far as no BIOS patches it
 ;   keeps:   EAX, EBX, EDX, EBP (PUSHAD, as BIOSes change high halves)     changes: CX, SI, DI
 read:
-        mov     cx, TRIES
+        mov     cx, RESETS
 .try:
         pushad
         push    eax
@@ -180,16 +181,21 @@ read:
         int     0x13
 .done:
         popad
+        push    ds
+        pop     es
         sti
         jnc     .compare
+        shr     cx, 1
+.again:
+        jnc     .try                    ; some drives always fail the first read after a reset
         pushad
         mov     ah, 0                   ; AH=00h: reset
         int     0x13
         popad
-        dec     cx
-        jnz     .try
+        test    cx, cx                  ; and CF = 0
+        jnz     .again
         inc     cx
-        stc
+        stc                             ; and ZF = 0
         ret
 .compare:
         mov     si, start + BPB_END

@@ -116,7 +116,7 @@ begin:
         cmp     dl, DRIVE_END
         jb      .drive
         call    fail
-        db      "cannot load all of the boot record", 0
+        db      "cannot load the boot record", 0
 
 ; This sector is the same there and here; the rest, and a BPB as it really is, come now.
 .found:
@@ -147,8 +147,6 @@ open_drive:
         mov     ah, 0x08                ; geometry -> CF, CL 5:0 = sectors, DH = last head; ES:DI lost
         mov     dl, [bp + work.drive]
         int     0x13
-        push    ds
-        pop     es
         jc      .end
         mov     [bp + work.heads], dh   ; one less
         and     cx, byte 0x3F
@@ -157,17 +155,21 @@ open_drive:
         mov     [bp + work.track_sectors], cx
 .end:
         popa
+        push    ds
+        pop     es                      ; some BIOSes lose it
         cld
         ret
 
-; read_some: one read, three tries with a reset between them
+; read_some: one read of as much as can be read: half of it where three tries fail, and so on. A reset
+; comes only then: some drives always fail the first read after one
 ;   in:      EDX:EAX = LBA (EDX = 0 without EDD), CX = sectors (1..127), ES:BX = buffer
 ;   out:     CF = 0, CX = sectors read: without EDD only up to the end of the track;
-;            CF = 1, .status
-;   keeps:   all else (PUSHAD, as BIOSes change high halves)
+;            CF = 1, CX = 0, .status
+;   keeps:   all else (BIOSes change ES and high halves)
 read_some:
         mov     byte [bp + work.tries], TRIES
 .try:
+        push    es
         pushad
         movzx   esi, word [bp + work.track_sectors]
         test    si, si
@@ -216,15 +218,19 @@ read_some:
         mov     [VBR_WORK + work.status], ah
 .done:
         popad
+        pop     es
         jnc     .end
+        dec     byte [bp + work.tries]
+        jnz     .try
+        push    es
         pushad
         mov     ah, 0                   ; AH=00h: reset
         mov     dl, [bp + work.drive]
         int     0x13
         popad
-        dec     byte [bp + work.tries]
-        jnz     .try
-        stc
+        pop     es
+        shr     cx, 1                   ; CF = 1 where it was the last
+        jnz     read_some
 .end:
         cld                             ; neither DF nor IF is sure to come back as it was
         sti

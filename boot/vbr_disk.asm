@@ -1,11 +1,12 @@
 ; SPDX-License-Identifier: GPL-2.0-or-later
 ;
-; Reading the volume in as few BIOS calls as it can be done, and in smaller ones where they fail.
+; Reading the volume in as few BIOS calls as it can be done, and in smaller ones where the BIOS takes
+; no larger ones.
 
 ; read_volume: sectors of the volume
 ;   in:      EDX:EAX = sector, ECX = count, EDI = address, a multiple of 512
 ;   keeps:   all but ES = 0
-; Each turn of the loop reads something or halves .sectors_max, so it ends.
+; Each turn of the loop reads something, so it ends.
 read_volume:
         pushad
         mov     ebx, [volume_sectors]   ; sector + count <= volume_sectors, by subtraction
@@ -40,6 +41,7 @@ read_volume:
         mov     ebx, ecx
 .piece:
         push    ecx
+        push    bx
         mov     cx, bx
         mov     ebx, edi
         shr     ebx, 4
@@ -47,7 +49,14 @@ read_volume:
         mov     es, bx
         mov     bx, di
         call    read_some
+        pop     bx
         jc      .failed
+        cmp     cx, bx
+        je      .all
+        cmp     word [bp + work.track_sectors], 0
+        jne     .all                    ; perhaps only the track's end
+        mov     [sectors_max], cx
+.all:
         movzx   ecx, cx
         add     eax, ecx
         adc     edx, 0
@@ -59,11 +68,7 @@ read_volume:
         sub     ecx, ebx
         jmp     .more
 .failed:
-        movzx   ebx, cx
         pop     ecx
-        shr     bx, 1
-        mov     [sectors_max], bx
-        jnz     .more
 .unreadable:
         mov     [number], eax
         mov     [number + 4], edx
