@@ -13,7 +13,9 @@
 #define TRIES         3
 #define BDA_HD_COUNT  0x475
 #define CHS_CYLINDERS 1024
-#define EDD_PACKET    1u /* AH=41h, CX bit 0: 42h, 43h, 44h, 47h, 48h */
+#define EDD_PACKET    1u    /* AH=41h, CX bit 0: 42h, 43h, 44h, 47h, 48h */
+#define LIMIT_STEP    2048u /* a BIOS's limit is looked for to the mebibyte */
+#define LIMIT_SEEN    3u    /* so many reads must have failed beyond it */
 
 #ifndef DRIVE_BUFFER /* tests put it elsewhere */
 #define DRIVE_BUFFER ((uint8_t *)DISK_BUFFER)
@@ -148,24 +150,67 @@ static uint8_t read_once(struct drive *d, uint64_t lba, uint32_t count)
     return d->edd ? read_edd(d, lba, count) : read_chs(d, (uint32_t)lba, count);
 }
 
-/* Reads one piece with `tries` tries and a reset between them. */
+/* The BIOS did not even try: neither another try nor a reset makes it better. */
+static bool is_refusal(uint8_t status)
+{
+    return status == 0x01 || status == 0x09;
+}
+
+/* Reads one piece with `tries` tries. The reset comes only before the third: some drives always
+ * fail the first read after one. */
 static uint8_t read_tries(struct drive *d, uint64_t lba, uint32_t count, unsigned tries)
 {
     uint8_t status = 0;
     for (unsigned i = 0; i < tries; i++) {
-        if (i)
+        if (i == 2)
             drive_reset(d);
         status = read_once(d, lba, count);
-        if (!status)
-            break;
+        if (!status || is_refusal(status))
+            return status;
     }
-    if (status)
-        drive_reset(d);
+    drive_reset(d);
     return status;
 }
 
-static enum err read_failed(uint8_t status, uint64_t lba, struct fail *f)
+/*
+ * Where the BIOS's reach ends, when reading `bad` failed and it is not just that sector: the
+ * sectors that it can read, to the mebibyte, or 0. Ends: every round halves bad - good.
+ */
+static uint64_t find_limit(struct drive *d, uint64_t bad)
 {
+    uint64_t good = 0;
+    unsigned failed = 1;
+    if (read_tries(d, good, 1u << d->sector_shift, TRIES))
+        return 0; /* nothing works any more */
+    while (bad - good > LIMIT_STEP) {
+        uint64_t middle = (good + (bad - good) / 2) & ~(uint64_t)7;
+        if (read_tries(d, middle, 1u << d->sector_shift, 2)) {
+            bad = middle;
+            failed++;
+        } else {
+            good = middle;
+        }
+    }
+    return failed >= LIMIT_SEEN ? bad : 0;
+}
+
+static enum err beyond_limit(uint64_t sectors, struct fail *f)
+{
+    uint32_t mib = (uint32_t)(sectors >> 11);
+    if (mib < 4096)
+        return fail(f, ERR_BIOS,
+                    "this BIOS reads only the first %u MiB of the drive; it lies beyond", mib);
+    /* 10^9 bytes are 953.67 MiB */
+    return fail(f, ERR_BIOS, "this BIOS reads only the first %u GB of the drive; it lies beyond",
+                mib / 953);
+}
+
+static enum err read_failed(struct drive *d, uint8_t status, uint64_t lba, struct fail *f)
+{
+    bool damaged = status == 0x10 || status == 0x11;
+    uint64_t limit = damaged ? 0 : find_limit(d, lba & ~(uint64_t)7);
+    if (limit)
+        return beyond_limit(limit, f);
     switch (status) {
     case 0x01:
         return fail(f, ERR_READ, "the BIOS refuses to read sector %u (error 01h)", lba);
@@ -208,10 +253,10 @@ static enum err read_aligned(struct drive *d, uint64_t lba, uint32_t count, uint
     while (count) { /* ends: every round lowers count, or halves a piece down to a unit at least */
         uint32_t piece = piece_size(d, lba, count, most);
         bool again = most < d->sectors_max && piece > unit;
-        uint8_t status = read_tries(d, lba, piece, again ? 1 : TRIES);
+        uint8_t status = read_tries(d, lba, piece, again ? 2 : TRIES);
         if (status) {
             if (piece <= unit)
-                return read_failed(status, lba, f);
+                return read_failed(d, status, lba, f);
             most = (piece / 2) & ~(unit - 1);
             continue;
         }
@@ -232,7 +277,7 @@ static enum err read_part(struct drive *d, uint64_t lba, uint32_t count, uint8_t
     uint32_t skip = (uint32_t)lba & (unit - 1);
     uint8_t status = read_tries(d, lba - skip, unit, TRIES);
     if (status)
-        return read_failed(status, lba, f);
+        return read_failed(d, status, lba, f);
     memcpy(buf, DRIVE_BUFFER + ((size_t)skip << SECTOR_SHIFT), (size_t)count << SECTOR_SHIFT);
     return ERR_OK;
 }
@@ -277,6 +322,19 @@ enum err drive_init(struct drive *d, uint8_t number, struct fail *f)
     enum err err = d->edd ? ask_size(d, f) : ERR_OK;
     d->sectors_max = most_sectors(d);
     return err;
+}
+
+void drive_learn(struct drive *d)
+{
+    uint32_t most = d->sectors_max;
+    if (!d->edd && most > d->sectors_per_track)
+        most = d->sectors_per_track;
+    uint32_t unit = 1u << d->sector_shift;
+    /* ends: every round halves */
+    while (most > unit && read_tries(d, 0, most, 2))
+        most = (most / 2) & ~(unit - 1);
+    if (most > unit || !read_tries(d, 0, unit, 2))
+        d->sectors_max = (uint8_t)most;
 }
 
 unsigned drive_hard_disks(void)

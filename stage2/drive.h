@@ -19,6 +19,9 @@ struct drive {
 /* Asks the BIOS about drive `number`. ERR_BIOS where it answers neither 41h nor 08h. */
 MUST_CHECK enum err drive_init(struct drive *d, uint8_t number, struct fail *f);
 
+/* Finds out how many sectors a call may take, for those who read without drive_read's care. */
+void drive_learn(struct drive *d);
+
 /* How many hard disks the BIOS says there are. */
 unsigned drive_hard_disks(void);
 

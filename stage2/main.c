@@ -13,6 +13,7 @@
 #include "handoff.h"
 #include "memory.h"
 #include "menu.h"
+#include "reach.h"
 #include "trap.h"
 
 /* The read cache: 16 lines of 4 KiB. NTFS structures that belong together lie closer than that, and
@@ -174,7 +175,10 @@ static enum err start_entry(const struct config_entry *entry, struct fail *f)
         return err;
     print_chain();
     print_notes(&disk.notes);
-    trap_check_stack();
+    step_begin("asking the BIOS what it can read of ", entry->vhd);
+    err = reach_check(&disk.map, drives, drive_count, f);
+    if (err)
+        return fail_subject(f, entry->vhd);
 
     console_line("starting ", entry->title);
     console_settle();

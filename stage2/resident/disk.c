@@ -203,17 +203,20 @@ static uint8_t drive_call(void)
     return regs.a.h ? regs.a.h : STATUS_UNDEFINED;
 }
 
-/* As drive_call, once more after a reset where it failed: some controllers need that. */
+/* As drive_call, but up to three times where it fails. The reset comes only before the last: some
+ * drives always fail the first access after one. */
 static uint8_t drive_retry(void)
 {
-    uint8_t status = drive_call();
-
-    if (status <= STATUS_WRITE_PROTECTED || status == STATUS_BOUNDARY)
-        return status;
-    regs.a.x = 0;
-    regs.d.x = header.drive[piece.drive];
-    machine_call(le32_get(header.old_int13));
-    return drive_call();
+    for (unsigned tries = 3;;) { /* ends: tries shrinks */
+        uint8_t status = drive_call();
+        if (status <= STATUS_WRITE_PROTECTED || status == STATUS_BOUNDARY || !--tries)
+            return status;
+        if (tries == 1) {
+            regs.a.x = 0;
+            regs.d.x = header.drive[piece.drive];
+            machine_call(le32_get(header.old_int13));
+        }
+    }
 }
 
 static void piece_limit(uint32_t sectors)

@@ -13,8 +13,10 @@ static struct {
     unsigned sector_size;
     unsigned most;      /* BIOS sectors that a call takes */
     unsigned fail_next; /* calls that fail before one succeeds */
-    uint64_t bad_lba;   /* this 512-byte sector is damaged */
-    bool silent;        /* CF = 1 with AH = 0 */
+    uint64_t limit;     /* sectors beyond are refused; 0: none */
+    bool fails_after_reset;
+    uint64_t bad_lba; /* this 512-byte sector is damaged */
+    bool silent;      /* CF = 1 with AH = 0 */
     unsigned heads, per_track;
     unsigned reads, resets;
 } bios;
@@ -36,6 +38,8 @@ static uint8_t serve(uint64_t lba, uint32_t count, unsigned shift)
     CHECK((count << shift) * 512 <= 65536);
     lba <<= shift;
     count <<= shift;
+    if (bios.limit && lba + count > bios.limit)
+        return 0x01;
     for (uint32_t s = 0; s < count; s++) {
         if (lba + s == bios.bad_lba)
             return 0x10;
@@ -82,6 +86,7 @@ void bios_call(uint8_t vector, struct bios_regs *r)
     switch (r->eax >> 8 & 0xff) {
     case 0x00:
         bios.resets++;
+        bios.fail_next += bios.fails_after_reset;
         status = 0;
         break;
     case 0x02:
@@ -204,8 +209,59 @@ TEST(drive_retries)
     bios.fail_next = 2;
     CHECK_EQ(read_sectors(0, 10), ERR_OK);
     CHECK(right(0, 10));
-    CHECK_EQ(bios.resets, 2);
+    CHECK_EQ(bios.resets, 1);
     CHECK_EQ(d.sectors_max, 127);
+}
+
+TEST(drive_first_read_after_a_reset_fails)
+{
+    bios_new();
+    CHECK_EQ(drive_init(&d, 0x80, &f), ERR_OK);
+    bios.fails_after_reset = true;
+    bios.fail_next = 1;
+    bios.most = 7;
+    CHECK_EQ(read_sectors(100, 50), ERR_OK);
+    CHECK(right(100, 50));
+    CHECK_EQ(d.sectors_max, 6);
+}
+
+TEST(drive_learns_how_much_a_call_takes)
+{
+    static const uint8_t most[] = {127, 63, 7, 1};
+    for (unsigned i = 0; i < sizeof most; i++) {
+        bios_new();
+        bios.most = most[i];
+        CHECK_EQ(drive_init(&d, 0x80, &f), ERR_OK);
+        drive_learn(&d);
+        CHECK_EQ(d.sectors_max, most[i]);
+    }
+    bios_new();
+    bios.edd = false;
+    CHECK_EQ(drive_init(&d, 0x80, &f), ERR_OK);
+    drive_learn(&d);
+    CHECK_EQ(d.sectors_max, 63);
+    bios.bad_lba = 0;
+    bios.most = 31;
+    drive_learn(&d);
+    CHECK_EQ(d.sectors_max, 63);
+}
+
+TEST(drive_names_how_far_the_bios_reads)
+{
+    bios_new();
+    CHECK_EQ(drive_init(&d, 0x80, &f), ERR_OK);
+    d.blk.sectors = UINT64_MAX;
+    bios.limit = 268435456;
+    CHECK_EQ(read_sectors(1000000000, 1), ERR_BIOS);
+    CHECK_STR(f.sentence, "this BIOS reads only the first %u GB of the drive; it lies beyond");
+    CHECK_EQ(f.value, 137);
+    bios.limit = 16450560;
+    CHECK_EQ(read_sectors(1000000000, 1), ERR_BIOS);
+    CHECK_EQ(f.value, 8);
+    bios.limit = 1032192;
+    CHECK_EQ(read_sectors(300000000, 8), ERR_BIOS);
+    CHECK_STR(f.sentence, "this BIOS reads only the first %u MiB of the drive; it lies beyond");
+    CHECK_EQ(f.value, 504);
 }
 
 TEST(drive_small_calls_only)
