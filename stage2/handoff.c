@@ -153,6 +153,7 @@ static void header_fill(struct resident_header *h, const struct boot_disk *disk,
     h->sectors = map->sectors;
     h->write_protected = disk->write_protected || !map->writable;
     h->drive_shift = 1;
+    h->hidden_drives = disk->hide_drives;
     h->cylinders = g->cylinders;
     h->heads = g->heads;
     h->sectors_per_track = g->sectors;

@@ -220,5 +220,6 @@ enum err boot_open(struct boot_disk *disk, const struct config_entry *entry,
 
     bool writable = entry->write != WRITE_NONE && boot_may_write(disk, vol, entry->force);
     disk->write_protected = !writable;
+    disk->hide_drives = entry->hide;
     return map_build(&disk->map, &disk->chain, writable, a, f);
 }

@@ -29,6 +29,7 @@ struct boot_disk {
     struct chain chain;
     struct map map;
     bool write_protected; /* the disk answers writes with error 03h */
+    bool hide_drives;     /* the guest sees no physical hard disk */
     struct notes notes;   /* why, and what is odd */
 };
 

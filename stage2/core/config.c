@@ -188,6 +188,10 @@ static enum err set_entry(struct parser *p, struct word key, struct word value)
         e->force = word_is(value, "yes");
         if (!e->force && !word_is(value, "no"))
             complain(p, p->line, "force takes yes or no; no is used", value);
+    } else if (word_is(key, "hide")) {
+        e->hide = !word_is(value, "no"); /* the careful reading of a word that is not understood */
+        if (e->hide && !word_is(value, "yes"))
+            complain(p, p->line, "hide takes yes or no; yes is used", value);
     } else {
         complain(p, p->line, "unknown key", key);
     }

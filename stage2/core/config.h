@@ -28,6 +28,7 @@ struct config_entry {
     unsigned parent_count;
     enum write_mode write;
     bool force; /* write to a hibernated or unclean volume all the same */
+    bool hide;  /* the guest sees no physical hard disk */
 };
 
 struct config_complaint {

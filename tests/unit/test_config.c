@@ -152,3 +152,21 @@ TEST(config_without_memory)
     CHECK_EQ(config_parse(&config, (const uint8_t *)text, (uint32_t)strlen(text), &a, &f),
              ERR_MEMORY);
 }
+
+TEST(config_hides_drives)
+{
+    parse("[a]\nvhd = x\nhide = yes\n[b]\nvhd = x\nhide = No\n[c]\nvhd = x\n");
+    CHECK_EQ(config.complaint_count, 0);
+    CHECK(config.entry[0].hide);
+    CHECK(!config.entry[1].hide);
+    CHECK(!config.entry[2].hide);
+}
+
+TEST(config_hides_drives_where_it_does_not_understand)
+{
+    parse("[a]\nvhd = x\nhide = maybe\n");
+    CHECK_EQ(config.complaint_count, 1);
+    CHECK_EQ(config.complaint[0].line, 3);
+    CHECK_STR(config.complaint[0].word, "maybe");
+    CHECK(config.entry[0].hide);
+}
