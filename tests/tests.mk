@@ -31,7 +31,7 @@ include tests/int13/int13.mk
 # --- What the machines of the system tests run: small guests, and disks with real systems
 
 CACHE        := .cache
-GUESTS       := first pattern writer bench
+GUESTS       := drives first pattern writer bench
 GUEST_FILES  := $(GUESTS:%=$(B)/tests/%.bin) $(B)/tests/pattern
 SYSTEM_DISKS := $(B)/demo.vhd $(B)/tests/extlinux.vhd $(B)/tests/memtest.vhd
 
@@ -81,6 +81,13 @@ check: deps
 
 check-run: all $(UNIT_TESTS) $(GUEST_FILES) $(SYSTEM_DISKS) $(CHECK_FILES) $(STAGE2_CORE)
 	@tests/run $(RUN) $(CHECK_PROGRAMS)
+
+# Many more bad BIOSes than `make check` has: OLDBIOS_COUNT random ones, from OLDBIOS_SEED on.
+OLDBIOS_COUNT ?= 200
+OLDBIOS_SEED  ?= 1
+.PHONY: oldbios
+oldbios: all $(GUEST_FILES)
+	@tests/system/test_oldbios.py $(OLDBIOS_COUNT) $(OLDBIOS_SEED)
 
 bench: deps
 	@$(MAKE) $(ALL_PROCESSORS) --no-print-directory all
