@@ -3,10 +3,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "core/chain.h"
 #include "core/check.h"
 #include "core/map.h"
+#include "core/vhd.h"
 #include "hostfiles.h"
 #include "json.h"
 #include "sectors.h"
@@ -90,6 +92,38 @@ static const char *link_name(const struct source *s, unsigned index)
                                                   : s->host.file[index].path;
 }
 
+/* A child notes down when its parent was changed last: some programs by the footer, others by the
+ * file. Where neither agrees, the parent may have been written since, and nobody can say. */
+static void look_at_times(struct source *s)
+{
+    const uint64_t vhd_epoch = 946684800; /* 2000-01-01 in Unix time */
+    for (unsigned i = 0; i + 1 < s->chain.count; i++) {
+        struct image *child = &s->chain.link[i]->image;
+        const struct image *parent = &s->chain.link[i + 1]->image;
+        if (!child->parent_timestamp || child->parent_timestamp == parent->timestamp)
+            continue;
+        const struct hostfile *host = s->chain.link[i + 1]->file.ctx;
+        struct stat st;
+        if (!s->on_volume && !fstat(host->fd, &st) &&
+            (uint64_t)st.st_mtime - vhd_epoch == child->parent_timestamp)
+            continue;
+        notes_add(&child->notes,
+                  "its parent's time is not the one noted down when this disk was made: has the "
+                  "parent been written since?",
+                  0);
+    }
+}
+
+/* What takes more than opening to find out: counts, overlaps, bitmaps, times. */
+static enum err look_closely(struct source *s, unsigned index, struct fail *f)
+{
+    struct image *image = &s->chain.link[index]->image;
+    enum err err = image->check ? image->check(image, &s->arena, f) : ERR_OK;
+    if (!err)
+        err = vhd_bitmap_check(image, &s->arena, f);
+    return err;
+}
+
 /* Calls `each` for every note of every image. */
 static void each_warning(const struct source *s, void (*each)(const char *text))
 {
@@ -119,6 +153,14 @@ static const char *const formats[] = {[IMAGE_VHD] = "vhd", [IMAGE_VHDX] = "vhdx"
 static const char *const kinds[] = {
     [IMAGE_FIXED] = "fixed", [IMAGE_DYNAMIC] = "dynamic", [IMAGE_DIFFERENCING] = "differencing"};
 
+/* The id's bytes as they lie in the file. */
+static const char *id_text(const struct image *image, char text[33])
+{
+    for (unsigned i = 0; i < sizeof image->id; i++)
+        sprintf(text + 2 * i, "%02x", image->id[i]);
+    return text;
+}
+
 static void info_json(const struct source *s)
 {
     const struct image *leaf = &s->chain.link[0]->image;
@@ -129,6 +171,19 @@ static void info_json(const struct source *s)
     json_number("block_size", leaf->block_size);
     json_number("allocated", leaf->allocated);
     json_string("creator", leaf->creator);
+    if (leaf->format == IMAGE_VHD) {
+        json_array("geometry");
+        json_number(NULL, leaf->cylinders);
+        json_number(NULL, leaf->heads);
+        json_number(NULL, leaf->track_sectors);
+        json_end();
+    }
+    json_array("ids");
+    for (unsigned i = 0; i < s->chain.count; i++) {
+        char id[33];
+        json_string(NULL, id_text(&s->chain.link[i]->image, id));
+    }
+    json_end();
     json_array("chain");
     for (unsigned i = 0; i < s->chain.count; i++)
         json_string(NULL, link_name(s, i));
@@ -150,21 +205,12 @@ static void info_text(const struct source *s)
                    say_bytes(image->allocated));
         if (image->creator[0])
             printf(", made by \"%.8s\"", image->creator);
-        putchar('\n');
+        char id[33];
+        if (image->format == IMAGE_VHD)
+            printf(", geometry %u/%u/%u", image->cylinders, image->heads, image->track_sectors);
+        printf(", id %s\n", id_text(image, id));
     }
     each_warning(s, warning_text);
-}
-
-/* Large block tables are not walked when an image is opened, so nobody has counted yet. */
-static enum status source_count(struct source *s)
-{
-    for (unsigned i = 0; i < s->chain.count; i++) {
-        struct image *image = &s->chain.link[i]->image;
-        struct fail f;
-        if (image->check && !image->allocated && image->check(image, &s->arena, &f))
-            return say_fail(&f);
-    }
-    return STATUS_OK;
 }
 
 enum status verb_vhd_info(const struct options *options)
@@ -173,11 +219,15 @@ enum status verb_vhd_info(const struct options *options)
     enum status status = source_open(&s, options);
     if (status)
         return status;
-    status = source_count(&s);
-    if (status) {
-        source_close(&s);
-        return status;
+    for (unsigned i = 0; i < s.chain.count; i++) {
+        struct fail f;
+        if (look_closely(&s, i, &f)) {
+            status = say_fail(&f);
+            source_close(&s);
+            return status;
+        }
     }
+    look_at_times(&s);
     if (options->json)
         info_json(&s);
     else
@@ -210,13 +260,13 @@ enum status verb_vhd_check(const struct options *options)
     if (status)
         return status;
     for (unsigned i = 0; i < s.chain.count; i++) {
-        struct image *image = &s.chain.link[i]->image;
         struct fail f;
-        if (image->check && image->check(image, &s.arena, &f)) {
+        if (look_closely(&s, i, &f)) {
             (void)fail_subject(&f, link_name(&s, i));
             status = say_fail(&f);
         }
     }
+    look_at_times(&s);
     each_warning(&s, warning_text);
     if (!status)
         printf("%s: %s, clean\n", s.name, image_kind_name(&s.chain.link[0]->image));

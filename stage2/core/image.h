@@ -42,11 +42,16 @@ struct image {
     struct file *file;
     enum image_format format;
     enum image_kind kind;
-    uint64_t sectors;         /* size of the disk */
-    uint32_t block_size;      /* bytes; 0 for a fixed VHD */
-    uint64_t allocated;       /* bytes of blocks that the file stores; 0 until `check` has run */
-    uint8_t id[16];           /* VHD: unique id; VHDX: data-write GUID */
-    char creator[8];          /* VHD: creator application, printable; VHDX: empty */
+    uint64_t sectors;          /* size of the disk */
+    uint32_t block_size;       /* bytes; 0 for a fixed VHD */
+    uint64_t allocated;        /* bytes of blocks that the file stores; 0 until `check` has run */
+    uint8_t id[16];            /* VHD: unique id; VHDX: data-write GUID */
+    char creator[8];           /* VHD: creator application, printable; VHDX: empty */
+    uint32_t timestamp;        /* VHD: seconds since 2000-01-01 UTC, by the footer */
+    uint32_t parent_timestamp; /* and what a child noted down of its parent: its footer's or its
+                                  file's */
+    uint16_t cylinders;        /* VHD: the footer's ATA geometry; nothing relies on it */
+    uint8_t heads, track_sectors;
     bool read_only;           /* must not be written; a note says why */
     uint8_t parent_id[2][16]; /* IMAGE_DIFFERENCING: the ids of which its parent must have one */
     unsigned parent_ids;      /* how many of them there are */

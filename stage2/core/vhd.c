@@ -95,6 +95,10 @@ static enum err vhd_open_footers(struct image *image, const struct vhd_footers *
     uint64_t size = be64_get(footer->current_size);
     image->sectors = size >> SECTOR_SHIFT;
     memcpy(image->id, footer->id, sizeof image->id);
+    image->timestamp = be32_get(footer->timestamp);
+    image->cylinders = be16_get(footer->cylinders);
+    image->heads = footer->heads;
+    image->track_sectors = footer->track_sectors;
     vhd_creator(image, footer->creator);
     vhd_footer_notes(image, footers);
     if (size % SECTOR_SIZE)

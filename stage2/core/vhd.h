@@ -18,4 +18,12 @@ MUST_CHECK enum err vhd_probe(struct file *file, bool *is_vhd, struct fail *f);
 MUST_CHECK enum err vhd_open(struct image *image, struct file *file, struct arena *a,
                              struct fail *f);
 
+/*
+ * Looks for sectors of a dynamic VHD that its bitmaps call empty and that hold data all the same:
+ * this loader shows the data, as most readers do, but some show zeros. Adds a note with the first
+ * one. Reads every bitmap, and the data under clear bits; nothing for other images. Gives its
+ * memory back.
+ */
+MUST_CHECK enum err vhd_bitmap_check(struct image *image, struct arena *a, struct fail *f);
+
 #endif

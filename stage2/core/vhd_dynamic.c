@@ -157,6 +157,7 @@ static enum err vhd_header_read(struct image *image, struct vhd_disk *disk,
     disk->block_shift = log2_u32(block_size) - SECTOR_SHIFT;
     disk->bitmap_sectors = ((1u << disk->block_shift) + 8 * SECTOR_SIZE - 1) >> 12;
     image->block_size = block_size;
+    image->parent_timestamp = be32_get(header->parent_time);
 
     uint64_t blocks = ((image->sectors - 1) >> disk->block_shift) + 1;
     if (blocks > be32_get(header->bat_entries))

@@ -323,12 +323,66 @@ def test_parents(work):
         refused(os.path.join(folder, "child.vhd"), "child.vhd: parent", "base.vhd is not there")
 
 
+def warnings(path):
+    done = run(MKIMAGE, "vhd", "info", path, "--json")
+    check_equal(done.returncode, 0, f"mkimage vhd info: {done.stderr.decode()}")
+    return json.loads(done.stdout)["warnings"]
+
+
+def poke(path, offset, data):
+    with open(path, "r+b") as f:
+        f.seek(offset)
+        f.write(data)
+
+
+def test_oddities(work):
+    """What can be read, but is told."""
+    with test("vhd_clear_bit_over_data"):
+        path = os.path.join(work, "masked.vhd")
+        disk = DynamicVhd(4 * MIB)
+        disk.store(4096, sectors("data", 4096, 100))        # the second block
+        disk.write(path)
+        check_equal(warnings(path), [], "warnings of a sound disk")
+        with open(path, "rb") as f:
+            f.seek(disk.bat_at + 4)
+            block = int.from_bytes(f.read(4), "big") * SECTOR
+        poke(path, block + 1, b"\xdf")                      # bit 2 of byte 1: sector 10
+        check("sector 4106 is empty, but it holds data" in "".join(warnings(path)), warnings(path))
+        same(mkimage_read(path)[4096 * SECTOR:4196 * SECTOR], sectors("data", 4096, 100), "data")
+        poke(path, block + SECTOR + 10 * SECTOR, bytes(SECTOR))
+        check_equal(warnings(path), [], "warnings of a clear bit over zeros")
+
+    with test("vhd_parent_time"):
+        base = DynamicVhd(MIB)
+        base.write(os.path.join(work, "timed-base.vhd"))
+        path = os.path.join(work, "timed.vhd")
+        child = DynamicVhd(MIB, parent=base)
+        child.locate("W2ru", ".\\timed-base.vhd")
+        child.write(path)
+
+        def note_down(seconds):
+            with open(path, "rb") as f:
+                f.seek(SECTOR)
+                header = bytearray(f.read(1024))
+            header[56:60] = seconds.to_bytes(4, "big")
+            poke(path, SECTOR, checksum(header, 36))
+        note_down(0x2A000000)                               # the footer's, as the builder writes it
+        check_equal(warnings(path), [], "warnings for the footer's time")
+        mtime = int(os.stat(os.path.join(work, "timed-base.vhd")).st_mtime)
+        note_down(mtime - 946684800)
+        check_equal(warnings(path), [], "warnings for the file's time")
+        note_down(0x2A000001)
+        check("has the parent been written since" in "".join(warnings(path)), warnings(path))
+        check_equal(run(MKIMAGE, "vhd", "check", path).returncode, 0, "status of vhd check")
+
+
 def main():
     with tempfile.TemporaryDirectory(prefix="vhd-") as work:
         test_variants(work)
         test_made_by_qemu(work)
         test_footers(work)
         test_2040_gib(work)
+        test_oddities(work)
         test_chains(work)
         test_parents(work)
     end()

@@ -483,3 +483,23 @@ TEST(vhd_dynamic_without_memory)
         CHECK(err == ERR_OK || err == ERR_MEMORY);
     }
 }
+
+TEST(vhd_bitmap_that_hides_data)
+{
+    dynamic(4 * MIB, 2 * MIB);
+    uint32_t block = b.used / 512;
+    memset(vhd_build_block(&b, 1), 0xff, 512);
+    vhd_build_end(&b);
+    memset(bytes + (block + 1 + 77) * 512, 5, 512);
+    CHECK_EQ(open_image(), ERR_OK);
+    CHECK_EQ(vhd_bitmap_check(&image, &arena, &f), ERR_OK);
+    CHECK_EQ(image.notes.count, 0);
+
+    bytes[block * 512 + 77 / 8] &= (uint8_t) ~(0x80 >> 77 % 8);
+    CHECK_EQ(open_image(), ERR_OK);
+    size_t mark = arena_mark(&arena);
+    CHECK_EQ(vhd_bitmap_check(&image, &arena, &f), ERR_OK);
+    CHECK_EQ(arena_mark(&arena), mark);
+    CHECK_EQ(image.notes.count, 1);
+    CHECK_EQ(image.notes.note[0].value, 4096 + 77);
+}
