@@ -263,6 +263,7 @@ bool second_right(uint32_t linear, uint32_t lba)
 void program_main(void);
 void program_main(void)
 {
+    out8(COM1 + 3, 3); /* 8 data bits: Bochs' port starts with 5, and its BIOS leaves it so */
     prepare(0x0800, 0x80);
     call(0x13, OUT_AL | OUT_CX | OUT_DX | OUT_BX | OUT_DI);
     changed = false;
