@@ -26,6 +26,15 @@ BDA_HD_COUNT    equ 0x75
 BDA_WARM_BOOT   equ 0x72
 WARM_BOOT       equ 0x1234
 
+; What PUSHAD leaves on the stack of somebody who called by INT, and the FLAGS behind CS:IP
+SAVED_di        equ 0
+SAVED_si        equ 4
+SAVED_bx        equ 16
+SAVED_dx        equ 20
+SAVED_cx        equ 24
+SAVED_ax        equ 28
+SAVED_flags     equ 36
+
 %define HEADER(field) header + HEADER_ %+ field
 
 ; pad_to: zeros up to a field of the header
@@ -112,37 +121,46 @@ enter_c:
         mov     byte [cs:busy], 0
         iret
 
-; A hard disk of the BIOS, one number further up than the BIOS knows it.
+; A hard disk of the BIOS, one number further up than the BIOS knows it. What the BIOS answers goes into
+; the low halves of the saved registers: no function of INT 13h uses the high ones, but Bochs' BIOS
+; changes them.
 physical_drive:
         cmp     byte [cs:HEADER(hidden_drives)], 0
         jne     hidden_drive
-        push    ax
-        push    dx
+        pushad
         sub     dl, [cs:HEADER(drive_shift)]
         pushf
         cli
         call    far [cs:HEADER(old_int13)]
-        push    bp
+        mov     bp, sp
+        mov     [bp + SAVED_di], di
+        mov     [bp + SAVED_si], si
+        mov     [bp + SAVED_bx], bx
+        mov     [bp + SAVED_cx], cx
+        mov     cl, [bp + SAVED_ax + 1] ; the caller's AH
+        mov     ch, [bp + SAVED_dx]     ; the caller's DL
+        mov     [bp + SAVED_dx], dx
+        mov     [bp + SAVED_ax], ax
         jc      .failed
-        answer_carry 6, 0
-        cmp     byte [bp + 5], 0x08     ; the caller's AH
+        and     byte [bp + SAVED_flags], 0xFE
+        cmp     cl, 0x08
         jne     .not_parameters
         mov     dl, [cs:HEADER(bios_hd_count)]
         add     dl, [cs:HEADER(drive_shift)]
+        mov     [bp + SAVED_dx], dl
         jmp     .done
 .not_parameters:
-        cmp     byte [bp + 5], 0x15
+        cmp     cl, 0x15
         jne     .number
         cmp     ah, 3                   ; then CX:DX is the drive's size
         je      .done
         jmp     .number
 .failed:
-        answer_carry 6, 1
+        or      byte [bp + SAVED_flags], 1
 .number:
-        mov     dl, [bp + 2]            ; the caller's DL
+        mov     [bp + SAVED_dx], ch
 .done:
-        pop     bp
-        add     sp, 4
+        popad
         iret
 
 ; A hard disk that the guest is not to see.
