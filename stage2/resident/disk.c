@@ -78,10 +78,12 @@ static bool window_load(struct window *w, uint32_t first)
     return true;
 }
 
-/* The run that holds request.lba; start, within and end count the sectors of its page. */
+/* The run that holds request.lba; start, within and end count the sectors of its page. It stays
+ * from call to call: most reads go on where the last one ended. Empty (end 0) where nothing is
+ * known. */
 static struct {
     uint64_t cell;
-    uint32_t start, within, end;
+    uint32_t page, start, within, end;
 } run;
 
 /* Finds the run of a SPLIT page that holds sector run.within: the last whose first is not above. */
@@ -91,12 +93,13 @@ static uint8_t split_find(void)
     uint32_t low = (uint32_t)map_cell_lba(run.cell);
     uint32_t count = map_cell_first(run.cell) + 1;
     uint32_t high = low + count;
+    bool near = true;
 
     if (high > header.cell_count || low >= high)
         return STATUS_UNDEFINED;
 
     /* The answer is in [low, high), which shrinks every turn. Fragments are often of like size:
-     * the first guess goes where the run would be then. */
+     * the first guess goes where the run would be then, the second next to it. */
     uint32_t guess = low + (run.within * count >> header.page_shift);
     for (;;) {
         uint32_t from = w->first > low ? w->first : low;
@@ -108,19 +111,27 @@ static uint8_t split_find(void)
             if (map_cell_first(cell[from]) > run.within) {
                 run.end = map_cell_first(cell[from]);
                 high = from;
+                guess = high - WINDOW_CELLS / 2;
             } else if (to < high && map_cell_first(cell[to - 1]) <= run.within) {
                 low = to - 1;
+                guess = low + WINDOW_CELLS / 2;
             } else {
-                do {
-                    run.cell = cell[from];
-                    from++;
-                } while (from < to && map_cell_first(cell[from]) <= run.within);
-                if (from < to)
-                    run.end = map_cell_first(cell[from]);
+                while (to - from > 1) {
+                    uint32_t middle = (from + to) >> 1;
+                    if (map_cell_first(cell[middle]) <= run.within) {
+                        from = middle;
+                    } else {
+                        to = middle;
+                        run.end = map_cell_first(cell[middle]);
+                    }
+                }
+                run.cell = cell[from];
                 run.start = map_cell_first(run.cell);
                 return STATUS_OK;
             }
-            guess = (low + high) >> 1;
+            if (!near)
+                guess = (low + high) >> 1;
+            near = false;
         }
         if (low >= high)
             return STATUS_UNDEFINED;
@@ -140,19 +151,26 @@ static uint8_t run_find(void)
     /* Disks end long before 2^44 sectors, where this would lose bits. */
     uint32_t page =
         (uint32_t)(request.lba >> MAP_PAGE_SHIFT) >> (header.page_shift - MAP_PAGE_SHIFT);
+    uint32_t page_sectors = 1u << header.page_shift;
+    uint8_t status = STATUS_OK;
 
+    run.within = (uint32_t)request.lba & (page_sectors - 1);
+    if (page == run.page && run.within >= run.start && run.within < run.end)
+        return STATUS_OK;
     if (page >= header.page_count)
         return STATUS_UNDEFINED;
     if (page - w->first >= w->count && !window_load(w, page & ~(WINDOW_CELLS - 1)))
         return STATUS_CONTROLLER;
 
     run.cell = w->cell[page - w->first];
+    run.page = page;
     run.start = 0;
-    run.end = 1u << header.page_shift;
-    run.within = (uint32_t)request.lba & (run.end - 1);
+    run.end = page_sectors;
     if (map_cell_kind(run.cell) == MAP_SPLIT)
-        return split_find();
-    return STATUS_OK;
+        status = split_find();
+    if (status)
+        run.end = 0;
+    return status;
 }
 
 /* EDD disk address packet. */

@@ -12,7 +12,7 @@
 
 %include "resident/offsets.inc"
 
-        global  header, caller
+        global  header, caller_carry
         extern  int13_disk, int15_memory, resident_end, stack_top
 
 ERROR_PARAMETER equ 0x01
@@ -95,8 +95,9 @@ nested:
 ;   in: IF = 0, not busy
 enter_c:
         mov     byte [cs:busy], 1
-        mov     [cs:caller + CALLER_esp], esp
-        mov     [cs:caller + CALLER_ss], ss
+        mov     [cs:caller_esp], esp
+        mov     [cs:caller], sp
+        mov     [cs:caller + 2], ss
         push    cs
         pop     ss                      ; and no interrupt before the next instruction
         mov     esp, stack_top
@@ -114,10 +115,15 @@ enter_c:
         cli
         pop     gs
         pop     fs
+        les     bx, [caller]            ; FLAGS lie above IP and CS
+        mov     al, [caller_carry]
+        and     byte [es:bx + 4], 0xFE
+        or      [es:bx + 4], al
         pop     es
         pop     ds
         popad
-        lss     esp, [cs:caller]
+        lss     sp, [cs:caller]
+        mov     esp, [cs:caller_esp]
         mov     byte [cs:busy], 0
         iret
 
@@ -272,6 +278,8 @@ gave_up:
         db      13, 10, 'vhdboot: nothing to boot on the disk. A key restarts.', 13, 10, 0
 
         section .bss nobits alloc write align=4
-caller:         resb    6
+caller_esp:     resd    1
+caller:         resd    1               ; far pointer
 handler:        resw    1
 busy:           resb    1
+caller_carry:   resb    1               ; CF that the caller gets

@@ -25,14 +25,8 @@ struct frame {
 };
 static_assert(sizeof(struct frame) == 40, "frame");
 
-/* Where the interrupted program's stack is: IP, CS and FLAGS lie at ss:sp. */
-struct caller_stack {
-    uint32_t esp;
-    uint16_t ss;
-} __attribute__((packed));
-
+extern uint8_t caller_carry;       /* CF of the FLAGS that the caller gets back: 0 or 1 */
 extern struct frame frame;         /* the caller's registers; at the top of the stack */
-extern struct caller_stack caller; /* in entry.asm */
 extern struct frame regs;          /* for and from machine_call; in machine.asm */
 
 #endif

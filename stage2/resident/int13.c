@@ -16,16 +16,6 @@
 /* A function's result: the status, and on success what AH shows. */
 #define RESULT(status, ah) ((uint16_t)((ah) << 8 | (status)))
 
-void caller_carry(bool carry)
-{
-    uint32_t flags = far_linear(caller.ss, (uint16_t)((uint16_t)caller.esp + 4));
-    uint8_t low;
-
-    machine_get(&low, flags, 1);
-    low = (uint8_t)((low & ~1) | carry);
-    machine_put(flags, &low, 1);
-}
-
 static uint16_t succeed(uint8_t ah)
 {
     (void)ah;
@@ -35,10 +25,7 @@ static uint16_t succeed(uint8_t ah)
 static uint16_t last_status(uint8_t ah)
 {
     (void)ah;
-    uint8_t status;
-
-    machine_get(&status, BDA_STATUS, 1);
-    return status;
+    return machine_get8(BDA_STATUS);
 }
 
 /* Does what `request` and the function say; what it leaves undone stays in request.count. */
@@ -81,16 +68,14 @@ static uint16_t parameters(uint8_t ah)
 {
     (void)ah;
     uint32_t last = header.cylinders - 1u;
-    uint8_t count;
 
     frame.c.h = (uint8_t)last;
     frame.c.l = (uint8_t)((last >> 8 << 6) | header.sectors_per_track);
     frame.d.h = header.heads - 1;
     frame.d.l = header.hidden_drives ? 1 : header.bios_hd_count + 1;
     /* Some BIOSes count again on a reset and lose the added drive. */
-    machine_get(&count, BDA_HD_COUNT, 1);
-    if (count < frame.d.l)
-        machine_put(BDA_HD_COUNT, &frame.d.l, 1);
+    if (machine_get8(BDA_HD_COUNT) < frame.d.l)
+        machine_set8(BDA_HD_COUNT, frame.d.l);
     return 0;
 }
 
@@ -195,6 +180,6 @@ void int13_disk(void)
 
     uint8_t status = (uint8_t)result;
     frame.a.h = status ? status : (uint8_t)(result >> 8);
-    machine_put(BDA_STATUS, &status, 1);
-    caller_carry(status);
+    machine_set8(BDA_STATUS, status);
+    caller_carry = status != 0;
 }

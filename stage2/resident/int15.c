@@ -130,5 +130,5 @@ void int15_memory(void)
      * the others as well: not supported. */
     if (!ok)
         frame.a.h = UNSUPPORTED;
-    caller_carry(!ok);
+    caller_carry = !ok;
 }

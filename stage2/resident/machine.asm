@@ -9,6 +9,7 @@
 %include "resident/offsets.inc"
 
         global  regs, machine_call, machine_linear, machine_get, machine_put, machine_copy, machine_zero
+        global  machine_get8, machine_set8
         global  machine_copy_high, machine_a20_off
         extern  header
 
@@ -73,16 +74,49 @@ machine_linear:
         pop     edx
         ret
 
+; machine_get8(address = AX): AL
+machine_get8:
+        push    ds
+        push    0
+        pop     ds
+        movzx   eax, ax
+        mov     al, [eax]
+        pop     ds
+        ret
+
+; machine_set8(address = AX, value = DL)
+machine_set8:
+        push    ds
+        push    0
+        pop     ds
+        movzx   eax, ax
+        mov     [eax], dl
+        pop     ds
+        ret
+
 ; machine_get(near pointer = EAX, linear = EDX, bytes = ECX)
 machine_get:
-        call    machine_linear
-        jmp     machine_copy
+        push    ds
+        push    es
+        push    esi
+        push    edi
+        mov     di, ax
+        mov     eax, edx
+        call    far_address
+        mov     ds, ax
+        jmp     copy
 
 ; machine_put(linear = EAX, near pointer = EDX, bytes = ECX)
 machine_put:
-        xchg    eax, edx
-        call    machine_linear
-        xchg    eax, edx
+        push    ds
+        push    es
+        push    esi
+        push    edi
+        call    far_address
+        mov     es, ax
+        mov     di, si
+        mov     si, dx
+        jmp     copy
 
 ; machine_copy(to = EAX, from = EDX, bytes = ECX): linear addresses
 machine_copy:
@@ -92,22 +126,20 @@ machine_copy:
         push    edi
         call    far_address
         mov     es, ax
-        movzx   edi, di
-        push    edi
+        mov     di, si
         mov     eax, edx
         call    far_address
         mov     ds, ax
-        mov     si, di
-        pop     edi
-        mov     dx, cx
+copy:
+        mov     ax, cx
         shr     cx, 2
         rep movsd
-        mov     cx, dx
+        xchg    cx, ax
         and     cx, 3
         rep movsb
         jmp     string_done
 
-; machine_zero(to = EAX, bytes = EDX)
+; machine_zero(to = EAX, bytes = EDX): a multiple of 4
 machine_zero:
         push    ds
         push    es
@@ -115,13 +147,11 @@ machine_zero:
         push    edi
         call    far_address
         mov     es, ax
+        mov     di, si
         mov     cx, dx
-        shr     cx, 2
+        shr     cx, 2                   ; sizes are whole sectors
         xor     eax, eax
         rep stosd
-        mov     cx, dx
-        and     cx, 3
-        rep stosb
 string_done:
         pop     edi
         pop     esi
@@ -129,16 +159,16 @@ string_done:
         pop     ds
         ret
 
-; far_address: AX:DI = segment and offset of linear address EAX, the offset as low as it can be
+; far_address: AX:SI = segment and offset of linear address EAX, the offset as low as it can be
 far_address:
-        mov     edi, eax
+        mov     si, ax
         shr     eax, 4
-        and     di, 15
+        and     si, 15
         cmp     eax, 0xFFFF
         jbe     .done
         sub     ax, 0xFFFF              ; the paragraphs above FFFF:0
         shl     ax, 4
-        add     di, ax
+        add     si, ax
         mov     ax, 0xFFFF
 .done:
         ret

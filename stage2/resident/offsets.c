@@ -47,6 +47,4 @@ void offsets(void)
     FRAME(ds);
     FRAME(es);
     SHARE("FRAME_size", sizeof(struct frame));
-    SHARE("CALLER_esp", offsetof(struct caller_stack, esp));
-    SHARE("CALLER_ss", offsetof(struct caller_stack, ss));
 }

@@ -62,9 +62,6 @@ extern struct request request;
 /* Reads or writes as `request` says; it says afterwards what was not done. Returns the status. */
 uint8_t disk_transfer(void);
 
-/* CF of the FLAGS that the caller gets back. */
-void caller_carry(bool carry);
-
 /* Entries from entry.asm. */
 void int13_disk(void);
 void int15_memory(void);

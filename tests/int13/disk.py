@@ -47,10 +47,11 @@ def table_entry(start, count, heads=255, spt=63):
             + struct.pack("<II", start, count))
 
 
-def disk_head(build, settings, sectors):
+def disk_head(build, settings, sectors, boot_file="boot.bin", places=()):
     """Boot record and program with its configuration: the first sectors of a disk."""
-    with open(os.path.join(build, "int13", "boot.bin"), "rb") as f:
+    with open(os.path.join(build, "int13", boot_file), "rb") as f:
         boot = bytearray(f.read())
+    struct.pack_into(f"<{len(places)}I", boot, 416, *places)
     with open(os.path.join(build, "int13", "program.bin"), "rb") as f:
         program = bytearray(f.read())
     program[CONFIG_OFFSET:CONFIG_OFFSET + len(settings)] = settings
@@ -100,7 +101,7 @@ def cell(kind, lba=0, first=0, writable=False, drive=0):
 
 
 def mapped(path, build, seed, map_address, sectors=24 * PAGE, edd=True, chs=(255, 63),
-           bios_max=127, write_protected=False, whole=1, rounds=0):
+           bios_max=127, write_protected=False, whole=1, rounds=0, **boot):
     """A drive with loader, handler and a disk of odd pieces. The drive itself is 81h to the program,
     and has a pattern of its own behind the disk's pieces. Its size is a multiple of `whole`.
 
@@ -167,7 +168,7 @@ def mapped(path, build, seed, map_address, sectors=24 * PAGE, edd=True, chs=(255
 
     with open(os.path.join(build, "int13", "loader.bin"), "rb") as f:
         loader = f.read()
-    head = disk_head(build, settings, sectors)
+    head = disk_head(build, settings, sectors, **boot)
     with open(path, "wb") as f:
         f.write(loader + h.segment)
         f.write(b"".join(struct.pack("<Q", c) for c in table))

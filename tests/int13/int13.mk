@@ -25,7 +25,8 @@ $(INT13_DIR)/%.bin: tests/int13/%.asm $(B)/layout.inc $(B)/resident/offsets.inc
 	@mkdir -p $(@D)
 	$(call run,NASM)$(NASM) -f bin -I $(B) $< -o $@
 
-INT13_FILES := $(INT13_DIR)/program.bin $(INT13_DIR)/boot.bin $(INT13_DIR)/loader.bin $(B)/resident.bin
+INT13_FILES := $(INT13_DIR)/program.bin $(INT13_DIR)/boot.bin $(INT13_DIR)/loader.bin \
+    $(INT13_DIR)/count.bin $(B)/resident.bin
 CHECK_FILES += $(INT13_FILES)
 
 .PHONY: int13

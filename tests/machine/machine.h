@@ -14,6 +14,8 @@
 void machine_copy(uint32_t to, uint32_t from, uint32_t size);
 void machine_get(void *to, uint32_t from, uint32_t size);
 void machine_put(uint32_t to, const void *from, uint32_t size);
+uint8_t machine_get8(uint16_t address);
+void machine_set8(uint16_t address, uint8_t value);
 void machine_zero(uint32_t to, uint32_t size);
 uint32_t machine_linear(const void *object);
 uint16_t machine_segment(void);

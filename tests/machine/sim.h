@@ -26,7 +26,7 @@
 
 struct resident_header header;
 struct frame frame, regs;
-struct caller_stack caller;
+uint8_t caller_carry;
 uint8_t bounce[RESIDENT_BOUNCE * 512];
 
 static struct {
@@ -102,6 +102,16 @@ void machine_put(uint32_t to, const void *from, uint32_t size)
 {
     for (uint32_t i = 0; i < size; i++)
         *sim_linear(to + i) = ((const uint8_t *)from)[i];
+}
+
+uint8_t machine_get8(uint16_t address)
+{
+    return sim.memory[address];
+}
+
+void machine_set8(uint16_t address, uint8_t value)
+{
+    sim.memory[address] = value;
 }
 
 void machine_zero(uint32_t to, uint32_t size)

@@ -17,7 +17,11 @@ void machine_copy(uint32_t to, uint32_t from, uint32_t size);
 void machine_get(void *to, uint32_t from, uint32_t size);
 void machine_put(uint32_t to, const void *from, uint32_t size);
 
-/* Zeroes `size` bytes; as machine_copy. */
+/* A byte of the first 64 KiB. */
+uint8_t machine_get8(uint16_t address);
+void machine_set8(uint16_t address, uint8_t value);
+
+/* Zeroes `size` bytes, a multiple of 4; as machine_copy. */
 void machine_zero(uint32_t to, uint32_t size);
 
 /* Linear address of one of the handler's own objects. */
