@@ -149,6 +149,7 @@ static void header_fill(struct resident_header *h, const struct boot_disk *disk,
     h->bios_hd_count = *(volatile uint8_t *)bios_data(BDA_HD_COUNT);
     h->page_count = map->page_count;
     h->cell_count = map->cell_count;
+    h->file_page = map->page_count;
     h->page_shift = (uint8_t)map->page_shift;
     h->sectors = map->sectors;
     h->write_protected = disk->write_protected || !map->writable;

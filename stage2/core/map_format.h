@@ -2,14 +2,16 @@
 /*
  * The block map, as core compiles it and as the resident handler walks it.
  *
- *   cell[0 .. page_count)                one a page, index lba >> page_shift
- *   cell[page_count .. cell_count)       the runs of the SPLIT pages, page by page
+ *   cell[0 .. page_count)     one a page of the disk, index lba >> page_shift; then, where the
+ *                             leaf's file grows, from cell[file_page] on one a page of that file,
+ *                             index file_page + (file_sector >> page_shift)
+ *   cell[page_count ..)       the runs of SPLIT pages, page by page, and the records of MIXED ones
  *
  * A cell is one little-endian 64-bit word:
  *
  *    63                            24 23            8 7     4   3   2    0
  *   +--------------------------------+---------------+-------+---+-------+
- *   | drive_lba                      | first         | drive | W | kind  |
+ *   | lba                            | first         | drive | W | kind  |
  *   +--------------------------------+---------------+-------+---+-------+
  *
  *   kind       enum map_kind
@@ -17,17 +19,43 @@
  *   drive      index into the drive table that goes with the map
  *   first      in a run: the sector of the page at which it starts; ends where the next run
  *              starts, or with the page. In a SPLIT page: number of its runs, less one
- *   drive_lba  DIRECT: first sector on the drive. SPLIT: index of its first run's cell. Else 0
+ *   lba        ZERO    0
+ *              DIRECT  first sector on the drive
+ *              SPLIT   index of its first run's cell
+ *              MIXED   index of its record's first cell
+ *              RAM     first sector of physical memory: address >> 9
+ *              FILE    first sector in the leaf's file; the file's pages say where that lies
  *
- * In a page cell DIRECT covers the whole page (the disk's last page: as far as the disk goes). Runs
- * are DIRECT, ZERO, MIXED or RAM, never SPLIT; a page's first run has first = 0.
+ * A page cell that is not SPLIT or MIXED covers the whole page (the last page: as far as the disk
+ * or the file goes). Runs are DIRECT, ZERO or RAM; a page's first run has first = 0.
+ *
+ * A MIXED page has two homes for each of its sectors, and a bit that says which. Its record:
+ *
+ *   cell[0]    base: any other kind: what holds where the bit is 0
+ *   cell[1]    own: FILE or RAM, writable: what holds where the bit is 1
+ *   cell[2..)  the bitmap, most significant bit first. FILE: as it lies in the file in front of
+ *              the own sectors, whole sectors of it; RAM: a bit a sector of the page
+ *
+ * Pages of the file are DIRECT or SPLIT, all writable.
  */
 #ifndef CORE_MAP_FORMAT_H
 #define CORE_MAP_FORMAT_H
 
 #include <stdint.h>
 
-enum map_kind { MAP_ZERO, MAP_DIRECT, MAP_SPLIT, MAP_MIXED, MAP_RAM };
+enum map_kind { MAP_ZERO, MAP_DIRECT, MAP_SPLIT, MAP_MIXED, MAP_RAM, MAP_FILE };
+
+/* Where the first write to a page goes that has no sectors of its own. */
+enum map_growth {
+    MAP_GROWS_NOT,
+    MAP_GROWS_DYNAMIC,      /* a new block of a dynamic VHD */
+    MAP_GROWS_DIFFERENCING, /* a new block of a differencing VHD */
+    MAP_GROWS_IN_MEMORY,    /* memory: changes are gone at power off */
+};
+
+#define MAP_RECORD_BASE    0 /* cells of a record */
+#define MAP_RECORD_OWN     1
+#define MAP_RECORD_BITMAP  2
 
 #define MAP_KIND_MASK      7u
 #define MAP_WRITABLE       8u
@@ -38,7 +66,8 @@ enum map_kind { MAP_ZERO, MAP_DIRECT, MAP_SPLIT, MAP_MIXED, MAP_RAM };
 #define MAP_LBA_SHIFT      24
 #define MAP_LBA_BITS       40
 #define MAP_DRIVES_MAX     16
-#define MAP_PAGE_SHIFT     12 /* 2 MiB, the least */
+#define MAP_PAGE_SHIFT     12 /* 2 MiB, as a rule */
+#define MAP_PAGE_SHIFT_MIN 3  /* 4 KiB: where pages are blocks of a VHD */
 #define MAP_PAGE_SHIFT_MAX 16 /* 32 MiB: `first` has 16 bits */
 
 static inline uint64_t map_cell(enum map_kind kind, unsigned drive, uint32_t first,

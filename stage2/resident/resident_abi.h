@@ -31,7 +31,7 @@ struct resident_header {
      * have their segment in the high half. */
     uint32_t old_int15;            /* 0x20 */
     uint32_t map_address;          /* 0x24: physical address of the cells */
-    uint32_t page_count;           /* 0x28 */
+    uint32_t page_count;           /* 0x28: of the disk and the leaf's file together */
     uint32_t cell_count;           /* 0x2c */
     uint64_t sectors;              /* 0x30: of the disk */
     uint32_t hidden[4];            /* 0x38: start and end of two ranges that INT 15h must not
@@ -48,7 +48,7 @@ struct resident_header {
     uint8_t bios_sectors_max;      /* 0x54: most sectors that one call of the BIOS takes, 1..127 */
     uint8_t bios_hd_count;         /* 0x55: hard disks before ours was added */
     uint8_t drive_count;           /* 0x56: entries of drive[] in use */
-    uint8_t reserved;              /* 0x57 */
+    uint8_t growth;                /* 0x57: enum map_growth */
     uint8_t drive[MAP_DRIVES_MAX]; /* 0x58: BIOS numbers of the map's drives */
     uint8_t drive_edd[MAP_DRIVES_MAX];   /* 0x68: 1: AH=42h works; else CHS with the two below */
     uint8_t drive_heads[MAP_DRIVES_MAX]; /* 0x78 */
@@ -62,9 +62,22 @@ struct resident_header {
     uint16_t old_low_kib;                /* 0xd8: 0040:0013 */
     uint16_t int18_entry;                /* 0xda: offset of the INT 18h handler; linked */
     uint16_t int19_entry;                /* 0xdc: linked */
-    uint16_t reserved2;                  /* 0xde */
+    uint16_t record_cells;               /* 0xde: cells of a MIXED page's record */
+
+    /* Growth: what the first write to a page needs. Free records are taken in order; stage2 has
+     * filled in their own cell and, but for DYNAMIC, a bitmap of zeros. */
+    uint32_t file_page;   /* 0xe0: index of the page cell of the leaf's file sector 0; = the number
+                           * of the disk's pages */
+    uint32_t record_next; /* 0xe4: index of the next free record's first cell */
+    uint32_t record_end;  /* 0xe8: no free record from here on */
+    uint32_t
+        record_clean;    /* 0xec: DYNAMIC: the own sectors of records below are known to be zero */
+    uint32_t bat_sector; /* 0xf0: of the leaf's file: where its BAT starts */
+    uint8_t bitmap_sectors; /* 0xf4: of a block, in front of its data */
+    uint8_t reserved[3];    /* 0xf5 */
 };
-static_assert(sizeof(struct resident_header) == 0xe0, "resident header");
+static_assert(sizeof(struct resident_header) == 0xf8, "resident header");
+static_assert(offsetof(struct resident_header, file_page) == 0xe0, "resident header");
 static_assert(offsetof(struct resident_header, old_int15) == 0x20, "resident header");
 static_assert(offsetof(struct resident_header, fdpt) == 0x98, "resident header");
 static_assert(offsetof(struct resident_header, old_int18) == 0xc8, "resident header");
