@@ -33,6 +33,7 @@ static enum err check_blocks(struct image *image, struct block_cells *cells, str
 {
     struct vhd_disk *disk = image->ctx;
     uint64_t present = 0;
+    uint64_t end = disk->structures_end;
     for (uint32_t block = 0; block < disk->blocks; block++) {
         uint32_t entry;
         enum err err = vhd_bat_get(image, block, &entry, f);
@@ -41,6 +42,8 @@ static enum err check_blocks(struct image *image, struct block_cells *cells, str
         if (entry == VHD_BAT_ABSENT)
             continue;
         present++;
+        if (((uint64_t)entry + cells->length) << SECTOR_SHIFT > end)
+            end = ((uint64_t)entry + cells->length) << SECTOR_SHIFT;
         if (cells_hit(cells, entry, disk->bitmap_sectors + vhd_block_sectors(image, block)))
             return fail(f, ERR_IMAGE, "VHD block %u lies over another block", block);
         cells->start[entry / cells->length] = entry;
@@ -53,6 +56,7 @@ static enum err check_blocks(struct image *image, struct block_cells *cells, str
                       0);
         }
     }
+    disk->blocks_end = end;
     image->allocated = present << disk->block_shift << SECTOR_SHIFT;
     return ERR_OK;
 }

@@ -68,7 +68,7 @@ static uint32_t absent_blocks(const struct vhd_disk *disk, uint32_t block)
     return count;
 }
 
-static enum err bitmap_load(struct image *image, uint32_t block, uint32_t entry, struct fail *f)
+enum err vhd_bitmap_load(struct image *image, uint32_t block, uint32_t entry, struct fail *f)
 {
     struct vhd_disk *disk = image->ctx;
     if (disk->bitmap_block == block)
@@ -81,8 +81,7 @@ static enum err bitmap_load(struct image *image, uint32_t block, uint32_t entry,
     return err;
 }
 
-/* How many bits from `at` on, below `end`, are alike; most significant bit first. */
-static uint32_t bits_alike(const uint8_t *bitmap, uint32_t at, uint32_t end)
+uint32_t vhd_bits_alike(const uint8_t *bitmap, uint32_t at, uint32_t end)
 {
     bool value = bitmap[at >> 3] >> (7 - (at & 7)) & 1;
     uint8_t all = value ? 0xff : 0;
@@ -123,15 +122,33 @@ static enum err vhd_dynamic_run(struct image *image, uint64_t lba, struct image_
     if (image->kind != IMAGE_DIFFERENCING)
         return ERR_OK;
 
-    err = bitmap_load(image, block, entry, f);
+    err = vhd_bitmap_load(image, block, entry, f);
     if (err)
         return err;
-    run->count = bits_alike(disk->bitmap, in, end);
+    run->count = vhd_bits_alike(disk->bitmap, in, end);
     if (!(disk->bitmap[in >> 3] >> (7 - (in & 7)) & 1)) {
         run->state = IMAGE_ABSENT;
         run->file_sector = 0;
     }
     return ERR_OK;
+}
+
+/* The end of the header, of the BAT with all its spare entries, and of the locators' data. */
+static uint64_t structures_end(const struct vhd_disk *disk, const struct vhd_header *header)
+{
+    uint64_t bat_size = (uint64_t)be32_get(header->bat_entries) << 2;
+    uint64_t end = disk->header_offset + sizeof *header;
+    if (disk->bat_offset + bat_size > end)
+        end = disk->bat_offset + bat_size;
+    for (unsigned i = 0; i < 8; i++) {
+        const struct vhd_locator *l = &header->locator[i];
+        uint64_t offset = be64_get(l->data_offset);
+        if (!be32_get(l->data_length) || !range_ok(offset, be32_get(l->data_length), disk->limit))
+            continue;
+        if (offset + be32_get(l->data_length) > end)
+            end = offset + be32_get(l->data_length);
+    }
+    return round_up_shift(end, SECTOR_SHIFT);
 }
 
 /* Reads and judges the header; what holds good goes into `disk`. */
@@ -168,6 +185,7 @@ static enum err vhd_header_read(struct image *image, struct vhd_disk *disk,
     if (!range_ok(disk->bat_offset, blocks << 2, disk->limit))
         return fail(f, ERR_IMAGE, "the VHD's BAT at byte %u reaches beyond the end of the file",
                     disk->bat_offset);
+    disk->structures_end = structures_end(disk, header);
     return ERR_OK;
 }
 

@@ -15,7 +15,9 @@ struct vhd_disk {
     uint64_t limit;         /* bytes: blocks end here at the latest */
     uint32_t blocks;        /* entries of the BAT that the disk needs */
     uint32_t bitmap_sectors;
-    unsigned block_shift; /* log2 of sectors a block */
+    unsigned block_shift;    /* log2 of sectors a block */
+    uint64_t structures_end; /* bytes: header, the whole BAT and parent locators end here */
+    uint64_t blocks_end;     /* bytes: the highest block ends here; 0 until the BAT was walked */
 
     be32 *bat; /* a piece of the BAT: entries [bat_first, bat_first + bat_count) */
     uint32_t bat_first, bat_count, bat_room;
@@ -32,6 +34,13 @@ MUST_CHECK enum err vhd_dynamic_open(struct image *image, const struct vhd_foote
  * starts that lies inside the file and over none of its structures. */
 MUST_CHECK enum err vhd_bat_get(struct image *image, uint32_t block, uint32_t *entry,
                                 struct fail *f);
+
+/* Makes disk->bitmap that of `block` of a differencing disk, whose BAT entry is `entry`. */
+MUST_CHECK enum err vhd_bitmap_load(struct image *image, uint32_t block, uint32_t entry,
+                                    struct fail *f);
+
+/* How many bits from `at` on, below `end`, are alike; most significant bit first. */
+uint32_t vhd_bits_alike(const uint8_t *bitmap, uint32_t at, uint32_t end);
 
 /* image->check: counts blocks, refuses those that lie over each other. */
 MUST_CHECK enum err vhd_dynamic_check(struct image *image, struct arena *a, struct fail *f);
