@@ -27,6 +27,9 @@ struct image_run {
     enum image_state state;
     uint64_t count;       /* sectors, > 0, up to the end of the disk at most */
     uint64_t file_sector; /* IMAGE_DATA: where the first one lies in the file */
+    bool in_place;        /* IMAGE_DATA: overwriting the sectors there is all that a write takes; no
+                           * table of the image says anything of them that would change. Whether the
+                           * image may be written at all is not asked here */
 };
 
 /* Where an image says that its parent lies; the order in image.parent is the order to try. */

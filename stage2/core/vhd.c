@@ -18,8 +18,8 @@ static enum err vhd_fixed_run(struct image *image, uint64_t lba, struct image_ru
                               struct fail *f)
 {
     (void)f;
-    *run =
-        (struct image_run){.state = IMAGE_DATA, .count = image->sectors - lba, .file_sector = lba};
+    *run = (struct image_run){
+        .state = IMAGE_DATA, .count = image->sectors - lba, .file_sector = lba, .in_place = true};
     return ERR_OK;
 }
 

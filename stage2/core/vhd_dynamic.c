@@ -126,7 +126,8 @@ static enum err vhd_dynamic_run(struct image *image, uint64_t lba, struct image_
     if (err)
         return err;
     run->count = vhd_bits_alike(disk->bitmap, in, end);
-    if (!(disk->bitmap[in >> 3] >> (7 - (in & 7)) & 1)) {
+    run->in_place = disk->bitmap[in >> 3] >> (7 - (in & 7)) & 1;
+    if (!run->in_place) {
         run->state = IMAGE_ABSENT;
         run->file_sector = 0;
     }

@@ -77,8 +77,7 @@ static bool header_valid(const uint8_t *bytes)
 }
 
 /* The header that counts. */
-static enum err header_load(struct vhdx *v, struct image *image, struct vhdx_header *header,
-                            struct fail *f)
+static enum err header_load(struct vhdx *v, struct image *image, struct fail *f)
 {
     uint8_t *first = v->window;
     uint8_t *second = v->window + VHDX_HEADER_SIZE;
@@ -104,7 +103,9 @@ static enum err header_load(struct vhdx *v, struct image *image, struct vhdx_hea
         memcmp(first, second, VHDX_HEADER_SIZE))
         return fail(f, ERR_IMAGE, "the two VHDX headers differ, but both have sequence number %u",
                     sequence1);
-    *header = second_valid && (!first_valid || sequence2 > sequence1) ? *h2 : *h1;
+    bool use_second = second_valid && (!first_valid || sequence2 > sequence1);
+    v->header = use_second ? *h2 : *h1;
+    v->header_offset = use_second ? VHDX_HEADER_2 : VHDX_HEADER_1;
     return ERR_OK;
 }
 
@@ -178,27 +179,27 @@ static enum err regions_load(struct vhdx *v, struct image *image, struct fail *f
 /* Keeps the log's place free of blocks, and replays the log in memory if it is in use. */
 static enum err log_load(struct vhdx *v, struct image *image, struct arena *a, struct fail *f)
 {
-    struct vhdx_header header = {0};
-    enum err err = header_load(v, image, &header, f);
+    const struct vhdx_header *header = &v->header;
+    enum err err = header_load(v, image, f);
     if (err)
         return err;
-    memcpy(image->id, header.data_write_id, 16);
+    memcpy(image->id, header->data_write_id, 16);
 
-    uint64_t offset = le64_get(header.log_offset);
-    uint32_t length = le32_get(header.log_length);
-    bool in_use = memcmp(header.log_id, zero_id, 16);
+    uint64_t offset = le64_get(header->log_offset);
+    uint32_t length = le32_get(header->log_length);
+    v->log_in_use = memcmp(header->log_id, zero_id, 16);
     bool sound = length && !((offset | length) & MIB_MASK) &&
                  range_ok(offset, length, v->file->size) && !vhdx_reserved(v, offset, length);
     if (sound)
         err = vhdx_reserve(v, offset, length, f);
-    if (err || !in_use)
+    if (err || !v->log_in_use)
         return err;
-    if (le16_get(header.log_version))
+    if (le16_get(header->log_version))
         return fail(f, ERR_UNSUPPORTED, "the VHDX log has the unknown version %u",
-                    le16_get(header.log_version));
+                    le16_get(header->log_version));
     if (!sound)
         return fail(f, ERR_IMAGE, "the VHDX log at %x is not where a log can be", offset);
-    err = vhdx_log_load(v, &header, a, f);
+    err = vhdx_log_load(v, header, a, f);
     /* To close the file would mean to replay its log into it, which is not done here. */
     image->read_only = true;
     notes_add(&image->notes,

@@ -214,6 +214,7 @@ static enum err data_trim(const struct vhdx *v, struct image_run *run, struct fa
     uint64_t stored = v->file->size >> SECTOR_SHIFT;
     if (run->file_sector >= stored) {
         run->state = IMAGE_ZERO;
+        run->in_place = false;
         return ERR_OK;
     }
     if (run->count > stored - run->file_sector)
@@ -265,8 +266,11 @@ static enum err run_at(struct vhdx *v, uint64_t lba, struct image_run *run, stru
         run->count = ((uint64_t)blocks_alike(v, number, &b, f) << sectors_shift) - in;
     }
     run->file_sector = 0;
+    run->in_place = false;
     if (run->state != IMAGE_DATA)
         return ERR_OK;
+    /* A log that was not replayed would be laid over what is written, at the next replay. */
+    run->in_place = b.kind == BLOCK_FULL && !v->log_in_use;
     run->file_sector = (b.offset >> SECTOR_SHIFT) + in;
     return data_trim(v, run, f);
 }

@@ -30,6 +30,10 @@ struct vhdx {
     struct file *file;
     uint64_t size; /* the file's, or, if more, what it would have after the log's replay */
 
+    struct vhdx_header header; /* the one that counts */
+    uint32_t header_offset;    /* VHDX_HEADER_1 or VHDX_HEADER_2: where it lies */
+    bool log_in_use;           /* it was not replayed into the file */
+
     struct vhdx_page *page; /* the log's, by number; none twice */
     uint32_t page_count;
 

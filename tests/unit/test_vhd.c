@@ -45,6 +45,7 @@ TEST(vhd_fixed_is_one_run)
     CHECK_EQ(run.state, IMAGE_DATA);
     CHECK_EQ(run.count, 2993);
     CHECK_EQ(run.file_sector, 7);
+    CHECK(run.in_place);
 }
 
 TEST(vhd_bytes_between_data_and_footer)

@@ -47,6 +47,8 @@ static void check_run(uint64_t lba, enum image_state state, uint64_t count, uint
     CHECK_EQ(run.count, count);
     if (state == IMAGE_DATA)
         CHECK_EQ(run.file_sector, file_sector);
+    /* A dynamic disk's bitmap has a say in what a write takes, and open does not read it. */
+    CHECK_EQ(run.in_place, state == IMAGE_DATA && image.kind == IMAGE_DIFFERENCING);
 }
 
 TEST(vhd_dynamic_blocks)
