@@ -121,6 +121,8 @@ class Qemu(Emulator):
     extra    further disks: (file, bus) pairs, named disk1, disk2, ...
     memory   MiB (or "4M" and the like)
     write    True: the disks' files are changed; else changes are dropped at the end
+    record   a file that gets all writes to disk0 in their order (blklogwrites: the format of Linux's
+             dm-log-writes); wants write=True
     blkdebug lines of a QEMU blkdebug configuration for disk0 (see read_error())
     icount   True: one instruction is one nanosecond of the machine's clock, in every run alike
     mirror   True: SeaBIOS copies its text screen to COM1 and takes keys from there
@@ -139,7 +141,7 @@ class Qemu(Emulator):
     }
 
     def __init__(self, disk, bus="ide", extra=(), memory=256, limit=120, write=False, blkdebug=None,
-                 icount=False, mirror=True, format="raw", options=()):
+                 record=None, icount=False, mirror=True, format="raw", options=()):
         super().__init__(limit)
         self.received = bytearray()
         self.monitor = None
@@ -151,7 +153,8 @@ class Qemu(Emulator):
         if icount:
             command += ["-icount", "shift=0,sleep=off"]
         for n, (file, where) in enumerate([(disk, bus), *extra]):
-            command += self._drive(n, file, where, write, blkdebug if n == 0 else None, format)
+            command += self._drive(n, file, where, write, blkdebug if n == 0 else None, format,
+                                   record if n == 0 else None)
         self.child = subprocess.Popen(command + list(options), stdin=subprocess.PIPE,
                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.readers = [threading.Thread(target=self._collect, daemon=True),
@@ -159,8 +162,14 @@ class Qemu(Emulator):
         for reader in self.readers:
             reader.start()
 
-    def _drive(self, n, file, bus, write, blkdebug, format):
+    def _drive(self, n, file, bus, write, blkdebug, format, record):
         place = f"file.driver=file,file.filename={file}"
+        if record:
+            with open(record, "wb"):
+                pass
+            place = (f"file.driver=blklogwrites,file.file.driver=file,file.file.filename={file},"
+                     f"file.log.driver=file,file.log.filename={record},"
+                     "file.log-super-update-interval=1")
         if blkdebug:
             config = os.path.join(self.folder, "blkdebug")
             with open(config, "w", encoding="ascii") as out:

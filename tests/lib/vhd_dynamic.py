@@ -40,7 +40,8 @@ class DynamicVhd:
         self.order = None                       # numbers of blocks as they lie in the file
         self.align = SECTOR                     # of a block's data
         self.gap = 0                            # bytes before each block
-        self.slack = 0                          # zeros before the footer
+        self.slack = 0                          # bytes before the footer: zeros,
+        self.junk = False                       # or poison
         self.spare = 0                          # entries of the BAT beyond the disk
         self.bat_at = 1536
         self.all_bits = True                    # dynamic: all bits of a block that is there are set
@@ -110,7 +111,7 @@ class DynamicVhd:
                 bat[number] = start // SECTOR
                 end = f.tell()
             f.seek(end)
-            f.write(bytes(self.slack) + foot)
+            f.write((self.filler(self.slack) if self.junk else bytes(self.slack)) + foot)
             f.seek(0)
             f.write(foot + self.header(self.bat_at, entries, places))
             f.seek(self.bat_at)

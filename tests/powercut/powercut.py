@@ -1,0 +1,223 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Power cuts. A guest writes at random while all writes to the flash are recorded; then the record is cut
+off after every sector, and what is there is judged: by judge.c for each cut, by mkimage, 7zz, qemu-img and
+ntfsresize for some. From one of the cuts the machine starts once more and writes on.
+
+    powercut.py [SECONDS]               (0: no limit)
+
+goes through the matrix of image kinds, block sizes and slack, in an order that covers each value early, and
+stops after that time, if one is given. The last line counts all cuts. `make powercut` runs all of it."""
+import hashlib
+import os
+import random
+import re
+import subprocess
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "lib"))
+import scribe                                                               # noqa: E402
+import vhd                                                                  # noqa: E402
+from emulator import Qemu                                                   # noqa: E402
+from flash import MIB, Workshop, mkimage, mkimage_json, run, tool           # noqa: E402
+from report import check, check_equal, end, test                            # noqa: E402
+from vhd_dynamic import SECTOR, DynamicVhd                                  # noqa: E402
+
+SECTORS = 16 * MIB // SECTOR
+KIB = 1 << 10
+CONFIG = "[disk]\nvhd = \\disk.vhd\nwrite = persistent\n"
+JUDGE = tool("powercut/judge")
+
+
+class Case:
+    """One cell of the matrix. depth: 0 fixed, 1 dynamic, then 1 + the number of parents."""
+
+    def __init__(self, depth, block_size, junk, bus="ahci", pieces=5):
+        self.depth = depth
+        self.block_size = block_size
+        self.junk = junk
+        self.bus = bus
+        self.pieces = pieces
+
+    def __str__(self):
+        kind = ("fixed", "dynamic", *(f"differencing, {n} parents" for n in (1, 2, 3)))[self.depth]
+        if not self.depth:
+            return f"{kind}, {self.bus}"
+        return f"{kind}, blocks of {self.block_size // KIB} KiB, {'junk' if self.junk else 'zeroed'} slack"
+
+
+def deal(rng, chain, data):
+    """Deals the disk out to the layers, leaf first; what a layer hides is poison in those below. Some of it
+    nobody gets, and some blocks the leaf has none of."""
+    per_block = chain[0].block_size // SECTOR
+    absent = {b for b in range(1, SECTORS // per_block) if rng.randrange(2)}
+    lba = 0
+    while lba < SECTORS:
+        count = min(rng.randint(1, 1000), SECTORS - lba, per_block - lba % per_block)
+        layers = chain[1:] if lba // per_block in absent else chain
+        owner = rng.randrange(len(layers) + 1) if layers and lba >= per_block else 0
+        if owner < len(layers):
+            layers[owner].store(lba, data[lba * SECTOR:(lba + count) * SECTOR])
+            for below in layers[owner + 1:]:
+                if rng.randrange(2):
+                    below.store(lba, below.filler(count * SECTOR))
+        lba += count
+    return len(absent)
+
+
+def images(shop, case, rng, rounds):
+    """Files of the chain, leaf first: (name, path)."""
+    data = scribe.disk(shop, SECTORS, rounds, seed=rng.randrange(1 << 32), note_lba=scribe.NOTE_LBA)
+    leaf = shop.path("disk.vhd")
+    if not case.depth:
+        with open(leaf, "wb") as f:
+            f.write(data)
+        vhd.make_fixed(leaf + ".fixed", SECTORS, source=leaf)
+        return [("disk.vhd", leaf + ".fixed")]
+    chain = [DynamicVhd(SECTORS * SECTOR, case.block_size)]
+    for n in range(1, case.depth):
+        child = DynamicVhd(SECTORS * SECTOR, case.block_size if n == case.depth - 1 else
+                           rng.choice((512 * KIB, 2 * MIB)), parent=chain[0])
+        child.parent_name = f"base{n - 1}.vhd"
+        child.locate("W2ru", f".\\base{n - 1}.vhd")
+        chain.insert(0, child)
+    absent = deal(rng, chain, data)
+    chain[0].slack = absent * (case.block_size + 4096 + 4096) + 4096
+    chain[0].junk = case.junk
+    chain[0].align = 4096
+    names = ["disk.vhd"] + [f"base{n}.vhd" for n in range(case.depth - 2, -1, -1)]
+    return [(name, image.write(shop.path(name))) for name, image in zip(names, chain)]
+
+
+def make_flash(shop, case, rng, rounds):
+    files = images(shop, case, rng, rounds)
+    total = sum(os.path.getsize(path) for _, path in files)
+    flash = shop.formatted(files[0][1], mib=2 * total // MIB + 64, pieces=case.pieces, config=CONFIG)
+    for name, path in files[1:]:
+        run(tool("tools/fragment"), flash, path, "/" + name, 2)
+    for _, path in files:
+        os.unlink(path)
+    check_equal(mkimage_json("check", flash)["boots"], True, "mkimage check")
+    return flash, [name for name, _ in files]
+
+
+def session(flash, record, bus):
+    with Qemu(flash, bus=bus, memory=64, write=True, record=record) as pc:
+        pc.guest()
+        return pc.log
+
+
+def judge(flash, record, **options):
+    """Numbers by name, and the cuts around which tables change."""
+    command = [JUDGE, flash, record, "/disk.vhd", str(scribe.NOTE_LBA)]
+    for name, value in options.items():
+        command += [name, str(value)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    text = done.stdout.decode(errors="replace")
+    check_equal(done.returncode, 0, f"{' '.join(command)}\n{text[-2000:]}\nexit status")
+    metadata = [int(n) for n in re.findall(r"^metadata (\d+)$", text, re.MULTILINE)]
+    text = re.sub(r"^metadata.*\n", "", text, flags=re.MULTILINE)
+    return {name: int(n) for name, n in re.findall(r"(\w+) (\d+)", text)}, metadata
+
+
+def copy(source, to):
+    run("cp", "--sparse=always", source, to)
+    return to
+
+
+def state(shop, flash, record, cut):
+    """The flash as it is when power fails after so many sectors."""
+    out = copy(flash, shop.path("cut.img"))
+    run(JUDGE, "apply", out, record, cut)
+    return out
+
+
+def sha256(*command):
+    with subprocess.Popen([str(c) for c in command], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE) as child:
+        total = hashlib.sha256()
+        while data := child.stdout.read(MIB):
+            total.update(data)
+        errors = child.stderr.read().decode(errors="replace")
+    check_equal(child.returncode, 0, f"{command}: {errors}\nexit status")
+    return total.hexdigest()
+
+
+def others_agree(shop, flash, names, case):
+    """mkimage check is content; mkimage read, 7zz and, where it can, qemu-img read the same disk."""
+    check_equal(mkimage_json("check", flash)["boots"], True, "mkimage check")
+    wanted = sha256(tool("mkimage"), "read", flash)
+    for name in names:
+        with open(shop.path(name), "wb") as out:
+            done = subprocess.run([tool("mkimage"), "cat", f"{flash}:/{name}"], stdout=out, check=False)
+        check_equal(done.returncode, 0, "mkimage cat")
+    leaf = shop.path("disk.vhd")
+    check_equal(sha256("7zz", "e", "-so", "-tvhd", leaf), wanted, "7zz's disk")
+    if case.depth == 1:                     # of a fixed one it takes whole cylinders only
+        run("qemu-img", "convert", "-f", "vpc", "-O", "raw", leaf, shop.path("disk.raw"))
+        check_equal(sha256("cat", shop.path("disk.raw")), wanted, "qemu-img's disk")
+
+
+def ntfs_is_clean(shop, flash):
+    start = 2048 * SECTOR
+    volume = shop.path("volume.ntfs")
+    run("dd", f"if={flash}", f"of={volume}", "bs=1M", f"skip={start // MIB}", "conv=sparse", "status=none")
+    text = run("ntfsresize", "-i", "-f", volume)
+    check("Checking filesystem consistency" in text and "orrupt" not in text, text)
+
+
+def power_cuts(case, rounds, every, oracles, total, seed):
+    """Two sessions; the second one starts where power failed in the first."""
+    rng = random.Random(f"{case} {seed}")
+    with Workshop() as shop:
+        flash, names = make_flash(shop, case, rng, rounds)
+        for number in range(2):
+            before, record = copy(flash, shop.path("before.img")), shop.path("record")
+            session(flash, record, case.bus)
+            counts, metadata = judge(before, record, every=every, torn=2)
+            for name, count in counts.items():
+                total[name] = total.get(name, 0) + count
+            last = counts["sectors"]
+            for cut in rng.sample(metadata, min(oracles, len(metadata))) + rng.sample(range(last), oracles):
+                others_agree(shop, state(shop, before, record, cut), names, case)
+                total["oracles"] = total.get("oracles", 0) + 1
+            others_agree(shop, flash, names, case)
+            ntfs_is_clean(shop, flash)
+            if number == 0:
+                cut = rng.choice(metadata + [rng.randrange(last)])
+                flash = copy(state(shop, before, record, cut), flash)
+                scribe.change(flash, seed=rng.randrange(1 << 32))
+        print(f"    {case}: " + ", ".join(f"{n} {c}" for n, c in counts.items()), flush=True)
+
+
+def matrix():
+    """All cells; the first ones already have each value of each axis."""
+    cells = [Case(0, 0, False), Case(0, 0, False, bus="ide")]
+    blocks = (512 * KIB, 2 * MIB, 4 * MIB)
+    for turn in range(0):
+        for depth in range(1, 5):
+            which = (turn + depth) % 6
+            cells.append(Case(depth, blocks[which % 3], which >= 3))
+    return cells
+
+
+def main(seconds=None):
+    start = time.monotonic()
+    total = {}
+    for case in matrix():
+        if seconds and time.monotonic() - start > seconds:
+            break
+        with test(f"power cuts: {case}"):
+            power_cuts(case, rounds=24 if seconds else 60, every=7 if seconds else 1,
+                       oracles=1 if seconds else 2, total=total, seed=1)
+    cuts = total.get("cuts", 0) + total.get("torn", 0)
+    print(f"{cuts} cuts ({total.get('torn', 0)} of them inside a request in any order), "
+          f"{total.get('blocks', 0)} new blocks, {total.get('oracles', 0)} states read by other "
+          f"programs, {total.get('losses', 0)} losses, {time.monotonic() - start:.0f} s")
+    end()
+
+
+if __name__ == "__main__":
+    main(float(sys.argv[1]) if len(sys.argv) > 1 else 0)
