@@ -6,9 +6,10 @@
  * `#define NAME number`, with comments on lines of their own.
  *
  *   00600 MBR, moved here by itself          10000 stage2: code, data, bss
- *   07C00 boot record (8 KiB), then the      2E000 stage2's stack, down from 30000
- *         guest's MBR                        30000 disk buffer of the BIOS calls, 64 KiB,
- *   09C00 work area of the boot record               never crosses a 64 KiB border
+ *   07C00 boot record (8 KiB), then the      3E000 stage2's stack, down from 40000
+ *         guest's MBR                        40000 disk buffer of the BIOS calls, 64 KiB,
+ *   09C00 work area of the boot record               never crosses a 64 KiB border; before that,
+ *                                                  stage2's packed file, up to 58000
  *                                            top of conventional memory: resident handler
  */
 #ifndef STAGE2_LAYOUT_H
@@ -25,13 +26,13 @@
 #define STAGE2_ADDRESS      0x10000
 #define STAGE2_SEGMENT      0x1000
 #define STAGE2_FILE_MAX     0x18000
-#define STAGE2_END          0x2E000
-#define STAGE2_STACK_TOP    0x30000
-#define DISK_BUFFER         0x30000
+#define STAGE2_END          0x3E000
+#define STAGE2_STACK_TOP    0x40000
+#define DISK_BUFFER         0x40000
 #define DISK_BUFFER_SIZE    0x10000
 
 /* Conventional memory that a machine must have below the resident handler: up to here. */
-#define LOW_MEMORY_NEEDED   0x40000
+#define LOW_MEMORY_NEEDED   0x58000
 
 /* Inside the resident handler's segment, which starts on a 1 KiB boundary. RESIDENT_BOUNCE counts
  * sectors. */

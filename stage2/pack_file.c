@@ -55,8 +55,6 @@ int main(int argc, char **argv)
 
     memcpy(data, image, real);
     size_t room = sizeof data - real - sizeof(le32) - 16;
-    if (room > DISK_BUFFER_SIZE)
-        room = DISK_BUFFER_SIZE;
     int packed = LZ4_compress_HC((const char *)image + real, (char *)data + real + sizeof(le32),
                                  (int)(size - real), (int)room, LZ4HC_CLEVEL_MAX);
     if (packed <= 0)

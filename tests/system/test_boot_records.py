@@ -209,13 +209,13 @@ def sentence_tests():
         half = volume()
         half.write(4096, bytes(4096))
         says(half.path, "vhdboot: cannot load the boot record")
-    with test("boot record: less than 256 KiB of low memory"):
+    with test("boot record: less than 352 KiB of low memory"):
         poor = volume()
         code = bytearray(VBR)
         jump = code.find(bytes.fromhex("813e1304"))             # cmp word [413h]: ask for more than there is
         struct.pack_into("<H", code, jump + 4, 1000)
         poor.install(bytes(code))
-        says(poor.path, CANNOT + "less than 256 KiB of low memory")
+        says(poor.path, CANNOT + "less than 352 KiB of low memory")
     with test("boot record: a sector of the file cannot be read"):
         bad = volume()
         sector = bad.data(bad.find(NAME)).runs[0][0] * 8 + 3
