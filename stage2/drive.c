@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A BIOS hard disk behind struct blk. Every read goes through the disk buffer, which no BIOS can
+ * A BIOS hard disk behind struct blk. Every call goes through the disk buffer, which no BIOS can
  * find fault with: aligned to 64 KiB, at most 127 sectors a call. Prints nothing.
  */
 #include "drive.h"
@@ -110,8 +110,12 @@ static uint8_t most_sectors(const struct drive *d)
     return (uint8_t)(SECTORS_MAX >> d->sector_shift << d->sector_shift);
 }
 
-/* One AH=42h into the disk buffer; counts in 512-byte sectors. Returns the BIOS's status. */
-static uint8_t read_edd(struct drive *d, uint64_t lba, uint32_t count)
+/* What to do with the disk buffer: AH of the CHS call; the one with a packet is 40h more. */
+enum transfer { TRANSFER_READ = 0x0200, TRANSFER_WRITE = 0x0300 };
+#define TRANSFER_EDD 0x4000u
+
+/* One AH=42h or 43h; counts in 512-byte sectors. Returns the BIOS's status. */
+static uint8_t transfer_edd(struct drive *d, enum transfer transfer, uint64_t lba, uint32_t count)
 {
     lba >>= d->sector_shift;
     packet = (struct edd_packet){
@@ -121,21 +125,21 @@ static uint8_t read_edd(struct drive *d, uint64_t lba, uint32_t count)
         .lba_low = (uint32_t)lba,
         .lba_high = (uint32_t)(lba >> 32),
     };
-    struct bios_regs r = {.eax = 0x4200, .edx = d->number};
+    struct bios_regs r = {.eax = TRANSFER_EDD | transfer, .edx = d->number};
     bios_ds_esi(&r, &packet);
     bios_call(0x13, &r);
     return call_status(&r);
 }
 
-/* One AH=02h; the caller has cut it at the track's end. */
-static uint8_t read_chs(struct drive *d, uint32_t lba, uint32_t count)
+/* One AH=02h or 03h; the caller has cut it at the track's end. */
+static uint8_t transfer_chs(struct drive *d, enum transfer transfer, uint32_t lba, uint32_t count)
 {
     uint32_t track = lba / d->sectors_per_track;
     uint32_t sector = lba % d->sectors_per_track + 1;
     uint32_t head = track % d->heads;
     uint32_t cylinder = track / d->heads;
     struct bios_regs r = {
-        .eax = 0x0200 | count,
+        .eax = transfer | count,
         .ebx = 0,
         .ecx = (cylinder & 0xff) << 8 | (cylinder >> 2 & 0xc0) | sector,
         .edx = head << 8 | d->number,
@@ -145,9 +149,10 @@ static uint8_t read_chs(struct drive *d, uint32_t lba, uint32_t count)
     return call_status(&r);
 }
 
-static uint8_t read_once(struct drive *d, uint64_t lba, uint32_t count)
+static uint8_t transfer_once(struct drive *d, enum transfer transfer, uint64_t lba, uint32_t count)
 {
-    return d->edd ? read_edd(d, lba, count) : read_chs(d, (uint32_t)lba, count);
+    return d->edd ? transfer_edd(d, transfer, lba, count)
+                  : transfer_chs(d, transfer, (uint32_t)lba, count);
 }
 
 /* The BIOS did not even try: neither another try nor a reset makes it better. */
@@ -156,20 +161,26 @@ static bool is_refusal(uint8_t status)
     return status == 0x01 || status == 0x09;
 }
 
-/* Reads one piece with `tries` tries. The reset comes only before the third: some drives always
+/* Transfers one piece with `tries` tries. The reset comes only before the third: some drives always
  * fail the first read after one. */
-static uint8_t read_tries(struct drive *d, uint64_t lba, uint32_t count, unsigned tries)
+static uint8_t transfer_tries(struct drive *d, enum transfer transfer, uint64_t lba, uint32_t count,
+                              unsigned tries)
 {
     uint8_t status = 0;
     for (unsigned i = 0; i < tries; i++) {
         if (i == 2)
             drive_reset(d);
-        status = read_once(d, lba, count);
+        status = transfer_once(d, transfer, lba, count);
         if (!status || is_refusal(status))
             return status;
     }
     drive_reset(d);
     return status;
+}
+
+static uint8_t read_tries(struct drive *d, uint64_t lba, uint32_t count, unsigned tries)
+{
+    return transfer_tries(d, TRANSFER_READ, lba, count, tries);
 }
 
 /*
@@ -310,10 +321,30 @@ static enum err drive_read(struct blk *b, uint64_t lba, uint32_t count, void *bu
     return ERR_OK;
 }
 
+/* For the few sectors that are written before the guest starts. Nothing boots from a drive with
+ * larger sectors, so none is written there. */
+static enum err drive_write(struct blk *b, uint64_t lba, uint32_t count, const void *buf,
+                            struct fail *f)
+{
+    struct drive *d = b->ctx;
+    const uint8_t *from = buf;
+    while (count) { /* ends: every round lowers count */
+        uint32_t n = piece_size(d, lba, count, d->sectors_max);
+        memcpy(DRIVE_BUFFER, from, (size_t)n << SECTOR_SHIFT);
+        if (d->sector_shift || transfer_tries(d, TRANSFER_WRITE, lba, n, TRIES))
+            return fail(f, ERR_WRITE, "sector %u cannot be written", lba);
+        from += (size_t)n << SECTOR_SHIFT;
+        lba += n;
+        count -= n;
+    }
+    return ERR_OK;
+}
+
 enum err drive_init(struct drive *d, uint8_t number, struct fail *f)
 {
     *d = (struct drive){.number = number};
-    d->blk = (struct blk){.read = drive_read, .ctx = d, .sectors = UINT64_MAX};
+    d->blk =
+        (struct blk){.read = drive_read, .write = drive_write, .ctx = d, .sectors = UINT64_MAX};
     d->edd = ask_edd(number);
     bool geometry = ask_geometry(d);
     if (!d->edd && !geometry)

@@ -16,6 +16,15 @@ enum err blk_read(struct blk *b, uint64_t lba, uint32_t count, void *buf, struct
     return b->read(b, lba, count, buf, f);
 }
 
+enum err blk_write(struct blk *b, uint64_t lba, uint32_t count, const void *buf, struct fail *f)
+{
+    if (!count)
+        return ERR_OK;
+    if (!b->write || !range_ok(lba, count, b->sectors))
+        return fail(f, ERR_WRITE, "sector %u is not one that can be written", lba);
+    return b->write(b, lba, count, buf, f);
+}
+
 /* The slot that holds line `line`, filled from the drive if it was not there. The drive's last line
  * may be short: the rest of its slot stays as it was and is never asked for. */
 static enum err cache_line(struct blk_cache *c, uint64_t line, uint8_t **data, struct fail *f)

@@ -12,6 +12,8 @@
 struct blk {
     /* Reads `count` (> 0) sectors; the range was checked. Fails with ERR_READ. */
     enum err (*read)(struct blk *b, uint64_t lba, uint32_t count, void *buf, struct fail *f);
+    /* Writes likewise, or fails with ERR_WRITE; NULL where nothing is ever written. */
+    enum err (*write)(struct blk *b, uint64_t lba, uint32_t count, const void *buf, struct fail *f);
     void *ctx;             /* the implementer's */
     uint64_t sectors;      /* size of the drive; UINT64_MAX where nobody knows it */
     uint64_t reads;        /* calls of `read` that were made, kept by blk_read */
@@ -21,6 +23,11 @@ struct blk {
 /* Reads sectors [lba, lba + count). ERR_READ with a sentence where they lie beyond the drive. */
 MUST_CHECK enum err blk_read(struct blk *b, uint64_t lba, uint32_t count, void *buf,
                              struct fail *f);
+
+/* Writes sectors [lba, lba + count). ERR_WRITE with a sentence where they lie beyond the drive, or
+ * nothing can be written. */
+MUST_CHECK enum err blk_write(struct blk *b, uint64_t lba, uint32_t count, const void *buf,
+                              struct fail *f);
 
 /*
  * A read cache over another drive, for the small scattered reads of a file system walk: lines of
