@@ -243,7 +243,7 @@ static bool check_image(struct check *c)
 {
     struct fail f;
     struct boot_disk *disk = &c->entry.disk;
-    if (boot_open(disk, c->entry.chosen, &c->target.volumes, &c->target.arena, &f)) {
+    if (boot_open(disk, c->entry.chosen, &c->target.volumes, 0, &c->target.arena, &f)) {
         failed_as(c, "image", &f);
         return false;
     }

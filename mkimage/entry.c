@@ -30,7 +30,7 @@ enum status entry_open(struct entry *e, struct target *t, const struct options *
     struct fail f;
     target_further(t, options->drive, options->drives);
     if (entry_choose(e, t, options->entry, &f) ||
-        boot_open(&e->disk, e->chosen, &t->volumes, &t->arena, &f)) {
+        boot_open(&e->disk, e->chosen, &t->volumes, 0, &t->arena, &f)) {
         (void)fail_subject(&f, t->disk.path);
         status = say_fail(&f);
         target_close(t);

@@ -308,7 +308,7 @@ static enum status verify(const struct flash *flash)
     for (unsigned i = 0; !status && i < config.count; i++) {
         static struct boot_disk disk;
         disk = (struct boot_disk){0};
-        if (boot_open(&disk, &config.entry[i], &t.volumes, &t.arena, &f)) {
+        if (boot_open(&disk, &config.entry[i], &t.volumes, 0, &t.arena, &f)) {
             char sentence[512];
             errors_format(&f, sentence, sizeof sentence);
             if (flash->options->config)

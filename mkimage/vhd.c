@@ -245,7 +245,7 @@ enum status verb_vhd_read(const struct options *options)
     struct map map;
     struct fail f;
     struct blk *const drive[MAP_DRIVES_MAX] = {s.on_volume ? &s.target.blk : &s.host.blk};
-    if (map_build(&map, &s.chain, false, &s.arena, &f))
+    if (map_build(&map, &s.chain, &(struct map_writes){0}, &s.arena, &f))
         status = say_fail(&f);
     else
         status = sectors_write(s.name, &map, drive, options);

@@ -5,9 +5,14 @@
  */
 #include "handoff.h"
 #include "bios.h"
+#include "console.h"
+#include "core/arena.h"
+#include "core/map_ram.h"
 #include "core/mem.h"
+#include "core/text.h"
 #include "geometry.h"
 #include "layout.h"
+#include "mark.h"
 #include "memory.h"
 #include "resident/resident_abi.h"
 
@@ -49,8 +54,7 @@ uint32_t handoff_resident_bytes(void)
     return image_header()->resident_size;
 }
 
-static MUST_CHECK enum err drives_check(const struct drive *const *drive, unsigned count,
-                                        struct fail *f)
+static MUST_CHECK enum err drives_check(struct drive *const *drive, unsigned count, struct fail *f)
 {
     if (!count || count > MAP_DRIVES_MAX)
         return fail(f, ERR_LIMIT, "the disk lies on %u drives", count);
@@ -134,8 +138,7 @@ static void vector_set(uint8_t number, uint32_t target)
 }
 
 static void header_fill(struct resident_header *h, const struct boot_disk *disk,
-                        const struct drive *const *drive, unsigned drive_count,
-                        const struct geometry *g)
+                        struct drive *const *drive, unsigned drive_count, const struct geometry *g)
 {
     const struct map *map = &disk->map;
 
@@ -149,7 +152,14 @@ static void header_fill(struct resident_header *h, const struct boot_disk *disk,
     h->bios_hd_count = *(volatile uint8_t *)bios_data(BDA_HD_COUNT);
     h->page_count = map->page_count;
     h->cell_count = map->cell_count;
-    h->file_page = map->page_count;
+    h->file_page = map->file_page;
+    h->growth = (uint8_t)map->growth;
+    h->record_cells = (uint16_t)map->record_cells;
+    h->record_next = map->record_first;
+    h->record_end = map->record_end;
+    h->record_clean = map->record_first;
+    h->bat_sector = map->bat_sector;
+    h->bitmap_sectors = (uint8_t)map->bitmap_sectors;
     h->page_shift = (uint8_t)map->page_shift;
     h->sectors = map->sectors;
     h->write_protected = disk->write_protected || !map->writable;
@@ -256,11 +266,69 @@ static void start_guest(void)
     bios_call_far((uint32_t)(uintptr_t)handoff_jump | (uint32_t)STAGE2_SEGMENT << 16, &r);
 }
 
-enum err handoff_start(const struct boot_disk *disk, const struct drive *const *drive,
-                       unsigned drive_count, struct fail *f)
+/* Where in high memory everything goes, from the bottom up: the disk's contents where they are to
+ * be in memory, room for changes, the map. */
+struct high_memory {
+    uint64_t contents, changes, map, end;
+};
+
+static MUST_CHECK enum err high_memory_place(struct high_memory *high, const struct boot_disk *disk,
+                                             const struct arena *arena, struct fail *f)
+{
+    uint64_t contents = disk->in_memory ? map_ram_bytes(&disk->map) : 0;
+    uint64_t changes = map_memory_bytes(&disk->map);
+    enum err err = memory_map_place(contents + changes + map_bytes(&disk->map), &high->contents,
+                                    &high->end, f);
+    if (err)
+        return err;
+    high->changes = high->contents + contents;
+    high->map = high->changes + changes;
+    uint64_t arena_start = (uint64_t)(uintptr_t)arena->base;
+    uint64_t arena_end = arena_start + arena->used; /* the map is still there */
+    if (contents && high->contents < arena_end && high->changes > arena_start)
+        return fail(f, ERR_MEMORY, "this machine has too little memory for the disk's %u bytes",
+                    contents);
+    return ERR_OK;
+}
+
+static void print_progress(struct map_ram_progress *progress, uint64_t done, uint64_t total)
+{
+    (void)progress;
+    static uint32_t shown;
+    char line[64];
+    struct text t;
+    if (done == total)
+        shown = 0;
+    else if (console_ticks() - shown < TICKS_PER_SECOND / 2)
+        return;
+    else
+        shown = console_ticks();
+    console_goto_row(console_row());
+    text_init(&t, line, sizeof line);
+    text_str(&t, "reading the disk into memory: ");
+    text_u64(&t, done >> 11);
+    text_str(&t, " of ");
+    text_u64(&t, total >> 11);
+    text_str(&t, " MiB");
+    console_print(line);
+    if (done == total)
+        console_line("", "");
+}
+
+static MUST_CHECK enum err contents_load(struct boot_disk *disk, uint64_t address, struct fail *f)
+{
+    struct map_ram_progress progress = {print_progress};
+    if (!disk->in_memory)
+        return ERR_OK;
+    return map_ram_load(&disk->map, mapped.drive, address, (void *)(uintptr_t)address, &progress,
+                        f);
+}
+
+enum err handoff_start(struct boot_disk *disk, struct drive *const *drive, unsigned drive_count,
+                       const struct arena *arena, struct fail *f)
 {
     uint32_t base;
-    uint64_t map_start, map_end;
+    struct high_memory high;
     struct geometry geometry;
 
     enum err err = drives_check(drive, drive_count, f);
@@ -269,7 +337,7 @@ enum err handoff_start(const struct boot_disk *disk, const struct drive *const *
     mapped.map = &disk->map;
     mapped.blk = (struct blk){.read = mapped_read, .ctx = &mapped, .sectors = disk->map.sectors};
     for (unsigned i = 0; i < drive_count; i++)
-        mapped.drive[i] = (struct blk *)&drive[i]->blk;
+        mapped.drive[i] = &drive[i]->blk;
     err = blk_read(&mapped.blk, 0, 1, boot_record, f);
     if (err)
         return err;
@@ -277,9 +345,13 @@ enum err handoff_start(const struct boot_disk *disk, const struct drive *const *
         return fail(f, ERR_NOT_FOUND, "the disk has no boot record: its sector 0 lacks 55AAh", 0);
     geometry_find(&geometry, &mapped.blk);
     err = resident_place(&base, f);
-    if (err)
-        return err;
-    err = memory_map_place(map_bytes(&disk->map), &map_start, &map_end, f);
+    if (!err)
+        err = high_memory_place(&high, disk, arena, f);
+    if (!err)
+        err = contents_load(disk, high.contents, f);
+    const struct chain_link *leaf = disk->chain.link[0];
+    if (!err && disk->map.writable && disk->map.growth != MAP_GROWS_IN_MEMORY)
+        err = mark_changed(leaf, drive[leaf->drive_index], f);
     if (err)
         return err;
 
@@ -290,14 +362,15 @@ enum err handoff_start(const struct boot_disk *disk, const struct drive *const *
     size_t image_size = (size_t)(resident_image_end - resident_image);
     memset(resident, 0, handoff_resident_bytes());
     memcpy(h, resident_image, image_size);
+    map_memory_place(&disk->map, high.changes);
     header_fill(h, disk, drive, drive_count, &geometry);
     slot_fill(resident + RESIDENT_SLOTS, disk, drive[0], &geometry);
-    h->map_address = (uint32_t)map_start;
+    h->map_address = (uint32_t)high.map;
     h->hidden[0] = base;
     h->hidden[1] = LOW_HIDDEN_END;
-    h->hidden[2] = (uint32_t)map_start;
-    h->hidden[3] = (uint32_t)map_end;
-    memmove((void *)(uintptr_t)map_start, disk->map.cell, (size_t)map_bytes(&disk->map));
+    h->hidden[2] = (uint32_t)high.contents;
+    h->hidden[3] = (uint32_t)high.end;
+    memmove((void *)(uintptr_t)high.map, disk->map.cell, (size_t)map_bytes(&disk->map));
     hook(h, base);
     start_guest();
     return fail(f, ERR_BIOS, "the guest came back", 0);

@@ -8,13 +8,15 @@
 #include "core/errors.h"
 #include "drive.h"
 
+struct arena;
+
 /*
- * Starts the disk's own MBR at 0000:7C00 with DL=80h. `drive` lists the map's drives by index.
- * Everything that can fail is checked before the first hook: a return means failure, and that
- * nothing was changed. Does not return on success.
+ * Starts the disk's own MBR at 0000:7C00 with DL=80h. `drive` lists the map's drives by index; the
+ * disk and its map lie in `arena`. Everything that can fail is done before the first hook: a return
+ * means failure, and that nothing was changed but the disk's map. Does not return on success.
  */
-MUST_CHECK enum err handoff_start(const struct boot_disk *disk, const struct drive *const *drive,
-                                  unsigned drive_count, struct fail *f);
+MUST_CHECK enum err handoff_start(struct boot_disk *disk, struct drive *const *drive,
+                                  unsigned drive_count, const struct arena *arena, struct fail *f);
 
 /* Conventional memory that the resident handler takes. */
 uint32_t handoff_resident_bytes(void);

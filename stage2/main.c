@@ -120,6 +120,29 @@ static void print_chain(void)
     }
 }
 
+/* How far the disk can grow. */
+static void print_growth(void)
+{
+    char line[LINE_SIZE];
+    struct text t;
+    uint64_t mib = (uint64_t)map_records(&disk.map) << disk.map.page_shift >> 11;
+    if (disk.map.growth == MAP_GROWS_NOT)
+        return;
+    text_init(&t, line, sizeof line);
+    if (disk.map.growth == MAP_GROWS_IN_MEMORY) {
+        text_str(&t, "changes are kept in memory, up to ");
+        text_u64(&t, mib);
+        text_str(&t, " MiB, and gone at power off; beyond that, writes fail");
+    } else {
+        text_str(&t, "room for ");
+        text_u64(&t, map_records(&disk.map));
+        text_str(&t, " new blocks, ");
+        text_u64(&t, mib);
+        text_str(&t, " MiB; beyond that, writes to new blocks fail");
+    }
+    console_line(line, "");
+}
+
 static MUST_CHECK enum err open_drive(uint8_t number, struct fail *f)
 {
     enum err err = drive_init(&drives[0], number, f);
@@ -170,11 +193,12 @@ static enum err start_entry(const struct config_entry *entry, struct fail *f)
     volumes.volume[0].ntfs = &volume;
     drive_count = 1;
     step_begin("reading the block list of ", entry->vhd);
-    enum err err = boot_open(&disk, entry, &volumes, &arena, f);
+    enum err err = boot_open(&disk, entry, &volumes, arena.size, &arena, f);
     if (err)
         return err;
     print_chain();
     print_notes(&disk.notes);
+    print_growth();
     step_begin("asking the BIOS what it can read of ", entry->vhd);
     err = reach_check(&disk.map, drives, drive_count, f);
     if (err)
@@ -182,10 +206,10 @@ static enum err start_entry(const struct config_entry *entry, struct fail *f)
 
     console_line("starting ", entry->title);
     console_settle();
-    const struct drive *list[MAP_DRIVES_MAX];
+    struct drive *list[MAP_DRIVES_MAX];
     for (unsigned i = 0; i < drive_count; i++)
         list[i] = &drives[i];
-    err = handoff_start(&disk, list, drive_count, f);
+    err = handoff_start(&disk, list, drive_count, &arena, f);
     return err ? fail_subject(f, entry->vhd) : ERR_OK;
 }
 

@@ -119,5 +119,5 @@ enum err memory_map_place(uint64_t bytes, uint64_t *start, uint64_t *end, struct
 {
     if (memory_ranges_place(&usable, bytes, MAP_ALIGNMENT, start, end))
         return ERR_OK;
-    return fail(f, ERR_MEMORY, "no free memory for the block map of %u bytes", bytes);
+    return fail(f, ERR_MEMORY, "this machine has no free memory of %u bytes in one piece", bytes);
 }

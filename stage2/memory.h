@@ -14,8 +14,7 @@ MUST_CHECK enum err memory_init(struct fail *f);
 void memory_arena(struct arena *a);
 
 /* The place for `bytes` of the map: ends at the top of the highest usable range below 4 GiB, 4 KiB
- * aligned. ERR_MEMORY, with the figure, where none is large enough. Call once, last: the arena may
- * overlap it. */
+ * aligned. ERR_MEMORY, with the figure, where none is large enough. The arena may overlap it. */
 MUST_CHECK enum err memory_map_place(uint64_t bytes, uint64_t *start, uint64_t *end,
                                      struct fail *f);
 

@@ -23,7 +23,7 @@ rank() {
     ntfs*) echo 2.ntfs ;;
     vhdx*) echo 2.vhdx ;;
     vhd*) echo 2.vhd ;;
-    config* | chain* | map* | boot* | volumes*) echo 3 ;;
+    config* | chain* | map* | writes* | boot* | volumes*) echo 3 ;;
     *) echo none ;;
     esac
 }

@@ -4,6 +4,7 @@
 #include "chain_path.h"
 #include "mem.h"
 #include "text.h"
+#include "writes.h"
 
 /* A config file's text, read whole. */
 static enum err config_read(struct config *config, struct file *file, struct arena *a,
@@ -144,47 +145,6 @@ static enum err boot_open_file(struct chain_files *files, const char *path, stru
     return ERR_OK;
 }
 
-/* May the leaf be written, as far as the volume and the image say? Notes say why not. `force`
- * overrides what might be harmless, not what this version cannot do. */
-static bool boot_may_write(struct boot_disk *disk, const struct ntfs *vol, bool force)
-{
-    const struct image *leaf = &disk->chain.link[0]->image;
-    struct notes *notes = &disk->notes;
-    struct fail f;
-    bool may = true;
-    enum err err = ntfs_writable(vol, &f);
-    if (err == ERR_HIBERNATED) {
-        may = force;
-        notes_add(notes,
-                  force ? "Windows is hibernated on this volume: writing all the same, as force "
-                          "says"
-                        : "Windows is hibernated on this volume: the disk is write-protected; "
-                          "shut that Windows down fully, or set force = yes",
-                  0);
-    } else if (err) {
-        may = force;
-        notes_add(notes,
-                  force ? "the volume's log is not clean: writing all the same, as force says"
-                        : "the volume's log is not clean: the disk is write-protected; attach the "
-                          "volume to Windows once, or set force = yes",
-                  0);
-    }
-    if (leaf->read_only) { /* the image's own note says why */
-        may = may && force;
-        notes_add(notes,
-                  force ? "the image should not be written: writing all the same, as force says"
-                        : "the image should not be written: the disk is write-protected, unless "
-                          "force = yes",
-                  0);
-    }
-    if (leaf->kind != IMAGE_FIXED || leaf->format != IMAGE_VHD) {
-        may = false;
-        notes_add(notes, "only fixed VHDs take writes in this version: the disk is write-protected",
-                  0);
-    }
-    return may;
-}
-
 static void boot_add_notes(struct notes *to, const struct notes *from)
 {
     for (unsigned i = 0; i < from->count; i++)
@@ -192,15 +152,9 @@ static void boot_add_notes(struct notes *to, const struct notes *from)
 }
 
 enum err boot_open(struct boot_disk *disk, const struct config_entry *entry,
-                   struct volumes *volumes, struct arena *a, struct fail *f)
+                   struct volumes *volumes, uint64_t memory_bytes, struct arena *a, struct fail *f)
 {
-    *disk = (struct boot_disk){0};
-    if (entry->write == WRITE_DISCARD) {
-        (void)fail(f, ERR_UNSUPPORTED,
-                   "write = discard is not available in this version; persistent and none are", 0);
-        return fail_subject(f, entry->name);
-    }
-
+    *disk = (struct boot_disk){.hide_drives = entry->hide, .in_memory = entry->ram};
     enum err err = boot_names_volume(entry) ? volumes_find(volumes, f) : ERR_OK;
     if (err)
         return err;
@@ -218,8 +172,10 @@ enum err boot_open(struct boot_disk *disk, const struct config_entry *entry,
     for (unsigned i = 0; i < disk->chain.count; i++)
         boot_add_notes(&disk->notes, &disk->chain.link[i]->image.notes);
 
-    bool writable = entry->write != WRITE_NONE && boot_may_write(disk, vol, entry->force);
-    disk->write_protected = !writable;
-    disk->hide_drives = entry->hide;
-    return map_build(&disk->map, &disk->chain, writable, a, f);
+    struct map_writes writes;
+    err = writes_choose(&writes, entry, &disk->chain, vol, memory_bytes, &disk->notes, f);
+    if (!err)
+        err = map_build(&disk->map, &disk->chain, &writes, a, f);
+    disk->write_protected = !writes.in_place && writes.growth == MAP_GROWS_NOT;
+    return err;
 }

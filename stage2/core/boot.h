@@ -30,12 +30,15 @@ struct boot_disk {
     struct map map;
     bool write_protected; /* the disk answers writes with error 03h */
     bool hide_drives;     /* the guest sees no physical hard disk */
+    bool in_memory;       /* all of it is to be read into memory before it starts */
     struct notes notes;   /* why, and what is odd */
 };
 
 /* Opens the entry's image and compiles it. Applies the rules of what may be written: mode, volume
- * state, image state, `force`. */
+ * state, image state, `force`. `memory_bytes` is the machine's memory, 0 where there is none for
+ * changes. */
 MUST_CHECK enum err boot_open(struct boot_disk *disk, const struct config_entry *entry,
-                              struct volumes *volumes, struct arena *a, struct fail *f);
+                              struct volumes *volumes, uint64_t memory_bytes, struct arena *a,
+                              struct fail *f);
 
 #endif

@@ -142,6 +142,33 @@ static bool number(struct word w, uint32_t limit, uint32_t *value)
     return w.len != 0;
 }
 
+/* A size: bytes, or with K, M or G behind the number. */
+static bool size(struct word w, uint64_t *value)
+{
+    static const char units[] = "KMG";
+    unsigned shift = 0;
+    for (unsigned i = 0; w.len && units[i]; i++) {
+        if ((w.start[w.len - 1] & ~0x20) == units[i])
+            shift = 10 * (i + 1);
+    }
+    if (shift)
+        w.len--;
+    uint32_t n;
+    if (!number(w, UINT32_MAX / 16, &n))
+        return false;
+    *value = (uint64_t)n << shift;
+    return true;
+}
+
+static bool yes_or_no(struct parser *p, struct word value, bool careful, const char *sentence)
+{
+    bool yes = word_is(value, "yes");
+    if (yes || word_is(value, "no"))
+        return yes;
+    complain(p, p->line, sentence, value);
+    return careful;
+}
+
 static enum err set_global(struct parser *p, struct word key, struct word value)
 {
     if (word_is(key, "timeout")) {
@@ -184,14 +211,15 @@ static enum err set_entry(struct parser *p, struct word key, struct word value)
             complain(p, p->line, "write takes persistent, discard or none; none is used", value);
             e->write = WRITE_NONE;
         }
+    } else if (word_is(key, "discard_max")) {
+        if (!size(value, &e->discard_max))
+            complain(p, p->line, "discard_max takes bytes, or a number with K, M or G", value);
+    } else if (word_is(key, "ram")) {
+        e->ram = yes_or_no(p, value, false, "ram takes yes or no; no is used");
     } else if (word_is(key, "force")) {
-        e->force = word_is(value, "yes");
-        if (!e->force && !word_is(value, "no"))
-            complain(p, p->line, "force takes yes or no; no is used", value);
+        e->force = yes_or_no(p, value, false, "force takes yes or no; no is used");
     } else if (word_is(key, "hide")) {
-        e->hide = !word_is(value, "no"); /* the careful reading of a word that is not understood */
-        if (e->hide && !word_is(value, "yes"))
-            complain(p, p->line, "hide takes yes or no; yes is used", value);
+        e->hide = yes_or_no(p, value, true, "hide takes yes or no; yes is used");
     } else {
         complain(p, p->line, "unknown key", key);
     }

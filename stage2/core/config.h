@@ -27,8 +27,10 @@ struct config_entry {
     const char *parent[CONFIG_PARENTS_MAX];
     unsigned parent_count;
     enum write_mode write;
-    bool force; /* write to a hibernated or unclean volume all the same */
-    bool hide;  /* the guest sees no physical hard disk */
+    bool ram;             /* read into memory before it starts: changes are gone at power off */
+    uint64_t discard_max; /* bytes of memory for changes that are not kept; 0: not said */
+    bool force;           /* write to a hibernated or unclean volume all the same */
+    bool hide;            /* the guest sees no physical hard disk */
 };
 
 struct config_complaint {

@@ -1,207 +1,90 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * Cuts the disk's runs into pages, in one pass over the disk: the page cells are allocated first,
- * the runs of SPLIT pages grow behind them. Time is linear in pages and runs.
- */
 #include "map.h"
-#include "arena.h"
-#include "chain.h"
 #include "check.h"
-#include "map_source.h"
 #include "mem.h"
 
-#define MAP_PAGES_BYTES_MAX                                                                        \
-    ((uint64_t)16 << 20) /* pages get larger where cells would pass this                           \
-                          */
-#define MAP_GROW_CELLS 8192u
-
-struct map_builder {
-    struct map *map;
-    struct arena *arena;
-    uint64_t room;        /* cells that are allocated */
-    uint64_t cells;       /* cells that are used, or would be if there were memory */
-    uint64_t last;        /* the cell that was appended last */
-    uint64_t page_first;  /* index of the current page's first run */
-    uint64_t page_left;   /* sectors left in the current page */
-    struct map_run whole; /* the disk's first run, and whether it is the only one */
-    bool one_run;
+/* A place in a page: what is looked for, and how far the answer holds. */
+struct map_place {
+    uint64_t cell;
+    uint32_t in;  /* the sector of the page, then of the run */
+    uint32_t end; /* what the cell says holds up to here */
 };
 
-static uint64_t page_sectors(const struct map *map)
+static bool record_bit(const uint8_t *bitmap, uint32_t i)
 {
-    return (uint64_t)1 << map->page_shift;
+    return bitmap[i >> 3] >> (7 - (i & 7)) & 1;
 }
 
-/* Appends a cell, or only counts it once memory has run out: the failure then tells how much it
- * takes. */
-static void builder_cell(struct map_builder *b, uint64_t cell)
+/* A MIXED page: which of its two homes holds, and how far. */
+static void find_mixed(const struct map *map, struct map_place *p)
 {
-    if (b->cells == b->room) {
-        /* The arena hands out from the bottom up, so this piece follows the last one. */
-        uint64_t *more = arena_array(b->arena, MAP_GROW_CELLS, sizeof *more);
-        if (more == b->map->cell + b->room)
-            b->room += MAP_GROW_CELLS;
+    const uint64_t *record = map->cell + map_cell_lba(p->cell);
+    const uint8_t *bitmap = (const uint8_t *)(record + MAP_RECORD_BITMAP);
+    bool own = record_bit(bitmap, p->in);
+    uint32_t i = p->in + 1;
+    while (i < p->end && record_bit(bitmap, i) == own)
+        i++;
+    p->end = i;
+    p->cell = record[own ? MAP_RECORD_OWN : MAP_RECORD_BASE];
+}
+
+/* A SPLIT page: the run that holds p->in. */
+static void find_split(const struct map *map, struct map_place *p)
+{
+    const uint64_t *run = map->cell + map_cell_lba(p->cell);
+    uint32_t low = 0; /* run[low] starts at or before `in`, run[high] after it */
+    uint32_t high = map_cell_first(p->cell) + 1;
+    while (high - low > 1) { /* ends: the interval shrinks every round */
+        uint32_t middle = low + (high - low) / 2;
+        if (map_cell_first(run[middle]) <= p->in)
+            low = middle;
+        else
+            high = middle;
     }
-    if (b->cells < b->room)
-        b->map->cell[b->cells] = cell;
-    b->cells++;
-    b->last = cell;
+    if (high <= map_cell_first(p->cell) && map_cell_first(run[high]) < p->end)
+        p->end = map_cell_first(run[high]);
+    p->cell = run[low];
+    p->in -= map_cell_first(p->cell);
+    p->end -= map_cell_first(p->cell);
 }
 
-/* Does `run` go on where the last run of this page ends? `at` is its first sector in the page. */
-static bool builder_joins(const struct map_builder *b, const struct map_run *run, uint32_t at)
+/* The run at sector `in` of page `page`, `end` the page's end. */
+static struct map_run find_in_page(const struct map *map, uint32_t page, uint32_t in, uint32_t end)
 {
-    if (b->cells == b->page_first)
-        return false;
-    uint64_t same = map_cell(run->kind, run->drive, 0, 0) | (run->writable ? MAP_WRITABLE : 0);
-    uint64_t mask = MAP_KIND_MASK | MAP_WRITABLE | MAP_DRIVE_MASK << MAP_DRIVE_SHIFT;
-    if ((b->last & mask) != same)
-        return false;
-    return run->kind != MAP_DIRECT ||
-           map_cell_lba(b->last) + (at - map_cell_first(b->last)) == run->drive_lba;
-}
-
-/* The current page is complete: one run becomes its cell, more stay and the cell points to them. */
-static void builder_page_end(struct map_builder *b, uint64_t page)
-{
-    uint64_t runs = b->cells - b->page_first;
-    b->map->cell[page] =
-        runs == 1 ? b->last : map_cell(MAP_SPLIT, 0, (uint32_t)runs - 1, b->page_first);
-    if (runs == 1)
-        b->cells--;
-    b->page_first = b->cells;
-    b->page_left = page_sectors(b->map);
-}
-
-/* Appends one run of the disk, which starts at `lba`, page by page. */
-static void builder_run(struct map_builder *b, uint64_t lba, struct map_run run)
-{
-    struct map *map = b->map;
-    if (!lba)
-        b->whole = run;
-    else if (run.kind != b->whole.kind || run.writable != b->whole.writable ||
-             run.drive != b->whole.drive || run.drive_lba != b->whole.drive_lba + lba)
-        b->one_run = false;
-    map->writable |= run.writable;
-
-    while (run.count) { /* ends: every round takes at least one sector off run.count */
-        uint32_t at = (uint32_t)lba & (uint32_t)(page_sectors(map) - 1);
-        uint64_t n = run.count < b->page_left ? run.count : b->page_left;
-        if (!builder_joins(b, &run, at))
-            builder_cell(
-                b, map_cell(run.kind, run.drive, at, run.kind == MAP_DIRECT ? run.drive_lba : 0) |
-                       (run.writable ? MAP_WRITABLE : 0));
-        b->page_left -= n;
-        if (!b->page_left || lba + n == map->sectors)
-            builder_page_end(b, lba >> map->page_shift);
-        lba += n;
-        run.count -= n;
-        run.drive_lba += n;
+    struct map_place p = {map->cell[page], in, end};
+    if (map_cell_kind(p.cell) == MAP_MIXED)
+        find_mixed(map, &p);
+    if (map_cell_kind(p.cell) == MAP_FILE) {
+        /* Pages of the file are never FILE themselves: this is one round more. */
+        uint64_t sector = map_cell_lba(p.cell) + p.in;
+        uint32_t size = 1u << map->page_shift;
+        uint32_t left = p.end - p.in;
+        in = (uint32_t)sector & (size - 1);
+        end = left < size - in ? in + left : size;
+        return find_in_page(map, map->file_page + (uint32_t)(sector >> map->page_shift), in, end);
     }
-}
+    if (map_cell_kind(p.cell) == MAP_SPLIT)
+        find_split(map, &p);
 
-static enum err map_fill(struct map_builder *b, struct map_source *source, struct fail *f)
-{
-    struct map *map = b->map;
-    for (uint64_t lba = 0; lba < map->sectors;) { /* ends: every run has at least one sector */
-        struct map_run run;
-        enum err err = map_source_next(source, lba, &run, f);
-        if (err)
-            return err;
-        builder_run(b, lba, run);
-        lba += run.count;
-    }
-    if (b->cells > b->room)
-        return fail(f, ERR_MEMORY, "the block map takes %u bytes of memory", b->cells << 3);
-    if (b->cells > UINT32_MAX)
-        return fail(f, ERR_LIMIT, "the block map has %u entries, more than it can", b->cells);
-    map->cell_count = (uint32_t)b->cells;
-    map->contiguous = b->one_run && b->whole.kind == MAP_DIRECT;
-    return ERR_OK;
-}
-
-enum err map_build(struct map *map, const struct chain *chain, bool writable, struct arena *a,
-                   struct fail *f)
-{
-    const struct chain_link *leaf = chain->link[0];
-    *map = (struct map){.sectors = leaf->image.sectors, .page_shift = MAP_PAGE_SHIFT};
-    if (writable) {
-        enum err err = file_writable_in_place(&leaf->file, &leaf->extents, f);
-        if (err)
-            return err;
-    }
-    for (unsigned i = 0; i < chain->count; i++) {
-        if (chain->link[i]->drive_index >= MAP_DRIVES_MAX)
-            return fail(f, ERR_LIMIT, "the images lie on more than %u drives", MAP_DRIVES_MAX);
-    }
-
-    while (map->page_shift < MAP_PAGE_SHIFT_MAX && round_up_shift(map->sectors, map->page_shift) >>
-                                                       map->page_shift << 3 > MAP_PAGES_BYTES_MAX)
-        map->page_shift++;
-    uint64_t pages = round_up_shift(map->sectors, map->page_shift) >> map->page_shift;
-    if (pages > MAP_PAGES_BYTES_MAX >> 3)
-        return fail(f, ERR_LIMIT, "the disk has %u sectors: more than 64 TiB", map->sectors);
-
-    struct map_source *source = arena_alloc(a, sizeof *source);
-    if (!source)
-        return fail(f, ERR_MEMORY, "no memory for the block map", 0);
-    source->chain = chain;
-    source->writable = writable;
-
-    size_t mark = arena_mark(a);
-    uint64_t room = round_up_shift(pages, 1); /* the arena aligns to two cells */
-    map->page_count = (uint32_t)pages;
-    map->cell = arena_array(a, room, sizeof map->cell[0]);
-    if (!map->cell)
-        return fail(f, ERR_MEMORY, "the block map takes %u bytes of memory at the least",
-                    pages << 3);
-    struct map_builder b = {.map = map,
-                            .arena = a,
-                            .room = room,
-                            .cells = pages,
-                            .page_first = pages,
-                            .page_left = page_sectors(map),
-                            .one_run = true};
-    enum err err = map_fill(&b, source, f);
-    if (!err) /* what the last piece has too much goes back */
-        arena_release(a, mark + (size_t)round_up_shift(b.cells << 3, 4));
-    return err;
+    struct map_run found = {.kind = map_cell_kind(p.cell),
+                            .count = p.end - p.in,
+                            .drive = map_cell_drive(p.cell),
+                            .writable = p.cell & MAP_WRITABLE};
+    if (found.kind == MAP_DIRECT)
+        found.drive_lba = map_cell_lba(p.cell) + p.in;
+    /* A block's bitmap is put right before its first write: it is written where it lies. */
+    if (found.kind == MAP_DIRECT && map->growth == MAP_GROWS_DYNAMIC)
+        found.writable = true;
+    return found;
 }
 
 struct map_run map_find(const struct map *map, uint64_t lba)
 {
     uint32_t page = (uint32_t)(lba >> map->page_shift);
     uint64_t start = (uint64_t)page << map->page_shift;
-    uint32_t in = (uint32_t)(lba - start);
     uint64_t left = map->sectors - start; /* to the end of the page or disk */
-    uint32_t end = left < page_sectors(map) ? (uint32_t)left : (uint32_t)page_sectors(map);
-
-    uint64_t cell = map->cell[page];
-    if (map_cell_kind(cell) == MAP_SPLIT) {
-        const uint64_t *run = map->cell + map_cell_lba(cell);
-        uint32_t low = 0; /* run[low] starts at or before `in`, run[high] after it */
-        uint32_t high = map_cell_first(cell) + 1;
-        while (high - low > 1) { /* ends: the interval shrinks every round */
-            uint32_t middle = low + (high - low) / 2;
-            if (map_cell_first(run[middle]) <= in)
-                low = middle;
-            else
-                high = middle;
-        }
-        if (high <= map_cell_first(cell))
-            end = map_cell_first(run[high]);
-        cell = run[low];
-        in -= map_cell_first(cell);
-        end -= map_cell_first(cell);
-    }
-
-    struct map_run found = {.kind = map_cell_kind(cell),
-                            .count = end - in,
-                            .drive = map_cell_drive(cell),
-                            .writable = cell & MAP_WRITABLE};
-    if (found.kind == MAP_DIRECT)
-        found.drive_lba = map_cell_lba(cell) + in;
-    return found;
+    uint32_t size = 1u << map->page_shift;
+    return find_in_page(map, page, (uint32_t)(lba - start), left < size ? (uint32_t)left : size);
 }
 
 struct map_run map_find_long(const struct map *map, uint64_t lba)

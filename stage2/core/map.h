@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Compiles a chain into the block map (map_format.h) and reads through it. Knows files, extents and
- * images; the only module that knows both.
+ * Compiles a chain into the block map (map_format.h: map_build.c) and reads through it (map.c).
+ * Knows files, extents and images; the only module that knows both.
  */
 #ifndef CORE_MAP_H
 #define CORE_MAP_H
@@ -11,20 +11,36 @@
 #include "blk.h"
 #include "errors.h"
 #include "map_format.h"
+#include "vhd_slack.h"
 
 struct arena;
 struct chain;
 
 enum write_mode { WRITE_PERSISTENT, WRITE_DISCARD, WRITE_NONE };
 
+/* How the disk is to be written. */
+struct map_writes {
+    bool in_place;          /* present sectors of the leaf, where they lie */
+    enum map_growth growth; /* and the others */
+    struct vhd_slack slack; /* MAP_GROWS_DYNAMIC, MAP_GROWS_DIFFERENCING */
+    uint64_t memory;        /* MAP_GROWS_IN_MEMORY: bytes for changes */
+};
+
 struct map {
     uint64_t sectors;    /* of the disk */
     unsigned page_shift; /* log2 of sectors a page */
-    uint32_t page_count;
-    uint32_t cell_count; /* pages and runs */
+    uint32_t page_count; /* pages of the disk, and of the leaf's file */
+    uint32_t file_page;  /* the file's first; page_count where there are none */
+    uint32_t cell_count; /* pages, runs and records */
     uint64_t *cell;      /* in the arena */
-    bool writable;       /* at least one run takes writes */
+    bool writable;       /* at least one sector takes writes */
     bool contiguous;     /* one DIRECT run on one drive, drive_lba[0].. */
+
+    enum map_growth growth;
+    uint32_t record_cells;             /* cells of a record */
+    uint32_t record_first, record_end; /* cells of the free ones */
+    uint32_t bat_sector;               /* of the file */
+    uint32_t bitmap_sectors;           /* of a block */
 };
 
 /* What one run of the map says. */
@@ -33,19 +49,29 @@ struct map_run {
     uint64_t count; /* sectors from the lba asked for to the end of the run or page */
     unsigned drive;
     uint64_t drive_lba; /* MAP_DIRECT */
-    bool writable;
+    bool writable;      /* where it lies */
 };
 
 /*
  * Builds the map of chain's disk in `a`. Where that has too little memory, the rest is counted all
- * the same, so that the failure tells how much it takes. `writable` says whether the leaf's own
- * clusters may be written at all (mode, volume state); with it a leaf that cannot be written in
- * place (holes, short initialised size) fails with the reason, without it such parts read as zeros.
+ * the same, so that the failure tells how much it takes. With writes->in_place the leaf's file must
+ * be writable in place as a whole (file_writable_in_place); without it holes read as zeros. Growth
+ * in the file takes blocks of 4 KiB to 32 MiB; a page is a block then.
  */
-MUST_CHECK enum err map_build(struct map *map, const struct chain *chain, bool writable,
-                              struct arena *a, struct fail *f);
+MUST_CHECK enum err map_build(struct map *map, const struct chain *chain,
+                              const struct map_writes *writes, struct arena *a, struct fail *f);
 
-/* The run at lba (< map->sectors). Same walk as the resident handler's. */
+/* Bytes of the page cells that growth in the leaf's file takes. */
+uint64_t map_growth_bytes(const struct chain *chain, const struct vhd_slack *slack);
+
+/* MAP_GROWS_IN_MEMORY: bytes that the free records' own sectors take, and where they are. */
+uint64_t map_memory_bytes(const struct map *map);
+void map_memory_place(struct map *map, uint64_t address);
+
+/* Free records: pages that can still get sectors of their own. */
+uint32_t map_records(const struct map *map);
+
+/* The run at lba (< map->sectors): ZERO, DIRECT or RAM. Same walk as the resident handler's. */
 struct map_run map_find(const struct map *map, uint64_t lba);
 
 /* As map_find, but neighbours over page borders joined, for listings. */

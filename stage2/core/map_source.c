@@ -13,6 +13,7 @@ static enum err cursor_seek(struct map_cursor *c, struct image *image, uint64_t 
     c->start = lba;
     c->end = lba + run.count;
     c->state = run.state;
+    c->in_place = run.in_place;
     c->file_sector = run.file_sector;
     return ERR_OK;
 }
@@ -34,9 +35,8 @@ static const struct extent *cursor_extent(struct map_cursor *c, const struct ext
     return e;
 }
 
-/* Sectors of a file to sectors of its drive; a hole is zeros. `run->count` may get shorter. */
-static enum err source_place(struct map_source *source, unsigned index, uint64_t file_sector,
-                             struct map_run *run, struct fail *f)
+enum err map_source_place(struct map_source *source, unsigned index, uint64_t file_sector,
+                          struct map_run *run, struct fail *f)
 {
     struct chain_link *link = source->chain->link[index];
     const struct extent *e = cursor_extent(&source->cursor[index], &link->extents, file_sector);
@@ -54,7 +54,6 @@ static enum err source_place(struct map_source *source, unsigned index, uint64_t
     run->kind = MAP_DIRECT;
     run->drive = link->drive_index;
     run->drive_lba = e->drive_lba + skip;
-    run->writable = source->writable && !index;
     uint64_t limit = (uint64_t)1 << MAP_LBA_BITS;
     if (run->drive_lba >= limit || run->count > limit - run->drive_lba) {
         (void)fail(f, ERR_LIMIT, "the file lies at sector %u of its drive, beyond 512 TiB",
@@ -69,7 +68,7 @@ enum err map_source_next(struct map_source *source, uint64_t lba, struct map_run
 {
     const struct chain *chain = source->chain;
     *run = (struct map_run){.kind = MAP_ZERO, .count = chain->link[0]->image.sectors - lba};
-    for (unsigned i = 0; i < chain->count; i++) {
+    for (unsigned i = source->first; i < chain->count; i++) {
         struct image *image = &chain->link[i]->image;
         if (lba >= image->sectors) /* a parent smaller than its child: nothing there */
             return ERR_OK;
@@ -80,8 +79,11 @@ enum err map_source_next(struct map_source *source, uint64_t lba, struct map_run
             return err;
         if (run->count > c->end - lba)
             run->count = c->end - lba;
-        if (c->state == IMAGE_DATA)
-            return source_place(source, i, c->file_sector + (lba - c->start), run, f);
+        if (c->state == IMAGE_DATA) {
+            err = map_source_place(source, i, c->file_sector + (lba - c->start), run, f);
+            run->writable = source->writable && !i && c->in_place && run->kind == MAP_DIRECT;
+            return err;
+        }
         if (c->state == IMAGE_ZERO)
             return ERR_OK;
     }

@@ -24,12 +24,10 @@ static enum err blocks_end(struct image *image, struct fail *f)
     return ERR_OK;
 }
 
-/* How many slots fit between sectors `first` and `limit`, and not behind what a BAT can name. */
-static uint32_t slots(uint64_t first, uint64_t limit, uint64_t stride, uint64_t size)
+/* How many slots fit between sectors `first` and `limit`. */
+static uint32_t slots(uint64_t first, uint32_t limit, uint32_t stride, uint32_t size)
 {
-    if (limit > VHD_BAT_ABSENT)
-        limit = VHD_BAT_ABSENT;
-    return first + size > limit ? 0 : (uint32_t)((limit - first - size) / stride) + 1;
+    return first + size > limit ? 0 : (limit - (uint32_t)first - size) / stride + 1;
 }
 
 enum err vhd_slack_find(struct image *image, struct vhd_slack *slack, struct fail *f)
@@ -52,14 +50,16 @@ enum err vhd_slack_find(struct image *image, struct vhd_slack *slack, struct fai
                                 .end = disk->blocks_end,
                                 .limit = disk->limit};
 
-    uint64_t size = (uint64_t)slack->bitmap_sectors + slack->block_sectors;
+    uint32_t size = slack->bitmap_sectors + slack->block_sectors;
+    uint32_t stride = (uint32_t)round_up_shift(size, ALIGN_SHIFT);
     uint64_t end = round_up_shift(slack->end, SECTOR_SHIFT) >> SECTOR_SHIFT;
-    uint64_t limit = slack->limit >> SECTOR_SHIFT;
     uint64_t first =
         round_up_shift(end + slack->bitmap_sectors, ALIGN_SHIFT) - slack->bitmap_sectors;
-    uint64_t stride = round_up_shift(size, ALIGN_SHIFT);
-    uint32_t packed = slots(end, limit, size, size);
-    uint32_t aligned = slots(first, limit, stride, size);
+    uint64_t limit = slack->limit >> SECTOR_SHIFT;
+    if (limit > VHD_BAT_ABSENT) /* a BAT can name no sector behind */
+        limit = VHD_BAT_ABSENT;
+    uint32_t packed = slots(end, (uint32_t)limit, size, size);
+    uint32_t aligned = slots(first, (uint32_t)limit, stride, size);
     bool keep = aligned >= packed - packed / 64;
     slack->first = (uint32_t)(keep ? first : end);
     slack->stride = (uint32_t)(keep ? stride : size);

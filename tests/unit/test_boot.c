@@ -81,7 +81,7 @@ static enum err open_entry(enum write_mode write, bool force)
         .name = "a", .title = "A", .vhd = "a.vhd", .write = write, .force = force};
     static struct volumes volumes;
     volumes = (struct volumes){.count = 1, .volume[0].ntfs = &im->vol};
-    return boot_open(&disk, &entry, &volumes, &im->arena, &im->f);
+    return boot_open(&disk, &entry, &volumes, 64u << 20, &im->arena, &im->f);
 }
 
 TEST(boot_images_of_the_root_without_a_config)
@@ -193,8 +193,11 @@ TEST(boot_fixed_disk)
     CHECK_EQ(open_entry(WRITE_NONE, true), ERR_OK);
     CHECK(disk.write_protected && !disk.map.writable);
     CHECK_EQ(disk.notes.count, 0);
-    CHECK_FAIL(im, open_entry(WRITE_DISCARD, false), ERR_UNSUPPORTED, "write = discard");
-    CHECK_STR(im->f.subject, "a");
+
+    CHECK_EQ(open_entry(WRITE_DISCARD, false), ERR_OK); /* a quarter of memory in pages of 64 KiB */
+    CHECK(!disk.write_protected && disk.map.writable && !map_find(&disk.map, 0).writable);
+    CHECK_EQ(disk.map.growth, MAP_GROWS_IN_MEMORY);
+    CHECK_EQ(map_memory_bytes(&disk.map), 16u << 20);
 }
 
 TEST(boot_missing_image)
@@ -240,7 +243,7 @@ TEST(boot_volume_state_protects_unless_forced)
     }
 }
 
-TEST(boot_sparse_image_needs_write_none)
+TEST(boot_sparse_image_is_write_protected)
 {
     volume_start();
     uint8_t *data = add_fixed("a.vhd");
@@ -252,15 +255,16 @@ TEST(boot_sparse_image_needs_write_none)
     im_nonresident(r, NTFS_ATTR_DATA, IM_NAME(""), pairs, sizeof pairs, 0, 65, DISK + 512, CLUSTER);
     im_seal(im, r);
     mount();
-    CHECK_FAIL(im, open_entry(WRITE_PERSISTENT, false), ERR_SPARSE, "hole");
-    CHECK_STR(im->f.subject, "\\a.vhd");
+    for (unsigned force = 0; force < 2; force++) { /* there is nowhere to write to: force or not */
+        CHECK_EQ(open_entry(WRITE_PERSISTENT, force), ERR_OK);
+        CHECK(disk.write_protected && !disk.map.writable);
+        CHECK(has_note(&disk.notes, "the file has a hole at byte"));
+    }
     CHECK_EQ(open_entry(WRITE_NONE, false), ERR_OK);
+    CHECK_EQ(disk.notes.count, 0);
     CHECK_EQ(map_find(&disk.map, 79).count, 1);
     CHECK_EQ(map_find(&disk.map, 80).kind, MAP_ZERO);
     CHECK_EQ(map_find(&disk.map, 80).count, 16);
-    im->vol.hibernated = true; /* nothing will be written: a hole does no harm */
-    CHECK_EQ(open_entry(WRITE_PERSISTENT, false), ERR_OK);
-    CHECK(disk.write_protected);
 }
 
 TEST(boot_image_with_a_short_initialised_size)
@@ -275,21 +279,59 @@ TEST(boot_image_with_a_short_initialised_size)
     CHECK_EQ(open_entry(WRITE_NONE, false), ERR_IMAGE);
 }
 
-TEST(boot_dynamic_disk_is_served_without_writes)
+/* A dynamic disk of four blocks of 16 KiB, one present, with room for `slots` more. */
+static void dynamic_volume(unsigned slots)
 {
     static uint8_t bytes[256 * 1024];
     struct vhd_build b;
     vhd_build_start(&b, bytes, sizeof bytes, 3, DISK, 16384, 1);
     vhd_build_block(&b, 2);
+    b.used += slots * 33 * 512;
     vhd_build_end(&b);
     volume_start();
     memcpy(add_file("a.vhd", b.used), bytes, b.used);
     mount();
-    CHECK_EQ(open_entry(WRITE_PERSISTENT, true), ERR_OK);
-    CHECK(disk.write_protected && !disk.map.writable);
-    CHECK(has_note(&disk.notes, "write-protected"));
+}
+
+TEST(boot_dynamic_disk_grows)
+{
+    dynamic_volume(2);
+    CHECK_EQ(open_entry(WRITE_PERSISTENT, false), ERR_OK);
+    CHECK(!disk.write_protected && disk.map.writable);
+    CHECK_EQ(disk.notes.count, 0);
+    CHECK_EQ(disk.map.growth, MAP_GROWS_DYNAMIC);
+    CHECK_EQ(disk.map.page_shift, 5);
+    CHECK_EQ(disk.map.file_page, 4);
+    CHECK_EQ(map_records(&disk.map), 2);
+    CHECK_EQ(disk.map.bitmap_sectors, 1);
+    CHECK_EQ(disk.map.bat_sector, 3);
     CHECK_EQ(map_find(&disk.map, 0).kind, MAP_ZERO);
-    CHECK_EQ(map_find(&disk.map, 64).kind, MAP_DIRECT);
+    struct map_run run = map_find(&disk.map, 64);
+    CHECK_EQ(run.kind, MAP_DIRECT);
+    CHECK(run.writable);
+    CHECK(!(disk.map.cell[2] & MAP_WRITABLE)); /* its bitmap has not been looked at */
+    /* footer, header and BAT are four sectors, then block 2's bitmap and data, then the slots */
+    uint64_t own = disk.map.cell[disk.map.record_first + MAP_RECORD_OWN];
+    CHECK_EQ(map_cell_kind(own), MAP_FILE);
+    CHECK_EQ(map_cell_lba(own), 4 + 33 + 1);
+    CHECK_EQ(map_cell_lba(disk.map.cell[disk.map.record_first + 2 + MAP_RECORD_OWN]),
+             4 + 33 + 33 + 1);
+    /* the file's pages lead to where block 2 lies */
+    CHECK_EQ(map_cell_lba(disk.map.cell[disk.map.file_page]) + 4 + 1, run.drive_lba);
+}
+
+TEST(boot_dynamic_disk_without_slack_says_so)
+{
+    dynamic_volume(0);
+    CHECK_EQ(open_entry(WRITE_PERSISTENT, false), ERR_OK);
+    CHECK(!disk.write_protected);
+    CHECK(has_note(&disk.notes, "no room is left inside the VHD file"));
+    CHECK_EQ(map_records(&disk.map), 0);
+    CHECK_EQ(open_entry(WRITE_NONE, false), ERR_OK);
+    CHECK(disk.write_protected && !map_find(&disk.map, 64).writable);
+    CHECK_EQ(disk.notes.count, 0);
+    CHECK_EQ(open_entry(WRITE_DISCARD, false), ERR_OK);
+    CHECK(!map_find(&disk.map, 64).writable && map_records(&disk.map) == 256);
 }
 
 TEST(boot_chain_on_the_volume)
@@ -310,10 +352,22 @@ TEST(boot_chain_on_the_volume)
     CHECK_EQ(open_entry(WRITE_PERSISTENT, false), ERR_OK);
     CHECK_EQ(disk.chain.count, 2);
     CHECK_STR(disk.chain.link[1]->file.path, "\\b.vhd");
-    CHECK(disk.write_protected);
+    CHECK(!disk.write_protected);
     CHECK_EQ(map_find(&disk.map, 0).drive_lba, base);
     CHECK_EQ(map_find(&disk.map, 36).drive_lba, base + 36);
     CHECK(map_find(&disk.map, 35).drive_lba < base);
+    /* block 1 of the child is there in part: a page of two homes over the parent's */
+    CHECK_EQ(disk.map.growth, MAP_GROWS_DIFFERENCING);
+    CHECK_EQ(map_cell_kind(disk.map.cell[1]), MAP_MIXED);
+    CHECK(map_find(&disk.map, 35).writable && !map_find(&disk.map, 36).writable);
+    CHECK_EQ(map_find(&disk.map, 32).count, 4);
+    CHECK_EQ(map_find(&disk.map, 36).count, 28);
+    const uint64_t *record = disk.map.cell + map_cell_lba(disk.map.cell[1]);
+    CHECK_EQ(map_cell_kind(record[MAP_RECORD_BASE]), MAP_DIRECT);
+    CHECK_EQ(map_cell_lba(record[MAP_RECORD_BASE]), base + 32);
+    CHECK_EQ(map_cell_lba(record[MAP_RECORD_OWN]), 5);
+    CHECK_EQ(record[MAP_RECORD_BITMAP], 0xf0);
+    CHECK_EQ(disk.map.record_cells, 2 + 64);
     char line[80];
     chain_describe(&disk.chain, 0, line, sizeof line);
     CHECK_STR(line, "differencing VHD, 64 KiB, 1 fragment");

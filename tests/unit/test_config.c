@@ -14,6 +14,20 @@ static void parse(const char *text)
     CHECK_EQ(config_parse(&config, (const uint8_t *)text, (uint32_t)strlen(text), &a, &f), ERR_OK);
 }
 
+TEST(config_memory_keys)
+{
+    parse("[a]\nvhd = x\nram = yes\ndiscard_max = 64M\n[b]\nvhd = x\nram = perhaps\n"
+          "discard_max = 4096\n[c]\nvhd = x\ndiscard_max = 12X\n[d]\nvhd = x\ndiscard_max = G\n"
+          "[e]\nvhd = x\ndiscard_max = 99999999999G\n");
+    CHECK(config.entry[0].ram && !config.entry[1].ram && !config.entry[2].ram);
+    CHECK_EQ(config.entry[0].discard_max, 64u << 20);
+    CHECK_EQ(config.entry[1].discard_max, 4096);
+    CHECK_EQ(config.entry[2].discard_max, 0);
+    CHECK_EQ(config.complaint_count, 4);
+    CHECK_EQ(config.complaint[0].line, 7);
+    CHECK_EQ(config.complaint[1].line, 11);
+}
+
 TEST(config_reads_the_whole_form)
 {
     parse("timeout = 5                 # seconds\r\n"

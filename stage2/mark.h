@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What an image's own format wants written before its contents change. */
+#ifndef STAGE2_MARK_H
+#define STAGE2_MARK_H
+
+#include "core/chain.h"
+#include "core/errors.h"
+#include "drive.h"
+
+/* Writes a VHDX's next header, so that children of it and programs that know it see that it has
+ * changed. Nothing for other images. The last thing before the guest starts: the open image does
+ * not match its file afterwards. */
+MUST_CHECK enum err mark_changed(const struct chain_link *leaf, struct drive *drive,
+                                 struct fail *f);
+
+#endif
