@@ -16,6 +16,7 @@
 #include "core/file.h"
 #include "core/vhdx.h"
 #include "core/vhdx_format.h"
+#include "core/vhdx_write.h"
 
 #define HEAD         4
 #define ENTRY        (4 + SECTOR_SIZE)
@@ -125,20 +126,40 @@ static uint64_t check_run(struct image *image, uint64_t lba)
         (run.file_sector < (1u << 20) >> SECTOR_SHIFT ||
          !range_ok(run.file_sector, run.count, image->file->size >> SECTOR_SHIFT)))
         abort();
+    if (run.in_place && (run.state != IMAGE_DATA || image->read_only))
+        abort();
     return run.count;
+}
+
+/* The header before the first write: for every image that may be written. */
+static void check_header(const struct image *image)
+{
+    static const uint8_t seed[16];
+    static uint8_t page[VHDX_HEADER_SIZE];
+    uint64_t at;
+    struct fail f = {0};
+    if (vhdx_header_next(image, seed, page, &at, &f)) {
+        if (!f.sentence || !f.err)
+            abort();
+    } else if (image->read_only || (at != VHDX_HEADER_1 && at != VHDX_HEADER_2)) {
+        abort();
+    }
 }
 
 /* Does a table list this GUID? Then where its entry is. */
 static bool table_find(struct file *file, uint64_t table, uint32_t first, const uint8_t id[16],
                        uint8_t entry[32])
 {
+    static uint8_t start[16 * SECTOR_SIZE];
     struct fail f;
-    for (uint32_t at = first; at < 16 * SECTOR_SIZE; at += 32) {
-        if (!range_ok(table, at + 32, file->size))
-            return false;
-        (void)read_input(file, table + at, entry, 32, &f);
-        if (!memcmp(entry, id, 16))
+    if (!range_ok(table, sizeof start, file->size))
+        return false;
+    (void)read_input(file, table, start, sizeof start, &f);
+    for (uint32_t at = first; at < sizeof start; at += 32) {
+        if (!memcmp(start + at, id, 16)) {
+            memcpy(entry, start + at, 32);
             return true;
+        }
     }
     return false;
 }
@@ -185,6 +206,7 @@ static void use_image(struct image *image, struct arena *a)
     }
     (void)check_run(image, image->sectors - 1);
     (void)check_run(image, 0);
+    check_header(image);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
