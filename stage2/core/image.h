@@ -76,4 +76,16 @@ struct image {
 /* "fixed VHD", "dynamic VHDX" … */
 const char *image_kind_name(const struct image *image);
 
+/* Adds a place to look for the parent, behind those that are there; not twice, and none where there
+ * is no room. `path` stays in use. */
+void image_parent_add(struct image *image, const char *source, bool relative, const char *path);
+
+/* Adds a path as Windows writes it: C:\x, \\?\C:\x, \\?\Volume{..}\x and \x count from the root of
+ * the child's volume, all others from the child's folder (Xen's tools write such a path where an
+ * absolute one belongs). What lies on another machine (\\server\share) is no place to look. */
+void image_parent_add_windows(struct image *image, const char *source, const char *path);
+
+/* Adds the last part of any path, in the child's folder: for images that were moved together. */
+void image_parent_add_beside(struct image *image, const char *source, const char *path);
+
 #endif

@@ -12,50 +12,10 @@
 
 #define LOCATOR_LENGTH_MAX 65536u
 #define NAME_UNITS         256u
+#define LOCATORS           8u
 
-static bool is_separator(char c)
-{
-    return c == '\\' || c == '/';
-}
-
-static bool is_drive(const char *path)
-{
-    return ((path[0] >= 'A' && path[0] <= 'Z') || (path[0] >= 'a' && path[0] <= 'z')) &&
-           path[1] == ':';
-}
-
-static void parent_add(struct image *image, const char *source, bool relative, const char *path)
-{
-    if (!path[0] || image->parent_count == IMAGE_PARENTS_MAX)
-        return;
-    for (unsigned i = 0; i < image->parent_count; i++) {
-        const struct image_parent *old = &image->parent[i];
-        if (old->relative == relative && !text_compare(old->path, path))
-            return;
-    }
-    image->parent[image->parent_count++] = (struct image_parent){source, relative, path};
-}
-
-/* Adds a Windows path: C:\x, \\?\C:\x, \\?\Volume{..}\x and \x count from the volume's root, all
- * others from the child's folder (Xen's tools put such a path into W2ku, too). A path to another
- * machine leads nowhere here. */
-static void parent_add_windows(struct image *image, const char *source, const char *path)
-{
-    if (is_separator(path[0]) && is_separator(path[1])) {
-        if ((path[2] != '?' && path[2] != '.') || !is_separator(path[3]))
-            return;
-        path += 4;
-        if (is_drive(path)) {
-            path += 2;
-        } else {
-            while (*path && !is_separator(*path))
-                path++;
-        }
-    } else if (is_drive(path)) {
-        path += 2;
-    }
-    parent_add(image, source, !is_separator(path[0]), path);
-}
+static_assert(sizeof((struct vhd_header){0}.locator) == LOCATORS * sizeof(struct vhd_locator),
+              "locators of a VHD header");
 
 static int hex_digit(char c)
 {
@@ -85,9 +45,9 @@ static void parent_add_url(struct image *image, const char *source, char *url)
         from += coded ? 3 : 1;
     }
     *to = '\0';
-    if (is_separator(url[0]) && is_drive(url + 1))
-        url += 3;
-    parent_add(image, source, relative, url);
+    /* file:///C:/x, or /x */
+    image_parent_add_windows(image, source,
+                             url[0] == '/' && url[1] && url[2] == ':' ? url + 1 : url);
 }
 
 /* Reads a locator's data and converts them to UTF-8. NULL where that is not possible. */
@@ -148,42 +108,36 @@ static char *header_name(const struct vhd_header *header, struct arena *a)
     return path;
 }
 
-static const char *last_part(const char *path)
-{
-    const char *last = path;
-    for (; *path; path++) {
-        if (is_separator(*path))
-            last = path + 1;
-    }
-    return last;
-}
-
 enum err vhd_parent_list(struct image *image, const struct vhd_header *header, struct arena *a,
                          struct fail *f)
 {
     static const char *const order[] = {"W2ru", "W2ku", "MacX", "Wi2r", "Wi2k"};
+    const char *path[LOCATORS];
+    unsigned count = 0;
     memcpy(image->parent_id[0], header->parent_id, sizeof image->parent_id[0]);
     image->parent_ids = 1;
     for (unsigned kind = 0; kind < sizeof order / sizeof order[0]; kind++) {
-        for (unsigned i = 0; i < sizeof header->locator / sizeof header->locator[0]; i++) {
+        for (unsigned i = 0; i < LOCATORS; i++) { /* each adds to `path` for one kind only */
             const struct vhd_locator *locator = &header->locator[i];
             if (memcmp(locator->code, order[kind], sizeof locator->code))
                 continue;
-            char *path = locator_text(image, locator, kind < 2, kind == 2, a);
-            if (path && kind == 2)
-                parent_add_url(image, order[kind], path);
-            else if (path)
-                parent_add_windows(image, order[kind], path);
+            char *text = locator_text(image, locator, kind < 2, kind == 2, a);
+            if (!text)
+                continue;
+            if (kind == 2)
+                parent_add_url(image, order[kind], text);
+            else
+                image_parent_add_windows(image, order[kind], text);
+            path[count++] = text;
         }
     }
 
     char *name = header_name(header, a);
     if (!name)
         return fail(f, ERR_MEMORY, "no memory for the parent's name", 0);
-    parent_add_windows(image, "header name", name);
-    unsigned count = image->parent_count;
-    parent_add(image, "last part of header name", true, last_part(name));
+    image_parent_add_windows(image, "header name", name);
+    image_parent_add_beside(image, "last part of header name", name);
     for (unsigned i = 0; i < count; i++)
-        parent_add(image, "last part of its path", true, last_part(image->parent[i].path));
+        image_parent_add_beside(image, "last part of its path", path[i]);
     return ERR_OK;
 }

@@ -2,8 +2,8 @@
 /*
  * The parent locator: key = value pairs in UTF-16LE. parent_linkage is the parent's data-write
  * GUID; parent_linkage2 the one that it is about to get, while a merge is under way. The paths are
- * candidates, in the order of `paths`. Ends with one more candidate: the
- * parent's name in the child's folder, for images that were moved together.
+ * candidates, in the order of `paths`; then come their last parts in the child's folder, for images
+ * that were moved together.
  */
 #include "arena.h"
 #include "mem.h"
@@ -89,62 +89,11 @@ static bool linkage_parse(struct utf16 s, uint8_t id[16])
     return digits == 32;
 }
 
-static bool is_separator(char c)
-{
-    return c == '\\' || c == '/';
-}
-
-static bool starts_with(const char *s, const char *prefix)
-{
-    while (*prefix) { /* ends: the prefix does */
-        if (*s++ != *prefix++)
-            return false;
-    }
-    return true;
-}
-
-/* Takes "\\?\", a drive letter or a volume's name off; whether anything was there. */
-static bool prefix_strip(const char **path)
-{
-    const char *p = *path;
-    if (starts_with(p, "\\\\?\\") || starts_with(p, "\\\\.\\"))
-        p += 4;
-    if (starts_with(p, "Volume{")) {
-        while (*p && !is_separator(*p)) /* ends: the text does */
-            p++;
-    } else if (p[0] && p[1] == ':') {
-        p += 2;
-    }
-    bool stripped = p != *path;
-    *path = p;
-    return stripped;
-}
-
-static void candidate_add(struct image *image, const char *source, const char *path)
-{
-    bool absolute = prefix_strip(&path) || is_separator(path[0]);
-    if (path[0] && image->parent_count < IMAGE_PARENTS_MAX)
-        image->parent[image->parent_count++] =
-            (struct image_parent){.source = source, .relative = !absolute, .path = path};
-}
-
-static void candidate_beside(struct image *image)
-{
-    if (!image->parent_count)
-        return;
-    const char *name = image->parent[0].path;
-    for (const char *p = name; *p; p++) {
-        if (is_separator(*p))
-            name = p + 1;
-    }
-    if (name[0] && image->parent_count < IMAGE_PARENTS_MAX)
-        image->parent[image->parent_count++] =
-            (struct image_parent){.source = "name in the child's folder", .relative = true, name};
-}
-
 static enum err paths_add(struct image *image, struct view item, unsigned count, struct arena *a,
                           struct fail *f)
 {
+    const char *found[sizeof paths / sizeof *paths];
+    unsigned found_count = 0;
     for (unsigned i = 0; i < sizeof paths / sizeof *paths; i++) {
         struct utf16 value;
         if (!value_find(item, count, paths[i], &value))
@@ -156,9 +105,11 @@ static enum err paths_add(struct image *image, struct view item, unsigned count,
         struct text t;
         text_init(&t, path, size);
         text_utf16le(&t, value.data, value.units);
-        candidate_add(image, paths[i], path);
+        image_parent_add_windows(image, paths[i], path);
+        found[found_count++] = path;
     }
-    candidate_beside(image);
+    for (unsigned i = 0; i < found_count; i++)
+        image_parent_add_beside(image, "name in the child's folder", found[i]);
     return ERR_OK;
 }
 

@@ -137,6 +137,12 @@ TEST(parent_paths)
                  {"\\h\\c.vhd", "W2ku", "C:\\x\\base.vhd", "\\x\\base.vhd"},
                  {"\\h\\c.vhd", "W2ku", "\\\\?\\c:\\\\x\\\\base.vhd", "\\x\\base.vhd"},
                  {"\\h\\c.vhd", "W2ku", "C:\\gone\\base.vhd", "\\h\\base.vhd"},
+                 {"\\h\\c.vhd", "W2ku", "\\\\server\\share\\base.vhd", "\\h\\base.vhd"},
+                 {"\\h\\c.vhd", "W2ku", "\\\\?\\UNC\\s\\share\\base.vhd", "\\h\\base.vhd"},
+                 {"\\h\\c.vhd", "W2ku", "\\\\?\\Volume{0}\\x\\base.vhd", "\\x\\base.vhd"},
+                 {"\\h\\c.vhd", "W2ku", "x\\base.vhd", "\\h\\x\\base.vhd"},
+                 {"\\h\\c.vhd", "W2ku", "c:x\\base.vhd", "\\h\\x\\base.vhd"},
+                 {"c.vhd", "W2ru", "VOL:\\base.vhd", "base.vhd"},
                  {"VOL:\\h\\c.vhd", "W2ru", "..\\..\\x\\base.vhd", "VOL:\\x\\base.vhd"},
                  {"VOL:\\h\\c.vhd", "W2ku", "C:\\x\\base.vhd", "VOL:\\x\\base.vhd"}};
     for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {

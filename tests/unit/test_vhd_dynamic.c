@@ -438,6 +438,7 @@ TEST(vhd_parents_odd_paths)
     vhd_build_end(&b);
     CHECK_EQ(open_image(), ERR_OK);
     check_parent(0, "MacX", true, "./base.vhd");
+    check_parent(1, "last part of its path", true, "b.vhd");
     differencing(MIB, MIB);
     locator(0, "MacX", "file:///C:/x%20y/%b.vhd%", 24);
     utf16(vhd_header_at(&b) + 64, "C:\\long\\name.vhd", true);
@@ -446,6 +447,43 @@ TEST(vhd_parents_odd_paths)
     check_parent(0, "MacX", false, "/x y/%b.vhd%");
     check_parent(1, "header name", false, "\\long\\name.vhd");
     check_parent(2, "last part of header name", true, "name.vhd");
+}
+
+/* What lies on another machine, or behind a name that only Windows knows: only its last part, in
+ * the child's folder. */
+TEST(vhd_parents_on_other_machines)
+{
+    static const char *const paths[] = {"\\\\server\\share\\b.vhd",
+                                        "//server/share/b.vhd",
+                                        "\\\\?\\UNC\\server\\share\\b.vhd",
+                                        "\\\\.\\PhysicalDrive0\\b.vhd",
+                                        "\\\\?\\GLOBALROOT\\Device\\b.vhd",
+                                        "\\\\server\\b.vhd",
+                                        "\\\\b.vhd",
+                                        "\\\\?\\Volum\\b.vhd",
+                                        "OTHER:\\b.vhd"};
+    for (unsigned i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+        differencing(MIB, MIB);
+        wide(0, "W2ku", paths[i]);
+        vhd_build_end(&b);
+        CHECK_EQ(open_image(), ERR_OK);
+        CHECK_EQ(image.parent_count, 1);
+        check_parent(0, "last part of its path", true, "b.vhd");
+    }
+    static const char *const nowhere[] = {
+        "\\",    "\\\\", "\\\\?", "\\\\?\\", "\\\\?\\C:", "C:", "\\\\server\\share\\",
+
+        "OTHER:"};
+    for (unsigned i = 0; i < sizeof nowhere / sizeof nowhere[0]; i++) {
+        differencing(MIB, MIB);
+        wide(0, "W2ru", nowhere[i]);
+        locator(1, "MacX", "file:////server/", 16);
+        locator(2, "Wi2k", nowhere[i], strlen(nowhere[i]));
+        vhd_build_end(&b);
+        CHECK_EQ(open_image(), ERR_OK);
+        for (unsigned k = 0; k < image.parent_count; k++) /* "\\" or "?": no file's name */
+            CHECK_EQ(strlen(image.parent[k].path), 1);
+    }
 }
 
 TEST(vhd_locators_that_cannot_be_read)
