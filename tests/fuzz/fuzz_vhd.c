@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Everything that core does with a VHD, on a file that the fuzzer makes up: open, check, walk. The
+ * Everything that core does with a VHD, on a file that the fuzzer makes up: open, check, walk, find
+ * the slack, compile the map of a disk that grows. The
  * input is the file's size and then its sectors that are not zero:
  *
  *   0  u32  size in bytes        4  u8  1: leave checksums as they are; else they are made right
@@ -9,10 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include "core/arena.h"
+#include "core/chain.h"
 #include "core/check.h"
 #include "core/file.h"
+#include "core/map.h"
 #include "core/vhd.h"
 #include "core/vhd_format.h"
+#include "core/vhd_slack.h"
 
 #define HEAD        5
 #define ENTRY       (4 + SECTOR_SIZE)
@@ -110,6 +114,55 @@ static void use_image(struct image *image, struct arena *a)
     }
 }
 
+/* Every sector that the map can ever lead a write to: a free record's own block and bitmap, the
+ * blocks that are there. All of them lie in the file. */
+static void check_map(const struct map *map, const struct vhd_slack *slack, uint64_t file_sectors)
+{
+    if (map_records(map) > slack->count)
+        abort();
+    for (uint32_t at = map->record_first; at < map->record_end; at += map->record_cells) {
+        uint64_t own = map_cell_lba(map->cell[at + MAP_RECORD_OWN]);
+        if ((own - slack->bitmap_sectors) << SECTOR_SHIFT < slack->end ||
+            (own + slack->block_sectors) << SECTOR_SHIFT > slack->limit)
+            abort();
+    }
+    uint64_t lba = 0;
+    for (unsigned i = 0; i < RUNS_MAX && lba < map->sectors; i++) {
+        struct map_run run = map_find(map, lba);
+        if (!run.count || run.count > map->sectors - lba ||
+            (run.kind == MAP_DIRECT ? !range_ok(run.drive_lba, run.count, file_sectors)
+                                    : run.kind != MAP_ZERO))
+            abort();
+        lba += run.count;
+    }
+}
+
+/* The disk's map as it is for writing. Parents are left out: sectors that are theirs are zeros. */
+static void grow_image(struct image *image, struct arena *a)
+{
+    uint64_t file_sectors = image->file->size >> SECTOR_SHIFT;
+    struct extent extent = {0, 0, file_sectors + 1};
+    struct chain_link link = {.file = *image->file, .image = *image, .extents = {&extent, 1}};
+    struct chain chain = {.count = 1, .link = {&link}};
+    struct map_writes writes = {.growth = image->kind == IMAGE_DYNAMIC ? MAP_GROWS_DYNAMIC
+                                                                       : MAP_GROWS_DIFFERENCING,
+                                .in_place = image->kind == IMAGE_DIFFERENCING};
+    struct map map;
+    struct fail f = {0};
+    if (image->kind == IMAGE_FIXED || image->read_only ||
+        vhd_slack_find(image, &writes.slack, &f) ||
+        writes.slack.block_sectors < 1u << MAP_PAGE_SHIFT_MIN ||
+        writes.slack.block_sectors > 1u << MAP_PAGE_SHIFT_MAX ||
+        map_growth_bytes(&chain, &writes.slack) > MEMORY / 8)
+        return;
+    if (map_build(&map, &chain, &writes, a, &f)) {
+        if (!f.sentence || !f.err)
+            abort();
+        return;
+    }
+    check_map(&map, &writes.slack, file_sectors);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -146,5 +199,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     use_image(&image, &a);
+    grow_image(&image, &a);
     return 0;
 }
