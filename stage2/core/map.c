@@ -78,6 +78,26 @@ static struct map_run find_in_page(const struct map *map, uint32_t page, uint32_
     return found;
 }
 
+uint64_t map_drive_end(const struct map *map, unsigned drive)
+{
+    uint64_t end = 0;
+    uint32_t size = 1u << map->page_shift;
+    for (uint32_t page = 0; page < map->page_count; page++) {
+        uint64_t left =
+            page < map->file_page
+                ? map->sectors - ((uint64_t)page << map->page_shift)
+                : map->file_sectors - ((uint64_t)(page - map->file_page) << map->page_shift);
+        uint32_t sectors = left < size ? (uint32_t)left : size;
+        for (uint32_t in = 0; in < sectors;) { /* ends: a run has a sector at least */
+            struct map_run run = find_in_page(map, page, in, sectors);
+            if (run.kind == MAP_DIRECT && run.drive == drive && run.drive_lba + run.count > end)
+                end = run.drive_lba + run.count;
+            in += (uint32_t)run.count;
+        }
+    }
+    return end;
+}
+
 struct map_run map_find(const struct map *map, uint64_t lba)
 {
     uint32_t page = (uint32_t)(lba >> map->page_shift);

@@ -27,14 +27,15 @@ struct map_writes {
 };
 
 struct map {
-    uint64_t sectors;    /* of the disk */
-    unsigned page_shift; /* log2 of sectors a page */
-    uint32_t page_count; /* pages of the disk, and of the leaf's file */
-    uint32_t file_page;  /* the file's first; page_count where there are none */
-    uint32_t cell_count; /* pages, runs and records */
-    uint64_t *cell;      /* in the arena */
-    bool writable;       /* at least one sector takes writes */
-    bool contiguous;     /* one DIRECT run on one drive, drive_lba[0].. */
+    uint64_t sectors;      /* of the disk */
+    unsigned page_shift;   /* log2 of sectors a page */
+    uint32_t page_count;   /* pages of the disk, and of the leaf's file */
+    uint32_t file_page;    /* the file's first; page_count where there are none */
+    uint64_t file_sectors; /* of the leaf's file, where it has pages */
+    uint32_t cell_count;   /* pages, runs and records */
+    uint64_t *cell;        /* in the arena */
+    bool writable;         /* at least one sector takes writes */
+    bool contiguous;       /* one DIRECT run on one drive, drive_lba[0].. */
 
     enum map_growth growth;
     uint32_t record_cells;             /* cells of a record */
@@ -76,6 +77,10 @@ struct map_run map_find(const struct map *map, uint64_t lba);
 
 /* As map_find, but neighbours over page borders joined, for listings. */
 struct map_run map_find_long(const struct map *map, uint64_t lba);
+
+/* The end of what the map leads to on a drive, now or when the disk has grown: the first sector
+ * behind it, 0 where there is nothing. */
+uint64_t map_drive_end(const struct map *map, unsigned drive);
 
 /* Bytes of the cells: what stays in hidden extended memory. */
 uint64_t map_bytes(const struct map *map);

@@ -181,7 +181,7 @@ static enum err fill_differencing(struct map_builder *b, struct map_source *sour
 static enum err fill_file(struct map_builder *b, struct map_source *source, struct fail *f)
 {
     b->at = 0;
-    b->sectors = source->chain->link[0]->file.size >> SECTOR_SHIFT;
+    b->sectors = b->map->file_sectors;
     b->page = b->map->file_page;
     source->first = 0;
     while (b->at < b->sectors) { /* ends: every run has at least one sector */
@@ -251,9 +251,8 @@ static enum err choose_pages(struct map *map, const struct map_writes *writes,
         if (map->growth == MAP_GROWS_DIFFERENCING)
             map->record_cells += map->bitmap_sectors * (SECTOR_SIZE / sizeof map->cell[0]);
         map->file_page = (uint32_t)pages_of(map->sectors, map->page_shift);
-        map->page_count =
-            map->file_page +
-            (uint32_t)pages_of(chain->link[0]->file.size >> SECTOR_SHIFT, map->page_shift);
+        map->file_sectors = chain->link[0]->file.size >> SECTOR_SHIFT;
+        map->page_count = map->file_page + (uint32_t)pages_of(map->file_sectors, map->page_shift);
         return ERR_OK;
     }
     map->page_shift = map->growth == MAP_GROWS_IN_MEMORY ? MAP_MEMORY_PAGE_SHIFT : MAP_PAGE_SHIFT;

@@ -316,6 +316,9 @@ TEST(boot_dynamic_disk_grows)
     CHECK_EQ(map_cell_lba(own), 4 + 33 + 1);
     CHECK_EQ(map_cell_lba(disk.map.cell[disk.map.record_first + 2 + MAP_RECORD_OWN]),
              4 + 33 + 33 + 1);
+    /* all of the file may be written one day */
+    CHECK_EQ(map_drive_end(&disk.map, 0), run.drive_lba + 32 + 2 * 33 + 1);
+    CHECK_EQ(map_drive_end(&disk.map, 1), 0);
     /* the file's pages lead to where block 2 lies */
     CHECK_EQ(map_cell_lba(disk.map.cell[disk.map.file_page]) + 4 + 1, run.drive_lba);
 }
