@@ -51,6 +51,54 @@ uint64_t change_copy_lba(const struct target *t)
     return behind < part->sectors ? part->start_lba + behind : 0;
 }
 
+static uint16_t word_at(const uint8_t *p)
+{
+    return (uint16_t)(p[0] | p[1] << 8);
+}
+
+/* A sector as it will be, or as it is. */
+static bool sector_at(const struct overlay *o, uint64_t lba, bool after, uint8_t *sector)
+{
+    uint64_t off = lba << SECTOR_SHIFT;
+    return fd_pread(o->fd, sector, SECTOR_SIZE, off) &&
+           (!after || overlay_read(o, sector, SECTOR_SIZE, off));
+}
+
+/* A sector of the MFT: what kind of record does it belong to? */
+static uint8_t step_of_record(const struct overlay *o, const struct target *t, uint64_t lba,
+                              const struct volume_zone *zone)
+{
+    enum { FLAGS = 0x16, FOLDER = 2, BASE = 0x20 };
+    static const uint8_t none[6];
+    uint8_t sector[SECTOR_SIZE];
+    uint64_t in = (lba << SECTOR_SHIFT) - zone->off;
+    uint64_t first = lba - in % t->volume.record_size / SECTOR_SIZE;
+    if (!sector_at(o, first, true, sector) || memcmp(sector, "FILE", 4))
+        return CHANGE_RECORD;
+    if (word_at(sector + FLAGS) & FOLDER)
+        return CHANGE_FOLDER;
+    return memcmp(sector + BASE, none, sizeof none) ? CHANGE_EXTENSION : CHANGE_RECORD;
+}
+
+/* A sector of neither map nor MFT: a block of a folder's index, or something else. Its first sector
+ * is the nearest one before it with an index block's mark. */
+static uint8_t step_of_index(const struct overlay *o, const struct target *t, uint64_t lba)
+{
+    enum { HEADER_FLAGS = 0x24, HAS_CHILDREN = 1 };
+    uint8_t sector[SECTOR_SIZE];
+    for (uint32_t i = 0; i < t->volume.index_size / SECTOR_SIZE; i++) {
+        if (lba - i < t->part->start_lba || !sector_at(o, lba - i, true, sector))
+            break;
+        if (memcmp(sector, "INDX", 4))
+            continue;
+        bool inner = sector[HEADER_FLAGS] & HAS_CHILDREN;
+        if (!sector_at(o, lba - i, false, sector))
+            break;
+        return memcmp(sector, "INDX", 4) ? CHANGE_INDEX_NEW : inner ? CHANGE_FOLDER : CHANGE_LEAF;
+    }
+    return CHANGE_FOLDER;
+}
+
 void change_sort(struct overlay *o, const struct target *t, uint64_t copy_lba,
                  const struct volume_zone *zones, unsigned zone_count)
 {
@@ -61,7 +109,7 @@ void change_sort(struct overlay *o, const struct target *t, uint64_t copy_lba,
     uint64_t start = t->part->start_lba;
     for (size_t i = 0; i < o->count; i++) {
         struct overlay_sector *s = &o->sector[i];
-        s->step = CHANGE_FOLDER;
+        s->step = CHANGE_STEPS;
         if (s->lba == start)
             s->step = CHANGE_VBR;
         else if (s->lba == 0)
@@ -73,16 +121,14 @@ void change_sort(struct overlay *o, const struct target *t, uint64_t copy_lba,
         else
             for (unsigned k = 0; k < zone_count; k++) {
                 if ((s->lba << SECTOR_SHIFT) - zones[k].off < zones[k].size) {
-                    s->step = step_of[zones[k].area];
+                    s->step = zones[k].area == AREA_RECORD ? step_of_record(o, t, s->lba, &zones[k])
+                                                           : step_of[zones[k].area];
                     break;
                 }
             }
+        if (s->step == CHANGE_STEPS)
+            s->step = step_of_index(o, t, s->lba);
     }
-}
-
-static uint16_t word_at(const uint8_t *p)
-{
-    return (uint16_t)(p[0] | p[1] << 8);
 }
 
 /* The sectors from `index` on, `count` of them, if they are neighbours and one protected structure
@@ -169,13 +215,16 @@ enum status change_commit(struct disk *disk, const struct overlay *o, bool backw
         bool both;
     };
     static const struct order forward[] = {
-        {CHANGE_DATA, false},   {CHANGE_BITMAP, true},    {CHANGE_RECORD, false},
-        {CHANGE_FOLDER, false}, {CHANGE_BITMAP, false},   {CHANGE_VBR_REST, false},
-        {CHANGE_VBR, false},    {CHANGE_VBR_COPY, false}, {CHANGE_MBR, false}};
+        {CHANGE_DATA, false},   {CHANGE_BITMAP, true},     {CHANGE_EXTENSION, false},
+        {CHANGE_RECORD, false}, {CHANGE_INDEX_NEW, false}, {CHANGE_FOLDER, false},
+        {CHANGE_LEAF, false},   {CHANGE_BITMAP, false},    {CHANGE_VBR_REST, false},
+        {CHANGE_VBR, false},    {CHANGE_VBR_COPY, false},  {CHANGE_MBR, false}};
     static const struct order backward[] = {
-        {CHANGE_MBR, false},      {CHANGE_VBR_REST, false}, {CHANGE_VBR, false},
-        {CHANGE_VBR_COPY, false}, {CHANGE_BITMAP, true},    {CHANGE_FOLDER, false},
-        {CHANGE_RECORD, false},   {CHANGE_BITMAP, false},   {CHANGE_DATA, false}};
+        {CHANGE_MBR, false},       {CHANGE_VBR_REST, false}, {CHANGE_VBR, false},
+        {CHANGE_VBR_COPY, false},  {CHANGE_BITMAP, true},    {CHANGE_INDEX_NEW, false},
+        {CHANGE_FOLDER, false},    {CHANGE_LEAF, false},     {CHANGE_RECORD, false},
+        {CHANGE_EXTENSION, false}, {CHANGE_BITMAP, false},   {CHANGE_DATA, false}};
+    static_assert(sizeof forward == sizeof backward, "every step both ways");
     const struct order *order = backwards ? backward : forward;
     struct overlay *keep = disk->overlay;
     disk->overlay = NULL;
@@ -191,7 +240,10 @@ void change_list(const struct overlay *o)
     static const char *const names[CHANGE_STEPS] = {
         [CHANGE_DATA] = "content of files",
         [CHANGE_BITMAP] = "maps of used clusters and records",
+        [CHANGE_EXTENSION] = "further records of files",
         [CHANGE_RECORD] = "records of files",
+        [CHANGE_INDEX_NEW] = "new blocks of folders",
+        [CHANGE_LEAF] = "folders",
         [CHANGE_FOLDER] = "folders and other metadata",
         [CHANGE_VBR_REST] = "boot record, sectors 1 to 15",
         [CHANGE_VBR] = "boot record, sector 0",

@@ -2,9 +2,9 @@
 /*
  * A change of a disk that boots or shall boot, made in memory first and then written in an order
  * that a cut of the power survives: at each point the old boot code or the new one is whole, and
- * the volume has at worst clusters that are marked as used and belong to nobody. A new name in the
- * root folder takes more than one sector, as with every driver of NTFS: there the drive must not
- * fail inside one write.
+ * the volume has at worst clusters that are marked as used and belong to nobody. A new name in a
+ * folder takes more than one sector, as with every driver of NTFS: there the drive must not fail
+ * inside one write.
  */
 #ifndef MKIMAGE_CHANGE_H
 #define MKIMAGE_CHANGE_H
@@ -17,10 +17,14 @@
 enum change_step {
     CHANGE_DATA,   /* clusters that nothing refers to yet */
     CHANGE_BITMAP, /* first with old and new bits together, at the end of the volume's part as is */
-    CHANGE_RECORD, /* the MFT, the root folder's record excepted */
-    CHANGE_FOLDER, /* the rest of the volume: folders, the MFT's mirror */
-    CHANGE_VBR_REST, /* sectors 1..15 of the boot record */
-    CHANGE_VBR,      /* its sector 0 decides */
+    CHANGE_EXTENSION, /* records that go on where a file's own one is full */
+    CHANGE_RECORD,    /* the rest of the MFT, folders' records excepted */
+    CHANGE_INDEX_NEW, /* blocks of a folder's index that were none before */
+    CHANGE_FOLDER,    /* the rest of the volume: folders, the MFT's mirror */
+    CHANGE_LEAF,      /* blocks of a folder's index that lead to no others: a block that is split
+                       * keeps its names until the new one is linked */
+    CHANGE_VBR_REST,  /* sectors 1..15 of the boot record */
+    CHANGE_VBR,       /* its sector 0 decides */
     CHANGE_VBR_COPY,
     CHANGE_MBR,
     CHANGE_STEPS

@@ -113,6 +113,37 @@ enum status place_fill(struct volume *v, const struct placement *p, int fd, uint
     return ok && fill_tail(&c) ? STATUS_OK : disk_write_failed(v->disk);
 }
 
+/* Goes on to byte `off` of the file. */
+static void cursor_skip(struct cursor *c, uint64_t off)
+{
+    while (off && !cursor_at_end(c)) { /* ends: off shrinks */
+        uint64_t ignored;
+        off -= cursor_take(c, off, &ignored);
+    }
+}
+
+enum status place_write(struct volume *v, const struct placement *p, uint64_t off, const void *data,
+                        uint64_t size)
+{
+    struct cursor c = {.v = v, .p = p};
+    const uint8_t *from = data;
+    bool ok = true;
+    cursor_skip(&c, off);
+    while (ok && size && !cursor_at_end(&c)) { /* ends: size shrinks */
+        uint64_t to;
+        uint64_t n = cursor_take(&c, size < CHUNK ? size : CHUNK, &to);
+        ok = from ? disk_pwrite(v->disk, from, (size_t)n, to) : disk_zero(v->disk, to, n);
+        from += from ? n : 0;
+        size -= n;
+        progress_add(n);
+    }
+    if (ok && size) {
+        errno = ENOSPC;
+        ok = false;
+    }
+    return ok ? STATUS_OK : disk_write_failed(v->disk);
+}
+
 static bool all_zero(const uint8_t *data, size_t size)
 {
     return !size || (!data[0] && !memcmp(data, data + 1, size - 1));

@@ -63,14 +63,15 @@ enum status install_check_boot_file(struct install *in)
     return STATUS_OK;
 }
 
-/* The zones that say in which order sectors are to be written; new clusters come first. */
-static enum status note_zones(struct install *in, struct volume *v, const struct placement *p)
+enum status install_note_zones(struct install *in, struct volume *v, const struct placement *p)
 {
     struct volume_zone *zones;
     unsigned count;
     enum status status = volume_zones(v, &zones, &count);
     if (status)
         return status;
+    free(in->zones);
+    in->zone_count = 0;
     in->zones = calloc(count + p->count, sizeof *in->zones);
     if (!in->zones) {
         free(zones);
@@ -148,7 +149,7 @@ enum status install_stage2(struct install *in, const void *data, uint64_t size)
             status = place_file(&v, BOOT_STAGE2_PATH, size, &p);
     }
     if (!status)
-        status = note_zones(in, &v, &p);
+        status = install_note_zones(in, &v, &p);
     enum status closed = volume_close(&v);
     placement_free(&p);
     return status ? status : closed;

@@ -6,6 +6,7 @@
 
 #include "bootcode.h"
 #include "change.h"
+#include "place.h"
 #include "options.h"
 
 struct install {
@@ -20,6 +21,9 @@ struct install {
 /* Opens the target with all checks that forbid writing: busy, dirty, hibernated, BitLocker. */
 enum status install_open(struct install *in, const char *path, unsigned partition);
 void install_close(struct install *in);
+
+/* Notes in which order sectors are to be written: `p` are new clusters, which come first. */
+enum status install_note_zones(struct install *in, struct volume *v, const struct placement *p);
 
 /* Does the boot record have its 16 sectors at the start of the volume? */
 enum status install_check_boot_file(struct install *in);

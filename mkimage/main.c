@@ -15,8 +15,8 @@ static const struct verb verbs[] = {
     {.name = "flash",
      .arguments = "OUTPUT --vhd FILE[,FILE...]",
      .arguments_needed = 1,
-     .options =
-         OPTION_VHD | OPTION_SIZE | OPTION_LABEL | OPTION_CONFIG | OPTION_DRY_RUN | OPTION_YES,
+     .options = OPTION_VHD | OPTION_SIZE | OPTION_LABEL | OPTION_CONFIG | OPTION_RESERVE |
+                OPTION_DRY_RUN | OPTION_YES,
      .run = verb_flash,
      .summary = "Makes a bootable flash: MBR, one active NTFS partition at 1 MiB, boot code,\n"
                 "vhdboot.bin, a config, the images. OUTPUT is a new file (sparse) or a block\n"
@@ -36,6 +36,38 @@ static const struct verb verbs[] = {
      .options = OPTION_DRY_RUN | OPTION_YES,
      .run = verb_restore,
      .summary = "Brings back what install --backup saved."},
+    {.name = "reserve",
+     .arguments = "TARGET|IMAGE",
+     .arguments_needed = 1,
+     .options = OPTION_PARTITION | OPTION_ENTRY | OPTION_FILE | OPTION_NEW_SIZE | OPTION_DRY_RUN |
+                OPTION_YES,
+     .run = verb_reserve,
+     .summary = "Gives a dynamic or differencing VHD room for so much new data, besides what it\n"
+                "has: zeros inside the file, which the loader makes blocks of. The image is a\n"
+                "file of the host, TARGET:/path, or an entry of TARGET's menu."},
+    {.name = "snapshot",
+     .arguments = "TARGET",
+     .arguments_needed = 1,
+     .options = ENTRY | OPTION_NAME | OPTION_NEW_SIZE | OPTION_DRY_RUN | OPTION_YES,
+     .run = verb_snapshot,
+     .summary = "Makes the entry's image the parent of a new differencing VHD, which the entry\n"
+                "starts from then on: all that is written goes there. It gets room for --size of\n"
+                "new data; default: all that the disk may need, but half of the volume's free\n"
+                "space and 4 GiB at the most."},
+    {.name = "rollback",
+     .arguments = "TARGET",
+     .arguments_needed = 1,
+     .options = ENTRY | OPTION_NEW_SIZE | OPTION_DROP | OPTION_DRY_RUN | OPTION_YES,
+     .run = verb_rollback,
+     .summary = "Throws away what was written since the snapshot: the entry's image, a\n"
+                "differencing VHD, becomes an empty one with as much room as it had."},
+    {.name = "merge",
+     .arguments = "TARGET",
+     .arguments_needed = 1,
+     .options = ENTRY | OPTION_DRY_RUN | OPTION_YES,
+     .run = verb_merge,
+     .summary = "Writes what the entry's image, a differencing VHD, holds into its parent, lets\n"
+                "the entry start that one, and removes the child."},
     {.name = "check",
      .arguments = "TARGET",
      .arguments_needed = 1,

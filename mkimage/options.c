@@ -24,6 +24,15 @@ static const struct {
      "another disk of the machine, which a parent may lie on; may be given again"},
     {OPTION_LBA, "lba", "N", "first sector; default: 0"},
     {OPTION_COUNT, "count", "N", "number of sectors; default: all to the end"},
+    {OPTION_FILE, "file", "PATH", "the image at this path of TARGET's volume"},
+    {OPTION_NAME, "name", "FILE",
+     "name of the new image, beside its parent, or a path from the volume's root on; default: the "
+     "parent's name and a number"},
+    {OPTION_NEW_SIZE, "size", "SIZE", "how much new data must fit: bytes, or with K, M, G, T"},
+    {OPTION_RESERVE, "reserve", "SIZE|none",
+     "slack for each image that can grow; default: all that its disk may need, but 4 GiB and half "
+     "of the volume's free space at the most, and 1 GiB where --size is not given"},
+    {OPTION_DROP, "drop", NULL, "remove the child, and let the entry start its parent again"},
     {OPTION_JSON, "json", NULL, "print one JSON object"},
     {OPTION_DRY_RUN, "dry-run", NULL, "check everything, say what would be written, write nothing"},
     {OPTION_YES, "yes", NULL, "yes, write to this block device, or replace this file"},
@@ -109,7 +118,12 @@ static enum status set(struct options *o, enum option bit, const char *name, con
     switch (bit) {
     case OPTION_VHD:
         return add_vhds(o, value);
+    case OPTION_RESERVE:
+        if (strcmp(value, "none") && (!options_size(value, &o->reserve) || !o->reserve))
+            return say_usage("--reserve %s: neither a size nor none", value);
+        return STATUS_OK;
     case OPTION_SIZE:
+    case OPTION_NEW_SIZE:
         if (!options_size(value, &o->size) || !o->size)
             return say_usage("--size %s: not a size; write bytes, or a number with K, M, G or T",
                              value);
@@ -142,6 +156,15 @@ static enum status set(struct options *o, enum option bit, const char *name, con
             o->lba = n;
         else
             o->count = n;
+        return STATUS_OK;
+    case OPTION_FILE:
+        o->file = value;
+        return STATUS_OK;
+    case OPTION_NAME:
+        o->name = value;
+        return STATUS_OK;
+    case OPTION_DROP:
+        o->drop = true;
         return STATUS_OK;
     case OPTION_NO_MBR:
         o->no_mbr = true;

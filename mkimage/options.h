@@ -22,6 +22,11 @@ enum option {
     OPTION_LBA = 1 << 11,
     OPTION_COUNT = 1 << 12,
     OPTION_DRIVE = 1 << 13,
+    OPTION_FILE = 1 << 14,
+    OPTION_NAME = 1 << 15,
+    OPTION_DROP = 1 << 16,
+    OPTION_NEW_SIZE = 1 << 17, /* --size where it is not the flash's */
+    OPTION_RESERVE = 1 << 18,
 };
 
 #define ARGUMENTS_MAX 2
@@ -36,10 +41,11 @@ struct options {
     unsigned vhds;
     const char *drive[DRIVES_MAX];
     unsigned drives;
-    const char *label, *config, *backup, *entry;
+    const char *label, *config, *backup, *entry, *file, *name;
     uint64_t size, lba, count;
+    uint64_t reserve;   /* 0 with OPTION_RESERVE given: none */
     unsigned partition; /* 0: pick one */
-    bool json, yes, dry_run, no_mbr;
+    bool json, yes, dry_run, no_mbr, drop;
 };
 
 /* A verb, as main's table lists them. */

@@ -129,7 +129,8 @@ static bool choose(const struct volume *v, const struct runs *runs, uint64_t nee
 static enum status no_room(const struct volume *v, uint64_t need)
 {
     return say_error("Make room on the volume, or choose a larger one.",
-                     "%s: the volume has no room for %s", v->disk->path, say_bytes(need));
+                     "%s: the volume has no room for %s: %s are free", v->disk->path,
+                     say_bytes(need), say_bytes(volume_free(v)));
 }
 
 enum status place_find(struct volume *v, uint64_t size, struct placement *p)
@@ -157,6 +158,80 @@ enum status place_find(struct volume *v, uint64_t size, struct placement *p)
     if (out.count)
         qsort(out.run, out.count, sizeof out.run[0], by_lcn);
     return STATUS_OK;
+}
+
+enum status place_read(struct volume *v, const char *path, struct placement *p)
+{
+    *p = (struct placement){0};
+    ntfs_inode *inode = volume_open_or_create(v, path);
+    if (!inode)
+        return STATUS_FAILED;
+    ntfs_attr *attr = ntfs_attr_open(inode, AT_DATA, AT_UNNAMED, 0);
+    struct runs out = {0};
+    bool ok = attr && NAttrNonResident(attr) && !ntfs_attr_map_whole_runlist(attr);
+    for (const runlist_element *rl = ok ? attr->rl : NULL; ok && rl && rl->length; rl++) {
+        errno = EOPNOTSUPP; /* a hole */
+        ok = rl->lcn >= 0 && runs_add(&out, (uint64_t)rl->lcn, (uint64_t)rl->length);
+    }
+    int keep = errno;
+    if (attr)
+        ntfs_attr_close(attr);
+    ntfs_inode_close(inode);
+    *p = (struct placement){out.run, (uint32_t)out.count};
+    errno = keep;
+    return ok ? STATUS_OK : volume_failed(v, path, "its clusters cannot be listed");
+}
+
+/* Takes the run right behind the cluster `last`, where it holds all of it. */
+static enum status find_behind(struct volume *v, uint64_t last, uint64_t need, struct placement *p)
+{
+    struct runs runs;
+    bool ok = free_runs(v, &runs, true);
+    struct piece found = {0};
+    for (size_t i = 0; ok && i < runs.count; i++) {
+        if (runs.run[i].lcn == last + 1 && runs.run[i].count >= need)
+            found = (struct piece){last + 1, need};
+    }
+    free(runs.run);
+    if (!ok)
+        return volume_failed(v, "$Bitmap", "cannot be read");
+    if (!found.count)
+        return STATUS_OK;
+    *p = (struct placement){malloc(sizeof found), 1};
+    if (!p->piece)
+        return say_error("Free some memory.", "out of memory");
+    p->piece[0] = found;
+    return STATUS_OK;
+}
+
+enum status place_find_more(struct volume *v, uint64_t size, struct placement *p,
+                            struct placement *more)
+{
+    *more = (struct placement){0};
+    uint64_t need = (size + v->cluster_size - 1) / v->cluster_size, have = 0;
+    for (uint32_t i = 0; i < p->count; i++)
+        have += p->piece[i].count;
+    if (need <= have)
+        return STATUS_OK;
+    need -= have;
+    const struct piece *end = p->count ? &p->piece[p->count - 1] : NULL;
+    enum status status = end ? find_behind(v, end->lcn + end->count - 1, need, more) : STATUS_OK;
+    if (!status && !more->count)
+        status = place_find(v, need * v->cluster_size, more);
+    if (status)
+        return status;
+
+    struct runs all = {p->piece, p->count, p->count};
+    bool ok = true;
+    for (uint32_t i = 0; ok && i < more->count; i++) {
+        struct piece *last = all.count ? &all.run[all.count - 1] : NULL;
+        if (last && last->lcn + last->count == more->piece[i].lcn)
+            last->count += more->piece[i].count;
+        else
+            ok = runs_add(&all, more->piece[i].lcn, more->piece[i].count);
+    }
+    *p = (struct placement){all.run, (uint32_t)all.count};
+    return ok ? STATUS_OK : say_error("Free some memory.", "out of memory");
 }
 
 /* Slot i of a scattered file: a permutation, as the step shares no factor with the count. */
@@ -290,7 +365,9 @@ static bool set_runs(ntfs_inode *inode, const struct placement *p, s64 size, uin
     return ok;
 }
 
-enum status place_file(struct volume *v, const char *path, uint64_t size, const struct placement *p)
+/* Gives the file its clusters; with `release` the ones that it had become free. */
+static enum status set_file(struct volume *v, const char *path, uint64_t size,
+                            const struct placement *p, bool release)
 {
     ntfs_inode *inode = volume_open_or_create(v, path);
     if (!inode)
@@ -303,13 +380,24 @@ enum status place_file(struct volume *v, const char *path, uint64_t size, const 
         keep = errno;
     }
     /* Only now, when nothing refers to them any more. */
-    if (ok && old && old->length && ntfs_cluster_free_from_rl(v->ntfs, old)) {
+    if (ok && release && old && old->length && ntfs_cluster_free_from_rl(v->ntfs, old)) {
         ok = false;
         keep = errno;
     }
     free(old);
     errno = keep;
     return ok ? STATUS_OK : volume_failed(v, path, "cannot be placed");
+}
+
+enum status place_file(struct volume *v, const char *path, uint64_t size, const struct placement *p)
+{
+    return set_file(v, path, size, p, true);
+}
+
+enum status place_extend(struct volume *v, const char *path, uint64_t size,
+                         const struct placement *p)
+{
+    return set_file(v, path, size, p, false);
 }
 
 void placement_free(struct placement *p)

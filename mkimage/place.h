@@ -22,6 +22,15 @@ struct placement {
 /* Chooses free clusters for a file of `size` bytes. Nothing is marked as used yet. */
 enum status place_find(struct volume *v, uint64_t size, struct placement *p);
 
+/* The clusters that a plain file has; those beyond its size too. */
+enum status place_read(struct volume *v, const char *path, struct placement *p);
+
+/* Chooses free clusters that make the file `p` hold `size` bytes, and adds them to it: right behind
+ * its last one where there is room, else as place_find does. The new ones by themselves are `more`.
+ */
+enum status place_find_more(struct volume *v, uint64_t size, struct placement *p,
+                            struct placement *more);
+
 /* The same in exactly `pieces` pieces that do not touch: for tests. With `scatter` they lie out of
  * order. */
 enum status place_find_pieces(struct volume *v, uint64_t size, uint32_t pieces, bool scatter,
@@ -36,6 +45,14 @@ enum status place_claim(struct volume *v, const struct placement *p);
  */
 enum status place_file(struct volume *v, const char *path, uint64_t size,
                        const struct placement *p);
+
+/* Makes a file longer: `p` are its own clusters and, behind them, claimed ones. */
+enum status place_extend(struct volume *v, const char *path, uint64_t size,
+                         const struct placement *p);
+
+/* Writes `size` bytes from `off` of the file on; zeros where `data` is NULL. */
+enum status place_write(struct volume *v, const struct placement *p, uint64_t off, const void *data,
+                        uint64_t size);
 
 /* Writes `size` bytes of `fd` to the clusters, and zeros where the source has holes and up to the
  * end of the last cluster. */

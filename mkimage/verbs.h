@@ -8,6 +8,10 @@
 enum status verb_flash(const struct options *options);
 enum status verb_install(const struct options *options);
 enum status verb_restore(const struct options *options);
+enum status verb_reserve(const struct options *options);
+enum status verb_snapshot(const struct options *options);
+enum status verb_rollback(const struct options *options);
+enum status verb_merge(const struct options *options);
 enum status verb_check(const struct options *options);
 enum status verb_map(const struct options *options);
 enum status verb_read(const struct options *options);

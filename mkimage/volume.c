@@ -363,6 +363,11 @@ enum status volume_remove(struct volume *v, const char *path)
     return STATUS_OK;
 }
 
+uint64_t volume_free(const struct volume *v)
+{
+    return v->ntfs->free_clusters < 0 ? 0 : (uint64_t)v->ntfs->free_clusters * v->cluster_size;
+}
+
 /* Adds the runs of an attribute that is mapped whole. */
 static bool add_zones(struct volume *v, ntfs_attr *attr, enum volume_area area,
                       struct volume_zone **zones, unsigned *count)

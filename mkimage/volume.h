@@ -43,6 +43,9 @@ enum status volume_write_file(struct volume *v, const char *path, const void *da
 /* Removes a file; one that is not there is no failure. */
 enum status volume_remove(struct volume *v, const char *path);
 
+/* Bytes that no file has. */
+uint64_t volume_free(const struct volume *v);
+
 /* For place.c: opens the file, or makes an empty one; NULL after a failure that was said. */
 struct _ntfs_inode *volume_open_or_create(struct volume *v, const char *path);
 
