@@ -184,16 +184,17 @@ static void header_fill(struct resident_header *h, const struct boot_disk *disk,
 
 /* The first drive slot, for drivers that look for a disk in GRUB4DOS's way. They read and write one
  * run of a drive and know nothing else, so only a disk that is just that has one. */
-static void slot_fill(uint8_t *slot, const struct boot_disk *disk, const struct drive *drive,
+static void slot_fill(uint8_t *slot, const struct boot_disk *disk, struct drive *const *drives,
                       const struct geometry *g)
 {
     const struct image *image = &disk->chain.link[0]->image;
-    uint64_t start;
+    const struct map_run run = map_find(&disk->map, 0);
 
     if (disk->chain.count != 1 || image->format != IMAGE_VHD || image->kind != IMAGE_FIXED ||
-        !disk->map.contiguous || !disk->map.writable || disk->write_protected)
+        !disk->map.contiguous || !run.writable || disk->write_protected)
         return;
-    start = map_find(&disk->map, 0).drive_lba;
+    const struct drive *drive = drives[run.drive];
+    uint64_t start = run.drive_lba;
     slot[0] = 0x80;
     slot[1] = drive->number;
     slot[2] = g->heads - 1;
@@ -364,7 +365,7 @@ enum err handoff_start(struct boot_disk *disk, struct drive *const *drive, unsig
     memcpy(h, resident_image, image_size);
     map_memory_place(&disk->map, high.changes);
     header_fill(h, disk, drive, drive_count, &geometry);
-    slot_fill(resident + RESIDENT_SLOTS, disk, drive[0], &geometry);
+    slot_fill(resident + RESIDENT_SLOTS, disk, drive, &geometry);
     h->map_address = (uint32_t)high.map;
     h->hidden[0] = base;
     h->hidden[1] = LOW_HIDDEN_END;

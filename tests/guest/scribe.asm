@@ -8,17 +8,16 @@
 ; not 0: so a record of all writes to the flash tells to which request each of them belongs.
 ;
 ; Ends with "guest: rounds N refused N" and "guest: done", or "guest: failed". Refused are writes that were
-; answered with CCh, if `flags` allows that: each of their sectors must then be as before or as written.
+; answered with the status `refusal`, if that is not 0: each of their sectors must then be as before or as
+; written.
         %include "guest.inc"
 
-FLAG_REFUSAL    equ 1                   ; CCh is an answer
-FLAG_WAIT       equ 2                   ; waits for a byte on COM1 before it writes, and again before it compares
-FLAG_EDD_ONLY   equ 4                   ; no 03h
+FLAG_WAIT       equ 1                   ; waits for a key before it writes, and again before it compares
+FLAG_EDD_ONLY   equ 2                   ; no 03h
 ZEROS           equ 255
 NOTE            equ 0x1000              ; segment of the note's sector
 FLASH           equ 0x81
 TICK_COUNT      equ 0x46C
-REFUSED         equ 0xCC
 
 main:
         call    disk_size
@@ -68,19 +67,14 @@ failed:
         call    print
         jmp     halt
 
-; wait_key: with FLAG_WAIT: until a byte came on COM1.      changes: AX, DX, SI
+; wait_key: with FLAG_WAIT: until a key is pressed.      changes: AX, SI
 wait_key:
         test    byte [flags], FLAG_WAIT
         jz      .end
         mov     si, text_waiting
         call    print
-.none:
-        mov     dx, COM1 + 5
-        in      al, dx
-        test    al, 1
-        jz      .none
-        mov     dx, COM1
-        in      al, dx
+        mov     ah, 0
+        int     0x16
 .end:
         ret
 
@@ -255,10 +249,11 @@ write_one:
         mov     byte [status], 0
         call    transfer
         jnc     .good
-        test    byte [flags], FLAG_REFUSAL
+        mov     bl, [status]
+        test    bl, bl
         stc
         jz      .end
-        cmp     byte [status], REFUSED
+        cmp     bl, [refusal]
         stc
         jne     .end
         inc     dword [refused]
@@ -380,5 +375,6 @@ ticks           dd 0xFFFFFFFF
 note_lba        dd 0
 window_first    dd FIRST_LBA
 window_count    dd 1000
-flags           dd 0
+flags           db 0
+refusal         db 0
         times 16 * 512 - ($ - $$) db 0

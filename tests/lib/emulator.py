@@ -124,6 +124,7 @@ class Qemu(Emulator):
     record   a file that gets all writes to disk0 in their order (blklogwrites: the format of Linux's
              dm-log-writes); wants write=True
     blkdebug lines of a QEMU blkdebug configuration for disk0 (see read_error())
+    zeroes   True: QEMU looks for zeros in what is written (and then qcow2 need not touch its file)
     icount   True: one instruction is one nanosecond of the machine's clock, in every run alike
     mirror   True: SeaBIOS copies its text screen to COM1 and takes keys from there
     options  further QEMU arguments
@@ -141,7 +142,7 @@ class Qemu(Emulator):
     }
 
     def __init__(self, disk, bus="ide", extra=(), memory=256, limit=120, write=False, blkdebug=None,
-                 record=None, icount=False, mirror=True, format="raw", options=()):
+                 record=None, zeroes=False, icount=False, mirror=True, format="raw", options=()):
         super().__init__(limit)
         self.received = bytearray()
         self.monitor = None
@@ -150,6 +151,7 @@ class Qemu(Emulator):
                    "-display", "none", "-m", str(memory), "-no-reboot",
                    "-chardev", "stdio,id=com1,signal=off", "-serial", "chardev:com1",
                    "-qmp", f"unix:{self.folder}/qmp,server=on,wait=off"]
+        self.zeroes = zeroes
         if icount:
             command += ["-icount", "shift=0,sleep=off"]
         for n, (file, where) in enumerate([(disk, bus), *extra]):
@@ -177,7 +179,8 @@ class Qemu(Emulator):
             place = (f"file.driver=blkdebug,file.config={config},"
                      f"file.image.driver=file,file.image.filename={file}")
         drive = (f"if=none,id=disk{n},driver={format},{place},cache.direct=off,"
-                 f"snapshot={'off' if write else 'on'}")
+                 f"snapshot={'off' if write else 'on'}"
+                 + (",detect-zeroes=on" if self.zeroes else ""))
         arguments = ["-drive", drive]
         if bus in self.CONTROLLERS:
             arguments += ["-device", self.CONTROLLERS[bus].format(n=n)]

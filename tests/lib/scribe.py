@@ -11,7 +11,8 @@ from flash import mkimage_json, run, tool
 SECTOR = 512
 FIRST_LBA = 64                          # the guest does not write before it
 NOTE_LBA = 100                          # of the flash: between MBR and first partition
-REFUSAL, WAIT, EDD_ONLY = 1, 2, 4       # flags
+WAIT, EDD_ONLY = 1, 2                   # flags
+FULL, PROTECTED = 0xCC00, 0x0300        # and the one status, besides success, that a write may have
 CONFIG = 16 * SECTOR - 32
 FIELDS = ("seed", "ticks", "note_lba", "first", "count", "flags")
 ROUNDS = 0x1A8

@@ -121,7 +121,7 @@ static enum err open_all(struct opened *o, struct fail *f)
     if (!err)
         err = chain_open(&o->chain, &files, judge.leaf, &o->arena, f);
     if (!err)
-        err = map_build(&o->map, &o->chain, false, &o->arena, f);
+        err = map_build(&o->map, &o->chain, &(struct map_writes){0}, &o->arena, f);
     return err;
 }
 

@@ -67,9 +67,9 @@ def deal(rng, chain, data):
     return len(absent)
 
 
-def images(shop, case, rng, rounds):
-    """Files of the chain, leaf first: (name, path)."""
-    data = scribe.disk(shop, SECTORS, rounds, seed=rng.randrange(1 << 32), note_lba=scribe.NOTE_LBA)
+def images(shop, case, rng, rounds, slack=None, **guest):
+    """Files of the chain, leaf first: (name, path). slack: blocks; else enough for all."""
+    data = scribe.disk(shop, SECTORS, rounds, **{"seed": rng.randrange(1 << 32), **guest})
     leaf = shop.path("disk.vhd")
     if not case.depth:
         with open(leaf, "wb") as f:
@@ -84,17 +84,18 @@ def images(shop, case, rng, rounds):
         child.locate("W2ru", f".\\base{n - 1}.vhd")
         chain.insert(0, child)
     absent = deal(rng, chain, data)
-    chain[0].slack = absent * (case.block_size + 4096 + 4096) + 4096
+    chain[0].slack = (absent if slack is None else slack) * (case.block_size + 4096 + 4096) + 4096
     chain[0].junk = case.junk
     chain[0].align = 4096
     names = ["disk.vhd"] + [f"base{n}.vhd" for n in range(case.depth - 2, -1, -1)]
     return [(name, image.write(shop.path(name))) for name, image in zip(names, chain)]
 
 
-def make_flash(shop, case, rng, rounds):
-    files = images(shop, case, rng, rounds)
+def make_flash(shop, case, rng, rounds, config=CONFIG, **guest):
+    """A flash with the chain, made the same whenever `rng` is; and the files' names, leaf first."""
+    files = images(shop, case, rng, rounds, **guest)
     total = sum(os.path.getsize(path) for _, path in files)
-    flash = shop.formatted(files[0][1], mib=2 * total // MIB + 64, pieces=case.pieces, config=CONFIG)
+    flash = shop.formatted(files[0][1], mib=2 * total // MIB + 64, pieces=case.pieces, config=config)
     for name, path in files[1:]:
         run(tool("tools/fragment"), flash, path, "/" + name, 2)
     for _, path in files:
@@ -172,7 +173,7 @@ def power_cuts(case, rounds, every, oracles, total, seed):
     """Two sessions; the second one starts where power failed in the first."""
     rng = random.Random(f"{case} {seed}")
     with Workshop() as shop:
-        flash, names = make_flash(shop, case, rng, rounds)
+        flash, names = make_flash(shop, case, rng, rounds, note_lba=scribe.NOTE_LBA)
         for number in range(2):
             before, record = copy(flash, shop.path("before.img")), shop.path("record")
             session(flash, record, case.bus)

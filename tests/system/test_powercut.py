@@ -36,7 +36,7 @@ def verdict(before, record):
 
 with test("power cuts: the judge sees what is wrong"), Workshop() as shop:
     case = powercut.Case(0, 0, False)
-    flash, _ = powercut.make_flash(shop, case, random.Random(3), 10)
+    flash, _ = powercut.make_flash(shop, case, random.Random(3), 10, note_lba=scribe.NOTE_LBA)
     before, path = powercut.copy(flash, shop.path("before.img")), shop.path("record")
     powercut.session(flash, path, case.bus)
     with open(path, "rb") as file:

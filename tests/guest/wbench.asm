@@ -1,0 +1,109 @@
+; SPDX-License-Identifier: GPL-2.0-or-later
+; Measures INT 13h writes, of zeros, as bench.asm does reads: `rounds` sequential writes of 63.5 KiB from lba 64 on, warmed
+; up once: "guest: sequential HIGHLOW" (hexadecimal ticks of the processor). Then, when a key is pressed,
+; `fault_count` writes of one sector, `fault_step` apart from `fault_first` on: "guest: spread HIGHLOW".
+; At the end "guest: done" or "guest: failed".
+        %include "guest.inc"
+
+main:
+        call    disk_size
+        jc      failed
+        push    BUFFER_SEGMENT
+        pop     es
+        xor     di, di
+        xor     ax, ax
+        mov     cx, 0x8000
+        rep     stosw
+        call    sequential
+        jc      failed
+        call    sequential
+        jc      failed
+        mov     si, text_sequential
+        call    report
+        mov     si, text_waiting
+        call    print
+        mov     ah, 0
+        int     0x16
+        call    spread
+        jc      failed
+        mov     si, text_spread
+        call    report
+        mov     si, text_done
+        call    print
+        jmp     halt
+failed:
+        mov     si, text_failed
+        call    print
+        jmp     halt
+
+; report: DS:SI = name; prints the ticks since `begin`
+report:
+        rdtsc
+        sub     eax, [begin]
+        sbb     edx, [begin + 4]
+        call    print
+        xchg    eax, edx
+        call    print_hex
+        xchg    eax, edx
+        call    print_hex
+        jmp     print_line_end
+
+; clock_start: `begin` = now; ES:BX = buffer; DH = 43h
+clock_start:
+        rdtsc
+        mov     [begin], eax
+        mov     [begin + 4], edx
+        push    BUFFER_SEGMENT
+        pop     es
+        xor     bx, bx
+        mov     dh, 0x43
+        ret
+
+sequential:
+        call    clock_start
+        mov     esi, [rounds]
+        mov     eax, FIRST_LBA
+        mov     cx, 127
+.next:
+        call    transfer
+        jc      .end
+        add     eax, 127
+        dec     esi
+        jnz     .next
+        clc
+.end:
+        ret
+
+spread:
+        call    clock_start
+        mov     esi, [fault_count]
+        mov     eax, [fault_first]
+        mov     cx, 1
+.next:
+        sub     esi, 1
+        jb      .done
+        call    transfer
+        jc      .end
+        add     eax, [fault_step]
+        jmp     .next
+.done:
+        clc
+.end:
+        ret
+
+        %include "sectors.inc"
+
+align 8
+begin           dq 0
+text_sequential db "guest: sequential ", 0
+text_waiting    db "guest: waiting", 13, 10, 0
+text_spread     db "guest: spread ", 0
+text_done       db "guest: done", 13, 10, 0
+text_failed     db "guest: failed", 13, 10, 0
+
+; What the host fills in (tests/bench.py).
+        times 16 * 512 - 32 - ($ - $$) db 0
+fault_first     dd 0
+fault_step      dd 0
+fault_count     dd 0
+        times 16 * 512 - ($ - $$) db 0
