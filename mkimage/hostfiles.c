@@ -133,7 +133,8 @@ static enum err host_open(struct chain_files *files, const char *path, struct fi
     host->fd = open_path(host->path);
     struct stat st;
     if (host->fd < 0 || fstat(host->fd, &st) || !S_ISREG(st.st_mode)) {
-        enum err err = host->fd < 0 && errno == ENOENT ? ERR_NOT_FOUND : ERR_READ;
+        bool absent = host->fd >= 0 || errno == ENOENT || errno == ENOTDIR || errno == ENAMETOOLONG;
+        enum err err = absent ? ERR_NOT_FOUND : ERR_READ;
         (void)fail(f, err,
                    host->fd >= 0     ? "is no file"
                    : err == ERR_READ ? "the file cannot be opened"

@@ -33,6 +33,7 @@ busybox-static: user space of the demo's Linux
 e2fsprogs: mke2fs makes the demo's file system without root
 fdisk: sfdisk partitions disks in tests
 7zip: 7zz reads VHDs and VHDXs as a second opinion in tests
+python3-libvhdi: a third opinion on VHDs and VHDXs, chains among them
 clang: fuzzing
 libclang-rt-14-dev: its sanitizers and libFuzzer
 END

@@ -27,6 +27,11 @@ def footer(size, kind, identity, header_at, saved_state=0, creator=b"win ", chs=
     return checksum(data, 64)
 
 
+def sectors(tag, lba, count):
+    """Contents that tell where they belong."""
+    return b"".join(f"{tag} {n} ".encode().ljust(SECTOR, b"+") for n in range(lba, lba + count))
+
+
 class DynamicVhd:
     def __init__(self, size, block_size=2 << 20, identity=None, parent=None, poison=b"POISON! "):
         self.size = size
@@ -43,9 +48,13 @@ class DynamicVhd:
         self.slack = 0                          # bytes before the footer: zeros,
         self.junk = False                       # or poison
         self.spare = 0                          # entries of the BAT beyond the disk
+        self.header_at = SECTOR
         self.bat_at = 1536
+        self.locators_at = None                 # else behind the BAT
+        self.locator_space = SECTOR             # what a locator says that it reserves
         self.all_bits = True                    # dynamic: all bits of a block that is there are set
         self.creator = b"win "
+        self.chs = (65535, 16, 255)
         self.saved_state = 0
         self.truncate_last = False              # the last block ends with the disk
 
@@ -84,22 +93,24 @@ class DynamicVhd:
                            self.block_size, 0, parent, 0, 0)
         data += self.parent_name.encode("utf-16-be").ljust(512, b"\0")
         for code, length, offset in locators:
-            data += struct.pack(">4sIIIQ", code.encode(), SECTOR, length, 0, offset)
+            data += struct.pack(">4sIIIQ", code.encode(), self.locator_space, length, 0, offset)
         return checksum(data.ljust(1024, b"\0"), 36)
 
     def write(self, path):
         count = -(-self.size // self.block_size)
         entries = count + self.spare
-        foot = footer(self.size, DIFFERENCING if self.parent else DYNAMIC, self.identity, SECTOR,
-                      self.saved_state, self.creator)
+        foot = footer(self.size, DIFFERENCING if self.parent else DYNAMIC, self.identity,
+                      self.header_at, self.saved_state, self.creator, self.chs)
         with open(path, "wb") as f:
             end = self.bat_at + -(-entries * 4 // SECTOR) * SECTOR
             places = []
+            at = self.locators_at or end
             for code, data in self.locators:
-                f.seek(end)
+                f.seek(at)
                 f.write(data.ljust(-(-len(data) // SECTOR) * SECTOR, b"\0"))
-                places.append((code, len(data), end))
-                end = f.tell()
+                places.append((code, len(data), at))
+                at = f.tell()
+            end = max(end, at)
             bat = [0xFFFFFFFF] * entries
             for number in self.order or sorted(self.blocks):
                 bitmap, data = self.block_bytes(number)
@@ -113,7 +124,9 @@ class DynamicVhd:
             f.seek(end)
             f.write((self.filler(self.slack) if self.junk else bytes(self.slack)) + foot)
             f.seek(0)
-            f.write(foot + self.header(self.bat_at, entries, places))
+            f.write(foot)
+            f.seek(self.header_at)
+            f.write(self.header(self.bat_at, entries, places))
             f.seek(self.bat_at)
             f.write(struct.pack(f">{entries}I", *bat).ljust(-(-entries * 4 // SECTOR) * SECTOR, b"\xff"))
         return path

@@ -128,6 +128,7 @@ class Vhdx:
         self.state = {}                             # block -> state; else NOT_PRESENT
         self.data = {}                              # block -> its bytes
         self.bits = {}                              # block -> one byte a sector: 1 = here
+        self.bitmap_poison = True                   # in bitmaps, for blocks that have no use for them
         self.order = None                           # blocks as they lie in the file; else by number
         self.gap = 0                                # MiB of POISON before each block
         self.metadata_first = False                 # before the BAT
@@ -314,7 +315,7 @@ class Vhdx:
 
     def _bitmap(self, chunk):
         """Bits of partial blocks are what they must be, all others ones or junk."""
-        out = bytearray(poison(MIB))
+        out = bytearray(poison(MIB) if self.bitmap_poison else MIB)
         per_block = self.block_size // SECTOR // 8
         for block, bits in self.bits.items():
             if block // self.ratio == chunk and self.state[block] == PARTIAL:

@@ -92,14 +92,14 @@ CASES = {"compressed": (compressed, "compressed"), "encrypted": (encrypted, "enc
          "with a short initialised size": (short, "were ever written")}
 
 for name, (change, word) in CASES.items():
-    with test(f"an image {name} is refused"), Workshop() as shop:
+    with test(f"case 43: an image {name} is refused"), Workshop() as shop:
         flash = shop.formatted(shop.pattern_vhd("first", sectors=UNITS), partition=False)
         edit(flash, change)
         sentence = same_refusal(flash)
         check(word in sentence, f"{word!r} is not in: {sentence}")
 
 for config in (None, READ_ONLY):
-    with test(f"an image with holes is write-protected{'' if config else ', and says so'}"), Workshop() as shop:
+    with test(f"case 43: an image with holes is write-protected{'' if config else ', and says so'}"), Workshop() as shop:
         flash = shop.formatted(shop.pattern_vhd("first", 4), partition=False, config=config)
         edit(flash, holes)
         mkimage("check", flash)
@@ -110,7 +110,7 @@ for config in (None, READ_ONLY):
             told = "the file has a hole at byte" in words(pc.log)
             check_equal(told, not config, "told that nothing will be written")
 
-with test("an image inside its MFT record is refused"), Workshop() as shop:
+with test("case 43: an image inside its MFT record is refused"), Workshop() as shop:
     flash = shop.formatted(shop.pattern_vhd("first", 4), partition=False, to="/other.bin")
     with open(shop.path("small"), "wb") as file:
         file.write(vhd.footer(0)[:300])
