@@ -13,3 +13,9 @@ POWERCUT_SECONDS ?= 0
 .PHONY: powercut
 powercut: all $(GUEST_FILES) $(JUDGE)
 	@tests/powercut/powercut.py $(POWERCUT_SECONDS)
+
+# The modes of writing, a minute in each.
+WRITE_SECONDS ?= 60
+.PHONY: writes
+writes: all $(GUEST_FILES)
+	@WRITE_SECONDS=$(WRITE_SECONDS) tests/system/test_writes.py

@@ -34,12 +34,13 @@ JUDGE = tool("powercut/judge")
 class Case:
     """One cell of the matrix. depth: 0 fixed, 1 dynamic, then 1 + the number of parents."""
 
-    def __init__(self, depth, block_size, junk, bus="ahci", pieces=5):
+    def __init__(self, depth, block_size, junk, bus="ahci", pieces=5, clear_bits=False):
         self.depth = depth
         self.block_size = block_size
         self.junk = junk
         self.bus = bus
         self.pieces = pieces
+        self.clear_bits = clear_bits                # of a dynamic one, over zeros
 
     def __str__(self):
         kind = ("fixed", "dynamic", *(f"differencing, {n} parents" for n in (1, 2, 3)))[self.depth]
@@ -64,7 +65,6 @@ def deal(rng, chain, data):
                 if rng.randrange(2):
                     below.store(lba, below.filler(count * SECTOR))
         lba += count
-    return len(absent)
 
 
 def images(shop, case, rng, rounds, slack=None, **guest):
@@ -83,10 +83,12 @@ def images(shop, case, rng, rounds, slack=None, **guest):
         child.parent_name = f"base{n - 1}.vhd"
         child.locate("W2ru", f".\\base{n - 1}.vhd")
         chain.insert(0, child)
-    absent = deal(rng, chain, data)
+    deal(rng, chain, data)
+    absent = SECTORS * SECTOR // case.block_size - len(chain[0].blocks)
     chain[0].slack = (absent if slack is None else slack) * (case.block_size + 4096 + 4096) + 4096
     chain[0].junk = case.junk
     chain[0].align = 4096
+    chain[0].all_bits = not case.clear_bits
     names = ["disk.vhd"] + [f"base{n}.vhd" for n in range(case.depth - 2, -1, -1)]
     return [(name, image.write(shop.path(name))) for name, image in zip(names, chain)]
 

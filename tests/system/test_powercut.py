@@ -9,6 +9,7 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "powercut"))
 sys.path.insert(0, os.path.join(HERE, "..", "lib"))
+from model import WRONG, Model                                              # noqa: E402
 import powercut                                                             # noqa: E402
 import scribe                                                               # noqa: E402
 from flash import Workshop                                                  # noqa: E402
@@ -53,5 +54,17 @@ with test("power cuts: the judge sees what is wrong"), Workshop() as shop:
     sector, offset, count = data[5]
     damaged("a wrong byte", "neither old nor new", offset + (count - 1) * SECTOR + 300, b"\xaa\xbb")
     damaged("a write elsewhere", "outside of the image", offset - SECTOR, (3000).to_bytes(8, "little"))
+
+CASES = {"dynamic": powercut.Case(1, 512 << 10, True, clear_bits=True),
+         "differencing": powercut.Case(2, 512 << 10, True)}
+for kind, case in CASES.items():
+    with Workshop() as shop:
+        flash, _ = powercut.make_flash(shop, case, random.Random(5), 0)
+        for wrong in (None, *(what for what, kinds in WRONG.items() if kind in kinds)):
+            with test(f"power cuts: the judge on a {kind} VHD, {wrong or 'nothing'} wrong"):
+                Model(flash, "disk.vhd", wrong).session(random.Random(6), 25, powercut.SECTORS,
+                                                        shop.path("record"))
+                status, text = verdict(flash, shop.path("record"))
+                check_equal(status, 1 if wrong else 0, f"{text[-2000:]}\nexit status")
 
 powercut.main(float(os.environ.get("POWERCUT_SECONDS", "75")))
