@@ -1,7 +1,7 @@
 ; SPDX-License-Identifier: GPL-2.0-or-later
 ; LBA 0 of a test disk: loads the conformance program, PROGRAM_SECTORS sectors from LBA 1 on, to
-; PROGRAM_SEGMENT:0 and starts it with DL as it came. Checks the hand-off first: the program finds
-; the registers at its own entry.
+; PROGRAM_SEGMENT:0, the V86 monitor behind them to MONITOR_SEGMENT:0, and starts the program with DL as it
+; came. Keeps the hand-off's registers first: the program finds them at its own entry.
 
         bits    16
         cpu     386
@@ -9,6 +9,8 @@
 
 PROGRAM_SEGMENT equ 0x1000
 PROGRAM_SECTORS equ 64
+MONITOR_SEGMENT equ 0x2000
+MONITOR_SECTORS equ 16
 
 start:
         mov     [cs:saved_ss], ss
@@ -25,7 +27,7 @@ start:
         sti
         cld
         mov     [saved_dx], dx
-        mov     cx, PROGRAM_SECTORS
+        mov     cx, PROGRAM_SECTORS + MONITOR_SECTORS
 .next:                                  ; a sector a call: the least that any BIOS can do
         mov     si, dap
         mov     ah, 0x42
@@ -37,6 +39,10 @@ start:
         inc     dword [dap.lba]
         mov     word [dap.count], 1
         mov     dx, [saved_dx]
+        cmp     cx, MONITOR_SECTORS + 1
+        jne     .loop
+        mov     word [dap.segment], MONITOR_SEGMENT
+.loop:
         loop    .next
         mov     si, saved_ss
         jmp     PROGRAM_SEGMENT:0

@@ -141,7 +141,7 @@ static void flags(void)
     regs_in.flags = IF | 0x8d5; /* OF SF ZF AF PF CF */
     call(0x13, 0);
     report("23 FLAGS differ only in CF and status bits",
-           !((regs_in.flags ^ regs_out.flags) & 0x7700) && !carry());
+           !((regs_in.flags ^ regs_out.flags) & 0x4700) && !carry());
     chs_call(0x02, 0x80, 0, 1, BUFFER);
     report("24 high halves of all registers are kept", !carry());
 }

@@ -17,28 +17,29 @@ static void second_drive(void)
         skip("70 to 72 second drive", "there is none");
         return;
     }
+    uint8_t drive = config.second_number;
     uint32_t p = config.second_start;
     fill(BUFFER, 0xcc, 1024);
-    bool ok = edd_call(0x4200, 0x81, p, 1, BUFFER) == 0 && second_right(BUFFER, p);
+    bool ok = edd_call(0x4200, drive, p, 1, BUFFER) == 0 && second_right(BUFFER, p);
     if (config.second_scratch) {
         fill(BUFFER, 0x77, 512);
-        ok &= edd_call(0x4300, 0x81, config.second_scratch, 1, BUFFER) == 0;
+        ok &= edd_call(0x4300, drive, config.second_scratch, 1, BUFFER) == 0;
         fill(BUFFER, 0xcc, 512);
-        ok &= edd_call(0x4200, 0x81, config.second_scratch, 1, BUFFER) == 0 &&
+        ok &= edd_call(0x4200, drive, config.second_scratch, 1, BUFFER) == 0 &&
               filled(BUFFER, 0x77, 512);
     }
-    report("70 81h is the second drive", ok);
-    prepare(0x0800, 0x81);
+    report("70 the second drive: its data, and writes reach it", ok);
+    prepare(0x0800, drive);
     ok = call(0x13, OUT_AL | OUT_BX | OUT_CX | OUT_DX | OUT_DI) == 0 && !carry();
-    report("71 AH=08h of 81h", ok && (regs_out.edx & 0xff) == get8(BDA_COUNT));
-    prepare(0x1500, 0x81);
+    report("71 AH=08h of the second drive", ok && (regs_out.edx & 0xff) == get8(BDA_COUNT));
+    prepare(0x1500, drive);
     ok = call(0x13, OUT_AL | OUT_CX | OUT_DX) == 3 && !carry();
     uint32_t sectors = (regs_out.ecx & 0xffff) << 16 | (regs_out.edx & 0xffff);
-    report("72 AH=15h of 81h",
+    report("72 AH=15h of the second drive",
            ok && sectors <= config.second_sectors && sectors > config.second_sectors / 2);
-    prepare(0x0000, 0x81);
-    ok = call(0x13, 0) == 0 && (regs_out.edx & 0xff) == 0x81;
-    report("74 DL=81h comes back", ok);
+    prepare(0x0000, drive);
+    ok = call(0x13, 0) == 0 && (regs_out.edx & 0xff) == drive;
+    report("74 its DL comes back", ok);
 }
 
 static void absent_drives(void)
@@ -67,6 +68,19 @@ static void absent_drives(void)
     call_int(0x13);
     report("77 40:75 lowered: AH=08h still counts the disk", (regs_out.edx & 0xff) == count);
     set8(BDA_COUNT, count);
+}
+
+/* Some BIOSes count the drives again on a reset. */
+static void count_lowered(void)
+{
+    uint8_t count = get8(BDA_COUNT);
+    set8(BDA_COUNT, 0);
+    prepare(0x0800, 0x80);
+    bool ok = call(0x13, OUT_AL | OUT_CX | OUT_DX) == 0 && (regs_out.edx & 0xff) >= 1;
+    ok &= edd_call(0x4200, 0x80, config.pattern_start, 1, BUFFER) == 0 &&
+          sector_right(BUFFER, config.pattern_start);
+    set8(BDA_COUNT, count);
+    report("77 a lowered 0040:0075 does not lose the disk", ok);
 }
 
 static void tables(void)
@@ -178,6 +192,7 @@ void checks_drives(void)
 {
     second_drive();
     absent_drives();
+    count_lowered();
     tables();
 }
 

@@ -6,7 +6,7 @@
 #define DAP    (DAP_SEG << 4)
 #define PARAMS ((DAP_SEG << 4) + 0x100)
 
-static void check_41(void)
+static uint16_t check_41(void)
 {
     prepare(0x4100, 0x80);
     regs_in.ebx = 0xb1b255aa;
@@ -38,6 +38,7 @@ static void check_41(void)
         ok &= call(0x13, 0) == 0;
     }
     report("41 no bit of AH=41h whose calls fail", ok);
+    return bits;
 }
 
 static bool read_right(uint64_t lba, uint16_t count, uint32_t buffer)
@@ -112,6 +113,23 @@ static void packets(void)
     ok = ok && filled(BUF_LOW << 4, 0xcc, 0x7000) &&
          filled((BUF_LOW << 4) + 0x7010, 0xcc, 65536 - 0x7010);
     report("55 an error writes nothing else", ok);
+}
+
+/* The 64-bit address form, where AH=41h offers it. V86 mode knows no such addresses. */
+static void flat_buffer(uint16_t bits)
+{
+    if (!(bits & 8) || v86) {
+        skip("51 flat buffer", v86 ? "virtual-8086 mode" : "not offered");
+        return;
+    }
+    edd_call(0x4200, 0x80, config.pattern_start, 1, BUFFER);
+    set8(DAP, 0x18);
+    set32(DAP + 4, 0xffffffff);
+    set32(DAP + 16, BUFFER + 0x400);
+    set32(DAP + 20, 0);
+    fill(BUFFER, 0xcc, 1024);
+    bool ok = call(0x13, 0) == 0 && !carry() && filled(BUFFER, 0xcc, 1024);
+    report("51 flat buffer", ok && sector_right(BUFFER + 0x400, config.pattern_start));
 }
 
 static void check_43(void)
@@ -195,9 +213,10 @@ static void check_48(void)
 
 void checks_edd(void)
 {
-    check_41();
+    uint16_t bits = check_41();
     check_42();
     packets();
+    flat_buffer(bits);
     check_43();
     without_data();
     check_48();

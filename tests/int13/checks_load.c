@@ -86,9 +86,11 @@ static void nested(void)
     uint32_t before = tick_count;
     bool ok = true;
     tick_result = 0xffff;
-    for (unsigned i = 0; i < 2000 && ok && (tick_result == 0xffff || tick_count - before < 10);
+    /* A call from virtual-8086 mode can be slow. */
+    unsigned quiet = v86 ? 4 : 100, ticks = v86 ? 2 : 10;
+    for (unsigned i = 0; i < 2000 && ok && (tick_result == 0xffff || tick_count - before < ticks);
          i++) {
-        if (i == 100)
+        if (i == quiet)
             tick_action = 1;
         uint32_t lba = config.pattern_start + (i & 63) * 64;
         ok = edd_call(0x4200, 0x80, lba, 64, BUFFER) == 0 && sector_right(BUFFER, lba) &&
@@ -118,7 +120,7 @@ static bool a20_on(void)
 
 static void a20(void)
 {
-    if (config.v86) {
+    if (v86) {
         skip("85 A20 off", "not in virtual-8086 mode");
         return;
     }

@@ -16,6 +16,8 @@ CONFIG_OFFSET = 16
 CONFIG_MAGIC = 0x31534356
 
 ZERO, DIRECT, SPLIT = 0, 1, 2
+REAL, V86, MEMORY = 1, 2, 4              # config.modes
+FINISH_18, FINISH_19 = 0x18, 0x19        # config.finish
 PAGE = 4096
 
 
@@ -25,14 +27,16 @@ def pattern(lba, seed):
 
 
 def config(sectors, seed, scratch, no_write=0, second=None, geometry=(0, 0, 0),
-           write_protected=False, hooked=False, hidden=(0, 0), zero=(), rounds=0):
-    """struct config of harness.h; `second` is (sectors, seed, pattern start, scratch) of 81h."""
+           write_protected=False, hooked=False, hidden=(0, 0), zero=(), rounds=0, modes=REAL, bad=0,
+           finish=0, second_number=0x81):
+    """struct config of harness.h; `second` is (sectors, seed, pattern start, scratch) of second_number."""
     zeros = list(zero) + [(0, 0)] * (8 - len(zero))
     return (struct.pack("<10I", CONFIG_MAGIC, sectors, seed, PATTERN_START, scratch, no_write,
                         *(second or (0, 0, 0, 0)))
-            + struct.pack("<HBBBBBB", *geometry, write_protected, hooked, 0, rounds)
+            + struct.pack("<HBBBBBB", *geometry, write_protected, hooked, modes, rounds)
             + struct.pack("<2I", *hidden)
-            + b"".join(struct.pack("<II", *z) for z in zeros))
+            + b"".join(struct.pack("<II", *z) for z in zeros)
+            + struct.pack("<IBB", bad, finish, second_number))
 
 
 def table_entry(start, count, heads=255, spt=63):
@@ -54,17 +58,20 @@ def disk_head(build, settings, sectors, boot_file="boot.bin", places=()):
     struct.pack_into(f"<{len(places)}I", boot, 416, *places)
     with open(os.path.join(build, "int13", "program.bin"), "rb") as f:
         program = bytearray(f.read())
+    with open(os.path.join(build, "int13", "v86", "monitor.bin"), "rb") as f:
+        monitor = f.read()
     program[CONFIG_OFFSET:CONFIG_OFFSET + len(settings)] = settings
     assert len(program) <= PROGRAM_SECTORS * 512
+    program = program.ljust(PROGRAM_SECTORS * 512, b"\0") + monitor
     assert not any(boot[446:510]), "boot.bin reaches into the partition table"
     boot[446:462] = table_entry(PATTERN_START, sectors - PATTERN_START)
     return bytes(boot + program).ljust(PATTERN_START * 512, b"\0")
 
 
-def plain(path, build, sectors, seed, settings):
-    """A drive that is the disk itself."""
+def plain(path, build, seed, sectors, **settings):
+    """A disk that is nothing but the program and its pattern; the settings are those of config()."""
     with open(path, "wb") as f:
-        f.write(disk_head(build, settings, sectors))
+        f.write(disk_head(build, config(sectors, seed, **settings), sectors))
         for lba in range(PATTERN_START, sectors):
             f.write(pattern(lba, seed))
 
@@ -101,7 +108,7 @@ def cell(kind, lba=0, first=0, writable=False, drive=0):
 
 
 def mapped(path, build, seed, map_address, sectors=24 * PAGE, edd=True, chs=(255, 63),
-           bios_max=127, write_protected=False, whole=1, rounds=0, **boot):
+           bios_max=127, write_protected=False, whole=1, rounds=0, modes=REAL, finish=0, bad=None, **boot):
     """A drive with loader, handler and a disk of odd pieces. The drive itself is 81h to the program,
     and has a pattern of its own behind the disk's pieces. Its size is a multiple of `whole`.
 
@@ -150,7 +157,7 @@ def mapped(path, build, seed, map_address, sectors=24 * PAGE, edd=True, chs=(255
     settings = config(sectors, seed, scratch=7 * PAGE + 100, no_write=0 if write_protected else 5 * PAGE + 7,
                       geometry=(cylinders, 255, 63), hooked=True, second=second,
                       hidden=(map_address, map_address + 0x4000), zero=zeros,
-                      write_protected=write_protected, rounds=rounds)
+                      write_protected=write_protected, rounds=rounds, modes=modes, finish=finish, bad=bad or 0)
     h = Header(build)
     h.put("map_address", "I", map_address)
     h.put("page_count", "II", pages, len(table))

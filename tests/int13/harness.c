@@ -8,6 +8,7 @@ static bool changed; /* a call changed what it must keep */
 static unsigned passed, failed, skipped;
 static const char *changed_what;
 static uint32_t changed_ax;
+bool v86;
 
 static inline void out8(uint16_t port, uint8_t value)
 {
@@ -122,6 +123,7 @@ void report(const char *name, bool ok)
         ok = false;
     ok ? passed++ : failed++;
     print(ok ? "ok " : "not ok ");
+    print(v86 ? "v86: " : "");
     print(name);
     print("\r\n");
     if (!ok) {
@@ -144,6 +146,7 @@ void skip(const char *name, const char *why)
 {
     skipped++;
     print("skip ");
+    print(v86 ? "v86: " : "");
     print(name);
     print(": ");
     print(why);
@@ -260,34 +263,85 @@ bool second_right(uint32_t linear, uint32_t lba)
     return pattern_right(linear, lba, config.second_seed);
 }
 
-void program_main(void);
-void program_main(void)
+static void learn_geometry(void)
 {
-    out8(COM1 + 3, 3); /* 8 data bits: Bochs' port starts with 5, and its BIOS leaves it so */
     prepare(0x0800, 0x80);
     call(0x13, OUT_AL | OUT_CX | OUT_DX | OUT_BX | OUT_DI);
     changed = false;
     heads = (regs_out.edx >> 8 & 0xff) + 1;
     spt = regs_out.ecx & 0x3f ? regs_out.ecx & 0x3f : 1;
     cylinders = ((regs_out.ecx >> 8 & 0xff) | (regs_out.ecx & 0xc0) << 2) + 1;
-    print("\r\n# geometry ");
+    print("# geometry ");
     print_number(cylinders);
     print("/");
     print_number(heads);
     print("/");
     print_number(spt);
     print("\r\n");
-    checks_basic();
-    checks_chs();
-    checks_edd();
-    checks_drives();
-    checks_memory();
-    checks_load();
-    print("# end: ");
+}
+
+/* What an earlier start of the program must find again: see FINISH_x of disk.py. */
+static void say_start(void)
+{
+    print("\r\n# start: KiB ");
+    print_number(get16(0x413));
+    print(" drives ");
+    print_number(get8(0x475));
+    print(" INT 13h ");
+    print_hex(get32(0x13 * 4), 8);
+    print("\r\n");
+}
+
+static void say_end(const char *mode)
+{
+    print("# end ");
+    print(mode);
+    print(": ");
     print_number(passed);
     print(" passed, ");
     print_number(failed);
     print(" failed, ");
     print_number(skipped);
     print(" skipped\r\n");
+    passed = failed = skipped = 0;
+}
+
+static void checks_both(void)
+{
+    learn_geometry();
+    checks_basic();
+    checks_chs();
+    checks_edd();
+    checks_drives();
+    checks_memory();
+    checks_load();
+    checks_error();
+}
+
+void program_main(void);
+void program_main(void)
+{
+    out8(COM1 + 3, 3); /* 8 data bits: Bochs' port starts with 5, and its BIOS leaves it so */
+    say_start();
+    if (config.modes & MODE_REAL) {
+        checks_both();
+        if (config.modes & MODE_MEMORY)
+            checks_all_memory();
+        say_end("real");
+    }
+    if (config.modes & MODE_V86) {
+        v86_enter();
+        v86 = true;
+        checks_both();
+        checks_v86();
+        say_end("v86");
+        v86_call(V86_LEAVE, 0);
+        v86 = false;
+    }
+    if (config.finish) {
+        prepare(0, 0x80);
+        call_int(config.finish);
+        print("not ok 91 the interrupt came back\r\n");
+    }
+    print("# end of all\r\n");
 }

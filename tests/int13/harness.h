@@ -14,7 +14,7 @@ struct config {
     uint32_t pattern_start;  /* 0x0c */
     uint32_t scratch;        /* 0x10: 256 sectors that the checks write to */
     uint32_t no_write;       /* 0x14: a sector that refuses writes, or 0 */
-    uint32_t second_sectors; /* 0x18: of the drive under 81h, or 0 */
+    uint32_t second_sectors; /* 0x18: of the second drive, or 0 */
     uint32_t second_seed;    /* 0x1c: its pattern, from second_start on */
     uint32_t second_start;   /* 0x20 */
     uint32_t second_scratch; /* 0x24: a sector of it that the checks write to, or 0 */
@@ -22,13 +22,20 @@ struct config {
     uint8_t heads, spt;      /* 0x2a */
     uint8_t write_protected; /* 0x2c: the whole disk */
     uint8_t hooked;          /* 0x2d: a handler is expected that moved the drives */
-    uint8_t v86;             /* 0x2e: filled in by the V86 monitor */
+    uint8_t modes;           /* 0x2e: MODE_x: what is to run */
     uint8_t rounds;          /* 0x2f: random reads, in tens; 0: 1000 reads */
     uint32_t hidden[2];      /* 0x30: memory that INT 15h must not report; 0, 0: none */
     struct {
         uint32_t lba, count;
-    } zero[8]; /* 0x38: where the pattern is zero */
+    } zero[8];             /* 0x38: where the pattern is zero */
+    uint32_t bad;          /* 0x78: a sector that the drive below cannot read, or 0 */
+    uint8_t finish;        /* 0x7c: the interrupt that ends the program: 18h, 19h, or 0 */
+    uint8_t second_number; /* 0x7d: of the second drive */
 };
+
+#define MODE_REAL   1u
+#define MODE_V86    2u
+#define MODE_MEMORY 4u /* all memory is tested, between two halves of the reads */
 
 struct regs {
     uint32_t eax, ebx, ecx, edx, esi, edi, ebp;
@@ -60,6 +67,13 @@ extern uint16_t tick_result;
 extern uint8_t tick_action;
 void tick_entry(void);
 void __attribute__((regparm(1))) call_int(uint32_t vector);
+
+/* The monitor of v86/monitor.asm: into virtual-8086 mode, its services there, its memory test in
+ * real mode. */
+enum { V86_LEAVE, V86_BLOCK_MOVE, V86_COUNTS, V86_REMAP };
+void v86_enter(void);
+void v86_call(uint32_t function, uint32_t argument);
+bool memory_call(uint32_t compare, uint32_t start, uint32_t end);
 
 uint8_t get8(uint32_t linear);
 uint16_t get16(uint32_t linear);
@@ -96,6 +110,9 @@ void skip(const char *name, const char *why);
 void print(const char *text);
 void print_hex(uint32_t value, unsigned digits);
 
+/* Are we in virtual-8086 mode? */
+extern bool v86;
+
 /* Geometry as AH=08h told. */
 extern uint32_t heads, spt, cylinders;
 
@@ -105,5 +122,8 @@ void checks_edd(void);
 void checks_drives(void);
 void checks_memory(void);
 void checks_load(void);
+void checks_error(void);
+void checks_all_memory(void);
+void checks_v86(void);
 
 #endif

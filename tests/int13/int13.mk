@@ -23,9 +23,11 @@ $(INT13_DIR)/program.bin: tests/int13/program.ld $(INT13_OBJ)
 
 $(INT13_DIR)/%.bin: tests/int13/%.asm $(B)/layout.inc $(B)/resident/offsets.inc
 	@mkdir -p $(@D)
-	$(call run,NASM)$(NASM) -f bin -I $(B) $< -o $@
+	$(call run,NASM)$(NASM) -f bin -I $(B) -I $(<D)/ $< -o $@
 
-INT13_FILES := $(INT13_DIR)/program.bin $(INT13_DIR)/boot.bin $(INT13_DIR)/loader.bin \
+$(INT13_DIR)/v86/monitor.bin: tests/int13/v86/faults.inc
+
+INT13_FILES := $(INT13_DIR)/program.bin $(INT13_DIR)/v86/monitor.bin $(INT13_DIR)/boot.bin $(INT13_DIR)/loader.bin \
     $(INT13_DIR)/count.bin $(B)/resident.bin
 CHECK_FILES += $(INT13_FILES)
 

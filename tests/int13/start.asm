@@ -144,6 +144,38 @@ tick_entry:
 .end:
         iret
 
+; v86_enter(): what follows runs in virtual-8086 mode.
+        global  v86_enter, v86_call, memory_call
+MONITOR_SEGMENT equ 0x2000
+MONITOR_MEMORY  equ 3
+v86_enter:
+        call    MONITOR_SEGMENT:0
+        o32 ret
+
+; v86_call(function = EAX, argument = EDX): the monitor's service; what it answers is in regs_out
+v86_call:
+        push    ebx
+        mov     ebx, edx
+        int     0xF1
+        mov     [regs_out + EAX_], eax
+        mov     [regs_out + EBX_], ebx
+        mov     [regs_out + ECX_], ecx
+        pop     ebx
+        o32 ret
+
+; memory_call(compare = EAX, start = EDX, end = ECX): AL = 1: all of it is as it was filled. Real mode.
+memory_call:
+        push    esi
+        push    edi
+        mov     esi, edx
+        mov     edi, ecx
+        call    MONITOR_SEGMENT:MONITOR_MEMORY
+        mov     [regs_out + EAX_], eax
+        setnc   al
+        pop     edi
+        pop     esi
+        o32 ret
+
         section .bss nobits alloc write
         align   4
 regs_in: resb   SIZE_

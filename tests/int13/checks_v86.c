@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What only virtual-8086 mode asks: INT 15h AH=87h done by others or by nobody, buffers in pages
+ * that lie elsewhere, privileged instructions, and going in and out. */
+#include "harness.h"
+
+#define BUFFER       (BUF << 4)
+#define WINDOW       0xd0000u /* 64 KiB that V86_REMAP moves */
+#define PARAMS       ((DAP_SEG << 4) + 0x100)
+#define BY_MONITOR   0
+#define BY_BIOS      1
+#define BY_NOBODY    2
+#define HANDLER_MOST 0u /* privileged instructions that the handler may execute */
+
+static bool is_scratch(uint32_t lba, uint32_t count)
+{
+    return lba < config.scratch + 256 && config.scratch < lba + count;
+}
+
+/* The calls of check 86: 02h, 03h, 42h, 43h, 48h. */
+static bool plain_calls(void)
+{
+    uint32_t p = config.pattern_start, s = config.scratch + 64;
+    fill(BUFFER, 0xcc, 1024);
+    bool ok = chs_call(0x02, 0x80, p, 2, BUFFER) == 0 && !carry() && sectors_right(BUFFER, p, 2);
+    fill(BUFFER, 0xcc, 4096);
+    ok &= edd_call(0x4200, 0x80, p + 5, 8, BUFFER) == 0 && !carry() &&
+          sectors_right(BUFFER, p + 5, 8);
+    set16(PARAMS, 0x1a);
+    prepare(0x4800, 0x80);
+    regs_in.esi = 0x51520100;
+    ok &= call(0x13, 0) == 0 && !carry() && get32(PARAMS + 16) == config.sectors;
+    if (config.write_protected)
+        return ok;
+    for (uint8_t i = 0; i < 2; i++) {
+        fill(BUFFER, (uint8_t)(0x51 + i), 512);
+        ok &= (i ? edd_call(0x4300, 0x80, s, 1, BUFFER) : chs_call(0x03, 0x80, s, 1, BUFFER)) == 0;
+        fill(BUFFER, 0xcc, 512);
+        ok &= edd_call(0x4200, 0x80, s, 1, BUFFER) == 0 && filled(BUFFER, (uint8_t)(0x51 + i), 512);
+    }
+    return ok;
+}
+
+/* Reads all over the disk, so that no cache has the map: each right, or an error. */
+static bool right_or_refused(void)
+{
+    uint32_t p = config.pattern_start, step = (config.sectors - p) / 40;
+    bool ok = true;
+    for (unsigned i = 0; i < 40 && ok; i++) {
+        uint32_t lba = p + (i * 17 % 40) * step;
+        if (is_scratch(lba, 4))
+            continue;
+        fill(BUFFER, 0xcc, 2048);
+        uint8_t status = edd_call(0x4200, 0x80, lba, 4, BUFFER);
+        ok = status ? carry() && dap_count() < 4 : !carry() && sectors_right(BUFFER, lba, 4);
+    }
+    return ok;
+}
+
+/* A buffer whose pages lie elsewhere than their addresses say, as upper memory blocks do. */
+static void remapped(void)
+{
+    uint32_t p = config.pattern_start, s = config.scratch + 96;
+    v86_call(V86_REMAP, 1);
+    fill(WINDOW, 0xcc, 0x10000);
+    bool ok = edd_call(0x4200, 0x80, p + 1, 1, WINDOW) == 0 && sector_right(WINDOW, p + 1);
+    ok &= edd_call(0x4200, 0x80, p, 100, WINDOW + 512) == 0 && sectors_right(WINDOW + 512, p, 100);
+    ok &= chs_call(0x02, 0x80, p + 3, 7, WINDOW + 0x1003) == 0 &&
+          sectors_right(WINDOW + 0x1003, p + 3, 7);
+    report("87 reading to a page that lies elsewhere", ok && !carry());
+    if (!config.write_protected) {
+        for (unsigned i = 0; i < 5; i++)
+            fill(WINDOW + i * 512, (uint8_t)(0x61 + i), 512);
+        ok = edd_call(0x4300, 0x80, s, 5, WINDOW) == 0 && !carry();
+        ok &= edd_call(0x4200, 0x80, s, 5, BUFFER) == 0;
+        for (unsigned i = 0; i < 5; i++)
+            ok &= filled(BUFFER + i * 512, (uint8_t)(0x61 + i), 512);
+        report("87b writing from a page that lies elsewhere", ok);
+    }
+    v86_call(V86_REMAP, 0);
+}
+
+static void by_turns(void)
+{
+    bool ok = true;
+    for (unsigned i = 0; i < 3; i++) {
+        ok &= right_or_refused() && plain_calls();
+        v86_call(V86_LEAVE, 0);
+        ok &= plain_calls() && right_or_refused();
+        v86_enter();
+    }
+    report("89 virtual-8086 and real mode by turns", ok && plain_calls());
+}
+
+void checks_v86(void)
+{
+    report("86 AH=02h, 03h, 42h, 43h, 48h in virtual-8086 mode", plain_calls());
+    remapped();
+    by_turns();
+    v86_call(V86_COUNTS, 0);
+    print("# block moves by the monitor, last turn: ");
+    print_hex(regs_out.ecx, 8);
+    print("\r\n");
+    report("88 no privileged instruction of the handler", regs_out.eax <= HANDLER_MOST);
+    v86_call(V86_BLOCK_MOVE, BY_NOBODY);
+    report("88b AH=87h refused: right data or an error", right_or_refused());
+    v86_call(V86_BLOCK_MOVE, BY_BIOS);
+    report("88c AH=87h left to the BIOS: right data or an error", right_or_refused());
+    v86_call(V86_BLOCK_MOVE, BY_MONITOR);
+    v86_call(V86_COUNTS, 0);
+    report("88d and still none", regs_out.eax <= HANDLER_MOST);
+    report("88e right again afterwards", plain_calls() && right_or_refused());
+}
