@@ -13,6 +13,7 @@
 #include "core/endian.h"
 #include "entry.h"
 #include "json.h"
+#include "slack.h"
 #include "stage2_format.h"
 #include "verbs.h"
 
@@ -29,7 +30,9 @@ struct check {
     struct entry entry;
     struct step step[STEPS_MAX];
     unsigned steps;
-    bool empty;      /* the virtual disk has no boot record yet */
+    bool empty;     /* the virtual disk has no boot record yet */
+    bool has_slack; /* the leaf grows, and `slack` says how far */
+    struct slack slack;
     char error[640]; /* the first failure: what and where */
     const char *advice;
 };
@@ -239,6 +242,26 @@ static void check_volume(struct check *c)
            volume->dirty ? ", marked dirty" : "", notes);
 }
 
+/* How much new data the leaf has room for, where it is one that gets new blocks. */
+static void look_at_slack(struct check *c, char *text, size_t size)
+{
+    struct image *leaf = &c->entry.disk.chain.link[0]->image;
+    struct fail f;
+    size_t used = strlen(text);
+    if (leaf->format != IMAGE_VHD || leaf->kind == IMAGE_FIXED)
+        return;
+    c->has_slack = !slack_find(&c->slack, leaf, &c->target.arena, &f);
+    if (!c->has_slack)
+        return;
+    uint32_t left = slack_left(&c->slack);
+    if (!c->slack.absent)
+        snprintf(text + used, size - used, ", every block is stored");
+    else if (left)
+        snprintf(text + used, size - used, ", slack for %s", slack_text(&c->slack, left));
+    else
+        snprintf(text + used, size - used, ", slack is used up: mkimage reserve gives it more");
+}
+
 static bool check_image(struct check *c)
 {
     struct fail f;
@@ -250,6 +273,8 @@ static bool check_image(struct check *c)
     for (unsigned i = 0; i < disk->chain.count; i++) {
         char text[256];
         chain_describe(&disk->chain, i, text, sizeof text);
+        if (!i)
+            look_at_slack(c, text, sizeof text);
         passed(c, "image", "%s: %s", disk->chain.link[i]->file.path, text);
     }
     char notes[400] = "";
@@ -308,6 +333,16 @@ static void print_json(const struct check *c)
     json_string("error", c->error[0] ? c->error : NULL);
     json_string("advice", c->error[0] ? c->advice : NULL);
     json_bool("system", !c->empty);
+    if (c->has_slack) {
+        json_object("slack");
+        json_number("blocks", slack_left(&c->slack));
+        json_number("bytes",
+                    (uint64_t)slack_left(&c->slack) * c->slack.now.block_sectors << SECTOR_SHIFT);
+        json_number("absent", c->slack.absent);
+        json_end();
+    } else {
+        json_null("slack");
+    }
     json_number("sectors_read", c->target.blk.sectors_read);
     json_number("reads", c->target.blk.reads);
     json_array("steps");

@@ -9,6 +9,7 @@
 #include "progress.h"
 
 #define CHUNK ((uint64_t)4 << 20)
+#define ZEROS ((uint64_t)64 << 20) /* no data to carry, but the kernel may have to write them */
 
 /* Where a file lies: walks its pieces as bytes of the disk, front to back. */
 struct cursor {
@@ -79,14 +80,15 @@ static bool fill_segment(struct cursor *c, int fd, uint64_t from, uint64_t size,
     return true;
 }
 
-/* The rest of the last cluster. */
+/* The rest of the clusters. */
 static bool fill_tail(struct cursor *c)
 {
     while (!cursor_at_end(c)) {
         uint64_t to;
-        uint64_t n = cursor_take(c, UINT64_MAX, &to);
+        uint64_t n = cursor_take(c, ZEROS, &to);
         if (!disk_zero(c->v->disk, to, n))
             return false;
+        progress_add(n);
     }
     return true;
 }
@@ -131,7 +133,7 @@ enum status place_write(struct volume *v, const struct placement *p, uint64_t of
     cursor_skip(&c, off);
     while (ok && size && !cursor_at_end(&c)) { /* ends: size shrinks */
         uint64_t to;
-        uint64_t n = cursor_take(&c, size < CHUNK ? size : CHUNK, &to);
+        uint64_t n = cursor_take(&c, size < ZEROS ? size : ZEROS, &to);
         ok = from ? disk_pwrite(v->disk, from, (size_t)n, to) : disk_zero(v->disk, to, n);
         from += from ? n : 0;
         size -= n;

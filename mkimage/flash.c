@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -21,6 +22,10 @@
 #include "progress.h"
 #include "target.h"
 #include "verbs.h"
+
+/* Slack where nobody said how much: writing it takes its time, and it can be added to. */
+#define SLACK_MAX       ((uint64_t)4 << 30)
+#define SLACK_FILE      ((uint64_t)1 << 30) /* where the size of the flash is not given either */
 
 #define MBR_SECTORS_MAX ((uint64_t)UINT32_MAX)
 
@@ -79,7 +84,12 @@ static enum status check_output(struct flash *flash)
 /* How large OUTPUT becomes, and whether the files fit. */
 static enum status check_size(struct flash *flash)
 {
-    flash->size = flash->options->size;
+    const struct options *options = flash->options;
+    bool asked = options->given & OPTION_RESERVE;
+    bool share = !asked && (flash->device || options->size);
+    flash->size = options->size;
+    if (!share && flash_plan_slack(&flash->plan, asked ? options->reserve : SLACK_FILE))
+        return STATUS_FAILED;
     if (flash->device) {
         struct disk disk;
         enum status status = disk_open(&disk, flash->output, DISK_READ);
@@ -109,6 +119,8 @@ static enum status check_size(struct flash *flash)
     if (needed > flash->volume)
         return say_error("Choose a larger one.", "%s: %s is too small, %s are needed",
                          flash->output, say_bytes(flash->size), say_bytes(needed + flash->start));
+    if (share)
+        flash_share_slack(&flash->plan, (flash->volume - needed) / 2, SLACK_MAX);
     return STATUS_OK;
 }
 
@@ -223,11 +235,26 @@ static enum status place_image(struct volume *v, struct flash_image *image)
 {
     enum status status = volume_make_folders(v, image->path);
     if (!status)
-        status = place_find(v, image->size, &image->placement);
+        status = place_find(v, flash_image_size(image), &image->placement);
     if (!status)
         status = place_claim(v, &image->placement);
     if (!status)
-        status = place_file(v, image->path, image->size, &image->placement);
+        status = place_file(v, image->path, flash_image_size(image), &image->placement);
+    return status;
+}
+
+/* The image, zeros behind it, and its footer at the new end instead of the old one. */
+static enum status fill_image(struct volume *v, struct flash_image *image)
+{
+    static const uint8_t zeros[VHD_FOOTER_SIZE];
+    const struct slack *s = &image->slack;
+    enum status status = image->origin ? place_fill_file(v, &image->placement, &image->file)
+                                       : place_fill(v, &image->placement, image->fd, image->size);
+    if (!status && image->slots)
+        status = place_write(v, &image->placement, s->now.limit, zeros, sizeof zeros);
+    if (!status && image->slots)
+        status = place_write(v, &image->placement, flash_image_size(image) - sizeof s->footer,
+                             s->footer, sizeof s->footer);
     return status;
 }
 
@@ -257,12 +284,10 @@ static enum status write_files(struct flash *flash, struct volume *v)
 
     uint64_t total = 0;
     for (unsigned i = 0; i < plan->count; i++)
-        total += plan->image[i].size;
+        total += flash_image_size(&plan->image[i]);
     progress_start("copying", total);
     for (unsigned i = 0; !status && i < plan->count; i++) {
-        struct flash_image *image = &plan->image[i];
-        status = image->origin ? place_fill_file(v, &image->placement, &image->file)
-                               : place_fill(v, &image->placement, image->fd, image->size);
+        status = fill_image(v, &plan->image[i]);
     }
     progress_end();
     return status;
@@ -328,10 +353,15 @@ static void report(const struct flash *flash, const char *done)
     for (unsigned i = 0; i < flash->plan.count; i++) {
         const struct flash_image *image = &flash->plan.image[i];
         uint32_t pieces = image->placement.count;
+        char slack[100] = "";
+        uint32_t slots = image->grows ? slack_left(&image->slack) + image->slots : 0;
+        if (slots)
+            snprintf(slack, sizeof slack, ", slack for %s", slack_text(&image->slack, slots));
         if (pieces)
-            say("%s: %s, %u fragment%s", image->path, image->kind, pieces, pieces == 1 ? "" : "s");
+            say("%s: %s, %u fragment%s%s", image->path, image->kind, pieces, pieces == 1 ? "" : "s",
+                slack);
         else
-            say("%s: %s, from %s", image->path, image->kind, image->source);
+            say("%s: %s, from %s%s", image->path, image->kind, image->source, slack);
     }
 }
 

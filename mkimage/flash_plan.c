@@ -145,7 +145,10 @@ static enum status check_image(struct flash_plan *plan, unsigned index, struct a
         child = parent;
     }
     if (!status) {
-        const struct image *leaf = &chain.link[0]->image;
+        struct image *leaf = &chain.link[0]->image;
+        image->grows = slack_grows(leaf);
+        if (image->grows && slack_find(&image->slack, leaf, arena, &f))
+            status = say_fail(&f);
         snprintf(image->kind, sizeof image->kind, "%s, %s", image_kind_name(leaf),
                  say_bytes(leaf->sectors << SECTOR_SHIFT));
     }
@@ -239,6 +242,68 @@ static enum status choose_paths(struct flash_plan *plan, const struct config *co
     return status;
 }
 
+/* Are two paths of a volume the same, as far as slashes and ASCII letters go? */
+static bool same_path(const char *a, const char *b)
+{
+    a += strspn(a, "/\\");
+    b += strspn(b, "/\\");
+    while (*a && *b) {
+        bool separators = strchr("/\\", *a) && strchr("/\\", *b);
+        if (!separators && strncasecmp(a, b, 1))
+            return false;
+        a++;
+        b++;
+    }
+    return *a == *b;
+}
+
+/* Slack is for images that an entry writes to. */
+static void choose_growing(struct flash_plan *plan, const struct config *config)
+{
+    for (unsigned i = 0; i < plan->count; i++) {
+        struct flash_image *image = &plan->image[i];
+        bool written = !config;
+        for (unsigned k = 0; config && k < config->count; k++) {
+            const struct config_entry *e = &config->entry[k];
+            written |= e->write == WRITE_PERSISTENT && !e->ram && same_path(e->vhd, image->path);
+        }
+        image->grows = image->grows && written && !image->is_parent;
+    }
+}
+
+uint64_t flash_image_size(const struct flash_image *image)
+{
+    return image->slots ? slack_size(&image->slack, image->slots) : image->size;
+}
+
+enum status flash_plan_slack(struct flash_plan *plan, uint64_t bytes)
+{
+    for (unsigned i = 0; i < plan->count; i++) {
+        struct flash_image *image = &plan->image[i];
+        image->slots = image->grows ? slack_wanted(&image->slack, bytes) : 0;
+        if (!flash_image_size(image))
+            return say_error("Choose a smaller --reserve.",
+                             "%s: would get blocks behind 2 TiB, where a VHD can have none",
+                             image->source);
+        plan->needed += flash_image_size(image) - image->size;
+    }
+    return STATUS_OK;
+}
+
+void flash_share_slack(struct flash_plan *plan, uint64_t room, uint64_t most)
+{
+    unsigned growing = 0;
+    for (unsigned i = 0; i < plan->count; i++)
+        growing += plan->image[i].grows;
+    for (unsigned i = 0; i < plan->count; i++) {
+        struct flash_image *image = &plan->image[i];
+        uint64_t share = growing ? room / growing : 0;
+        image->slots = image->grows ? slack_fitting(&image->slack, share < most ? share : most) : 0;
+        if (!flash_image_size(image))
+            image->slots = 0;
+    }
+}
+
 static enum status read_config(struct flash_plan *plan, const char *name)
 {
     FILE *file = fopen(name, "re");
@@ -330,6 +395,8 @@ enum status flash_plan(struct flash_plan *plan, const struct options *options)
     }
     if (!status)
         status = choose_paths(plan, config, &arena);
+    if (!status)
+        choose_growing(plan, config);
     if (!status && !options->config)
         status = make_config(plan);
     arena_close(&arena);

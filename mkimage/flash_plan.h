@@ -9,6 +9,7 @@
 #include "options.h"
 #include "origin.h"
 #include "place.h"
+#include "slack.h"
 
 #define FLASH_START_LBA  2048u
 #define FLASH_IMAGES_MAX (VHDS_MAX + 64)
@@ -27,7 +28,13 @@ struct flash_image {
     struct image_parent place;
     char kind[96]; /* "fixed VHD, 20 GiB" */
     struct placement placement;
+    bool grows; /* gets slack: an entry writes to it, and it gets new blocks by that */
+    struct slack slack;
+    uint32_t slots; /* that it gets */
 };
+
+/* The image's size on the flash, slack included. */
+uint64_t flash_image_size(const struct flash_image *image);
 
 struct flash_plan {
     struct flash_image image[FLASH_IMAGES_MAX]; /* those of --vhd, then their parents */
@@ -41,6 +48,12 @@ struct flash_plan {
 /* Opens and checks every image, reads or writes the config, decides the paths. */
 enum status flash_plan(struct flash_plan *plan, const struct options *options);
 void flash_plan_free(struct flash_plan *plan);
+
+/* Gives every image that grows slack for so many bytes, and counts it as needed. */
+enum status flash_plan_slack(struct flash_plan *plan, uint64_t bytes);
+
+/* Shares out `room` bytes of a volume among them, at most `most` each. */
+void flash_share_slack(struct flash_plan *plan, uint64_t room, uint64_t most);
 
 /* A size for an image file: what the files need, the volume's own, and room to spare. */
 uint64_t flash_default_size(const struct flash_plan *plan);

@@ -40,21 +40,33 @@ enum status slack_allowed(const struct image *image)
     return slack_may_write(image);
 }
 
-enum status slack_look(struct slack *s, struct image *image, struct arena *a)
+bool slack_grows(const struct image *image)
 {
-    struct fail f;
+    return image->format == IMAGE_VHD && image->kind != IMAGE_FIXED && !image->read_only &&
+           !(image->file->size % SECTOR_SIZE);
+}
+
+enum err slack_find(struct slack *s, struct image *image, struct arena *a, struct fail *f)
+{
     *s = (struct slack){.file_size = image->file->size};
-    enum err err = image->check(image, a, &f);
+    enum err err = image->check(image, a, f);
     if (!err)
-        err = vhd_slack_find(image, &s->now, &f);
-    if (!err)
-        err = file_read(image->file, s->now.limit, s->footer, sizeof s->footer, &f);
+        err = vhd_slack_find(image, &s->now, f);
+    if (!err && s->now.limit < image->file->size) /* it ends there where the footer is damaged */
+        err = file_read(image->file, s->now.limit, s->footer,
+                        (uint32_t)(image->file->size - s->now.limit), f);
     if (err)
-        return say_fail(&f);
+        return err;
     uint64_t block = image->block_size / SECTOR_SIZE;
     uint64_t blocks = (image->sectors + block - 1) / block;
     s->absent = (uint32_t)(blocks - image->allocated / image->block_size);
-    return STATUS_OK;
+    return ERR_OK;
+}
+
+enum status slack_look(struct slack *s, struct image *image, struct arena *a)
+{
+    struct fail f;
+    return slack_find(s, image, a, &f) ? say_fail(&f) : STATUS_OK;
 }
 
 uint32_t slack_left(const struct slack *s)

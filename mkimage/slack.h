@@ -22,10 +22,17 @@ struct slack {
 /* Can the image get new blocks at all? Says why not: format, kind, damage, saved state. */
 enum status slack_allowed(const struct image *image);
 
+/* The same without a word. */
+bool slack_grows(const struct image *image);
+
 /* May the image be written in place? Says why not. */
 enum status slack_may_write(const struct image *image);
 
-/* Looks at an image that slack_allowed let through. */
+/* Looks at a dynamic or differencing VHD. */
+MUST_CHECK enum err slack_find(struct slack *s, struct image *image, struct arena *a,
+                               struct fail *f);
+
+/* The same, and says what failed. */
 enum status slack_look(struct slack *s, struct image *image, struct arena *a);
 
 /* Slots that blocks could still go into: those that are there and are of use. */
