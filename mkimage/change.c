@@ -68,7 +68,7 @@ static bool sector_at(const struct overlay *o, uint64_t lba, bool after, uint8_t
 static uint8_t step_of_record(const struct overlay *o, const struct target *t, uint64_t lba,
                               const struct volume_zone *zone)
 {
-    enum { FLAGS = 0x16, FOLDER = 2, BASE = 0x20 };
+    enum { FLAGS = 0x16, IN_USE = 1, FOLDER = 2, BASE = 0x20 };
     static const uint8_t none[6];
     uint8_t sector[SECTOR_SIZE];
     uint64_t in = (lba << SECTOR_SHIFT) - zone->off;
@@ -77,7 +77,9 @@ static uint8_t step_of_record(const struct overlay *o, const struct target *t, u
         return CHANGE_RECORD;
     if (word_at(sector + FLAGS) & FOLDER)
         return CHANGE_FOLDER;
-    return memcmp(sector + BASE, none, sizeof none) ? CHANGE_EXTENSION : CHANGE_RECORD;
+    if (!memcmp(sector + BASE, none, sizeof none))
+        return CHANGE_RECORD;
+    return word_at(sector + FLAGS) & IN_USE ? CHANGE_EXTENSION : CHANGE_FREED;
 }
 
 /* A sector of neither map nor MFT: a block of a folder's index, or something else. Its first sector
@@ -96,7 +98,7 @@ static uint8_t step_of_index(const struct overlay *o, const struct target *t, ui
             break;
         return memcmp(sector, "INDX", 4) ? CHANGE_INDEX_NEW : inner ? CHANGE_FOLDER : CHANGE_LEAF;
     }
-    return CHANGE_FOLDER;
+    return CHANGE_EXTENSION;
 }
 
 void change_sort(struct overlay *o, const struct target *t, uint64_t copy_lba,
@@ -215,15 +217,17 @@ enum status change_commit(struct disk *disk, const struct overlay *o, bool backw
         bool both;
     };
     static const struct order forward[] = {
-        {CHANGE_DATA, false},   {CHANGE_BITMAP, true},     {CHANGE_EXTENSION, false},
-        {CHANGE_RECORD, false}, {CHANGE_INDEX_NEW, false}, {CHANGE_FOLDER, false},
-        {CHANGE_LEAF, false},   {CHANGE_BITMAP, false},    {CHANGE_VBR_REST, false},
-        {CHANGE_VBR, false},    {CHANGE_VBR_COPY, false},  {CHANGE_MBR, false}};
+        {CHANGE_DATA, false},     {CHANGE_BITMAP, true},     {CHANGE_EXTENSION, false},
+        {CHANGE_RECORD, false},   {CHANGE_INDEX_NEW, false}, {CHANGE_FOLDER, false},
+        {CHANGE_LEAF, false},     {CHANGE_FREED, false},     {CHANGE_BITMAP, false},
+        {CHANGE_VBR_REST, false}, {CHANGE_VBR, false},       {CHANGE_VBR_COPY, false},
+        {CHANGE_MBR, false}};
     static const struct order backward[] = {
-        {CHANGE_MBR, false},       {CHANGE_VBR_REST, false}, {CHANGE_VBR, false},
-        {CHANGE_VBR_COPY, false},  {CHANGE_BITMAP, true},    {CHANGE_INDEX_NEW, false},
-        {CHANGE_FOLDER, false},    {CHANGE_LEAF, false},     {CHANGE_RECORD, false},
-        {CHANGE_EXTENSION, false}, {CHANGE_BITMAP, false},   {CHANGE_DATA, false}};
+        {CHANGE_MBR, false},      {CHANGE_VBR_REST, false},  {CHANGE_VBR, false},
+        {CHANGE_VBR_COPY, false}, {CHANGE_BITMAP, true},     {CHANGE_INDEX_NEW, false},
+        {CHANGE_FOLDER, false},   {CHANGE_LEAF, false},      {CHANGE_RECORD, false},
+        {CHANGE_FREED, false},    {CHANGE_EXTENSION, false}, {CHANGE_BITMAP, false},
+        {CHANGE_DATA, false}};
     static_assert(sizeof forward == sizeof backward, "every step both ways");
     const struct order *order = backwards ? backward : forward;
     struct overlay *keep = disk->overlay;
@@ -240,11 +244,12 @@ void change_list(const struct overlay *o)
     static const char *const names[CHANGE_STEPS] = {
         [CHANGE_DATA] = "content of files",
         [CHANGE_BITMAP] = "maps of used clusters and records",
-        [CHANGE_EXTENSION] = "further records of files",
+        [CHANGE_EXTENSION] = "further records of files, other metadata",
+        [CHANGE_FREED] = "records that become free",
         [CHANGE_RECORD] = "records of files",
         [CHANGE_INDEX_NEW] = "new blocks of folders",
         [CHANGE_LEAF] = "folders",
-        [CHANGE_FOLDER] = "folders and other metadata",
+        [CHANGE_FOLDER] = "folders, to other blocks of them",
         [CHANGE_VBR_REST] = "boot record, sectors 1 to 15",
         [CHANGE_VBR] = "boot record, sector 0",
         [CHANGE_VBR_COPY] = "copy of the boot record",

@@ -17,12 +17,13 @@
 enum change_step {
     CHANGE_DATA,   /* clusters that nothing refers to yet */
     CHANGE_BITMAP, /* first with old and new bits together, at the end of the volume's part as is */
-    CHANGE_EXTENSION, /* records that go on where a file's own one is full */
+    CHANGE_EXTENSION, /* records that go on where a file's own one is full; other metadata */
     CHANGE_RECORD,    /* the rest of the MFT, folders' records excepted */
     CHANGE_INDEX_NEW, /* blocks of a folder's index that were none before */
-    CHANGE_FOLDER,    /* the rest of the volume: folders, the MFT's mirror */
+    CHANGE_FOLDER,    /* folders */
     CHANGE_LEAF,      /* blocks of a folder's index that lead to no others: a block that is split
                        * keeps its names until the new one is linked */
+    CHANGE_FREED,     /* records like CHANGE_EXTENSION that nothing refers to any more */
     CHANGE_VBR_REST,  /* sectors 1..15 of the boot record */
     CHANGE_VBR,       /* its sector 0 decides */
     CHANGE_VBR_COPY,

@@ -118,29 +118,44 @@ enum status edit_put(struct edit *e, const char *path, const struct edit_content
     return status;
 }
 
+/* The clusters first, then, when they are on the disk, the size. */
+static enum status extend(struct edit *e, struct volume *v, const char *path, uint64_t old_size,
+                          const struct edit_content *content, struct placement *all)
+{
+    struct placement old = {0}, more = {0};
+    enum status status = place_read(v, path, &old);
+    if (!status)
+        status = place_read(v, path, all);
+    if (!status)
+        status = place_find_more(v, content->size, all, &more);
+    if (!status)
+        status = place_claim(v, &more);
+    if (!status && more.count)
+        status = place_extend(v, path, all, &old);
+    if (!status)
+        status = fill(e, v, all, old_size, content);
+    placement_free(&old);
+    placement_free(&more);
+    return status;
+}
+
 enum status edit_extend(struct edit *e, const char *path, uint64_t old_size,
                         const struct edit_content *content, uint32_t *pieces)
 {
     struct volume v;
-    struct placement all = {0}, more = {0};
+    struct placement all = {0};
     enum status status = begin(e, &v);
     if (status)
         return status;
-    status = place_read(&v, path, &all);
-    if (!status)
-        status = place_find_more(&v, content->size, &all, &more);
-    if (!status)
-        status = place_claim(&v, &more);
-    if (!status)
-        status = place_extend(&v, path, content->size, &all);
-    if (!status)
-        status = fill(e, &v, &all, old_size, content);
+    status = extend(e, &v, path, old_size, content, &all);
     status = finish(e, &v, false, status);
     if (pieces)
         *pieces = all.count;
     placement_free(&all);
-    placement_free(&more);
-    return status;
+    if (status)
+        return status;
+    status = begin(e, &v);
+    return status ? status : finish(e, &v, false, place_resize(&v, path, content->size));
 }
 
 enum status edit_remove(struct edit *e, const char *path)
@@ -150,6 +165,19 @@ enum status edit_remove(struct edit *e, const char *path)
     if (status)
         return status;
     return finish(e, &v, true, volume_remove(&v, path));
+}
+
+enum status edit_is_simple(struct edit *e, const char *path, bool *simple)
+{
+    struct volume v;
+    enum status status = begin(e, &v);
+    if (status)
+        return status;
+    status = place_is_simple(&v, path, simple);
+    enum status closed = volume_close(&v);
+    if (!e->rehearsal)
+        forget(e);
+    return status ? status : closed;
 }
 
 enum status edit_free(struct edit *e, uint64_t *bytes)

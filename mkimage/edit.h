@@ -47,6 +47,9 @@ enum status edit_extend(struct edit *e, const char *path, uint64_t old_size,
 
 enum status edit_remove(struct edit *e, const char *path);
 
+/* Does all that is said of the file stand in one record? Else edit_put cannot change it at once. */
+enum status edit_is_simple(struct edit *e, const char *path, bool *simple);
+
 /* Bytes of the volume that no file has. */
 enum status edit_free(struct edit *e, uint64_t *bytes);
 

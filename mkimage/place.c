@@ -304,7 +304,7 @@ static runlist_element *runlist_of(const struct placement *p)
 }
 
 /* Sets the sizes in the attribute's first record. */
-static bool set_sizes(ntfs_inode *inode, s64 size)
+static bool set_sizes(ntfs_inode *inode, s64 size, s64 allocated)
 {
     ntfs_attr_search_ctx *ctx = ntfs_attr_get_search_ctx(inode, NULL);
     if (!ctx)
@@ -313,6 +313,7 @@ static bool set_sizes(ntfs_inode *inode, s64 size)
     if (ok) {
         ctx->attr->data_size = cpu_to_sle64(size);
         ctx->attr->initialized_size = cpu_to_sle64(size);
+        ctx->attr->allocated_size = cpu_to_sle64(allocated);
         ntfs_inode_mark_dirty(ctx->ntfs_ino);
     }
     ntfs_attr_put_search_ctx(ctx);
@@ -337,9 +338,10 @@ static bool make_plain(ntfs_inode *inode)
                                              const_cpu_to_le16(0)) >= 0;
 }
 
-/* Gives the attribute the new runs; the old ones come back in *old. */
-static bool set_runs(ntfs_inode *inode, const struct placement *p, s64 size, uint32_t cluster_size,
-                     runlist_element **old)
+/* Gives the attribute the new runs, of which those before cluster `from` are the ones that it has;
+ * the old ones come back in *old. */
+static bool set_runs(ntfs_inode *inode, const struct placement *p, VCN from, s64 size,
+                     uint32_t cluster_size, runlist_element **old)
 {
     ntfs_attr *attr = ntfs_attr_open(inode, AT_DATA, AT_UNNAMED, 0);
     runlist_element *rl = runlist_of(p);
@@ -349,12 +351,16 @@ static bool set_runs(ntfs_inode *inode, const struct placement *p, s64 size, uin
             ntfs_attr_close(attr);
         return false;
     }
+    s64 clusters = 0;
+    for (uint32_t i = 0; i < p->count; i++)
+        clusters += (s64)p->piece[i].count;
     *old = attr->rl;
     attr->rl = rl;
-    attr->allocated_size = (size + cluster_size - 1) / cluster_size * cluster_size;
+    attr->allocated_size = clusters * cluster_size;
     attr->data_size = attr->initialized_size = size;
     NAttrSetFullyMapped(attr);
-    bool ok = !ntfs_attr_update_mapping_pairs(attr, 0) && set_sizes(inode, size);
+    bool ok =
+        !ntfs_attr_update_mapping_pairs(attr, from) && set_sizes(inode, size, attr->allocated_size);
     int keep = errno;
     inode->data_size = size;
     inode->allocated_size = attr->allocated_size;
@@ -365,39 +371,75 @@ static bool set_runs(ntfs_inode *inode, const struct placement *p, s64 size, uin
     return ok;
 }
 
-/* Gives the file its clusters; with `release` the ones that it had become free. */
-static enum status set_file(struct volume *v, const char *path, uint64_t size,
-                            const struct placement *p, bool release)
+/* Closes the inode and says what failed, if anything did. */
+static enum status set_down(struct volume *v, const char *path, ntfs_inode *inode, bool ok)
 {
-    ntfs_inode *inode = volume_open_or_create(v, path);
-    if (!inode)
-        return STATUS_FAILED;
-    runlist_element *old = NULL;
-    bool ok = make_plain(inode) && set_runs(inode, p, (s64)size, v->cluster_size, &old);
     int keep = errno;
     if (ntfs_inode_close(inode) && ok) {
         ok = false;
         keep = errno;
     }
-    /* Only now, when nothing refers to them any more. */
-    if (ok && release && old && old->length && ntfs_cluster_free_from_rl(v->ntfs, old)) {
-        ok = false;
-        keep = errno;
-    }
-    free(old);
     errno = keep;
     return ok ? STATUS_OK : volume_failed(v, path, "cannot be placed");
 }
 
 enum status place_file(struct volume *v, const char *path, uint64_t size, const struct placement *p)
 {
-    return set_file(v, path, size, p, true);
+    ntfs_inode *inode = volume_open_or_create(v, path);
+    if (!inode)
+        return STATUS_FAILED;
+    runlist_element *old = NULL;
+    bool ok = make_plain(inode) && set_runs(inode, p, 0, (s64)size, v->cluster_size, &old);
+    enum status status = set_down(v, path, inode, ok);
+    /* Only now, when nothing refers to them any more. */
+    if (!status && old && old->length && ntfs_cluster_free_from_rl(v->ntfs, old))
+        status = volume_failed(v, path, "its old clusters cannot be freed");
+    free(old);
+    return status;
 }
 
-enum status place_extend(struct volume *v, const char *path, uint64_t size,
-                         const struct placement *p)
+enum status place_extend(struct volume *v, const char *path, const struct placement *p,
+                         const struct placement *old)
 {
-    return set_file(v, path, size, p, false);
+    ntfs_inode *inode = volume_open_or_create(v, path);
+    if (!inode)
+        return STATUS_FAILED;
+    VCN from = 0;
+    for (uint32_t i = 0; i < old->count; i++)
+        from += (VCN)old->piece[i].count;
+    runlist_element *runs = NULL;
+    bool ok = set_runs(inode, p, from, inode->data_size, v->cluster_size, &runs);
+    free(runs);
+    return set_down(v, path, inode, ok);
+}
+
+enum status place_resize(struct volume *v, const char *path, uint64_t size)
+{
+    ntfs_inode *inode = volume_open_or_create(v, path);
+    if (!inode)
+        return STATUS_FAILED;
+    ntfs_attr *attr = ntfs_attr_open(inode, AT_DATA, AT_UNNAMED, 0);
+    bool ok = attr && !ntfs_attr_map_whole_runlist(attr);
+    s64 allocated = 0; /* by the runs: a cut place_extend may have left another figure */
+    for (const runlist_element *rl = ok ? attr->rl : NULL; rl && rl->length; rl++)
+        allocated += rl->length * v->cluster_size;
+    if (attr)
+        ntfs_attr_close(attr);
+    ok = ok && set_sizes(inode, (s64)size, allocated);
+    inode->data_size = (s64)size;
+    inode->allocated_size = allocated;
+    NInoFileNameSetDirty(inode);
+    ntfs_inode_update_times(inode, NTFS_UPDATE_MCTIME);
+    return set_down(v, path, inode, ok);
+}
+
+enum status place_is_simple(struct volume *v, const char *path, bool *simple)
+{
+    ntfs_inode *inode = volume_open_or_create(v, path);
+    if (!inode)
+        return STATUS_FAILED;
+    *simple = !NInoAttrList(inode);
+    return set_down(v, path, inode, true);
 }
 
 void placement_free(struct placement *p)

@@ -46,9 +46,16 @@ enum status place_claim(struct volume *v, const struct placement *p);
 enum status place_file(struct volume *v, const char *path, uint64_t size,
                        const struct placement *p);
 
-/* Makes a file longer: `p` are its own clusters and, behind them, claimed ones. */
-enum status place_extend(struct volume *v, const char *path, uint64_t size,
-                         const struct placement *p);
+/* Gives a file claimed clusters behind its own: `p` are all of them, `old` those it has. Its size
+ * stays, so that this and place_resize may each be cut off. */
+enum status place_extend(struct volume *v, const char *path, const struct placement *p,
+                         const struct placement *old);
+
+/* A file's size, inside the clusters that it has: all of it counts as written. */
+enum status place_resize(struct volume *v, const char *path, uint64_t size);
+
+/* Are the file's runs all in its own record? Then new ones take one change of it. */
+enum status place_is_simple(struct volume *v, const char *path, bool *simple);
 
 /* Writes `size` bytes from `off` of the file on; zeros where `data` is NULL. */
 enum status place_write(struct volume *v, const struct placement *p, uint64_t off, const void *data,

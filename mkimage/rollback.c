@@ -54,6 +54,12 @@ static enum status plan_slots(struct rollback *r, const struct options *options)
 static enum status plan_empty(struct rollback *r, const struct options *options)
 {
     struct leaf *l = &r->leaf;
+    bool simple;
+    if (edit_is_simple(&l->edit, r->path, &simple))
+        return STATUS_FAILED;
+    if (!simple)
+        return say_error("Say rollback --drop, then snapshot.",
+                         "%s: is in so many fragments that it cannot be replaced at once", r->path);
     struct chain *chain = &l->disk.chain;
     uint32_t block = chain->link[0]->image.block_size;
     enum status status = newvhd_make(&r->vhd, &chain->link[1]->image, r->path, r->parent, block);

@@ -1,0 +1,269 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""reserve, snapshot, rollback and merge, cut off at writes picked at random, on drives without a write cache
+and on drives that lose what was not flushed. After each cut the flash boots, the disk holds what it held or
+what it shall hold, by mkimage and by 7-Zip, no cluster in use counts as free, and the verb, run again, ends.
+
+MKIMAGE_CUTS: cuts a case (default 12; the whole proof: 200). MKIMAGE_SEED: other random numbers."""
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+sys.path.insert(0, os.path.join(HERE, "..", "lib"))
+from test_mkimage import FRAGMENT, MIB, PATH, MKIMAGE, ROOT, mkimage, run, volume     # noqa: E402
+from vhd_dynamic import SECTOR, DynamicVhd, flatten                                   # noqa: E402
+import vhd                                                                            # noqa: E402
+
+CUTS = int(os.environ.get("MKIMAGE_CUTS", "12"))
+RANDOM = random.Random(int(os.environ.get("MKIMAGE_SEED", "1")))
+SIZE = 5 * MIB + 3 * SECTOR             # the last block is cut by the disk's end
+SECTORS = SIZE // SECTOR
+BASE_ID = b"vhdboot's tests!"           # what vhd.make_fixed gives
+
+
+def scatter(disk, tag, pieces=14):
+    """Sectors of this layer at random places, and a boot record."""
+    for _ in range(pieces):
+        lba = RANDOM.randrange(SECTORS)
+        count = min(RANDOM.choice((1, 2, 7, 64, 600)), SECTORS - lba)
+        disk.store(lba, b"".join(f"{tag} {n} ".encode().ljust(SECTOR, b"+") for n in range(lba, lba + count)))
+    disk.store(0, tag.encode().ljust(510) + b"\x55\xaa")
+    return disk
+
+
+def dynamic(name, block=256 << 10, slack=0):
+    disk = scatter(DynamicVhd(SIZE, block), name)
+    disk.all_bits = RANDOM.random() < 0.5
+    disk.slack = slack
+    disk.write(name + ".vhd")
+    return disk
+
+
+def child(name, parent, parent_name, block=512 << 10, slack=0):
+    disk = scatter(DynamicVhd(SIZE, block, parent=parent), name)
+    disk.locate("W2ru", ".\\" + parent_name + ".vhd")
+    disk.slack = slack
+    disk.write(name + ".vhd")
+    return disk
+
+
+class Fixed:
+    """A fixed VHD, as flatten() sees it."""
+    def __init__(self, name):
+        self.size = SIZE
+        vhd.make_fixed(name + ".vhd", SECTORS)
+        with open(name + ".vhd", "r+b") as file:
+            file.write(b"".join(f"{name} {n} ".encode().ljust(SECTOR, b"-") for n in range(SECTORS)))
+            file.seek(510)
+            file.write(b"\x55\xaa")
+        with open(name + ".vhd", "rb") as file:
+            self.data = file.read(SIZE)
+
+    def content(self, lba, count):
+        for n in range(lba, lba + count):
+            yield self.data[n * SECTOR:(n + 1) * SECTOR]
+
+
+def flash(images, folder="\\vhd", config=True, pieces=1, cluster=4096, mib=40):
+    """old.img: a bare volume with the images, the first one the entry's."""
+    volume("old.img", mib * MIB, cluster=cluster, start=0)
+    for name in images:
+        run(FRAGMENT, "old.img", name + ".vhd", f"{folder}\\{name}.vhd", pieces)
+    if config:
+        with open("cfg", "wb") as file:
+            file.write(f"# kept\ntimeout = 3\n[work]\n  vhd = {folder}\\{images[0]}.vhd # this one\n".encode())
+        run(FRAGMENT, "old.img", "cfg", "/vhdboot.cfg", 1)
+    mkimage("install", "old.img")
+
+
+def cut(count, sectors, lose, target, command):
+    """False when the command was through before the cut."""
+    env = {**os.environ, "PATH": PATH, "LD_PRELOAD": os.path.abspath("cut.so"), "CUT_FILE": target,
+           "CUT_AFTER": str(count), "CUT_SECTORS": str(sectors), "CUT_LOSE": str(lose), "CUT_TOTAL": "total"}
+    done = subprocess.run([MKIMAGE, *command], env=env, timeout=60, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, check=False)
+    assert done.returncode in (0, 99), done.stderr.decode()
+    return done.returncode == 99
+
+
+def seven_zip(target):
+    """The disk as 7-Zip reads it, from copies of all images."""
+    shutil.rmtree("out", ignore_errors=True)
+    os.mkdir("out")
+    check = json.loads(mkimage("check", target, "--json").stdout)
+    chain = [s["text"].split(": ")[0] for s in check["steps"] if s["name"] == "image"]
+    for path in chain:
+        with open(os.path.join("out", path.rsplit("\\", 1)[1]), "wb") as file:
+            file.write(mkimage("cat", f"{target}:{path}").stdout)
+    leaf = os.path.join("out", chain[0].rsplit("\\", 1)[1])
+    return run("7zz", "e", "-so", "-tvhd", leaf).stdout
+
+
+def judge(target, contents):
+    """Which of the contents the flash holds now."""
+    check = json.loads(mkimage("check", target, "--json").stdout)
+    assert check["boots"] and check["system"], check
+    data = mkimage("read", target).stdout
+    assert data in contents, "the disk holds neither the old nor the new content"
+    assert seven_zip(target) == data, "7-Zip reads something else"
+    text = subprocess.run(["ntfsresize", "-i", "-f", target], env={**os.environ, "PATH": PATH},
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False).stdout.decode()
+    assert "missing" not in text and "Corrupt" not in text, text
+    return contents.index(data)
+
+
+def judge_host(target, contents):
+    data = mkimage("vhd", "read", target).stdout
+    assert data in contents
+    mkimage("vhd", "check", target)
+    assert run("7zz", "e", "-so", "-tvhd", target).stdout == data
+    return contents.index(data)
+
+
+def cuts_of(command, contents, again, original="old.img", target="d.img", look=judge):
+    """Cuts the command at random writes; `again` ends what it began, and shows the new content."""
+    shutil.copy(original, target)
+    assert not cut(-1, 0, 0, target, command)
+    with open("total", encoding="ascii") as file:
+        total = int(file.read())
+    assert look(target, contents[-1:]) == 0
+    shutil.copy(original, target)
+    assert not cut(-1, 0, 1, target, command)           # zeros are written one by one there
+    with open("total", encoding="ascii") as file:
+        total_lose = int(file.read())
+    seen = set()
+    for number in range(CUTS):
+        lose = RANDOM.randrange(1, 1 << 30) if number % 2 else 0
+        count = RANDOM.randrange(total_lose if lose else total)
+        shutil.copy(original, target)
+        where = f"cut at write {count} of {total_lose if lose else total}, lose {lose}"
+        assert cut(count, 0, lose, target, command), where
+        try:
+            seen.add(look(target, contents))
+            if number % 4 < 2:
+                again(target)
+                look(target, contents[-1:])
+        except AssertionError as error:
+            raise AssertionError(f"{where}: {error}") from error
+    return f"{CUTS} cuts, {total} and {total_lose} writes, old and new seen: {sorted(seen)}"
+
+
+def reserve():
+    images = [dynamic("a", slack=100 * SECTOR)]
+    flash(["a"], pieces=9)
+    command = ["reserve", "d.img", "--size", "3M"]
+    return cuts_of(command, [flatten(images, SECTORS)], lambda target: mkimage(*command))
+
+
+def reserve_many_fragments():
+    images = [dynamic("a", 64 << 10)]
+    flash(["a"], pieces=RANDOM.randrange(60, 900), cluster=512, mib=16)
+    command = ["reserve", "d.img", "--size", "1M"]
+    return cuts_of(command, [flatten(images, SECTORS)], lambda target: mkimage(*command))
+
+
+def reserve_on_the_host():
+    images = [dynamic("a")]
+    command = ["reserve", "h.vhd", "--size", "3M"]
+    return cuts_of(command, [flatten(images, SECTORS)], lambda target: mkimage(*command), "a.vhd", "h.vhd",
+                   judge_host)
+
+
+def snapshot():
+    images = [dynamic("a")]
+    flash(["a"])
+    command = ["snapshot", "d.img"]
+    return cuts_of(command, [flatten(images, SECTORS)], lambda target: mkimage(*command))
+
+
+def snapshot_without_a_config():
+    images = [dynamic("a")]
+    flash(["a"], folder="", config=False)
+    command = ["snapshot", "d.img", "--size", "3M"]
+    return cuts_of(command, [flatten(images, SECTORS)], lambda target: mkimage(*command))
+
+
+def rollback():
+    base = dynamic("base")
+    leaf = child("leaf", base, "base")
+    flash(["leaf", "base"])
+    command = ["rollback", "d.img"]
+    return cuts_of(command, [flatten([leaf, base], SECTORS), flatten([base], SECTORS)],
+                   lambda target: mkimage(*command))
+
+
+def rollback_drop():
+    base = dynamic("base")
+    leaf = child("leaf", base, "base")
+    flash(["leaf", "base"])
+    command = ["rollback", "d.img", "--drop"]
+    return cuts_of(command, [flatten([leaf, base], SECTORS), flatten([base], SECTORS)],
+                   lambda target: mkimage(*command, status=None))
+
+
+def merge(base, layers, **options):
+    names = ["base"]
+    chain = [base]
+    for i, block in enumerate(layers):
+        chain.insert(0, child(f"layer{i}", BASE_ID if isinstance(chain[0], Fixed) else chain[0], names[0],
+                              block))
+        names.insert(0, f"layer{i}")
+    flash(names, **options)
+    command = ["merge", "d.img"]
+    content = flatten(chain, SECTORS)
+    def again(target):
+        left = json.loads(mkimage("check", target, "--json").stdout)
+        if sum(s["name"] == "image" for s in left["steps"]) == len(chain):  # else it is through
+            mkimage(*command)
+    return cuts_of(command, [content], again)
+
+
+def merge_into_fixed():
+    return merge(Fixed("base"), [256 << 10])
+
+
+def merge_into_dynamic():
+    return merge(dynamic("base", 128 << 10), [512 << 10], pieces=5)
+
+
+def merge_into_child():
+    return merge(dynamic("base"), [512 << 10, 64 << 10])
+
+
+def merge_three_deep_without_a_config():
+    return merge(Fixed("base"), [512 << 10, 64 << 10, 1 << 20], folder="", config=False)
+
+
+def main():
+    missing = [tool for tool in ("mkntfs", "7zz", "gcc") if not shutil.which(tool, path=PATH)]
+    if missing:
+        print(f"skip mkimage_kill: {' '.join(missing)} not installed")
+        return 77
+    cases = [reserve, reserve_many_fragments, reserve_on_the_host, snapshot, snapshot_without_a_config,
+             rollback, rollback_drop, merge_into_fixed, merge_into_dynamic, merge_into_child,
+             merge_three_deep_without_a_config]
+    failed = False
+    for case in cases:
+        if sys.argv[1:] and case.__name__ not in sys.argv[1:]:
+            continue
+        with tempfile.TemporaryDirectory(prefix="mkimage-") as folder:
+            os.chdir(folder)
+            run("gcc", "-shared", "-fPIC", "-O1", os.path.join(ROOT, "tests", "tools", "cut.c"), "-o", "cut.so")
+            try:
+                print(f"ok {case.__name__}: {case()}")
+            except Exception as error:  # pylint: disable=broad-except
+                failed = True
+                print(f"not ok {case.__name__}: {type(error).__name__}: {error}")
+            os.chdir("/")
+        sys.stdout.flush()
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
