@@ -56,6 +56,13 @@ static bool leaf_takes_writes(const struct chain_link *leaf, bool force, struct 
     }
     if (!leaf->image.read_only) /* the image's own note says why */
         return true;
+    if (leaf->image.format == IMAGE_VHDX) { /* its log would undo what is written: no matter of force */
+        notes_add(notes,
+                  "the log of the VHDX was not replayed: the disk is write-protected; attach the "
+                  "image once where it can be repaired",
+                  0);
+        return false;
+    }
     notes_add(notes,
               force ? "the image should not be written: writing all the same, as force says"
                     : "the image should not be written: the disk is write-protected, unless "
