@@ -83,6 +83,8 @@ uint64_t map_drive_end(const struct map *map, unsigned drive)
     uint64_t end = 0;
     uint32_t size = 1u << map->page_shift;
     for (uint32_t page = 0; page < map->page_count; page++) {
+        if (map_cell_kind(map->cell[page]) == MAP_ZERO) /* nearly all of a large disk */
+            continue;
         uint64_t left =
             page < map->file_page
                 ? map->sectors - ((uint64_t)page << map->page_shift)

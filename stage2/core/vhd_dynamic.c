@@ -9,7 +9,7 @@
 #include "file.h"
 #include "mem.h"
 
-#define BAT_PIECE_ENTRIES 16384u /* 64 KiB */
+#define BAT_PIECE_ENTRIES (127u * SECTOR_SIZE / sizeof(be32)) /* what a BIOS reads in one call */
 
 /* Tables up to this size are checked as a whole when the disk is opened. */
 #define CHECK_BLOCKS_MAX  (1u << 22)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The block table: which sectors of the disk the file stores, and where. The table is read through
- * a window of 64 KiB and `run` joins blocks as far as the window goes, so that a disk of 64 TiB
+ * a window of 63.5 KiB and `run` joins blocks as far as the window goes, so that a disk of 64 TiB
  * takes a few hundred calls. Every entry is checked when it is used.
  */
 #include "file.h"
@@ -9,6 +9,7 @@
 #include "vhdx_state.h"
 
 #define ENTRY_SHIFT     3
+#define BAT_PIECE       (127u * SECTOR_SIZE) /* what a BIOS reads in one call */
 #define BITS_SECTORS    (VHDX_BITS_SIZE * 8)
 #define BITMAP_SIZE     ((uint64_t)1 << VHDX_MIB_SHIFT)
 #define SECTORS_A_PAGE  (VHDX_PAGE_SIZE / SECTOR_SIZE)
@@ -36,6 +37,7 @@ struct block {
  * 64 TiB in blocks of 1 MiB are 2^26 blocks: block numbers, indices in the BAT and offsets in it
  * all fit into 32 bits, which a 32-bit loader is glad of.
  */
+static_assert(BAT_PIECE <= VHDX_WINDOW_SIZE, "a piece of the BAT");
 static_assert(VHDX_DISK_SIZE_MAX / VHDX_BLOCK_SIZE_MIN * 9 <= UINT32_MAX, "offsets in the BAT");
 
 static uint32_t entry_index(const struct vhdx *v, uint32_t number)
@@ -46,21 +48,23 @@ static uint32_t entry_index(const struct vhdx *v, uint32_t number)
 /* Entry `index` lies in the window already. */
 static bool window_holds(const struct vhdx *v, uint32_t index)
 {
-    return v->window_at == (index << ENTRY_SHIFT & ~(VHDX_WINDOW_SIZE - 1));
+    uint32_t at = index << ENTRY_SHIFT;
+    return v->window_at != VHDX_NONE && at >= v->window_at && at - v->window_at < BAT_PIECE;
 }
 
 static const le64 *window_entry(const struct vhdx *v, uint32_t index)
 {
-    return (const le64 *)(v->window + (index << ENTRY_SHIFT & (VHDX_WINDOW_SIZE - 1)));
+    return (const le64 *)(v->window + ((index << ENTRY_SHIFT) - v->window_at));
 }
 
 static enum err bat_entry(struct vhdx *v, uint32_t index, uint64_t *entry, struct fail *f)
 {
     if (!window_holds(v, index)) {
-        /* Whole windows lie in the BAT: its length is a multiple of 1 MiB. */
-        uint32_t start = index << ENTRY_SHIFT & ~(VHDX_WINDOW_SIZE - 1);
+        uint32_t start = index << ENTRY_SHIFT & ~(SECTOR_SIZE - 1);
+        if (start > v->bat_length - BAT_PIECE) /* its length is a multiple of 1 MiB */
+            start = v->bat_length - BAT_PIECE;
         v->window_at = VHDX_NONE;
-        enum err err = vhdx_read(v, v->bat_offset + start, v->window, VHDX_WINDOW_SIZE, f);
+        enum err err = vhdx_read(v, v->bat_offset + start, v->window, BAT_PIECE, f);
         if (err)
             return err;
         v->window_at = start;

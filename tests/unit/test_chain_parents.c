@@ -351,7 +351,7 @@ static void check_disk(uint32_t sectors)
     struct blk *drive[16];
     for (unsigned i = 0; i < 16; i++)
         drive[i] = &w.drive[i].blk;
-    CHECK_EQ(map_build(&map, &chain, false, &arena, &f), ERR_OK);
+    CHECK_EQ(map_build(&map, &chain, &(struct map_writes){0}, &arena, &f), ERR_OK);
     CHECK_EQ(map.sectors, sectors);
     for (uint32_t lba = 0; lba < sectors;) {
         uint32_t n = any(70) + 1;
