@@ -328,6 +328,8 @@ uint64_t map_memory_bytes(const struct map *map)
 void map_memory_place(struct map *map, uint64_t address)
 {
     uint64_t sector = address >> SECTOR_SHIFT;
+    if (map->growth != MAP_GROWS_IN_MEMORY)
+        return; /* the records name sectors of the file */
     for (uint32_t at = map->record_first; at < map->record_end; at += map->record_cells) {
         map->cell[at + MAP_RECORD_OWN] = map_cell(MAP_RAM, 0, 0, sector) | MAP_WRITABLE;
         sector += page_sectors(map);
