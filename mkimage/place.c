@@ -163,7 +163,7 @@ enum status place_find(struct volume *v, uint64_t size, struct placement *p)
 enum status place_read(struct volume *v, const char *path, struct placement *p)
 {
     *p = (struct placement){0};
-    ntfs_inode *inode = volume_open_or_create(v, path);
+    ntfs_inode *inode = volume_open_file(v, path);
     if (!inode)
         return STATUS_FAILED;
     ntfs_attr *attr = ntfs_attr_open(inode, AT_DATA, AT_UNNAMED, 0);
@@ -401,7 +401,7 @@ enum status place_file(struct volume *v, const char *path, uint64_t size, const 
 enum status place_extend(struct volume *v, const char *path, const struct placement *p,
                          const struct placement *old)
 {
-    ntfs_inode *inode = volume_open_or_create(v, path);
+    ntfs_inode *inode = volume_open_file(v, path);
     if (!inode)
         return STATUS_FAILED;
     VCN from = 0;
@@ -415,7 +415,7 @@ enum status place_extend(struct volume *v, const char *path, const struct placem
 
 enum status place_resize(struct volume *v, const char *path, uint64_t size)
 {
-    ntfs_inode *inode = volume_open_or_create(v, path);
+    ntfs_inode *inode = volume_open_file(v, path);
     if (!inode)
         return STATUS_FAILED;
     ntfs_attr *attr = ntfs_attr_open(inode, AT_DATA, AT_UNNAMED, 0);
@@ -435,7 +435,7 @@ enum status place_resize(struct volume *v, const char *path, uint64_t size)
 
 enum status place_is_simple(struct volume *v, const char *path, bool *simple)
 {
-    ntfs_inode *inode = volume_open_or_create(v, path);
+    ntfs_inode *inode = volume_open_file(v, path);
     if (!inode)
         return STATUS_FAILED;
     *simple = !NInoAttrList(inode);

@@ -166,6 +166,11 @@ enum status volume_open(struct volume *v, struct disk *disk, uint64_t start, uin
         return status;
     }
     v->cluster_size = v->ntfs->cluster_size;
+    if (ntfs_set_ignore_case(v->ntfs)) { /* as Windows and the loader compare names */
+        enum status status = volume_failed(v, "", "its table of letters cannot be read");
+        (void)volume_close(v);
+        return status;
+    }
     if (ntfs_volume_get_free_space(v->ntfs)) { /* libntfs-3g counts on it before it allocates */
         enum status status = volume_failed(v, "", "free space cannot be counted");
         (void)volume_close(v);
@@ -296,12 +301,12 @@ enum status volume_make_folders(struct volume *v, const char *path)
     return STATUS_OK;
 }
 
-struct _ntfs_inode *volume_open_or_create(struct volume *v, const char *path)
+static ntfs_inode *open_file(struct volume *v, const char *path, mode_t create)
 {
     const char *last;
     size_t length;
     ntfs_inode *folder = walk(v, path, false, &last, &length);
-    ntfs_inode *inode = folder ? child(v, folder, last, length, S_IFREG) : NULL;
+    ntfs_inode *inode = folder ? child(v, folder, last, length, create) : NULL;
     int keep = errno;
     if (folder && ntfs_inode_close(folder)) {
         keep = errno;
@@ -316,9 +321,19 @@ struct _ntfs_inode *volume_open_or_create(struct volume *v, const char *path)
     }
     if (!inode) {
         errno = keep;
-        (void)volume_failed(v, path, "cannot be made");
+        (void)volume_failed(v, path, create ? "cannot be made" : "cannot be opened");
     }
     return inode;
+}
+
+struct _ntfs_inode *volume_open_or_create(struct volume *v, const char *path)
+{
+    return open_file(v, path, S_IFREG);
+}
+
+struct _ntfs_inode *volume_open_file(struct volume *v, const char *path)
+{
+    return open_file(v, path, 0);
 }
 
 enum status volume_write_file(struct volume *v, const char *path, const void *data, size_t size)

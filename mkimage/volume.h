@@ -49,6 +49,9 @@ uint64_t volume_free(const struct volume *v);
 /* For place.c: opens the file, or makes an empty one; NULL after a failure that was said. */
 struct _ntfs_inode *volume_open_or_create(struct volume *v, const char *path);
 
+/* The same for one that exists. */
+struct _ntfs_inode *volume_open_file(struct volume *v, const char *path);
+
 /* What kind of metadata a cluster holds, for those who care in which order it is written. */
 enum volume_area { AREA_BITMAP, AREA_RECORD, AREA_ROOT, AREA_OTHER };
 

@@ -70,9 +70,13 @@ class Fixed:
             yield self.data[n * SECTOR:(n + 1) * SECTOR]
 
 
-def flash(images, folder="\\vhd", config=True, pieces=1, cluster=4096, mib=40):
-    """old.img: a bare volume with the images, the first one the entry's."""
+def flash(images, folder="\\vhd", config=True, pieces=1, cluster=4096, mib=40, others=0):
+    """old.img: a bare volume with the images, the first one the entry's, and so many other files."""
     volume("old.img", mib * MIB, cluster=cluster, start=0)
+    with open("other", "wb") as file:
+        file.write(b"other")
+    for number in range(others):
+        run(FRAGMENT, "old.img", "other", f"{folder}\\{number * 7919 % 1000}-{'x' * RANDOM.randrange(60)}", 1)
     for name in images:
         run(FRAGMENT, "old.img", name + ".vhd", f"{folder}\\{name}.vhd", pieces)
     if config:
@@ -189,6 +193,14 @@ def snapshot_without_a_config():
     return cuts_of(command, [flatten(images, SECTORS)], lambda target: mkimage(*command))
 
 
+def snapshot_in_a_full_folder():
+    images = [dynamic("a")]
+    flash(["a"], others=RANDOM.randrange(10, 120), mib=48, cluster=RANDOM.choice((512, 4096)))
+    command = ["snapshot", "d.img", "--size", "3M", "--name", RANDOM.choice(("5", "a", "zz")) + "y" * 99 + ".vhd"]
+    return cuts_of(command, [flatten(images, SECTORS)],
+                   lambda target: mkimage(*command[:-2], "--name", "b.vhd"))
+
+
 def rollback():
     base = dynamic("base")
     leaf = child("leaf", base, "base")
@@ -211,9 +223,9 @@ def merge(base, layers, **options):
     names = ["base"]
     chain = [base]
     for i, block in enumerate(layers):
-        chain.insert(0, child(f"layer{i}", BASE_ID if isinstance(chain[0], Fixed) else chain[0], names[0],
-                              block))
-        names.insert(0, f"layer{i}")
+        name = f"a{9 - i}"              # so that the leaf is the first by name, where there is no config
+        chain.insert(0, child(name, BASE_ID if isinstance(chain[0], Fixed) else chain[0], names[0], block))
+        names.insert(0, name)
     flash(names, **options)
     command = ["merge", "d.img"]
     content = flatten(chain, SECTORS)
@@ -245,7 +257,7 @@ def main():
     if missing:
         print(f"skip mkimage_kill: {' '.join(missing)} not installed")
         return 77
-    cases = [reserve, reserve_many_fragments, reserve_on_the_host, snapshot, snapshot_without_a_config,
+    cases = [reserve, reserve_many_fragments, reserve_on_the_host, snapshot, snapshot_without_a_config, snapshot_in_a_full_folder,
              rollback, rollback_drop, merge_into_fixed, merge_into_dynamic, merge_into_child,
              merge_three_deep_without_a_config]
     failed = False
