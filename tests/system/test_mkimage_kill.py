@@ -3,6 +3,7 @@
 """reserve, snapshot, rollback and merge, cut off at writes picked at random, on drives without a write cache
 and on drives that lose what was not flushed. After each cut the flash boots, the disk holds what it held or
 what it shall hold, by mkimage and by 7-Zip, no cluster in use counts as free, and the verb, run again, ends.
+Where no name of a file changes, a write may be torn as well.
 
 MKIMAGE_CUTS: cuts a case (default 12; the whole proof: 200). MKIMAGE_SEED: other random numbers."""
 import json
@@ -130,8 +131,9 @@ def judge_host(target, contents):
     return contents.index(data)
 
 
-def cuts_of(command, contents, again, original="old.img", target="d.img", look=judge):
-    """Cuts the command at random writes; `again` ends what it began, and shows the new content."""
+def cuts_of(command, contents, again, original="old.img", target="d.img", look=judge, torn=False):
+    """Cuts the command at random writes, with `torn` also inside one; `again` ends what it began, and shows the
+    new content."""
     shutil.copy(original, target)
     assert not cut(-1, 0, 0, target, command)
     with open("total", encoding="ascii") as file:
@@ -146,8 +148,9 @@ def cuts_of(command, contents, again, original="old.img", target="d.img", look=j
         lose = RANDOM.randrange(1, 1 << 30) if number % 2 else 0
         count = RANDOM.randrange(total_lose if lose else total)
         shutil.copy(original, target)
-        where = f"cut at write {count} of {total_lose if lose else total}, lose {lose}"
-        assert cut(count, 0, lose, target, command), where
+        sectors = RANDOM.choice((0, 1, 3)) if torn else 0
+        where = f"cut at write {count} of {total_lose if lose else total}, {sectors} sectors of it, lose {lose}"
+        assert cut(count, sectors, lose, target, command), where
         try:
             seen.add(look(target, contents))
             if number % 4 < 2:
@@ -162,7 +165,7 @@ def reserve():
     images = [dynamic("a", slack=100 * SECTOR)]
     flash(["a"], pieces=9)
     command = ["reserve", "d.img", "--size", "3M"]
-    return cuts_of(command, [flatten(images, SECTORS)], lambda target: mkimage(*command))
+    return cuts_of(command, [flatten(images, SECTORS)], lambda target: mkimage(*command), torn=True)
 
 
 def reserve_many_fragments():
@@ -207,7 +210,7 @@ def rollback():
     flash(["leaf", "base"])
     command = ["rollback", "d.img"]
     return cuts_of(command, [flatten([leaf, base], SECTORS), flatten([base], SECTORS)],
-                   lambda target: mkimage(*command))
+                   lambda target: mkimage(*command), torn=True)
 
 
 def rollback_drop():
@@ -229,6 +232,7 @@ def merge(base, layers, **options):
     flash(names, **options)
     command = ["merge", "d.img"]
     content = flatten(chain, SECTORS)
+
     def again(target):
         left = json.loads(mkimage("check", target, "--json").stdout)
         if sum(s["name"] == "image" for s in left["steps"]) == len(chain):  # else it is through
