@@ -29,6 +29,9 @@ grub-pc-bin: GRUB inside the demo's disk
 grub-common: grub-mkimage
 extlinux: a second boot loader inside the tests' disks
 memtest86+: a guest that uses all memory it is given
+syslinux-common: MEMDISK, a guest that hooks INT 13h once more and a provider to compare with
+ipxe: another such provider
+mbr: another boot record inside the tests' disks
 busybox-static: user space of the demo's Linux
 e2fsprogs: mke2fs makes the demo's file system without root
 fdisk: sfdisk partitions disks in tests

@@ -28,7 +28,8 @@ static bool bad_chs(uint16_t cx, uint8_t dh)
 static void reading(void)
 {
     uint32_t p = config.pattern_start;
-    uint32_t track = (p / spt + 1) * spt, cylinder = (p / (heads * spt) + 1) * heads * spt;
+    uint32_t track = ((p + 20) / spt + 1) * spt;
+    uint32_t cylinder = ((p + 63) / (heads * spt) + 1) * heads * spt;
     bool ok = chs_call(0x02, 0x80, 0, 1, BUFFER) == 0 && al() == 1;
     report("7 first sector", ok && get16(BUFFER + 510) == 0xaa55);
     report("8 last CHS sector", read_right(cylinders * heads * spt - 1, 1, BUFFER));

@@ -119,6 +119,7 @@ static void print_number(unsigned value)
 
 void report(const char *name, bool ok)
 {
+    bool right = ok;
     if (changed)
         ok = false;
     ok ? passed++ : failed++;
@@ -132,7 +133,7 @@ void report(const char *name, bool ok)
         print(" flags=");
         print_hex(regs_out.flags, 4);
         if (changed) {
-            print(" changed: ");
+            print(right ? " only changed: " : " changed: ");
             print(changed_what);
             print(" by AX=");
             print_hex(changed_ax, 4);

@@ -31,5 +31,9 @@ INT13_FILES := $(INT13_DIR)/program.bin $(INT13_DIR)/v86/monitor.bin $(INT13_DIR
     $(INT13_DIR)/count.bin $(B)/resident.bin
 CHECK_FILES += $(INT13_FILES)
 
-.PHONY: int13
+.PHONY: int13 int13-table
 int13: $(INT13_FILES)
+
+# The table in README.md of what passes the program, vhdboot and others.
+int13-table: all $(INT13_FILES)
+	@tests/int13/table.py README.md

@@ -118,13 +118,13 @@ call_int:
         popad
         o32 ret
 
-; INT 1Ch while a check wants it: counts ticks, and once makes a call of its own from in there
+; INT 1Ch while a check wants it: counts ticks, and tick_action times makes a call of its own from in there
         global  tick_entry
 tick_entry:
         inc     dword [cs:tick_count]
         cmp     byte [cs:tick_action], 0
         je      .end
-        mov     byte [cs:tick_action], 0
+        dec     byte [cs:tick_action]
         push    ds
         push    es
         pushad

@@ -1,0 +1,243 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Runs the INT 13h conformance program on vhdboot and on others that give a disk by INT 13h, in real mode and in
+virtual-8086 mode, and writes what failed as a table into a file, between its two markers.
+
+usage: table.py README.md       rewrites the table there
+       table.py                 prints it
+
+Each run has a time limit: a provider that hangs has not passed what it did not reach.
+"""
+import http.server
+import os
+import re
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [os.path.join(HERE, "..", "lib"), HERE]
+import disk                                                                 # noqa: E402
+import vhd                                                                  # noqa: E402
+from emulator import NotSeen, Qemu                                          # noqa: E402
+from flash import BUILD, Workshop                                           # noqa: E402
+
+SECTORS = 12 * disk.PAGE + 100
+SEED = 0x123456
+LIMIT = 150                             # seconds a run
+MODES = {"real": disk.REAL | disk.MEMORY, "v86": disk.V86}
+MEMDISK = "/usr/lib/syslinux/memdisk"
+IPXE = "/boot/ipxe.lkrn"
+ONE_AT_A_TIME = threading.Lock()
+WRITES = {"25", "56", "87b"}            # a protected disk has 26 and 57 instead
+BEGIN, END = "<!-- int13-table: made by `make int13-table` -->", "<!-- int13-table end -->"
+
+
+def conformance_disk(path, mode, **settings):
+    settings = {"scratch": 5 * disk.PAGE + 50, "rounds": 20, **settings}
+    disk.plain(path, BUILD, SEED, SECTORS, modes=MODES[mode], **settings)
+    return path
+
+
+def finish(machine):
+    try:
+        machine.wait("^# end of all")
+    except NotSeen:
+        pass
+    return machine.log
+
+
+def vhdboot(shop, mode):
+    """A VHD in 200 pieces on NTFS on an IDE drive, another drive as 82h."""
+    name = f"ours.{mode}"
+    raw = conformance_disk(shop.path(name), mode, hooked=True, geometry=(SECTORS // (255 * 63), 255, 63),
+                           second=(16384, 0x777, 100, 5000), second_number=0x82)
+    vhd.make_fixed(raw + ".vhd", SECTORS, source=raw)
+    with ONE_AT_A_TIME:                 # all flashes are made from one file's name
+        flash = shop.formatted(raw + ".vhd", pieces=200, options=("--scatter",), name=name + ".img")
+    disk.pattern_drive(raw + ".second", 16384, 0x777)
+    with Qemu(flash, memory=64, limit=LIMIT, extra=[(raw + ".second", "ide")]) as pc:
+        return finish(pc)
+
+
+def seabios(shop, mode):
+    """The drive itself."""
+    path = conformance_disk(shop.path(f"seabios.{mode}"), mode, second=(16384, 0x777, 100, 5000))
+    disk.pattern_drive(path + ".second", 16384, 0x777)
+    with Qemu(path, memory=64, limit=LIMIT, extra=[(path + ".second", "ide")]) as pc:
+        return finish(pc)
+
+
+def memdisk(shop, mode):
+    """The disk in memory, loaded by QEMU as MEMDISK's initrd; the machine's own drive is 81h."""
+    path = conformance_disk(shop.path(f"memdisk.{mode}"), mode, second=(16384, 0x777, 100, 5000))
+    second = path + ".second"
+    disk.pattern_drive(second, 16384, 0x777)
+    with Qemu(second, memory=256, limit=LIMIT, options=[
+            "-kernel", MEMDISK, "-initrd", path, "-append", "harddisk"]) as pc:
+        return finish(pc)
+
+
+class Server(http.server.BaseHTTPRequestHandler):
+    """One file, in ranges: iPXE asks for nothing else."""
+    protocol_version = "HTTP/1.1"
+    path_served = None
+
+    def log_message(self, *_):
+        pass
+
+    def answer(self, with_data):
+        size = os.path.getsize(self.server.file)
+        wanted = re.match(r"bytes=(\d+)-(\d+)$", self.headers.get("Range", ""))
+        first, last = (int(wanted[1]), min(int(wanted[2]), size - 1)) if wanted else (0, size - 1)
+        if first > last:
+            self.send_error(416)
+            return
+        self.send_response(206 if wanted else 200)
+        if wanted:
+            self.send_header("Content-Range", f"bytes {first}-{last}/{size}")
+        self.send_header("Accept-Ranges", "bytes")
+        self.send_header("Content-Length", str(last - first + 1))
+        self.end_headers()
+        if with_data:
+            with open(self.server.file, "rb") as file:
+                file.seek(first)
+                self.wfile.write(file.read(last - first + 1))
+
+    def do_HEAD(self):
+        self.answer(False)
+
+    def do_GET(self):
+        self.answer(True)
+
+
+def ipxe(shop, mode):
+    """sanboot of an HTTP server's file, which cannot be written; the machine's own drive is 81h."""
+    path = conformance_disk(shop.path(f"ipxe.{mode}"), mode, second=(16384, 0x777, 100, 5000),
+                            write_protected=True)
+    second = path + ".second"
+    disk.pattern_drive(second, 16384, 0x777)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server)
+    server.file = path
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    command = f"dhcp && sanboot http://10.0.2.2:{server.server_port}/disk"
+    try:
+        with Qemu(second, memory=64, limit=LIMIT, options=[
+                "-kernel", IPXE, "-append", command, "-netdev", "user,id=net",
+                "-device", "virtio-net-pci,netdev=net,romfile="]) as pc:
+            return finish(pc)
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+PROVIDERS = {
+    "vhdboot": (vhdboot, "vhdboot, a VHD in 200 pieces"),
+    "seabios": (seabios, "SeaBIOS, the bare IDE drive"),
+    "memdisk": (memdisk, "MEMDISK {syslinux-common}"),
+    "ipxe": (ipxe, "iPXE {ipxe}, `sanboot` over HTTP"),
+}
+
+
+class Run:
+    """What one run said: the checks by number and letter, as `ok`, `not ok` or `skip`."""
+
+    def __init__(self, log):
+        self.check = {}
+        for said, name in re.findall(r"^(ok|not ok|skip) (?:v86: )?(\d+\w*)\b", log, re.MULTILINE):
+            self.check[name] = said
+        self.complete = "\n# end of all" in log
+        self.faults = re.findall(r"^# v86: .* at (\S+)", log, re.MULTILINE)
+        self.only_changed = re.findall(r"^not ok (?:v86: )?(\d+\w*)\b.*\n#.* only changed: (.*) by", log,
+                                       re.MULTILINE)
+
+    def count(self, said):
+        return [name for name, what in self.check.items() if what == said]
+
+    def missing(self, whole):
+        """What it did not come to, measured by a run that came to its end."""
+        if self.complete:
+            return []
+        return [name for name in whole.check if name not in self.check and whole.check[name] != "skip"
+                and not (name in WRITES and "26" in self.check)]
+
+
+def run_all(shop, names):
+    with ThreadPoolExecutor(2) as pool:
+        jobs = {(name, mode): pool.submit(PROVIDERS[name][0], shop, mode) for name in names for mode in MODES}
+        return {key: Run(job.result()) for key, job in jobs.items()}
+
+
+def in_order(names):
+    return sorted(set(names), key=lambda n: (int(re.match(r"\d+", n)[0]), n))
+
+
+def short(names):
+    """4, 5, 6, 7 as 4-7."""
+    out = []
+    for name in in_order(names):
+        last = out[-1] if out else None
+        if last and name.isdigit() and last[1].isdigit() and int(name) == int(last[1]) + 1:
+            last[1] = name
+        else:
+            out.append([name, name])
+    return ", ".join(a if a == b else f"{a}-{b}" if int(b) > int(a) + 1 else f"{a}, {b}" for a, b in out)
+
+
+def version(package):
+    shown = subprocess.run(["dpkg-query", "-W", "-f", "${Version}", package], capture_output=True, text=True,
+                           check=True).stdout
+    return re.sub(r"^\d+:|[-~+].*$", "", shown)
+
+
+def cell(run, whole):
+    """passed / failed / total, and which failed."""
+    failed, missing = run.count("not ok"), run.missing(whole)
+    passed = len(run.count("ok"))
+    which = short(failed)
+    if run.only_changed:
+        what = ", ".join(sorted({w for _, w in run.only_changed}))
+        which += f" ({len(run.only_changed)} of them only because {what} changed)"
+    if missing:
+        which += f"; then it hung before {short(missing)}"
+    return f"{passed} / {len(failed) + len(missing)} / {passed + len(failed) + len(missing)}", which or "-"
+
+
+def row(runs, name):
+    title = re.sub(r"\{(.*?)\}", lambda m: version(m[1]), PROVIDERS[name][1])
+    cells = [c for mode in MODES for c in cell(runs[name, mode], runs["vhdboot", mode])]
+    return f"| {title} | " + " | ".join(cells) + " |"
+
+
+def table(runs, names):
+    lines = [BEGIN, "| INT 13h of | real mode | failed | virtual-8086 mode | failed |", "|---|---|---|---|---|"]
+    return lines + [row(runs, name) for name in names] + [END]
+
+
+def stored(path):
+    """The table's lines in a file."""
+    with open(path, encoding="utf-8") as file:
+        lines = file.read().splitlines()
+    return lines[lines.index(BEGIN):lines.index(END) + 1]
+
+
+def main():
+    with Workshop() as shop:
+        runs = run_all(shop, PROVIDERS)
+    text = "\n".join(table(runs, PROVIDERS))
+    for (name, mode), run in runs.items():
+        print(f"{name} {mode}: complete {run.complete}, instructions that faulted: {sorted(set(run.faults))[:5]}",
+              file=sys.stderr)
+    if len(sys.argv) < 2:
+        print(text)
+        return
+    old = "\n".join(stored(sys.argv[1]))
+    with open(sys.argv[1], encoding="utf-8") as file:
+        whole = file.read()
+    with open(sys.argv[1], "w", encoding="utf-8") as file:
+        file.write(whole.replace(old, text))
+
+
+if __name__ == "__main__":
+    main()
