@@ -23,7 +23,7 @@
 #define ENTRIES_MAX  512
 #define SIZE_MIB_MAX 64
 #define LOG_MAX      64 /* sectors of 4 KiB in an entry whose checksum is made right */
-#define MEMORY       (4u << 20)
+#define MEMORY       (512u << 10)
 #define RUNS_MAX     300
 
 struct input {
