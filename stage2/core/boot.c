@@ -145,12 +145,6 @@ static enum err boot_open_file(struct chain_files *files, const char *path, stru
     return ERR_OK;
 }
 
-static void boot_add_notes(struct notes *to, const struct notes *from)
-{
-    for (unsigned i = 0; i < from->count; i++)
-        notes_add(to, from->note[i].sentence, from->note[i].value);
-}
-
 enum err boot_open(struct boot_disk *disk, const struct config_entry *entry,
                    struct volumes *volumes, uint64_t memory_bytes, struct arena *a, struct fail *f)
 {
@@ -168,9 +162,11 @@ enum err boot_open(struct boot_disk *disk, const struct config_entry *entry,
         return err;
 
     const struct ntfs *vol = volumes->volume[on.leaf_volume].ntfs;
-    boot_add_notes(&disk->notes, &vol->notes);
-    for (unsigned i = 0; i < disk->chain.count; i++)
-        boot_add_notes(&disk->notes, &disk->chain.link[i]->image.notes);
+    const struct chain *chain = &disk->chain;
+    notes_add_all(&disk->notes, &vol->notes, NULL);
+    for (unsigned i = 0; i < chain->count; i++)
+        notes_add_all(&disk->notes, &chain->link[i]->image.notes,
+                      chain->count > 1 ? chain->link[i]->path : NULL);
 
     struct map_writes writes;
     err = writes_choose(&writes, entry, &disk->chain, vol, memory_bytes, &disk->notes, f);

@@ -87,24 +87,42 @@ const char *errors_advice(enum err err)
     return "";
 }
 
-void notes_add(struct notes *n, const char *sentence, uint64_t value)
+static void notes_append(struct notes *n, const char *subject, const char *sentence, uint64_t value)
 {
     for (unsigned i = 0; i < n->count; i++) {
-        if (!text_compare(n->note[i].sentence, sentence))
+        if (!text_compare(n->note[i].sentence, sentence) && n->note[i].subject == subject)
             return;
     }
     if (n->count == NOTES_MAX) {
         memmove(&n->note[0], &n->note[1], sizeof n->note[0] * (NOTES_MAX - 1));
         n->count--;
     }
+    n->note[n->count].subject = subject;
     n->note[n->count].sentence = sentence;
     n->note[n->count].value = value;
     n->count++;
+}
+
+void notes_add(struct notes *n, const char *sentence, uint64_t value)
+{
+    notes_append(n, NULL, sentence, value);
+}
+
+void notes_add_all(struct notes *n, const struct notes *from, const char *subject)
+{
+    for (unsigned i = 0; i < from->count; i++)
+        notes_append(n, subject, from->note[i].sentence, from->note[i].value);
 }
 
 void notes_format(const struct notes *n, unsigned index, char *buf, size_t size)
 {
     struct text t;
     text_init(&t, buf, size);
+    if (n->note[index].subject) {
+        t.size = size / 2 + 1; /* a long path leaves room for what there is to say */
+        text_str(&t, n->note[index].subject);
+        t.size = size;
+        text_str(&t, ": ");
+    }
     text_sentence(&t, n->note[index].sentence, n->note[index].value);
 }

@@ -72,11 +72,16 @@ struct notes {
     struct {
         const char *sentence; /* static; %u or %x stands for value */
         uint64_t value;
+        const char *subject; /* what it is about; NULL: that is plain */
     } note[NOTES_MAX];
 };
 
 /* Adds a note unless the same sentence is there already. */
 void notes_add(struct notes *n, const char *sentence, uint64_t value);
+
+/* Adds all of them, as what is to be told of `subject`, which stays in use; NULL: of what is plain.
+ */
+void notes_add_all(struct notes *n, const struct notes *from, const char *subject);
 
 /* Writes note `index` (< count) with its number filled in; always NUL-terminated. */
 void notes_format(const struct notes *n, unsigned index, char *buf, size_t size);

@@ -124,7 +124,8 @@ KINDS = {
                                                 "the log of the VHDX was not replayed: the disk is "
                                                 "write-protected"]),
     "a differencing VHDX whose parent was not closed": (dirty_parent, ["disk.vhdx: differencing VHDX",
-                                                                       NOT_CLOSED, FULL_BLOCKS]),
+                                                                       "\\bases\\base.vhdx: " + NOT_CLOSED,
+                                                                       FULL_BLOCKS]),
 }
 
 for kind, (make, lines) in KINDS.items():

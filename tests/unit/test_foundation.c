@@ -81,6 +81,29 @@ TEST(notes_are_said_once)
     CHECK_STR(line, "record 3 was torn");
 }
 
+TEST(notes_of_several_things)
+{
+    struct notes n = {0}, from = {0};
+    notes_add(&from, "%u pages are torn", 7);
+    notes_add_all(&n, &from, NULL);
+    notes_add_all(&n, &from, NULL);
+    from.note[0].value = 8;
+    notes_add_all(&n, &from, "\\base.vhdx");
+    CHECK_EQ(n.count, 2);
+    notes_format(&n, 0, line, sizeof line);
+    CHECK_STR(line, "7 pages are torn");
+    notes_format(&n, 1, line, sizeof line);
+    CHECK_STR(line, "\\base.vhdx: 8 pages are torn");
+    char path[300] = "";
+    memset(path, 'x', sizeof path - 1);
+    notes_add_all(&n, &from, path);
+    notes_format(&n, 2, line, 80);
+    CHECK_STR(line + 40, ": 8 pages are torn");
+    for (unsigned i = 0; i < 3 * NOTES_MAX; i++)
+        notes_add_all(&n, &from, line + i % sizeof line);
+    CHECK_EQ(n.count, NOTES_MAX);
+}
+
 TEST(arena_refuses_what_it_does_not_have)
 {
     static uint8_t memory[1024];
