@@ -170,6 +170,8 @@ def last_cut():
     disk = dynamic(5 * MIB + 3 * SECTOR, MIB, truncate_last=True)
     disk.store(disk.size // SECTOR - 2, sectors("last", 0, 2))
     same(disk, "l")                                             # QEMU and 7-Zip refuse it
+    warned("cut")
+    check(not writable_on_flash(), "writable although the last block is cut")
 
 
 @case("15: dynamic, data on borders of 4 KiB")
