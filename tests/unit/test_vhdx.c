@@ -236,6 +236,22 @@ TEST(bat_too_short)
     REFUSED(x, ERR_IMAGE, "the VHDX block table is too short for the disk's 131072 blocks");
 }
 
+TEST(last_entry_of_a_full_bat)
+{
+    enum { BLOCKS = 131041 }; /* with 31 bitmap entries among them just 1 MiB of entries */
+    struct vx *x = vx_new(BLOCKS * MIB, MIB, 0);
+    vx_region(x, 0, vx_bat_id, VX_BAT, MIB, 1);
+    vx_seal(x);
+    uint64_t last = vx_block(x, BLOCKS - 1, 6) / 512;
+    uint64_t before = vx_block(x, BLOCKS - 9000, 6) / 512;
+    CHECK_EQ(vx_bat_index(x, BLOCKS - 1), MIB / 8 - 1);
+    OPENS(x);
+    RUN((uint64_t)(BLOCKS - 1) * 2048, IMAGE_DATA, 2048, last);
+    RUN((uint64_t)(BLOCKS - 9000) * 2048 + 5, IMAGE_DATA, 2043, before + 5);
+    RUN((uint64_t)(BLOCKS - 1) * 2048 + 2047, IMAGE_DATA, 1, last + 2047);
+    vx_free(x);
+}
+
 TEST(only_one_header)
 {
     struct vx *x = vx_new(8 * MIB, MIB, 0);
