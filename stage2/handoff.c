@@ -292,28 +292,24 @@ static MUST_CHECK enum err high_memory_place(struct high_memory *high, const str
     return ERR_OK;
 }
 
+/* A line every two seconds, and one at the end. */
 static void print_progress(struct map_ram_progress *progress, uint64_t done, uint64_t total)
 {
-    (void)progress;
     static uint32_t shown;
     char line[64];
     struct text t;
-    if (done == total)
-        shown = 0;
-    else if (console_ticks() - shown < TICKS_PER_SECOND / 2)
+
+    (void)progress;
+    if (done < total && console_ticks() - shown < 2 * TICKS_PER_SECOND)
         return;
-    else
-        shown = console_ticks();
-    console_goto_row(console_row());
+    shown = console_ticks();
     text_init(&t, line, sizeof line);
     text_str(&t, "reading the disk into memory: ");
     text_u64(&t, done >> 11);
     text_str(&t, " of ");
     text_u64(&t, total >> 11);
     text_str(&t, " MiB");
-    console_print(line);
-    if (done == total)
-        console_line("", "");
+    console_line(line, "");
 }
 
 static MUST_CHECK enum err contents_load(struct boot_disk *disk, uint64_t address, struct fail *f)
