@@ -86,6 +86,8 @@ char *chain_parent_path(const char *child, const struct image_parent *parent, st
     size_t length = 0;
     add_parts(to, &length, on_volume, folder, separator, absolute);
     add_parts(to, &length, parent->path, named, separator, absolute);
+    if (!length && absolute)
+        to[length++] = separator; /* the root itself: no file, but on the right volume */
     to[length] = '\0';
     return path;
 }

@@ -23,17 +23,17 @@ static const char *without_letter(const char *path)
     return letter && path[1] == ':' ? path + 2 : path;
 }
 
-/* "OTHER:\x" would lead to another volume, which only the user may name. */
-static bool names_volume(const char *path)
+/* "OTHER:\x" and ".\OTHER:\x" would lead to another volume, which only the user may name. */
+static bool has_colon(const char *path)
 {
-    while (*path && *path != ':' && !is_separator(*path))
+    while (*path && *path != ':')
         path++;
-    return *path == ':';
+    return *path;
 }
 
 void image_parent_add(struct image *image, const char *source, bool relative, const char *path)
 {
-    if (!path[0] || image->parent_count == IMAGE_PARENTS_MAX || (relative && names_volume(path)))
+    if (!path[0] || image->parent_count == IMAGE_PARENTS_MAX || (relative && has_colon(path)))
         return;
     for (unsigned i = 0; i < image->parent_count; i++) {
         const struct image_parent *old = &image->parent[i];

@@ -24,7 +24,7 @@ $(B)/fuzz/core/crc32c.o: tests/fuzz/crc32c.c
 
 # What a fuzzer itself does is not what is to be explored.
 $(B)/fuzz/fuzz_%.o: FUZZ_SANITIZE := address,undefined
-$(B)/fuzz/fuzz_%.o: tests/fuzz/fuzz_%.c $(wildcard stage2/core/*.h)
+$(B)/fuzz/fuzz_%.o: tests/fuzz/fuzz_%.c $(wildcard stage2/core/*.h tests/fuzz/*.h)
 	@mkdir -p $(@D)
 	$(call run,FUZZCC)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=$(FUZZ_SANITIZE) -c $< -o $@
 

@@ -17,6 +17,7 @@
 #include "core/vhd.h"
 #include "core/vhd_format.h"
 #include "core/vhd_slack.h"
+#include "parents.h"
 
 #define HEAD        5
 #define ENTRY       (4 + SECTOR_SIZE)
@@ -89,12 +90,9 @@ static void use_image(struct image *image, struct arena *a)
 {
     struct fail f = {0};
     size_t mark = arena_mark(a);
-    if (!image->sectors || image->parent_count > IMAGE_PARENTS_MAX)
+    if (!image->sectors)
         abort();
-    for (unsigned i = 0; i < image->parent_count; i++) {
-        if (!image->parent[i].path[0] || !image->parent[i].source)
-            abort();
-    }
+    check_parents(image, a);
     if (image->check && image->check(image, a, &f) && !f.sentence)
         abort();
     if (arena_mark(a) != mark)

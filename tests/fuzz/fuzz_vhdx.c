@@ -17,6 +17,7 @@
 #include "core/vhdx.h"
 #include "core/vhdx_format.h"
 #include "core/vhdx_write.h"
+#include "parents.h"
 
 #define HEAD         4
 #define ENTRY        (4 + SECTOR_SIZE)
@@ -189,8 +190,9 @@ static void use_image(struct image *image, struct arena *a)
 {
     struct fail f = {0};
     size_t mark = arena_mark(a);
-    if (!image->sectors || image->parent_count > IMAGE_PARENTS_MAX)
+    if (!image->sectors)
         abort();
+    check_parents(image, a);
     bool checked = !image->check(image, a, &f);
     if (arena_mark(a) != mark)
         abort();

@@ -143,6 +143,7 @@ TEST(parent_paths)
                  {"\\h\\c.vhd", "W2ku", "x\\base.vhd", "\\h\\x\\base.vhd"},
                  {"\\h\\c.vhd", "W2ku", "c:x\\base.vhd", "\\h\\x\\base.vhd"},
                  {"c.vhd", "W2ru", "VOL:\\base.vhd", "base.vhd"},
+                 {"c.vhd", "W2ru", ".\\VOL:\\base.vhd", "base.vhd"},
                  {"VOL:\\h\\c.vhd", "W2ru", "..\\..\\x\\base.vhd", "VOL:\\x\\base.vhd"},
                  {"VOL:\\h\\c.vhd", "W2ku", "C:\\x\\base.vhd", "VOL:\\x\\base.vhd"}};
     for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -152,6 +153,19 @@ TEST(parent_paths)
         CHECK_EQ(open_path(cases[i].child), ERR_OK);
         CHECK_STR(chain.link[1]->path, cases[i].parent);
     }
+}
+
+/* A path that ends at the root is a path all the same, on the child's volume. */
+TEST(parent_that_is_the_root)
+{
+    world_start();
+    add_child("VOL:\\h\\c.vhd", 2, 1, "W2ru", "..");
+    CHECK_EQ(open_path("VOL:\\h\\c.vhd"), ERR_PARENT);
+    CHECK(strstr(w.opened, "VOL:\\ "));
+    world_start();
+    add_child("\\c.vhd", 2, 1, "W2ku", "C:\\..\\..");
+    CHECK_EQ(open_path("\\c.vhd"), ERR_PARENT);
+    CHECK(strstr(w.opened, " \\ "));
 }
 
 TEST(parent_where_the_user_says)
