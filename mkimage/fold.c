@@ -214,6 +214,7 @@ static enum status write_unit(struct writer *w, uint64_t lba, uint32_t count)
         return say_fail(&fail);
     if (!any)
         return STATUS_OK;
+    progress_add((uint64_t)count << SECTOR_SHIFT);
     uint32_t index = (uint32_t)(lba / w->unit);
     if (parent->kind != IMAGE_FIXED && vhd_block_get(parent, index, &block, &fail))
         return say_fail(&fail);
@@ -223,7 +224,6 @@ static enum status write_unit(struct writer *w, uint64_t lba, uint32_t count)
         ok = write_present(w, block.data, count);
     else
         ok = write_absent(w, index, count);
-    progress_add((uint64_t)count << SECTOR_SHIFT);
     return ok ? STATUS_OK : disk_write_failed(&w->f->edit->in.disk);
 }
 
@@ -237,7 +237,7 @@ enum status fold_run(struct fold *f)
     w.bitmap = malloc((size_t)f->slack.now.bitmap_sectors * SECTOR_SIZE + 1);
     enum status status =
         w.data && w.mask && w.bitmap ? STATUS_OK : say_error("Free some memory.", "out of memory");
-    progress_start("merging", sectors << SECTOR_SHIFT);
+    progress_start("merging", f->child->image.allocated);
     for (uint64_t lba = 0; !status && lba < sectors; lba += w.unit) {
         uint64_t left = sectors - lba;
         status = write_unit(&w, lba, left < w.unit ? (uint32_t)left : w.unit);

@@ -41,6 +41,37 @@ enum status reserve_slots(struct edit *e, const char *path, const struct slack *
     return STATUS_OK;
 }
 
+/* Reads or writes a part of the image's file. */
+typedef bool transfer(void *ctx, uint64_t off, void *buf, size_t size, bool write);
+
+/*
+ * What another program, or a cut of this one, left in the slack of a dynamic VHD becomes zero: the
+ * loader does that by itself when it takes a slot, but not every program does. A differencing
+ * VHD's bitmaps hide it.
+ */
+static bool clean(const struct image *image, const struct slack *s, transfer *io, void *ctx)
+{
+    static uint8_t buffer[sizeof zeros];
+    if (image->kind != IMAGE_DYNAMIC)
+        return true;
+    uint64_t off = round_up_shift(s->now.end, SECTOR_SHIFT);
+    progress_start("looking through the slack", s->now.limit > off ? s->now.limit - off : 0);
+    bool ok = true;
+    while (ok && off < s->now.limit) { /* ends: off grows */
+        size_t n =
+            s->now.limit - off < sizeof buffer ? (size_t)(s->now.limit - off) : sizeof buffer;
+        ok = io(ctx, off, buffer, n, false);
+        if (ok && memcmp(buffer, zeros, n)) {
+            memset(buffer, 0, n);
+            ok = io(ctx, off, buffer, n, true);
+        }
+        progress_add(n);
+        off += n;
+    }
+    progress_end();
+    return ok;
+}
+
 /* How many slots there will be; says so where nothing needs to be done. */
 static uint32_t wanted(const char *path, const struct slack *s, const struct options *options)
 {
@@ -94,7 +125,14 @@ static bool extend(int fd, const struct slack *s, uint64_t size)
            !fsync(fd);
 }
 
-static enum status extend_host(const char *path, const struct slack *s, uint32_t add)
+static bool host_io(void *ctx, uint64_t off, void *buf, size_t size, bool write)
+{
+    const struct disk *disk = ctx;
+    return write ? fd_pwrite(disk->fd, buf, size, off) : fd_pread(disk->fd, buf, size, off);
+}
+
+static enum status extend_host(const char *path, const struct image *image, const struct slack *s,
+                               uint32_t add)
 {
     uint64_t size = slack_size(s, add);
     struct disk disk;
@@ -104,8 +142,9 @@ static enum status extend_host(const char *path, const struct slack *s, uint32_t
     enum status status = disk_open(&disk, path, DISK_WRITE); /* refuses one that is in use */
     if (status)
         return status;
+    bool ok = clean(image, s, host_io, &disk);
     progress_start("reserving", size - s->file_size);
-    if (!extend(disk.fd, s, size))
+    if (!ok || (add && !extend(disk.fd, s, size)))
         status = disk_write_failed(&disk);
     progress_end();
     disk_close(&disk);
@@ -130,11 +169,9 @@ static enum status reserve_on_host(const struct options *options, struct file *f
     if (status)
         return status;
     uint32_t add = wanted(path, &s, options);
-    if (!add)
-        return STATUS_OK;
     if (!options->dry_run)
-        status = extend_host(path, &s, add);
-    if (!status)
+        status = extend_host(path, &image, &s, add);
+    if (!status && add)
         report(path, &s, add, options->dry_run ? "would get" : "got", 0);
     return status;
 }
@@ -182,6 +219,19 @@ static enum status open_image(struct edit *e, const char *path, struct image *im
     return say_fail_advice(&f, err == ERR_NOT_FOUND ? "Check the name." : NULL);
 }
 
+/* A file of the flash, with the extents that it has. */
+struct flash_file {
+    struct edit *edit;
+    const struct extent_list *list;
+};
+
+static bool flash_io(void *ctx, uint64_t off, void *buf, size_t size, bool write)
+{
+    const struct flash_file *file = ctx;
+    return write ? edit_write_at(file->edit, file->list, off, buf, size)
+                 : edit_read_at(file->edit, file->list, off, buf, size);
+}
+
 static enum status reserve_on_flash(const struct options *options)
 {
     struct edit e;
@@ -207,6 +257,9 @@ static enum status reserve_on_flash(const struct options *options)
         status = reserve_slots(&e, path, &s, add, &list, &pieces);
         edit_end_rehearsal(&e);
     }
+    struct flash_file on_flash = {&e, &list};
+    if (!status && !options->dry_run && !clean(&image, &s, flash_io, &on_flash))
+        status = disk_write_failed(&e.in.disk);
     if (!status && add && !options->dry_run)
         status = reserve_slots(&e, path, &s, add, &list, &pieces);
     if (!status && add)

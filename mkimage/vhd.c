@@ -12,6 +12,7 @@
 #include "hostfiles.h"
 #include "json.h"
 #include "sectors.h"
+#include "slack.h"
 #include "target.h"
 #include "verbs.h"
 
@@ -24,6 +25,8 @@ struct source {
     struct chain_files volume_files;
     struct arena arena;
     struct chain chain;
+    bool has_slack; /* the leaf gets new blocks, and `slack` says how many; for vhd info */
+    struct slack slack;
 };
 
 static enum err open_on_volume(struct chain_files *files, const char *path, struct file *file,
@@ -170,6 +173,10 @@ static void info_json(const struct source *s)
     json_number("size", leaf->sectors << SECTOR_SHIFT);
     json_number("block_size", leaf->block_size);
     json_number("allocated", leaf->allocated);
+    if (s->has_slack)
+        json_number("slack", (uint64_t)slack_left(&s->slack) * leaf->block_size);
+    else
+        json_null("slack");
     json_string("creator", leaf->creator);
     if (leaf->format == IMAGE_VHD) {
         json_array("geometry");
@@ -203,6 +210,8 @@ static void info_text(const struct source *s)
         if (image->block_size)
             printf(", blocks of %s, %s stored", say_bytes(image->block_size),
                    say_bytes(image->allocated));
+        if (!i && s->has_slack && s->slack.absent)
+            printf(", slack for %s", slack_text(&s->slack, slack_left(&s->slack)));
         if (image->creator[0])
             printf(", made by \"%.8s\"", image->creator);
         char id[33];
@@ -227,6 +236,9 @@ enum status verb_vhd_info(const struct options *options)
             return status;
         }
     }
+    struct image *leaf = &s.chain.link[0]->image;
+    struct fail none;
+    s.has_slack = slack_grows(leaf) && !slack_find(&s.slack, leaf, &s.arena, &none);
     look_at_times(&s);
     if (options->json)
         info_json(&s);
