@@ -26,6 +26,8 @@ static void random_reads(void)
         /* What the checks wrote is no pattern any more. */
         if (lba < config.scratch + 256 && config.scratch < lba + count)
             continue;
+        if (lba <= config.bad && config.bad < lba + count)
+            continue;
         bool by_chs = i & 1 && lba + count <= cylinders * heads * spt;
         if (by_chs)
             ok = chs_call(0x02, 0x80, lba, (uint8_t)count, buffer) == 0;

@@ -108,12 +108,13 @@ def cell(kind, lba=0, first=0, writable=False, drive=0):
 
 
 def mapped(path, build, seed, map_address, sectors=24 * PAGE, edd=True, chs=(255, 63),
-           bios_max=127, write_protected=False, whole=1, rounds=0, modes=REAL, finish=0, bad=None, **boot):
+           bios_max=127, write_protected=False, whole=1, rounds=0, modes=REAL, finish=0, bad=0, **boot):
     """A drive with loader, handler and a disk of odd pieces. The drive itself is 81h to the program,
     and has a pattern of its own behind the disk's pieces. Its size is a multiple of `whole`.
 
     Pages: 0 direct, 1 direct elsewhere, 2 in 40 pieces and holes, 3 in 1000 pieces, 4 zero, 5 not
-    writable, 6 on direct pieces of one sector, others direct in reverse order; the last is cut.
+    writable, 6 on direct pieces of one sector, others direct in reverse order; the last is cut. Returns where
+    the sector `bad` is on the drive.
     """
     sectors -= 100
     rng = random.Random(seed)
@@ -157,7 +158,7 @@ def mapped(path, build, seed, map_address, sectors=24 * PAGE, edd=True, chs=(255
     settings = config(sectors, seed, scratch=7 * PAGE + 100, no_write=0 if write_protected else 5 * PAGE + 7,
                       geometry=(cylinders, 255, 63), hooked=True, second=second,
                       hidden=(map_address, map_address + 0x4000), zero=zeros,
-                      write_protected=write_protected, rounds=rounds, modes=modes, finish=finish, bad=bad or 0)
+                      write_protected=write_protected, rounds=rounds, modes=modes, finish=finish, bad=bad)
     h = Header(build)
     h.put("map_address", "I", map_address)
     h.put("page_count", "II", pages, len(table))
@@ -187,3 +188,4 @@ def mapped(path, build, seed, map_address, sectors=24 * PAGE, edd=True, chs=(255
         for lba in range(own_start, own_start + 200):
             f.write(pattern(lba, seed ^ 0x5555))
         f.truncate(size * 512)
+    return next((at + bad - lba for lba, at, count in pieces if lba <= bad < lba + count), None)
