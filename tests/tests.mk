@@ -33,7 +33,7 @@ include tests/int13/int13.mk
 CACHE        := .cache
 GUESTS       := drives first pattern writer bench wbench scribe slots
 GUEST_FILES  := $(GUESTS:%=$(B)/tests/%.bin) $(B)/tests/pattern
-SYSTEM_DISKS := $(B)/demo.vhd $(B)/tests/extlinux.vhd $(B)/tests/memtest.vhd
+SYSTEM_DISKS := $(B)/demo.vhd $(B)/tests/extlinux.vhd $(B)/tests/memtest.vhd $(B)/tests/memdisk.vhd
 
 $(B)/tests/%.bin: tests/guest/%.asm tests/guest/guest.inc tests/guest/sectors.inc
 	@mkdir -p $(@D)
@@ -46,7 +46,9 @@ $(B)/tests/pattern: tests/guest/pattern.c
 $(B)/demo.vhd: SYSTEM := grub
 $(B)/tests/extlinux.vhd: SYSTEM := extlinux
 $(B)/tests/memtest.vhd: SYSTEM := memtest
-$(B)/demo.vhd $(B)/tests/extlinux.vhd $(B)/tests/memtest.vhd: tests/guest/osdisk.py
+$(B)/tests/memdisk.vhd: SYSTEM := memdisk
+$(B)/tests/memdisk.vhd: $(INT13_FILES) tests/int13/disk.py
+$(SYSTEM_DISKS): tests/guest/osdisk.py
 	@mkdir -p $(@D)
 	$(call run,DISK)tests/guest/osdisk.py $(SYSTEM) "$$(ls $(CACHE)/linux-image-*.deb | tail -n 1)" $@
 
@@ -81,6 +83,11 @@ check: deps
 
 check-run: all $(UNIT_TESTS) $(GUEST_FILES) $(SYSTEM_DISKS) $(CHECK_FILES) $(STAGE2_CORE)
 	@tests/run $(RUN) $(CHECK_PROGRAMS)
+
+# memtest86+'s whole pass: its last test waits for minutes, so `make check` stops before it.
+.PHONY: memtest
+memtest: all $(B)/tests/memtest.vhd
+	@tests/system/test_clients.py whole-pass
 
 # Many more bad BIOSes than `make check` has: OLDBIOS_COUNT random ones, from OLDBIOS_SEED on.
 OLDBIOS_COUNT ?= 200

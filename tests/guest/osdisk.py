@@ -7,6 +7,9 @@ usage: osdisk.py KIND KERNEL-PACKAGE OUTPUT.vhd
   grub       GRUB 2 checks the SHA-256 of kernel and initramfs as it reads them by INT 13h, and starts Linux
   extlinux   EXTLINUX starts the same Linux
   memtest    GRUB 2 starts memtest86+
+  memdisk    GRUB 2 lists, sums and reads files, shows the memory map and starts MEMDISK with the INT 13h
+             conformance program on a disk of its own; sectors SECOND_START on, outside of all partitions, hold
+             a pattern that the program looks for under 81h
 
 The disk has an MBR and one ext4 partition at 1 MiB. Linux runs from its initramfs: once its own drivers
 work there is no INT 13h any more, and what they would see is the stick, not the virtual disk.
@@ -21,7 +24,8 @@ import sys
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "..", "lib"))
+sys.path[:0] = [os.path.join(HERE, "..", "lib"), os.path.join(HERE, "..", "int13")]
+import disk as int13                                                        # noqa: E402
 import emulator                                                             # noqa: E402
 import vhd                                                                  # noqa: E402
 
@@ -31,7 +35,9 @@ EPOCH = 1700000000
 UUID = "5ec70a57-0b00-4ead-8000-7668646d6775"
 GRUB = "/usr/lib/grub/i386-pc"
 GRUB_MODULES = ("biosdisk part_msdos ext2 normal configfile linux linux16 hashsum gcry_sha256 echo "
-                "serial terminal test halt lsmmap ls sleep").split()
+                "serial terminal test halt lsmmap ls sleep testspeed").split()
+SECOND_START, SECOND_SCRATCH, SECOND_SEED = 1024, 1500, 0x2d2d
+MEMDISK_SECTORS = 16 << 10
 FEATURES = "^64bit,^metadata_csum"                      # what all of these boot loaders read
 DISK_MODULES = ("virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci virtio_blk "
                 "crc16 mbcache jbd2 crc32c_generic ext4").split()
@@ -52,6 +58,8 @@ bios=/sys/firmware/edd/int13_dev80
 if [ -e $bios/sectors ]; then
     echo "BIOS disk 80h as the kernel was told: $(($(cat $bios/sectors))) sectors of 512 bytes," \
         "MBR signature $(cat $bios/mbr_signature 2>/dev/null)."
+    echo "Its EDD version: $(cat $bios/version); cylinders, heads, sectors by AH=08h:" \
+        "$(($(cat $bios/legacy_max_cylinder) + 1))/$(($(cat $bios/legacy_max_head) + 1))/$(($(cat $bios/legacy_sectors_per_track)))."
 fi
 echo "Memory: $(awk '/MemTotal/ { print $2 }' /proc/meminfo) KiB. This system lives in memory (an initramfs):"
 echo "from here on Linux' own drivers would see the stick itself, not the virtual disk."
@@ -99,6 +107,18 @@ boot
 GRUB_MEMTEST = GRUB_START + """
 lsmmap
 linux16 /boot/memtest console=ttyS0,115200
+boot
+"""
+
+GRUB_MEMDISK = GRUB_START + """
+ls (hd0,msdos1)/boot/
+if hashsum --hash sha256 --check /boot/SHA256SUMS --prefix /boot; then
+    echo "GRUB: the SHA-256 sums are right."
+fi
+testspeed /boot/conformance
+lsmmap
+linux16 /boot/memdisk harddisk
+initrd16 /boot/conformance
 boot
 """
 
@@ -198,12 +218,14 @@ def grub_disk(disk, work, files, config):
         with open(os.path.join(tree, "boot", name), "w", encoding="ascii") as out:
             out.write(text)
     make_filesystem(disk, tree)
-    core = os.path.join(work, "core.img")
-    subprocess.run(["grub-mkimage", "-O", "i386-pc", "-p", "(hd0,msdos1)/boot/grub", "-o", core,
+    path = os.path.join(work, "core.img")
+    subprocess.run(["grub-mkimage", "-O", "i386-pc", "-p", "(hd0,msdos1)/boot/grub", "-o", path,
                     *GRUB_MODULES], check=True)
-    with open(os.path.join(GRUB, "boot.img"), "rb") as boot, open(core, "rb") as image:
+    with open(os.path.join(GRUB, "boot.img"), "rb") as boot, open(path, "rb") as image:
         write_at(disk, 0, master_boot_record(boot.read()[:440]))
-        write_at(disk, 512, image.read())
+        core = image.read()
+        assert len(core) // 512 + 2 < SECOND_START
+        write_at(disk, 512, core)
 
 
 def extlinux_disk(disk, work, files):
@@ -230,9 +252,18 @@ def extlinux_disk(disk, work, files):
         pc.wait_end(60)
 
 
+def memdisk_disk(disk, work):
+    program = os.path.join(work, "conformance")
+    int13.plain(program, os.environ["B"], 0x424d, MEMDISK_SECTORS, modes=int13.REAL | int13.MEMORY, rounds=5,
+                scratch=5000, second=(SECTORS, SECOND_SEED, SECOND_START, SECOND_SCRATCH), second_number=0x81)
+    grub_disk(disk, work, {"memdisk": "/usr/lib/syslinux/memdisk", "conformance": program}, GRUB_MEMDISK)
+    write_at(disk, SECOND_START * 512,
+             b"".join(int13.pattern(lba, SECOND_SEED) for lba in range(SECOND_START, SECOND_SCRATCH)))
+
+
 def main():
-    if len(sys.argv) != 4 or sys.argv[1] not in ("grub", "extlinux", "memtest"):
-        sys.exit("usage: osdisk.py grub|extlinux|memtest KERNEL-PACKAGE OUTPUT.vhd")
+    if len(sys.argv) != 4 or sys.argv[1] not in ("grub", "extlinux", "memtest", "memdisk"):
+        sys.exit("usage: osdisk.py grub|extlinux|memtest|memdisk KERNEL-PACKAGE OUTPUT.vhd")
     kind, package, output = sys.argv[1:]
     with tempfile.TemporaryDirectory(prefix="vhdboot-") as work:
         disk = output + ".part"
@@ -240,6 +271,8 @@ def main():
             file.truncate(SECTORS * 512)
         if kind == "memtest":
             grub_disk(disk, work, {"memtest": "/boot/memtest86+x64.bin"}, GRUB_MEMTEST)
+        elif kind == "memdisk":
+            memdisk_disk(disk, work)
         else:
             kernel = os.path.join(work, "kernel")
             os.mkdir(kernel)

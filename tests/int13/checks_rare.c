@@ -80,6 +80,9 @@ void checks_all_memory(void)
 {
     all_ranges(false);
     bool ok = reads(1000);
+    uint32_t p = config.second_start;
+    if (config.second_sectors)
+        ok &= edd_call(0x4200, config.second_number, p, 1, BUFFER) == 0 && second_right(BUFFER, p);
     report("81 right data after all usable memory was written", ok);
     ok = all_ranges(true);
     if (!ok) {
