@@ -153,6 +153,14 @@ physical_drive:
         jne     .not_parameters
         mov     dl, [cs:HEADER(bios_hd_count)]
         add     dl, [cs:HEADER(drive_shift)]
+        push    ds
+        push    BDA
+        pop     ds
+        cmp     dl, [BDA_HD_COUNT]      ; who hooked INT 13h above us counts more
+        jae     .counted
+        mov     dl, [BDA_HD_COUNT]
+.counted:
+        pop     ds
         mov     [bp + SAVED_dx], dl
         jmp     .done
 .not_parameters:

@@ -73,9 +73,13 @@ static uint16_t parameters(uint8_t ah)
     frame.c.l = (uint8_t)((last >> 8 << 6) | header.sectors_per_track);
     frame.d.h = header.heads - 1;
     frame.d.l = header.hidden_drives ? 1 : header.bios_hd_count + 1;
-    /* Some BIOSes count again on a reset and lose the added drive. */
-    if (machine_get8(BDA_HD_COUNT) < frame.d.l)
+    /* Some BIOSes count again on a reset and lose the added drive; who hooked INT 13h above us
+     * counts more, and leaves it to us to say so, as BIOSes do. */
+    uint8_t counted = machine_get8(BDA_HD_COUNT);
+    if (counted < frame.d.l)
         machine_set8(BDA_HD_COUNT, frame.d.l);
+    else
+        frame.d.l = counted;
     return 0;
 }
 

@@ -517,8 +517,12 @@ TEST(parameters_08_15_41)
     sim.memory[0x475] = 1; /* somebody counted again */
     CHECK_EQ(call(0x0800), 0);
     CHECK_EQ(sim.memory[0x475], 2);
+    sim.memory[0x475] = 3; /* somebody put one more drive in front */
+    CHECK_EQ(call(0x0800), 0);
+    CHECK_EQ(frame.d.l, 3);
     header.cylinders = 1024;
     header.hidden_drives = 1;
+    sim.memory[0x475] = 1;
     CHECK_EQ(call(0x0800), 0);
     CHECK_EQ(frame.c.w, 0xffff);
     CHECK_EQ(frame.d.l, 1);
