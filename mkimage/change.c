@@ -64,16 +64,28 @@ static bool sector_at(const struct overlay *o, uint64_t lba, bool after, uint8_t
            (!after || overlay_read(o, sector, SECTOR_SIZE, off));
 }
 
+/* The sector where byte `at` of the MFT lies; 0 where no zone says. Where clusters are smaller than
+ * records, a record may lie in two places. */
+static uint64_t mft_lba(const struct volume_zone *zones, unsigned count, uint64_t at)
+{
+    for (unsigned i = 0; i < count; i++) {
+        if (zones[i].area == AREA_RECORD && at - zones[i].at < zones[i].size)
+            return (zones[i].off + (at - zones[i].at)) >> SECTOR_SHIFT;
+    }
+    return 0;
+}
+
 /* A sector of the MFT: what kind of record does it belong to? */
 static uint8_t step_of_record(const struct overlay *o, const struct target *t, uint64_t lba,
-                              const struct volume_zone *zone)
+                              const struct volume_zone *zone, const struct volume_zone *zones,
+                              unsigned zone_count)
 {
     enum { FLAGS = 0x16, IN_USE = 1, FOLDER = 2, BASE = 0x20 };
     static const uint8_t none[6];
     uint8_t sector[SECTOR_SIZE];
-    uint64_t in = (lba << SECTOR_SHIFT) - zone->off;
-    uint64_t first = lba - in % t->volume.record_size / SECTOR_SIZE;
-    if (!sector_at(o, first, true, sector) || memcmp(sector, "FILE", 4))
+    uint64_t at = zone->at + ((lba << SECTOR_SHIFT) - zone->off);
+    uint64_t first = mft_lba(zones, zone_count, at - at % t->volume.record_size);
+    if (!first || !sector_at(o, first, true, sector) || memcmp(sector, "FILE", 4))
         return CHANGE_RECORD;
     if (word_at(sector + FLAGS) & FOLDER)
         return CHANGE_FOLDER;
@@ -123,8 +135,9 @@ void change_sort(struct overlay *o, const struct target *t, uint64_t copy_lba,
         else
             for (unsigned k = 0; k < zone_count; k++) {
                 if ((s->lba << SECTOR_SHIFT) - zones[k].off < zones[k].size) {
-                    s->step = zones[k].area == AREA_RECORD ? step_of_record(o, t, s->lba, &zones[k])
-                                                           : step_of[zones[k].area];
+                    s->step = zones[k].area == AREA_RECORD
+                                  ? step_of_record(o, t, s->lba, &zones[k], zones, zone_count)
+                                  : step_of[zones[k].area];
                     break;
                 }
             }

@@ -80,7 +80,7 @@ enum status install_note_zones(struct install *in, struct volume *v, const struc
     for (uint32_t i = 0; i < p->count; i++)
         in->zones[in->zone_count++] =
             (struct volume_zone){v->start + p->piece[i].lcn * v->cluster_size,
-                                 p->piece[i].count * v->cluster_size, AREA_OTHER};
+                                 p->piece[i].count * v->cluster_size, AREA_OTHER, 0};
     memcpy(in->zones + in->zone_count, zones, count * sizeof *zones);
     in->zone_count += count;
     free(zones);

@@ -396,7 +396,8 @@ static bool add_zones(struct volume *v, ntfs_attr *attr, enum volume_area area,
         *zones = more;
         if (rl->lcn >= 0)
             more[(*count)++] = (struct volume_zone){v->start + (uint64_t)rl->lcn * v->cluster_size,
-                                                    (uint64_t)rl->length * v->cluster_size, area};
+                                                    (uint64_t)rl->length * v->cluster_size, area,
+                                                    (uint64_t)rl->vcn * v->cluster_size};
     }
     return true;
 }
@@ -410,10 +411,10 @@ enum status volume_zones(struct volume *v, struct volume_zone **zones, unsigned 
         ntfs_attr_vcn_to_lcn(mft, (VCN)FILE_root * v->ntfs->mft_record_size / (VCN)v->cluster_size);
     if (!*zones || root < 0)
         return volume_failed(v, "$MFT", "cannot be read");
-    (*zones)[(*count)++] =
-        (struct volume_zone){v->start + (uint64_t)root * v->cluster_size +
-                                 (uint64_t)FILE_root * v->ntfs->mft_record_size % v->cluster_size,
-                             v->ntfs->mft_record_size, AREA_ROOT};
+    (*zones)[(*count)++] = (struct volume_zone){
+        v->start + (uint64_t)root * v->cluster_size +
+            (uint64_t)FILE_root * v->ntfs->mft_record_size % v->cluster_size,
+        v->ntfs->mft_record_size, AREA_ROOT, (uint64_t)FILE_root * v->ntfs->mft_record_size};
     if (!add_zones(v, v->ntfs->lcnbmp_na, AREA_BITMAP, zones, count) ||
         !add_zones(v, v->ntfs->mftbmp_na, AREA_BITMAP, zones, count) ||
         !add_zones(v, mft, AREA_RECORD, zones, count))

@@ -58,6 +58,7 @@ enum volume_area { AREA_BITMAP, AREA_RECORD, AREA_ROOT, AREA_OTHER };
 struct volume_zone {
     uint64_t off, size; /* bytes of the disk */
     enum volume_area area;
+    uint64_t at; /* of the first one in its file */
 };
 
 /* Where $Bitmap, the MFT's bitmap and the MFT lie; the root folder's record by itself. The first

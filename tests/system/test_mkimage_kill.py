@@ -5,7 +5,7 @@ and on drives that lose what was not flushed. After each cut the flash boots, th
 what it shall hold, by mkimage and by 7-Zip, no cluster in use counts as free, and the verb, run again, ends.
 Where no name of a file changes, a write may be torn as well.
 
-MKIMAGE_CUTS: cuts a case (default 12; the whole proof: 200). MKIMAGE_SEED: other random numbers."""
+MKIMAGE_CUTS: cuts a case (default 9; the whole proof: 200). MKIMAGE_SEED: other random numbers."""
 import json
 import os
 import random
@@ -21,7 +21,7 @@ from test_mkimage import FRAGMENT, MIB, PATH, MKIMAGE, ROOT, mkimage, run, volum
 from vhd_dynamic import SECTOR, DynamicVhd, flatten                                   # noqa: E402
 import vhd                                                                            # noqa: E402
 
-CUTS = int(os.environ.get("MKIMAGE_CUTS", "12"))
+CUTS = int(os.environ.get("MKIMAGE_CUTS", "9"))
 RANDOM = random.Random(int(os.environ.get("MKIMAGE_SEED", "1")))
 SIZE = 5 * MIB + 3 * SECTOR             # the last block is cut by the disk's end
 SECTORS = SIZE // SECTOR
@@ -85,6 +85,20 @@ def flash(images, folder="\\vhd", config=True, pieces=1, cluster=4096, mib=40, o
             file.write(f"# kept\ntimeout = 3\n[work]\n  vhd = {folder}\\{images[0]}.vhd # this one\n".encode())
         run(FRAGMENT, "old.img", "cfg", "/vhdboot.cfg", 1)
     mkimage("install", "old.img")
+
+
+def leave_holes(cluster):
+    """Fills old.img up, but for 4 MiB in holes of one cluster."""
+    with open("pieces", "wb") as file:
+        file.write(b"x" * 4 * MIB)
+    run(FRAGMENT, "old.img", "pieces", "/pieces", 4 * MIB // cluster)
+    size, number = 16 * MIB, 0
+    while size >= 16 << 10:             # in one piece each, so that holes stay
+        with open("rest", "wb") as file:
+            file.write(b"x" * size)
+        number += 1
+        if run(FRAGMENT, "old.img", "rest", f"/rest{number}", 1, status=None).returncode:
+            size //= 2
 
 
 def cut(count, sectors, lose, target, command):
@@ -175,6 +189,15 @@ def reserve_many_fragments():
     return cuts_of(command, [flatten(images, SECTORS)], lambda target: mkimage(*command))
 
 
+def reserve_in_holes():
+    images = [dynamic("a", 64 << 10)]
+    cluster = RANDOM.choice((512, 1024, 4096))
+    flash(["a"], pieces=RANDOM.choice((1, 30)), cluster=cluster)
+    leave_holes(cluster)
+    command = ["reserve", "d.img", "--size", RANDOM.choice(("64K", "300K"))]
+    return cuts_of(command, [flatten(images, SECTORS)], lambda target: mkimage(*command))
+
+
 def reserve_on_the_host():
     images = [dynamic("a")]
     command = ["reserve", "h.vhd", "--size", "3M"]
@@ -211,6 +234,16 @@ def rollback():
     command = ["rollback", "d.img"]
     return cuts_of(command, [flatten([leaf, base], SECTORS), flatten([base], SECTORS)],
                    lambda target: mkimage(*command), torn=True)
+
+
+def rollback_in_holes():
+    base = dynamic("base")
+    leaf = child("leaf", base, "base", 64 << 10)
+    flash(["leaf", "base"], mib=48)
+    leave_holes(4096)
+    command = ["rollback", "d.img", "--size", "1M"]
+    return cuts_of(command, [flatten([leaf, base], SECTORS), flatten([base], SECTORS)],
+                   lambda target: mkimage(*command, status=None))
 
 
 def rollback_drop():
@@ -261,8 +294,8 @@ def main():
     if missing:
         print(f"skip mkimage_kill: {' '.join(missing)} not installed")
         return 77
-    cases = [reserve, reserve_many_fragments, reserve_on_the_host, snapshot, snapshot_without_a_config, snapshot_in_a_full_folder,
-             rollback, rollback_drop, merge_into_fixed, merge_into_dynamic, merge_into_child,
+    cases = [reserve, reserve_many_fragments, reserve_in_holes, reserve_on_the_host, snapshot,
+             snapshot_without_a_config, snapshot_in_a_full_folder, rollback, rollback_in_holes, rollback_drop, merge_into_fixed, merge_into_dynamic, merge_into_child,
              merge_three_deep_without_a_config]
     failed = False
     for case in cases:
