@@ -16,6 +16,7 @@
 #define EDD_PACKET    1u    /* AH=41h, CX bit 0: 42h, 43h, 44h, 47h, 48h */
 #define LIMIT_STEP    2048u /* a BIOS's limit is looked for to the mebibyte */
 #define LIMIT_SEEN    3u    /* so many reads must have failed beyond it */
+#define LBA28_SECTORS (1u << 28)
 
 #ifndef DRIVE_BUFFER /* tests put it elsewhere */
 #define DRIVE_BUFFER ((uint8_t *)DISK_BUFFER)
@@ -183,13 +184,26 @@ static uint8_t read_tries(struct drive *d, uint64_t lba, uint32_t count, unsigne
     return transfer_tries(d, TRANSFER_READ, lba, count, tries);
 }
 
+/* How many of some reads up to 1 GiB behind `bad` fail, up to LIMIT_SEEN. */
+static unsigned failures_beyond(struct drive *d, uint64_t bad)
+{
+    unsigned failed = 0;
+    for (unsigned mib = 1; mib <= 1024 && failed < LIMIT_SEEN; mib *= 4) {
+        uint64_t lba = bad + ((uint64_t)mib << 11);
+        if (lba >= d->blk.sectors || d->blk.sectors == UINT64_MAX)
+            break; /* behind the drive's end all reads fail */
+        failed += read_tries(d, lba, 1u << d->sector_shift, 2) != 0;
+    }
+    return failed;
+}
+
 /*
  * Where the BIOS's reach ends, when reading `bad` failed and it is not just that sector: the
  * sectors that it can read, to the mebibyte, or 0. Ends: every round halves bad - good.
  */
 static uint64_t find_limit(struct drive *d, uint64_t bad)
 {
-    uint64_t good = 0;
+    uint64_t good = 0, first_bad = bad;
     unsigned failed = 1;
     if (read_tries(d, good, 1u << d->sector_shift, TRIES))
         return 0; /* nothing works any more */
@@ -202,6 +216,8 @@ static uint64_t find_limit(struct drive *d, uint64_t bad)
             good = middle;
         }
     }
+    if (failed < LIMIT_SEEN) /* the border is near: then it shows behind */
+        failed += failures_beyond(d, first_bad);
     return failed >= LIMIT_SEEN ? bad : 0;
 }
 
@@ -293,6 +309,36 @@ static enum err read_part(struct drive *d, uint64_t lba, uint32_t count, uint8_t
     return ERR_OK;
 }
 
+/*
+ * Some BIOSes drop all bits of a sector's number above the lowest 28: what lies beyond 137 GB then
+ * is the drive's start once more, without an error. Told from the drive's first sector and those
+ * where a first partition usually starts.
+ */
+static bool ask_wraps(struct drive *d)
+{
+    static const uint16_t probe[] = {0, 63, 2048};
+    static uint8_t low[SECTOR_SIZE];
+    if (!d->edd || d->sector_shift || d->blk.sectors == UINT64_MAX ||
+        d->blk.sectors <= LBA28_SECTORS + probe[2])
+        return false;
+    for (unsigned i = 0; i < sizeof probe / sizeof probe[0]; i++) {
+        if (read_tries(d, probe[i], 1, 2))
+            return false;
+        memcpy(low, DRIVE_BUFFER, SECTOR_SIZE);
+        if (!i && (low[510] != 0x55 || low[511] != 0xaa))
+            return false; /* nothing to tell it by */
+        if (read_tries(d, LBA28_SECTORS + probe[i], 1, 2) ||
+            memcmp(low, DRIVE_BUFFER, SECTOR_SIZE) != 0)
+            return false;
+    }
+    return true;
+}
+
+static bool is_wrapped(const struct drive *d, uint64_t lba, uint32_t count)
+{
+    return d->wraps && !range_ok(lba, count, LBA28_SECTORS);
+}
+
 static enum err drive_read(struct blk *b, uint64_t lba, uint32_t count, void *buf, struct fail *f)
 {
     struct drive *d = b->ctx;
@@ -301,6 +347,8 @@ static enum err drive_read(struct blk *b, uint64_t lba, uint32_t count, void *bu
     uint64_t chs_limit = (uint64_t)CHS_CYLINDERS * d->heads * d->sectors_per_track;
     if (!d->edd && !range_ok(lba, count, chs_limit))
         return fail(f, ERR_BIOS, "this BIOS has no LBA and cannot reach sector %u", lba);
+    if (is_wrapped(d, lba, count))
+        return beyond_limit(LBA28_SECTORS, f);
 
     while (count) { /* ends: every round lowers count */
         uint32_t skip = (uint32_t)lba & (unit - 1);
@@ -328,6 +376,8 @@ static enum err drive_write(struct blk *b, uint64_t lba, uint32_t count, const v
 {
     struct drive *d = b->ctx;
     const uint8_t *from = buf;
+    if (is_wrapped(d, lba, count))
+        return beyond_limit(LBA28_SECTORS, f);
     while (count) { /* ends: every round lowers count */
         uint32_t n = piece_size(d, lba, count, d->sectors_max);
         memcpy(DRIVE_BUFFER, from, (size_t)n << SECTOR_SHIFT);
@@ -352,6 +402,8 @@ enum err drive_init(struct drive *d, uint8_t number, struct fail *f)
 
     enum err err = d->edd ? ask_size(d, f) : ERR_OK;
     d->sectors_max = most_sectors(d);
+    if (!err)
+        d->wraps = ask_wraps(d);
     return err;
 }
 

@@ -11,6 +11,7 @@ struct drive {
     struct blk blk; /* reads go through the disk buffer of layout.h */
     uint8_t number; /* 80h .. */
     bool edd;
+    bool wraps; /* sectors from 2^28 on are the drive's first ones again: none is touched */
     uint8_t heads, sectors_per_track; /* CHS access */
     uint8_t sectors_max;              /* sectors a call that were seen to work, 1..127 */
     uint8_t sector_shift; /* log2 of 512-byte sectors a BIOS sector: 0, or 3 for 4096 bytes */

@@ -7,6 +7,8 @@
 #include "console.h"
 #include "core/arena.h"
 #include "core/boot.h"
+#include "core/check.h"
+#include "core/ntfs_boot.h"
 #include "core/part.h"
 #include "core/text.h"
 #include "drive.h"
@@ -153,6 +155,25 @@ static MUST_CHECK enum err open_drive(uint8_t number, struct fail *f)
     return blk_cache_init(&cache, &watched, CACHE_LINE_SHIFT, CACHE_LINES, &arena, f);
 }
 
+/* A volume that reaches beyond the drive's end was read from a drive that does not end there: some
+ * BIOSes tell too small a size by AH=48h. */
+static enum err blame_size(enum err err, uint64_t lba, struct fail *f)
+{
+    static uint8_t sector[SECTOR_SIZE];
+    uint64_t told = drives[0].blk.sectors;
+    struct ntfs_boot boot;
+    struct fail ignored;
+    if (err != ERR_CORRUPT && err != ERR_READ)
+        return err;
+    if (lba < told &&
+        (blk_read(&cache.blk, lba, 1, sector, &ignored) ||
+         ntfs_boot_decode(sector, &boot, &ignored) || range_ok(lba, boot.sectors, told)))
+        return err;
+    return fail(f, ERR_BIOS,
+                "this BIOS says that the drive ends after %u sectors; the volume reaches beyond",
+                told);
+}
+
 /* Mounts the volume that the boot record came from. Its partition's size is a help where the table
  * can be read; where not, the boot sector's own figure has to do. */
 static MUST_CHECK enum err open_volume(uint64_t lba, struct fail *f)
@@ -165,7 +186,7 @@ static MUST_CHECK enum err open_volume(uint64_t lba, struct fail *f)
             sectors = part->sectors;
     }
     step_begin("reading the volume", "");
-    return ntfs_mount(&volume, &cache.blk, lba, sectors, &arena, f);
+    return blame_size(ntfs_mount(&volume, &cache.blk, lba, sectors, &arena, f), lba, f);
 }
 
 /* Mounts the volumes of the machine's other hard disks, and the rest of this one's: an image's

@@ -30,6 +30,7 @@ NO_BORDER       equ 10                  ; 09h for a buffer across a 64 KiB borde
 FIRST_FAILS     equ 11                  ; the first read, and the first after each reset, answers 80h
 LIES_128        equ 12                  ; 128 and more sectors: success, and nothing was done
 AS_FLOPPY       equ 13                  ; the disk is drive 00h; there are no hard disks
+WRAPS           equ 24                  ; 42h and 43h take only the lowest 28 bits of the lba
 ; INT 15h
 NO_E820         equ 16
 UNSORTED        equ 17                  ; E820h: last entry first
@@ -58,6 +59,8 @@ refusal:        db 1                    ; 16h: with this status
 limit_status:   db 1                    ; 17h: reads at and beyond `limit` answer this
 limit:          dd 0                    ; 18h: 0: none
 start_dl:       db 0x80                 ; 1Ch: what the boot sector is told
+        times   32 - ($ - $$) db 0
+told:           dd 0                    ; 20h: the sectors that 48h tells; 0: the true number
 
 begin:
         cli
@@ -343,11 +346,14 @@ int13:
         pop     es
         pop     ds
         popad
+        call    wrap
         mov     dl, 0x80
         pushf
         cli
         call    far [cs:old_int13]
         pushf
+        call    unwrap
+        call    tell
         cmp     byte [cs:caller_ax + 1], 0x08
         je      .number
         cmp     byte [cs:caller_ax + 1], 0x15
@@ -407,6 +413,54 @@ bend_return:
         lose    bp, ebp
 .end:
         iret
+
+; wrap: the caller's packet with 28 bits of lba, unwrap: as it was.      changes: flags
+wrap:
+        unless  WRAPS, .end
+        and     ah, 0xFE                ; 42h or 43h
+        cmp     ah, 0x42
+        mov     ah, [cs:caller_ax + 1]
+        jne     .end
+        push    eax
+        mov     eax, [si + 8]
+        mov     [cs:packet_lba], eax
+        and     eax, 0x0FFFFFFF
+        mov     [si + 8], eax
+        mov     eax, [si + 12]
+        mov     [cs:packet_lba + 4], eax
+        mov     dword [si + 12], 0
+        pop     eax
+.end:
+        ret
+unwrap:
+        unless  WRAPS, .end
+        push    eax
+        mov     ah, [cs:caller_ax + 1]
+        and     ah, 0xFE
+        cmp     ah, 0x42
+        jne     .done
+        mov     eax, [cs:packet_lba]
+        mov     [si + 8], eax
+        mov     eax, [cs:packet_lba + 4]
+        mov     [si + 12], eax
+.done:
+        pop     eax
+.end:
+        ret
+
+; tell: the size by 48h.      changes: flags
+tell:
+        cmp     byte [cs:caller_ax + 1], 0x48
+        jne     .end
+        cmp     dword [cs:told], 0
+        je      .end
+        push    eax
+        mov     eax, [cs:told]
+        mov     [si + 16], eax
+        mov     dword [si + 20], 0
+        pop     eax
+.end:
+        ret
 
 ; refuse_at_once: CF = 1, all else as it is
 refuse_at_once:
@@ -513,6 +567,7 @@ old_int13:      dd 0
 old_int15:      dd 0
 heads:          dd 0
 track:          dd 0
+packet_lba:     dd 0, 0
 caller_ax:      dw 0
 caller_dx:      dw 0
 entry_count:    dw 0

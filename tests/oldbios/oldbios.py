@@ -13,12 +13,13 @@ import subprocess
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.path.join(HERE, "oldbios.asm")
 FIELDS = {"sectors_max": ("<H", 0x14), "refusal": ("<B", 0x16), "limit_status": ("<B", 0x17),
-          "limit": ("<I", 0x18), "start_dl": ("<B", 0x1C)}
+          "limit": ("<I", 0x18), "start_dl": ("<B", 0x1C),
+          "told": ("<I", 0x20)}
 FLOPPY_SIZE = 1440 * 1024
 
 # Alone and in combinations: one of each row at the most. None of them stops a boot.
 SURVIVED = [
-    ["NO_EDD", "NO_48", "ZEROED_48"],
+    ["NO_EDD", "NO_48", "ZEROED_48", "WRAPS"],
     ["LOSES_HIGH"], ["LOSES_BX"], ["LOSES_SI"], ["LOSES_ES"], ["IF_OFF"], ["DF_SET"],
     ["NO_BORDER"], ["FIRST_FAILS"], ["LIES_128"],
     ["sectors_max=1", "sectors_max=7", "sectors_max=63", "sectors_max=1 refusal=9",

@@ -22,12 +22,23 @@ COMBINATIONS = int(sys.argv[1]) if len(sys.argv) > 1 else 20
 SEED = int(sys.argv[2]) if len(sys.argv) > 2 else 5
 
 
-LIMITS = {                              # where an image lies, and what the BIOS cannot do about it
-    20_000_000: [("limit=16450560", "this BIOS reads only the first 8 GB of the drive; it lies beyond"),
-                 ("limit=16450560 limit_status=4", "this BIOS reads only the first 8 GB of the drive"),
-                 ("limit=16450560 FIRST_FAILS", "this BIOS reads only the first 8 GB of the drive"),
-                 ("NO_EDD", "this BIOS has no LBA and cannot reach sector")],
-    300_000_000: [("limit=268435456", "this BIOS reads only the first 137 GB of the drive; it lies beyond")],
+ONLY_8 = "this BIOS reads only the first 8 GB of the drive; it lies beyond"
+ONLY_137 = "this BIOS reads only the first 137 GB of the drive; it lies beyond"
+# Where the middle of an image of 1 MiB is, and what the BIOS cannot do about it. NEAR: its last 64 KiB lie beyond.
+NEAR = 1024 - 128
+LIMITS = {
+    20_000_000: [("limit=16450560", ONLY_8), ("limit=16450560 limit_status=4", ONLY_8),
+                 ("limit=16450560 FIRST_FAILS", ONLY_8),
+                 ("NO_EDD", "this BIOS has no LBA and cannot reach sector"),
+                 ("told=16450560", "this BIOS says that the drive ends after 16450560 sectors; the volume "
+                                   "reaches beyond")],
+    16450560 - NEAR: [("limit=16450560", ONLY_8), ("limit=16450560 limit_status=4", ONLY_8),
+                      ("limit=16515072", None)],
+    300_000_000: [("limit=268435456", ONLY_137), ("WRAPS", ONLY_137),
+                  ("told=268435456", "this BIOS says that the drive ends after 268435456 sectors; the volume "
+                                     "reaches beyond")],
+    268435456 - NEAR: [("limit=268435456", ONLY_137), ("limit=268435455", ONLY_137), ("WRAPS", ONLY_137)],
+    268435456 - 3 * 2048: [("WRAPS", None)],
 }
 
 
@@ -44,8 +55,8 @@ class Bios:
         path = oldbios.floppy(self.shop.path(name + ".floppy"), self.code, quirks)
         return Qemu(flash, bus="virtio", memory=64, limit=60, options=oldbios.boot_from(path))
 
-    def survives(self, quirks, name):
-        with self.machine(self.flash, quirks, name) as pc:
+    def survives(self, quirks, name, flash=None):
+        with self.machine(flash or self.flash, quirks, name) as pc:
             pc.guest()
 
     def says(self, flash, quirks, sentence, name):
@@ -72,9 +83,12 @@ with Workshop() as shop, ThreadPoolExecutor(2) as pool:
                  pool.submit(bios.says, bios.flash, quirks, "cannot read boot disk", "floppy")))
     for border, cases in LIMITS.items():
         far = bios.far(border)
-        jobs += [(f"says why not: {quirks}, image at sector {border}",
-                  pool.submit(bios.says, far, quirks, sentence, f"{border}.{i}"))
-                 for i, (quirks, sentence) in enumerate(cases)]
+        for i, (quirks, sentence) in enumerate(cases):
+            name, place = f"{border}.{i}", f"{quirks}, image at sector {border}"
+            if sentence:
+                jobs.append((f"says why not: {place}", pool.submit(bios.says, far, quirks, sentence, name)))
+            else:
+                jobs.append((f"survives {place}", pool.submit(bios.survives, quirks, name, far)))
     for name, job in jobs:
         with test(name):
             job.result()

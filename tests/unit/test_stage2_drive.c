@@ -14,6 +14,8 @@ static struct {
     unsigned most;      /* BIOS sectors that a call takes */
     unsigned fail_next; /* calls that fail before one succeeds */
     uint64_t limit;     /* sectors beyond are refused; 0: none */
+    uint64_t told;      /* what AH=48h says; 0: DISK_SECTORS */
+    bool wraps;         /* only the lowest 28 bits of an lba count */
     bool fails_after_reset;
     uint64_t bad_lba; /* this 512-byte sector is damaged */
     bool silent;      /* CF = 1 with AH = 0 */
@@ -23,6 +25,8 @@ static struct {
 
 static uint8_t sector_byte(uint64_t lba, unsigned i)
 {
+    if (!lba && i >= 510) /* a boot sector */
+        return i == 510 ? 0x55 : 0xaa;
     return (uint8_t)(lba * 7 + (lba >> 8) + i);
 }
 
@@ -38,6 +42,8 @@ static uint8_t serve(uint64_t lba, uint32_t count, unsigned shift)
     CHECK((count << shift) * 512 <= 65536);
     lba <<= shift;
     count <<= shift;
+    if (bios.wraps)
+        lba &= 0xfffffff;
     if (bios.limit && lba + count > bios.limit)
         return 0x01;
     for (uint32_t s = 0; s < count; s++) {
@@ -72,7 +78,7 @@ static uint8_t call_02(const struct bios_regs *r)
 static uint8_t call_48(void)
 {
     CHECK(parameters.size == 0x1e && !parameters.flags && !parameters.sector_size);
-    uint64_t sectors = (uint64_t)DISK_SECTORS * 512 / bios.sector_size;
+    uint64_t sectors = (bios.told ? bios.told : DISK_SECTORS) * 512 / bios.sector_size;
     parameters.sectors_low = (uint32_t)sectors;
     parameters.sector_size = (uint16_t)bios.sector_size;
     return 0;
@@ -262,6 +268,42 @@ TEST(drive_names_how_far_the_bios_reads)
     CHECK_EQ(read_sectors(300000000, 8), ERR_BIOS);
     CHECK_STR(f.sentence, "this BIOS reads only the first %u MiB of the drive; it lies beyond");
     CHECK_EQ(f.value, 504);
+}
+
+TEST(drive_names_a_limit_right_below_what_it_reads)
+{
+    bios_new();
+    bios.told = 40000000;
+    CHECK_EQ(drive_init(&d, 0x80, &f), ERR_OK);
+    bios.limit = 16450560;
+    CHECK_EQ(read_sectors(16450559, 1), ERR_OK);
+    CHECK_EQ(read_sectors(16450559, 2), ERR_BIOS);
+    CHECK_EQ(f.value, 8);
+    CHECK_EQ(read_sectors(16450560, 1), ERR_BIOS);
+    bios.limit = 40000000 - 5; /* the drive's last sectors: who knows why */
+    CHECK_EQ(read_sectors(40000000 - 1, 1), ERR_READ);
+}
+
+TEST(drive_sees_that_the_bios_wraps_at_137_gb)
+{
+    bios_new();
+    bios.told = 1000000000;
+    CHECK_EQ(drive_init(&d, 0x80, &f), ERR_OK);
+    CHECK(!d.wraps);
+    CHECK_EQ(read_sectors(268435456 + 9, 1), ERR_OK);
+    bios.wraps = true;
+    CHECK_EQ(drive_init(&d, 0x80, &f), ERR_OK);
+    CHECK(d.wraps);
+    CHECK_EQ(read_sectors(268435455, 1), ERR_OK);
+    CHECK_EQ(read_sectors(268435455, 2), ERR_BIOS);
+    CHECK_STR(f.sentence, "this BIOS reads only the first %u GB of the drive; it lies beyond");
+    CHECK_EQ(f.value, 137);
+    uint8_t sector[512] = {0};
+    CHECK_EQ(blk_write(&d.blk, 268435456, 1, sector, &f), ERR_BIOS);
+    bios.told = 268435456; /* then there is nothing to ask */
+    unsigned reads = bios.reads;
+    CHECK_EQ(drive_init(&d, 0x80, &f), ERR_OK);
+    CHECK_EQ(bios.reads, reads);
 }
 
 TEST(drive_small_calls_only)
