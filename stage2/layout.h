@@ -41,8 +41,8 @@
 #define RESIDENT_SLOT_COUNT 8
 #define RESIDENT_SLOT_SIZE  24
 #define RESIDENT_HEADER     0x0100
-#define RESIDENT_BOUNCE     2
-#define RESIDENT_STACK      1152
+#define RESIDENT_BOUNCE     1
+#define RESIDENT_STACK      1280
 
 /* vhdboot.bin starts with a header (struct stage2_header in stage2/stage2_format.h). */
 #define STAGE2_MAGIC        0x62646876

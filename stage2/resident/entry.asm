@@ -1,10 +1,10 @@
 ; SPDX-License-Identifier: GPL-2.0-or-later
-; The resident handler's entries: INT 13h, 15h, 18h, 19h. 16-bit code; CS is the handler's segment, no
+; The resident handler's entries: INT 13h, 18h, 19h. 16-bit code; CS is the handler's segment, no
 ; other register may be relied on.
 ;
-; The disk (DL = 80h) and hooked INT 15h functions run in C on the handler's own stack, one at a
-; time. Physical drives and everything else stay on the caller's stack, so that calls from an
-; interrupt in the middle of a disk access cannot disturb it.
+; The disk (DL = 80h) runs in C on the handler's own stack, one call at a time. Physical drives and
+; everything else stay on the caller's stack, so that calls from an interrupt in the middle of a disk
+; access cannot disturb it.
 ; Never: touch the caller's stack below SS:SP by more than a few bytes, change a FLAGS bit but CF.
 
         bits    16
@@ -12,8 +12,8 @@
 
 %include "resident/offsets.inc"
 
-        global  header, caller_carry
-        extern  int13_disk, int15_memory, resident_end, stack_top
+        global  header
+        extern  int13_disk, int15_entry, resident_end, stack_top
 
 ERROR_PARAMETER equ 0x01
 ERROR_NOT_READY equ 0xAA                ; answers a nested call
@@ -74,24 +74,19 @@ int13_entry:
         ja      .physical
         cli                             ; a hook above may have come here with interrupts enabled
         cmp     byte [cs:busy], 0
-        jne     nested
-        mov     word [cs:handler], int13_disk
-        jmp     enter_c
+        je      enter_c
+        push    bp                      ; a call while the handler is at work: from an interrupt, or
+        answer_carry 2, 1               ; from a BIOS that calls itself
+        pop     bp
+        mov     ah, ERROR_NOT_READY
+        iret
 .physical:
         cmp     dl, LAST_HD
         jbe     physical_drive
 .chain:
         jmp     far [cs:HEADER(old_int13)]
 
-; A call while the handler is at work: from an interrupt, or from a BIOS that calls itself.
-nested:
-        push    bp
-        answer_carry 2, 1
-        pop     bp
-        mov     ah, ERROR_NOT_READY
-        iret
-
-; enter_c: runs [handler] on the own stack and returns to the interrupted program
+; enter_c: runs int13_disk on the own stack and returns to the interrupted program
 ;   in: IF = 0, not busy
 enter_c:
         mov     byte [cs:busy], 1
@@ -111,14 +106,17 @@ enter_c:
         mov     es, dx
         cld
         sti
-        call    [handler]
+        call    int13_disk              ; AL = status; machine_throw comes back here as well
         cli
         pop     gs
         pop     fs
+        push    BDA
+        pop     es
+        mov     [es:BDA_STATUS], al
+        neg     al
         les     bx, [caller]            ; FLAGS lie above IP and CS
-        mov     al, [caller_carry]
-        and     byte [es:bx + 4], 0xFE
-        or      [es:bx + 4], al
+        rcr     byte [es:bx + 4], 1     ; CF goes in at the top, and the old one out
+        rol     byte [es:bx + 4], 1
         pop     es
         pop     ds
         popad
@@ -197,40 +195,6 @@ hidden_drive:
         pop     bp
         iret
 
-; INT 15h. Only the functions that report memory are looked at; CF of the others goes on as it came,
-; because AH=4Fh reads it.
-int15_entry:
-        pushf
-        cmp     ax, 0xE820
-        je      .memory
-        cmp     ax, 0xE801
-        je      .memory
-        cmp     ax, 0xE881
-        je      .memory
-        cmp     ah, 0x88
-        je      .memory
-        cmp     ah, 0x8A
-        je      .memory
-        cmp     ah, 0xC7
-        je      .memory
-        cmp     ax, 0xDA88
-        je      .memory
-        popf
-        jmp     far [cs:HEADER(old_int15)]
-.memory:
-        popf
-        cli
-        cmp     byte [cs:busy], 0
-        jne     .busy
-        mov     word [cs:handler], int15_memory
-        jmp     enter_c
-.busy:
-        push    bp
-        answer_carry 2, 1
-        pop     bp
-        mov     ah, 0x86                ; not supported: better than to show the map's memory
-        iret
-
 ; INT 18h: the disk's boot code gave up. Says so, waits for a key, restarts the machine.
 int18_entry:
         sti
@@ -260,26 +224,29 @@ int19_entry:
         jmp     far [cs:HEADER(old_int19)]
 
 ; unhook: gives back every vector and BDA byte that the hand-off changed
-;   out: IF = 0, DF = 0     changes: AX, DS
+;   out: IF = 0, DF = 0     changes: EAX, SI, DI, DS, ES
 unhook:
         cli
         cld
         xor     ax, ax
         mov     ds, ax
-%macro restore_vector 2
-        mov     eax, [cs:HEADER(%2)]
-        mov     [%1 * 4], eax
-%endmacro
-        restore_vector 0x13, old_int13
-        restore_vector 0x15, old_int15
-        restore_vector 0x18, old_int18
-        restore_vector 0x19, old_int19
-        restore_vector 0x41, old_int41
-        restore_vector 0x46, old_int46
-        mov     ax, [cs:HEADER(old_low_kib)]
-        mov     [BDA * 16 + BDA_LOW_KIB], ax
+        mov     es, ax
+        mov     eax, [cs:HEADER(old_int13)]
+        mov     [0x13 * 4], eax
+        mov     eax, [cs:HEADER(old_int15)]
+        mov     [0x15 * 4], eax
         mov     al, [cs:HEADER(bios_hd_count)]
         mov     [BDA * 16 + BDA_HD_COUNT], al
+        mov     si, HEADER(old_int18)
+        mov     di, 0x18 * 4
+        cs movsd                        ; 18h
+        cs movsd                        ; 19h
+        mov     di, 0x41 * 4
+        cs movsd
+        mov     di, 0x46 * 4
+        cs movsd
+        mov     di, BDA * 16 + BDA_LOW_KIB
+        cs movsw                        ; old_low_kib
         ret
 
 gave_up:
@@ -288,6 +255,4 @@ gave_up:
         section .bss nobits alloc write align=4
 caller_esp:     resd    1
 caller:         resd    1               ; far pointer
-handler:        resw    1
 busy:           resb    1
-caller_carry:   resb    1               ; CF that the caller gets

@@ -7,66 +7,50 @@
 #include "resident/resident.h"
 #include <machine/machine.h>
 
+#define PACKET_SIZE  16
 #define BDA_STATUS   0x474u
 #define BDA_HD_COUNT 0x475u
 #define EDD_VERSION  0x30
 #define EDD_INTERFACE                                                                              \
     0x0005 /* 42h-44h, 47h, 48h; EDD functions. No lock or eject, no flat buffers */
 
-/* A function's result: the status, and on success what AH shows. */
-#define RESULT(status, ah) ((uint16_t)((ah) << 8 | (status)))
-
-static uint16_t succeed(uint8_t ah)
-{
-    (void)ah;
-    return 0;
-}
-
-static uint16_t last_status(uint8_t ah)
-{
-    (void)ah;
-    return machine_get8(BDA_STATUS);
-}
-
 /* Does what `request` and the function say; what it leaves undone stays in request.count. */
-static uint8_t transfer(uint8_t ah)
+static void transfer(uint32_t ah)
 {
-    if (!range_ok(request.lba, request.count, header.sectors))
-        return STATUS_PARAMETER;
+    uint64_t left;
+
+    if (__builtin_sub_overflow(header.sectors, request.lba, &left) ||
+        (!(left >> 32) && (uint32_t)left < request.count))
+        machine_throw(STATUS_PARAMETER);
     ah &= 0x3f; /* 43h is a write as 03h is; all above them are without data: it is enough that the
                  * sectors exist */
     if (ah > 3)
-        return STATUS_OK;
+        return;
     request.write = ah & 1;
     if (request.write && header.write_protected)
-        return STATUS_WRITE_PROTECTED;
+        machine_throw(STATUS_WRITE_PROTECTED);
     if (request.buffer >= FAR_END || request.count << 9 > FAR_END - request.buffer)
-        return STATUS_BOUNDARY;
-    return disk_transfer();
+        machine_throw(STATUS_BOUNDARY);
+    disk_transfer();
 }
 
 /* 02h read, 03h write, 04h verify, 0Ch seek, by CH, CL, DH. */
-static uint16_t chs(uint8_t ah)
+static void chs(uint32_t ah)
 {
-    uint8_t sector = (frame.c.l & 0x3f) - 1;
+    uint32_t sector = (frame.c.l & 0x3fu) - 1;
     uint32_t cylinder = (uint32_t)(frame.c.l & 0xc0) << 2 | frame.c.h;
-    uint8_t status = STATUS_PARAMETER;
 
     request.count = ah == 0x0c ? 1 : frame.a.l;
     request.buffer = far_linear(frame.es, frame.b.w);
-    if (request.count && sector < header.sectors_per_track && frame.d.h < header.heads &&
-        cylinder < header.cylinders) {
-        request.lba = (cylinder * header.heads + frame.d.h) * header.sectors_per_track + sector;
-        status = transfer(ah);
-    }
-    if (ah <= 0x03)
-        frame.a.l -= (uint8_t)request.count;
-    return status;
+    if (!request.count || sector >= header.sectors_per_track || frame.d.h >= header.heads ||
+        cylinder >= header.cylinders)
+        machine_throw(STATUS_PARAMETER);
+    request.lba = (cylinder * header.heads + frame.d.h) * header.sectors_per_track + sector;
+    transfer(ah);
 }
 
-static uint16_t parameters(uint8_t ah)
+static void parameters(void)
 {
-    (void)ah;
     uint32_t last = header.cylinders - 1u;
 
     frame.c.h = (uint8_t)last;
@@ -80,110 +64,125 @@ static uint16_t parameters(uint8_t ah)
         machine_set8(BDA_HD_COUNT, frame.d.l);
     else
         frame.d.l = counted;
-    return 0;
 }
 
-static uint16_t drive_type(uint8_t ah)
+static void drive_type(void)
 {
-    (void)ah;
     uint32_t sectors = header.sectors >> 32 ? 0xffffffff : (uint32_t)header.sectors;
 
     frame.c.w = (uint16_t)(sectors >> 16);
     frame.d.w = (uint16_t)sectors;
-    return RESULT(STATUS_OK, 3); /* fixed disk */
 }
 
-static uint16_t edd_check(uint8_t ah)
+static void edd_check(void)
 {
-    (void)ah;
     if (frame.b.w != 0x55aa)
-        return STATUS_PARAMETER;
+        machine_throw(STATUS_PARAMETER);
     frame.b.w = 0xaa55;
     frame.c.w = EDD_INTERFACE;
-    return RESULT(STATUS_OK, EDD_VERSION);
 }
 
-/* The caller's disk address packet. */
-static struct {
-    uint8_t size, zero;
-    uint16_t count, offset, segment;
-    uint64_t lba;
-} packet;
-
 /* 42h read, 43h write, 44h verify, 47h seek, by the packet at DS:SI. */
-static uint16_t edd(uint8_t ah)
+static void edd(uint32_t ah)
 {
     uint32_t linear = far_linear(frame.ds, frame.si.w);
 
-    if (linear > FAR_END - sizeof(packet))
-        return STATUS_PARAMETER;
-    machine_get(&packet, linear, sizeof(packet));
+    if (linear > FAR_END - PACKET_SIZE)
+        machine_throw(STATUS_PARAMETER);
+    machine_get(&piece, linear, PACKET_SIZE);
     /* AL of 43h: 0 or 1 write, 2 write and verify; the BIOS below verifies as it does. */
-    if (packet.size < sizeof(packet) || (ah == 0x43 && frame.a.l > 2))
-        return STATUS_PARAMETER;
-    request.lba = packet.lba;
-    request.count = packet.count;
-    request.buffer = far_linear(packet.segment, packet.offset);
-    uint8_t status = transfer(ah);
-    /* Only a failure changes the count: the packet may lie inside what was read. */
-    if (status) {
-        packet.count -= (uint16_t)request.count;
-        machine_put(linear + 2, &packet.count, 2);
-    }
-    return status;
+    if (piece.size < PACKET_SIZE || (ah == 0x43 && frame.a.l > 2))
+        machine_throw(STATUS_PARAMETER);
+    request.packet = linear;
+    request.lba = piece.lba;
+    request.count = request.total = piece.count;
+    request.buffer = far_linear(piece.segment, piece.offset);
+    piece.size = PACKET_SIZE;
+    piece.zero = 0;
+    transfer(ah);
 }
 
-static uint16_t edd_parameters(uint8_t ah)
+static void edd_parameters(void)
 {
-    (void)ah;
     uint32_t linear = far_linear(frame.ds, frame.si.w);
     uint16_t size;
 
     if (linear > FAR_END - RESIDENT_EDD_SIZE)
-        return STATUS_PARAMETER;
+        machine_throw(STATUS_PARAMETER);
     machine_get(&size, linear, 2);
     if (size < 0x1a)
-        return STATUS_PARAMETER;
+        machine_throw(STATUS_PARAMETER);
     size = size < RESIDENT_EDD_SIZE ? 0x1a : RESIDENT_EDD_SIZE;
     header.edd[0] = (uint8_t)size;
     machine_put(linear, header.edd, size);
-    return 0;
 }
 
-struct function {
-    uint8_t ah;
-    uint16_t (*run)(uint8_t ah);
-} __attribute__((packed));
-
-/* Most wanted first. What is not listed answers 01h: formats, long and buffer accesses, identify,
- * media change, lock, eject, El Torito, hardware configuration. */
-static const struct function functions[] = {
-    {0x42, edd},         {0x02, chs},
-    {0x43, edd},         {0x03, chs},
-    {0x41, edd_check},   {0x48, edd_parameters},
-    {0x08, parameters},  {0x15, drive_type},
-    {0x00, succeed}, /* reset: the drive below is reset when it fails */
-    {0x01, last_status}, {0x04, chs},
-    {0x44, edd},         {0x47, edd},
-    {0x0c, chs},         {0x09, succeed}, /* set parameters */
-    {0x0d, succeed},                      /* alternate reset */
-    {0x10, succeed},                      /* ready? */
-    {0x11, succeed},                      /* recalibrate */
-    {0x14, succeed},                      /* diagnose */
-};
-
-void int13_disk(void)
+uint8_t int13_finish(uint32_t result)
 {
-    uint16_t result = STATUS_PARAMETER;
-
-    for (unsigned i = 0; i < sizeof(functions) / sizeof(functions[0]); i++)
-        if (functions[i].ah == frame.a.h) {
-            result = functions[i].run(frame.a.h);
-            break;
-        }
-
     uint8_t status = (uint8_t)result;
-    frame.a.h = status ? status : (uint8_t)(result >> 8);
-    machine_set8(BDA_STATUS, status);
-    caller_carry = status != 0;
+
+    if (frame.a.h <= 3)
+        frame.a.l -= (uint8_t)request.count;
+    frame.a.h = (uint8_t)(result >> 8);
+    if (status) {
+        frame.a.h = status;
+        /* Only a failure changes the packet: it may lie inside what was read. */
+        if (request.packet) {
+            request.total -= (uint16_t)request.count;
+            machine_put(request.packet + 2, &request.total, 2);
+        }
+    }
+    return status;
+}
+
+uint8_t int13_disk(void)
+{
+    uint8_t ah = frame.a.h;
+    uint32_t result = 0;
+
+    request.count = 0;
+    request.packet = 0;
+    /* What is not listed answers 01h: formats, long and buffer accesses, identify, media change,
+     * lock, eject, El Torito, hardware configuration. */
+    switch (ah) {
+    case 0x00: /* reset: the drive below is reset when it fails */
+    case 0x09: /* set parameters */
+    case 0x0d: /* alternate reset */
+    case 0x10: /* ready? */
+    case 0x11: /* recalibrate */
+    case 0x14: /* diagnose */
+        break;
+    case 0x01:
+        result = machine_get8(BDA_STATUS);
+        break;
+    case 0x02:
+    case 0x03:
+    case 0x04:
+    case 0x0c:
+        chs(ah);
+        break;
+    case 0x08:
+        parameters();
+        break;
+    case 0x15:
+        drive_type();
+        result = 3 << 8; /* fixed disk */
+        break;
+    case 0x41:
+        edd_check();
+        result = EDD_VERSION << 8;
+        break;
+    case 0x42:
+    case 0x43:
+    case 0x44:
+    case 0x47:
+        edd(ah);
+        break;
+    case 0x48:
+        edd_parameters();
+        break;
+    default:
+        result = STATUS_PARAMETER;
+    }
+    return int13_finish(result);
 }

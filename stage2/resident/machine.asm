@@ -1,47 +1,55 @@
 ; SPDX-License-Identifier: GPL-2.0-or-later
-; What machine/machine.h promises and C cannot do: calls of the BIOS, and the copy out of extended
-; memory. Called from 32-bit-addressing 16-bit C (regparm(3): EAX, EDX, ECX; EBX, ESI, EDI, EBP and DF
-; kept).
+; What machine/machine.h promises: calls of the BIOS, copies to and from extended memory, far memory.
+; Called from 32-bit-addressing 16-bit C (regparm(3): EAX, EDX, ECX; EBX, ESI, EDI, EBP and DF kept).
+; CS = DS = ES = SS = the handler's segment, IF = 1.
 
         bits    16
         cpu     386
 
 %include "resident/offsets.inc"
 
-        global  regs, machine_call, machine_linear, machine_get, machine_put, machine_copy, machine_zero
+        global  machine_drive, machine_copy_high, machine_throw
+        global  machine_linear, machine_get, machine_put, machine_copy, machine_zero
         global  machine_get8, machine_set8
-        global  machine_copy_high, machine_a20_off
-        extern  header
+        extern  header, frame, piece, int13_finish
 
+%define HEADER(field) header + HEADER_ %+ field
+%define PIECE(field)  piece + PIECE_ %+ field
 GP_VECTOR       equ 0x0D * 4
 PORT_A20        equ 0x92
 FLAT_SELECTOR   equ 8
 REAL_SELECTOR   equ 16
 ; Any dword below 1 MiB that may be flipped for a moment with interrupts off: the vector of INT 13h.
 A20_PROBE       equ 0x13 * 4
+SAVED_dx        equ 20                  ; what PUSHAD leaves
+SAVED_cx        equ 24
+SAVED_ax        equ 28
 
-        section .text progbits alloc exec write align=4
+ERROR_PARAMETER equ 0x01
+ERROR_PROTECTED equ 0x03
+ERROR_BOUNDARY  equ 0x09
+ERROR_CONTROLLER equ 0x20
+ERROR_UNDEFINED equ 0xBB
+LAST_CYLINDER   equ 1023
+DRIVE_TRIES     equ 3
 
-; machine_call(far pointer = EAX): AL = CF of the BIOS; 0: the instruction INT 15h
-machine_call:
-        push    ebx
-        push    esi
-        push    edi
-        push    ebp
-        mov     [target], eax
-        test    eax, eax                ; and no change of ZF up to the jump
-        mov     eax, [regs + FRAME_a]
-        mov     ebx, [regs + FRAME_b]
-        mov     ecx, [regs + FRAME_c]
-        mov     edx, [regs + FRAME_d]
-        mov     esi, [regs + FRAME_si]
-        mov     edi, [regs + FRAME_di]
-        mov     es, [regs + FRAME_es]
-        mov     ds, [regs + FRAME_ds]
+        section .text progbits alloc exec write align=1
+
+; machine_throw(status = EAX): back to enter_c by way of int13_finish
+machine_throw:
+        mov     esp, frame - 2          ; where enter_c's return address lies
+        jmp     int13_finish
+
+; call_bios: calls the vector saved at BP as INT would; BP = 0: executes the instruction INT 15h, the
+; one thing that a V86 monitor sees
+;   in: all others as the BIOS wants them
+;   out: CF and registers as it says, but DS, ES, SS, DF, IF as C wants them
+call_bios:
+        test    bp, bp
         jz      .instruction
         pushf                           ; IF = 1: the BIOS's IRET enables interrupts again
         cli
-        call    far [cs:target]
+        call    far [bp]
         jmp     .back
 .instruction:
         int     0x15
@@ -51,17 +59,90 @@ machine_call:
         pop     ds
         push    cs
         pop     es
-        mov     [regs + FRAME_a], eax
-        mov     [regs + FRAME_b], ebx
-        mov     [regs + FRAME_c], ecx
-        mov     [regs + FRAME_d], edx
-        setc    al
         cld
         sti
-        pop     ebp
-        pop     edi
-        pop     esi
-        pop     ebx
+        ret
+
+; machine_drive(drive of the map = EAX): transfers `piece` by a call of the BIOS, up to three where it
+; fails; AL = status
+; The reset comes only before the last: some drives always fail the first access after one.
+machine_drive:
+        pushad
+        mov     byte [tries], DRIVE_TRIES
+.try:
+        mov     bp, sp
+        mov     ebx, [bp + SAVED_ax]
+        mov     eax, [PIECE(buffer)]
+        call    far_address
+        mov     [PIECE(segment)], ax
+        mov     [PIECE(offset)], si
+        mov     es, ax
+        xor     edx, edx
+        mov     dl, [HEADER(drive) + bx]
+        mov     ax, 0x0200
+        add     ah, [PIECE(write)]
+        cmp     byte [HEADER(drive_edd) + bx], 0
+        je      .chs
+        or      ah, 0x40                ; AH=42h, 43h: DS:SI = disk address packet
+        mov     esi, piece
+        jmp     .call
+.chs:                                   ; AH=02h, 03h: AL sectors, CH, CL, DH, ES:BX = buffer
+        mov     al, [PIECE(count)]
+        push    ax
+        push    dx
+        mov     eax, [PIECE(lba)]
+        movzx   ecx, byte [HEADER(drive_spt) + bx]
+        mov     dl, 0
+        div     ecx                     ; EAX = track, EDX = sector
+        push    dx
+        mov     cl, [HEADER(drive_heads) + bx]
+        xor     edx, edx
+        div     ecx                     ; EAX = cylinder, EDX = head
+        pop     cx
+        inc     cx
+        mov     ch, al
+        cmp     eax, LAST_CYLINDER
+        ja      .too_far
+        shl     ah, 6
+        or      cl, ah
+        mov     dh, dl
+        pop     ax
+        mov     dl, al
+        pop     ax
+        movzx   ebx, si
+.call:
+        mov     bp, HEADER(old_int13)
+        call    call_bios
+        mov     al, 0
+        jnc     .end
+        mov     al, ah
+        cmp     al, ERROR_BOUNDARY
+        je      .end
+        cmp     al, ERROR_PROTECTED
+        ja      .failed
+        test    al, al
+        jnz     .end
+        mov     al, ERROR_UNDEFINED
+.failed:
+        dec     byte [tries]
+        jz      .end
+        cmp     byte [tries], 1
+        jne     .try
+        mov     bp, sp
+        mov     bx, [bp + SAVED_ax]
+        mov     dl, [HEADER(drive) + bx]
+        xor     ax, ax                  ; AH=00h: reset
+        mov     bp, HEADER(old_int13)
+        call    call_bios
+        jmp     .try
+.too_far:
+        pop     ax
+        pop     ax
+        mov     al, ERROR_PARAMETER
+.end:
+        mov     bp, sp
+        mov     [bp + SAVED_ax], al
+        popad
         ret
 
 ; machine_linear(near pointer = EAX): EAX = its linear address      keeps: all others
@@ -173,36 +254,101 @@ far_address:
 .done:
         ret
 
-; machine_copy_high(to = EAX, from = EDX, dwords = ECX): AL = 1 copied, 0 A20 is off
+; machine_copy_high(to = EAX, from = EDX, dwords = ECX): one of the two is an address that seg:off can
+; reach, the other is higher; both linear. Ends the request where that cannot be done
+machine_copy_high:
+        pushad
+        smsw    bx
+        test    bl, 1
+        jnz     .by_bios
+        call    test_a20
+        jz      .by_bios
+        mov     bp, sp
+        mov     eax, [bp + SAVED_ax]
+        call    copy_quick
+        jmp     .done
+.by_bios:
+        mov     bp, sp
+        mov     eax, [bp + SAVED_ax]
+        mov     di, block_move + 2 * 8
+        xchg    eax, edx
+        call    set_base                ; from
+        add     di, 8
+        xchg    eax, edx
+        call    set_base                ; to
+        add     cx, cx
+        mov     si, block_move
+        mov     ah, 0x87                ; INT 15h AH=87h: copies CX words by the GDT at ES:SI
+        xor     bp, bp
+        test    bl, 1
+        jnz     .call
+        mov     bp, HEADER(old_int15)
+.call:
+        call    call_bios
+        smsw    bx
+        jnc     .moved
+        test    bl, 1
+        jnz     .failed
+        mov     al, 1                   ; a BIOS without: the quick way with A20 on for a moment
+        call    switch_a20
+        jz      .failed
+        mov     bp, sp
+        mov     eax, [bp + SAVED_ax]
+        mov     edx, [bp + SAVED_dx]
+        mov     ecx, [bp + SAVED_cx]
+        call    copy_quick
+        smsw    bx
+.moved:
+        mov     al, 0
+        test    bl, 1
+        jnz     .done
+        call    switch_a20              ; it was off
+.done:
+        popad
+        ret
+.failed:
+        mov     al, ERROR_CONTROLLER
+        jmp     machine_throw
+
+; set_base: base of the descriptor at DI := EAX
+set_base:
+        push    eax
+        mov     [di + 2], ax
+        shr     eax, 16
+        mov     [di + 4], al
+        mov     [di + 7], ah
+        pop     eax
+        ret
+
+; copy_quick: as machine_copy_high, in real mode where A20 is on      changes: all
 ; Only GS is loaded in protected mode; all other segments keep what the caller's program may have
 ; hidden in them. GS gets its limit back: 64 KiB, or 4 GiB where an access beyond 64 KiB does not
 ; fault now, which is how programs in "unreal" mode leave it.
-machine_copy_high:
-        push    esi
-        push    edi
-        mov     edi, eax
-        mov     esi, edx
-        pushf
+copy_quick:
+        cmp     edx, eax
+        setc    bh                      ; upwards
+        jnc     .down
+        xchg    eax, edx
+.down:
+        call    far_address
+        mov     es, ax
+        movzx   edi, si                 ; ES:EDI = the low one
+        mov     esi, edx                ; GS:ESI = the high one
+        xor     eax, eax
         cli
-        call    test_a20
-        jz      .done                   ; AL = 0
-        push    ebx
-
-        xor     ax, ax
         mov     gs, ax                  ; keeps the limit
-        mov     eax, [gs:GP_VECTOR]
+        push    dword [gs:GP_VECTOR]
         mov     word [gs:GP_VECTOR], .limited
         mov     [gs:GP_VECTOR + 2], cs
-        mov     bx, FLAT_SELECTOR
+        mov     bl, FLAT_SELECTOR
         mov     dl, [gs:dword 0x10000]
         jmp     .probed
 .limited:                               ; INT 0Dh, in place of the vector's owner
         add     sp, 6
         mov     bl, REAL_SELECTOR
 .probed:
-        mov     [gs:GP_VECTOR], eax
+        pop     dword [gs:GP_VECTOR]
 
-        xor     eax, eax
         mov     ax, cs
         shl     eax, 4
         add     eax, gdt
@@ -214,37 +360,41 @@ machine_copy_high:
         mov     cr0, eax
         jmp     short .protected
 .protected:
-        mov     dx, FLAT_SELECTOR
-        mov     gs, dx
+        push    FLAT_SELECTOR
+        pop     gs
+        test    bh, bh
+        jnz     .up
         a32 gs rep movsd
+.up:
+        jecxz   .copied
+        mov     eax, [es:edi]
+        mov     [gs:esi], eax
+        a32 scasd                       ; EDI += 4
+        add     esi, 4
+        dec     ecx
+        jmp     .up
+.copied:
+        mov     bh, 0
         mov     gs, bx
+        mov     eax, cr0
         dec     ax
         mov     cr0, eax
         jmp     short .real
 .real:
         o32 lgdt [saved_gdt]
-        pop     ebx
-        mov     al, 1
-.done:
-        popf
-        pop     edi
-        pop     esi
-        ret
-
-; machine_a20: as test_a20, with interrupts disabled meanwhile
-machine_a20:
-        cli
-        call    test_a20
+        push    cs
+        pop     es
         sti
         ret
 
 ; test_a20: does FFFF:x+10h show another byte of memory than 0:x?
-;   in: IF = 0      out: AL = 1 and ZF = 0 where A20 is on, else AL = 0 and ZF = 1     changes: EAX, FS, GS
+;   out: AL = 1 and ZF = 0 where A20 is on, else AL = 0 and ZF = 1     changes: EAX, FS, GS
 test_a20:
         xor     ax, ax
         mov     gs, ax
         dec     ax
         mov     fs, ax
+        cli
         mov     eax, [gs:A20_PROBE]
         cmp     eax, [fs:A20_PROBE + 0x10]
         jne     .on
@@ -253,29 +403,42 @@ test_a20:
         mov     [gs:A20_PROBE], eax
         je      .on
         mov     al, 0
-        test    al, al
-        ret
+        jmp     .done
 .on:
         mov     al, 1
+.done:
+        sti
         test    al, al
         ret
 
-; machine_a20_off(): switches A20 off again where AH=87h left it on
-machine_a20_off:
-        call    machine_a20
-        jz      .done
-        mov     word [regs + FRAME_a], 0x2400   ; INT 15h AX=2400h
-        mov     eax, [header + HEADER_old_int15]
-        call    machine_call
-        call    machine_a20
-        jz      .done
+; switch_a20: switches A20 off (AL = 0) or on (1), where it is not so: by the BIOS, else by port 92h
+;   out: as test_a20     changes: all
+switch_a20:
+        push    ax
+        call    test_a20
+        pop     bx
+        cmp     al, bl
+        je      .done
+        push    bx
+        mov     ax, bx
+        mov     ah, 0x24                ; INT 15h AX=2400h, 2401h
+        mov     bp, HEADER(old_int15)
+        call    call_bios
+        call    test_a20
+        pop     bx
+        cmp     al, bl
+        je      .done
         in      al, PORT_A20
         and     al, 0xFC                ; bit 1: A20; bit 0 would reset the machine
+        add     bl, bl
+        or      al, bl
         out     PORT_A20, al
+        call    test_a20
 .done:
+        test    al, al
         ret
 
-        section .data progbits alloc exec write align=8
+        section .data progbits alloc exec write align=4
 gdt:
         dq      0
         dq      0x00CF93000000FFFF      ; FLAT_SELECTOR: data, base 0, 4 GiB
@@ -284,8 +447,13 @@ gdt_end:
 gdt_pointer:
         dw      gdt_end - gdt - 1
         dd      0
+; INT 15h AH=87h: the third and fourth are ours to fill
+block_move:
+        dq      0, 0
+        dq      0x000093000000FFFF      ; from
+        dq      0x000093000000FFFF      ; to
+        dq      0, 0
 
         section .bss nobits alloc write align=4
-regs:           resb    FRAME_size
-target:         resd    1
 saved_gdt:      resb    6
+tries:          resb    1

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Compiled to assembly only: its lines `#name value` become build/resident/offsets.inc for NASM. */
-#include "resident/frame.h"
-#include "resident/resident_abi.h"
+#include "resident/resident.h"
 
 #define SHARE(name, value) __asm__ volatile("#" name " %c0" : : "i"(value))
 #define HEADER(field)      SHARE("HEADER_" #field, offsetof(struct resident_header, field))
-#define FRAME(field)       SHARE("FRAME_" #field, offsetof(struct frame, field))
+#define PIECE(field)       SHARE("PIECE_" #field, offsetof(struct piece, field))
 
 void offsets(void)
 {
@@ -38,13 +37,10 @@ void offsets(void)
     HEADER(int18_entry);
     HEADER(int19_entry);
     SHARE("HEADER_size", sizeof(struct resident_header));
-    FRAME(a);
-    FRAME(b);
-    FRAME(c);
-    FRAME(d);
-    FRAME(si);
-    FRAME(di);
-    FRAME(ds);
-    FRAME(es);
-    SHARE("FRAME_size", sizeof(struct frame));
+    PIECE(count);
+    PIECE(offset);
+    PIECE(segment);
+    PIECE(lba);
+    PIECE(buffer);
+    PIECE(write);
 }

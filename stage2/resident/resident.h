@@ -22,21 +22,12 @@
 #define STATUS_BOUNDARY        0x09 /* buffer cannot be reached, or crosses 64 KiB */
 #define STATUS_CONTROLLER      0x20 /* the map cannot be reached */
 #define STATUS_UNDEFINED       0xbb /* the map makes no sense: somebody wrote over it */
+#define STATUS_FAULT           0xcc /* a write that has no place to go */
+
+#define MAP_BITMAP_BITS        4096u /* sectors that a sector of a bitmap tells about */
 
 /* Linear addresses that seg:off can reach: up to FFFF:FFFF. */
 #define FAR_END                0x10fff0u
-
-/* Normalised seg:off of a linear address below FAR_END: 64 KiB less 16 bytes follow without a wrap
- * where the address is below 1 MiB. */
-static inline uint16_t far_segment(uint32_t linear)
-{
-    return linear >= 0x100000 ? 0xffff : (uint16_t)(linear >> 4);
-}
-
-static inline uint16_t far_offset(uint32_t linear)
-{
-    return linear >= 0x100000 ? (uint16_t)(linear - 0xffff0) : linear & 15;
-}
 
 static inline uint32_t far_linear(uint16_t segment, uint16_t offset)
 {
@@ -50,20 +41,68 @@ extern struct resident_header header;
  * machine memory, like the caller's buffer. */
 extern uint8_t bounce[RESIDENT_BOUNCE * 512];
 
-/* What is to be transferred. The ranges of both sides were checked. */
+/* The handler's segment has 32 unused bytes in front of the drive slots, and 32 behind them. */
+#define IN_LOW __attribute__((section(".bss.low")))
+#define IN_GAP __attribute__((section(".bss.gap")))
+
+/* What the caller wants. The ranges of both sides were checked. */
 struct request {
     uint64_t lba;
     uint32_t count;  /* sectors still to do: 0 when all is done */
     uint32_t buffer; /* linear address */
+    uint32_t packet; /* linear address of the caller's disk address packet, or 0 */
+    uint16_t total;  /* the packet's count */
     bool write;
 };
 extern struct request request;
 
-/* Reads or writes as `request` says; it says afterwards what was not done. Returns the status. */
-uint8_t disk_transfer(void);
+/* What one call of the BIOS is to do, or a copy: an EDD disk address packet, and what is behind it.
+ */
+struct piece {
+    uint8_t size, zero;
+    uint16_t count;
+    uint16_t offset, segment; /* machine.asm makes them of `buffer` */
+    uint64_t lba;             /* as the run's kind has it */
+    uint32_t buffer;          /* linear address */
+    uint8_t write;            /* 0 or 1 */
+};
+extern struct piece piece;
+void piece_limit(uint32_t sectors);
+
+/* Where the last piece lay. It stays from call to call: most reads go on where the last one ended.
+ */
+struct run {
+    uint64_t lba;    /* of sector `start` */
+    uint32_t cell;   /* low half of its cell */
+    uint32_t key;    /* page and direction */
+    uint32_t start;  /* sector of the page */
+    uint32_t left;   /* sectors from there on; 0: nothing is known */
+    uint32_t record; /* of a MIXED page whose bits must be set after the write, or 0 */
+};
+extern struct run run;
+
+/* All below end the request (machine_throw) where they fail. */
+
+/* cells.c */
+uint32_t cell_address(uint32_t index);
+uint64_t cell_at(uint32_t index);
+void cell_put(uint32_t index, uint64_t cell);
+void cells_forget(void);
+_Noreturn void map_broken(void);
+void run_find(uint32_t page, uint32_t within);
+void file_find(uint32_t sector);
+
+/* disk.c */
+void file_transfer(uint32_t sector, bool write);
+void disk_transfer(void);
+
+/* grow.c */
+void bits_set(uint32_t record, uint32_t within, uint32_t count);
+void page_grow(uint32_t page);
 
 /* Entries from entry.asm. */
-void int13_disk(void);
+uint8_t int13_disk(void);
+uint8_t int13_finish(uint32_t result);
 void int15_memory(void);
 
 #endif

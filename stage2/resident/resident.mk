@@ -2,14 +2,18 @@
 # build/resident.bin, the INT 13h handler that stays in memory, and build/resident/image.o, which
 # embeds it: resident_image .. resident_image_end.
 
-RESIDENT_CFLAGS := $(CSTD) $(WARNINGS) $(INCLUDES) -Istage2/resident -ffreestanding -nostdinc \
+RESIDENT_CFLAGS = $(CSTD) $(WARNINGS) $(INCLUDES) -Istage2/resident -ffreestanding -nostdinc \
     -isystem $(shell $(CC) -print-file-name=include) -MMD -MP \
-    -m16 -march=i386 -mtune=i386 -Oz -mregparm=3 -mgeneral-regs-only -mpreferred-stack-boundary=2 \
+    -m16 -march=i386 -mtune=geode -Oz -mregparm=3 -mgeneral-regs-only -mpreferred-stack-boundary=2 \
     -fomit-frame-pointer -fno-pic -fno-pie -fno-stack-protector -fno-asynchronous-unwind-tables \
     -fno-jump-tables -fno-ipa-sra -fno-strict-aliasing -falign-functions=1 -falign-loops=1 -falign-jumps=1 \
-    -falign-labels=1
+    -falign-labels=1 $(RESIDENT_SMALLER)
 
-RESIDENT_OBJ := entry.o int13.o disk.o int15.o machine.o
+# Found by trying: each makes the code smaller, together by 5 %.
+RESIDENT_SMALLER := -fno-tree-vrp -flive-range-shrinkage -fno-move-loop-invariants -fno-thread-jumps \
+    -fno-inline-functions-called-once
+
+RESIDENT_OBJ := entry.o memory.o handler.o machine.o
 RESIDENT_OBJ := $(RESIDENT_OBJ:%=$(B)/resident/%)
 
 all: $(B)/resident.bin
@@ -45,8 +49,8 @@ $(B)/resident.elf: $(B)/resident/resident.lds $(RESIDENT_OBJ)
 $(B)/resident.bin: $(B)/resident.elf
 	$(call run,BIN)objcopy -O binary -j .image $< $@
 	@symbol() { nm $< | sed -n "s/ . $$1$$//p"; }; \
-	    printf '  resident handler: %d of %d bytes, %d of them code and data\n' \
-	    "0x$$(symbol resident_end)" 8192 "0x$$(symbol image_end)"
+	    printf '  resident handler: %d bytes: %d code and data, %d stack\n' "0x$$(symbol resident_end)" \
+	    "0x$$(symbol image_end)" $$((0x$$(symbol stack_top) - 0x$$(symbol stack_bottom)))
 
 $(B)/resident/image.o: stage2/resident/image.asm $(B)/resident.bin
 	$(call run,NASM)$(NASM) -f elf32 -I $(B) $< -o $@

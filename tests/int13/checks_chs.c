@@ -98,7 +98,7 @@ static void writing(void)
     report("25 AH=03h, and its neighbours stay", ok);
     if (config.no_write) {
         fill(BUFFER, 0x11, 512);
-        ok = chs_call(0x03, 0x80, config.no_write, 1, BUFFER) == 0x03 && carry() && al() == 0;
+        ok = chs_call(0x03, 0x80, config.no_write, 1, BUFFER) == 0xcc && carry() && al() == 0;
         report("26b AH=03h where nothing can be written",
                ok && read_right(config.no_write, 1, BUFFER));
     }

@@ -151,7 +151,7 @@ static void check_43(void)
     report("56 AH=43h", ok);
     if (config.no_write) {
         fill(BUFFER, 0x11, 512);
-        ok = edd_call(0x4300, 0x80, config.no_write, 1, BUFFER) == 3 && carry() && dap_count() == 0;
+        ok = edd_call(0x4300, 0x80, config.no_write, 1, BUFFER) == 0xcc && carry() && dap_count() == 0;
         report("57b AH=43h where nothing can be written",
                ok && read_right(config.no_write, 1, BUFFER));
     }

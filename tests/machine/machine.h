@@ -18,11 +18,24 @@ uint8_t machine_get8(uint16_t address);
 void machine_set8(uint16_t address, uint8_t value);
 void machine_zero(uint32_t to, uint32_t size);
 uint32_t machine_linear(const void *object);
-uint16_t machine_segment(void);
-uint16_t machine_offset(const void *object);
 bool machine_protected(void);
-bool machine_call(uint32_t vector);
-bool machine_copy_high(void *to, uint32_t from, uint32_t dwords);
-void machine_a20_off(void);
+_Noreturn void machine_throw(uint32_t status);
+uint8_t machine_drive(uint32_t drive);
+void machine_copy_high(uint32_t to, uint32_t from, uint32_t dwords);
+
+static inline bool machine_bit(const void *bits, uint32_t n)
+{
+    return ((const uint8_t *)bits)[n >> 3] << (n & 7) & 0x80;
+}
+
+static inline void machine_bit_set(uint8_t *bits, uint32_t n)
+{
+    bits[n >> 3] |= 0x80 >> (n & 7);
+}
+
+static inline uint32_t machine_shift(uint64_t lba, uint32_t shift)
+{
+    return (uint32_t)(lba >> shift);
+}
 
 #endif

@@ -3,49 +3,64 @@
  * The simulated machine's bodies, included once by a test together with the handler's C. The BIOS
  * moves data between its drive and physical memory, as DMA does; the handler and the caller see
  * memory as the processor does: in virtual-8086 mode one page of it is elsewhere than its address
- * says.
+ * says. Each sector that is written is kept, in order: so a power cut can be had afterwards.
  */
 #ifndef MACHINE_SIM_H
 #define MACHINE_SIM_H
 
+#include <setjmp.h>
 #include "unit/unit.h"
-#include "resident/int13.c"
-#include "resident/disk.c"
-#include "resident/int15.c"
+#include "resident/handler.c"
 
-#define OLD_INT13     0xf000e3feu
-#define OLD_INT15     0xf000f859u
 #define SIM_SEGMENT   0x9000u
 #define SIM_STRIDE    0x1000u
-#define SIM_OBJECTS   8
+#define SIM_OBJECTS   12
 #define MAP_ADDRESS   0x03f00000u
-#define MAP_CELLS     20000u
+#define MAP_CELLS     40000u
+#define RAM_ADDRESS   0x02000000u
+#define RAM_BYTES     0x01400000u
 #define DRIVE_SECTORS 400000u
+#define WRITES_MAX    60000u
 #define REMAPPED      0xd0000u /* this page of the caller's is physically at ... */
 #define REMAP_TARGET  0x110000u
+#define NEVER         UINT32_MAX
 
 struct resident_header header;
-struct frame frame, regs;
-uint8_t caller_carry;
+struct frame frame;
+static bool caller_carry;
 uint8_t bounce[RESIDENT_BOUNCE * 512];
 
 static struct {
     uint8_t memory[0x120000]; /* 1 MiB, the high memory area, the remapped page's place */
     uint64_t cells[MAP_CELLS];
-    uint8_t written[DRIVE_SECTORS]; /* what a sector was filled with by a write; 0: pattern */
+    uint32_t written[DRIVE_SECTORS];          /* the last write to a sector; 0: none */
+    const uint8_t *(*original)(uint32_t lba); /* what it held before; NULL: a pattern */
     const void *object[SIM_OBJECTS];
     unsigned objects;
-    bool v86, a20_off, no_87;
-    bool edd;
+    bool v86;
+    bool no_high;        /* nothing reaches extended memory */
+    uint32_t high_left;  /* copies upwards that still work */
     bool no_border;      /* buffers must not cross 64 KiB: error 09h */
     uint32_t most;       /* sectors a call that the BIOS takes */
     uint64_t bad_lba;    /* UINT64_MAX: none */
+    uint32_t write_left; /* sectors that can still be written */
+    bool late;           /* the one that cannot is on the drive all the same */
     unsigned fail_calls; /* this many calls fail before one succeeds */
-    unsigned calls, resets, fetches, instructions_87, a20_switched;
+    unsigned calls, fetches, fetches_v86;
+    unsigned single; /* calls that wrote one sector */
+    uint32_t writes;
 } sim;
 
+/* Write number n, from 1 on: where, and what. Outside sim: starting anew need not clear it. */
+static struct {
+    uint32_t lba;
+    uint8_t data[512];
+} sim_write[WRITES_MAX + 1];
+
+static uint8_t sim_ram[RAM_BYTES];
+
 /* The handler's own objects get places in its segment when their address is asked for. */
-uint16_t machine_offset(const void *object)
+uint32_t machine_linear(const void *object)
 {
     unsigned i = 0;
     while (i < sim.objects && sim.object[i] != object)
@@ -54,17 +69,7 @@ uint16_t machine_offset(const void *object)
     sim.object[i] = object;
     if (i == sim.objects)
         sim.objects++;
-    return (uint16_t)((i + 1) * SIM_STRIDE);
-}
-
-uint16_t machine_segment(void)
-{
-    return SIM_SEGMENT;
-}
-
-uint32_t machine_linear(const void *object)
-{
-    return (SIM_SEGMENT << 4) + machine_offset(object);
+    return (SIM_SEGMENT << 4) + (i + 1) * SIM_STRIDE;
 }
 
 static uint8_t *sim_physical(uint32_t address)
@@ -126,26 +131,52 @@ bool machine_protected(void)
     return sim.v86;
 }
 
-static void sim_fetch(void *to, uint32_t from, uint32_t bytes)
+/* The handler's stack is emptied, and int13_finish() its last function. */
+static jmp_buf sim_enter;
+static uint8_t sim_status;
+
+_Noreturn void machine_throw(uint32_t status)
 {
-    CHECK(from >= MAP_ADDRESS && (from - MAP_ADDRESS) % 8 == 0);
-    CHECK((from - MAP_ADDRESS) + bytes <= header.cell_count * 8);
-    memcpy(to, (uint8_t *)sim.cells + (from - MAP_ADDRESS), bytes);
+    CHECK(status & 0xff);
+    sim_status = int13_finish(status);
+    longjmp(sim_enter, 1);
+}
+
+/* What entry.asm does. */
+static void sim_int13(void)
+{
+    if (!setjmp(sim_enter))
+        sim_status = int13_disk();
+    sim.memory[0x474] = sim_status;
+    caller_carry = sim_status != 0;
+}
+
+/* Extended memory that is the handler's: the map, and what RAM cells say. */
+static uint8_t *sim_high(uint32_t address, uint32_t bytes)
+{
+    if (range_ok(address - MAP_ADDRESS, bytes, header.cell_count * 8))
+        return (uint8_t *)sim.cells + (address - MAP_ADDRESS);
+    CHECK(range_ok(address - RAM_ADDRESS, bytes, RAM_BYTES));
+    return sim_ram + (address - RAM_ADDRESS);
+}
+
+void machine_copy_high(uint32_t to, uint32_t from, uint32_t dwords)
+{
+    bool up = to > from;
+    uint32_t low = up ? from : to;
+    uint8_t *high = sim_high(up ? to : from, dwords * 4);
+    CHECK(dwords && (low & 15) + dwords * 4 <= 0x10000);
+    if (sim.no_high || (up && !sim.high_left))
+        machine_throw(STATUS_CONTROLLER);
+    sim.high_left -= up;
     sim.fetches++;
-}
-
-bool machine_copy_high(void *to, uint32_t from, uint32_t dwords)
-{
-    CHECK(!sim.v86); /* there it would be a fault */
-    if (sim.a20_off)
-        return false;
-    sim_fetch(to, from, dwords * 4);
-    return true;
-}
-
-void machine_a20_off(void)
-{
-    sim.a20_switched++;
+    sim.fetches_v86 += sim.v86;
+    for (uint32_t i = 0; i < dwords * 4; i++) { /* in V86 mode by its manager: physical memory */
+        if (up)
+            high[i] = *sim_physical(low + i);
+        else
+            *sim_physical(low + i) = high[i];
+    }
 }
 
 static uint8_t drive_byte(uint64_t lba, unsigned i)
@@ -153,107 +184,137 @@ static uint8_t drive_byte(uint64_t lba, unsigned i)
     return (uint8_t)(lba * 31 + (lba >> 9) * 7 + i);
 }
 
-static uint8_t sim_transfer(uint64_t lba, uint32_t count, uint32_t address, bool write)
+/* Byte `i` of a sector as it is on the drive. */
+static uint8_t sim_drive(uint32_t lba, unsigned i)
 {
+    if (sim.written[lba])
+        return sim_write[sim.written[lba]].data[i];
+    return sim.original ? sim.original(lba)[i] : drive_byte(lba, i);
+}
+
+static void sim_put(uint32_t lba, const uint8_t *data)
+{
+    CHECK(lba < DRIVE_SECTORS && sim.writes < WRITES_MAX);
+    sim.written[lba] = ++sim.writes;
+    sim_write[sim.writes].lba = lba;
+    memcpy(sim_write[sim.writes].data, data, 512);
+}
+
+uint8_t machine_drive(uint32_t drive)
+{
+    CHECK(drive < header.drive_count);
+    CHECK_EQ(piece.size, 16);
+    CHECK(piece.zero == 0 && piece.count && piece.count <= 127);
     sim.calls++;
     if (sim.fail_calls) {
         sim.fail_calls--;
         return 0x80;
     }
-    CHECK(count && count <= 127 && lba + count <= DRIVE_SECTORS);
-    if (count > sim.most)
+    if (!header.drive_edd[drive]) {
+        CHECK(piece.lba % header.drive_spt[drive] + piece.count <= header.drive_spt[drive]);
+        if (piece.lba >= 1024u * header.drive_heads[drive] * header.drive_spt[drive])
+            return STATUS_PARAMETER;
+    }
+    CHECK(piece.lba + piece.count <= DRIVE_SECTORS);
+    if (piece.count > sim.most)
         return 0x01;
-    CHECK((address & 15) + count * 512 <= 0x10000);
-    if (sim.no_border && address >> 16 != (address + count * 512 - 1) >> 16)
-        return 0x09;
-    for (uint32_t s = 0; s < count; s++) {
-        if (lba + s == sim.bad_lba)
+    uint32_t bytes = piece.count * 512u;
+    CHECK((piece.buffer & 15) + bytes <= 0x10000);
+    if (sim.no_border && piece.buffer >> 16 != (piece.buffer + bytes - 1) >> 16)
+        return STATUS_BOUNDARY;
+    sim.single += piece.write && piece.count == 1;
+    for (uint32_t s = 0; s < piece.count; s++) {
+        uint32_t lba = (uint32_t)piece.lba + s;
+        if (lba == sim.bad_lba)
             return 0x10;
-        if (write) {
-            uint8_t value = *sim_physical(address + s * 512);
+        bool fails = piece.write && !sim.write_left;
+        if (piece.write && (!fails || sim.late)) {
+            uint8_t data[512];
             for (unsigned i = 0; i < 512; i++)
-                CHECK_EQ(*sim_physical(address + s * 512 + i), value);
-            sim.written[lba + s] = value;
+                data[i] = *sim_physical(piece.buffer + s * 512 + i);
+            sim_put(lba, data);
         }
-        for (unsigned i = 0; i < 512 && !write; i++)
-            *sim_physical(address + s * 512 + i) =
-                sim.written[lba + s] ? sim.written[lba + s] : drive_byte(lba + s, i);
+        if (fails)
+            return 0x80;
+        if (piece.write)
+            sim.write_left -= sim.write_left != NEVER;
+        for (unsigned i = 0; i < 512 && !piece.write; i++)
+            *sim_physical(piece.buffer + s * 512 + i) = sim_drive(lba, i);
     }
     return 0;
 }
 
-static uint8_t sim_int13(void)
+/* A machine without faults, and a handler that knows nothing yet. The header is the test's. */
+static void sim_start(void)
 {
-    CHECK_EQ(regs.d.l, 0x81);
-    uint32_t address = far_linear(regs.es, regs.b.w);
-    switch (regs.a.h) {
-    case 0x00:
-        sim.resets++;
-        return 0;
-    case 0x42:
-    case 0x43: {
-        CHECK(sim.edd);
-        struct {
-            uint8_t size, zero;
-            uint16_t count, offset, segment;
-            uint64_t lba;
-        } d;
-        memcpy(&d, sim_physical(far_linear(regs.ds, regs.si.w)), sizeof(d));
-        CHECK(d.size == 16 && d.zero == 0);
-        return sim_transfer(d.lba, d.count, far_linear(d.segment, d.offset), regs.a.h == 0x43);
-    }
-    case 0x02:
-    case 0x03: {
-        uint32_t cylinder = regs.c.h | (regs.c.l & 0xc0) << 2, sector = regs.c.l & 0x3f;
-        CHECK(!sim.edd && sector && sector <= 63 && regs.d.h < 16);
-        CHECK(sector - 1 + regs.a.l <= 63); /* no call beyond a track */
-        return sim_transfer((cylinder * 16 + regs.d.h) * 63 + sector - 1, regs.a.l, address,
-                            regs.a.h == 0x03);
-    }
-    }
-    CHECK(!"a function that the handler has no use for");
-    return 1;
+    memset(&sim, 0, sizeof(sim));
+    memset(&header, 0, sizeof(header));
+    cells_forget();
+    run = (struct run){0};
+    split_64k = false;
+    sim.bad_lba = UINT64_MAX;
+    sim.most = 127;
+    sim.high_left = sim.write_left = NEVER;
+    header.map_address = MAP_ADDRESS;
+    header.hidden[2] = RAM_ADDRESS;
+    header.hidden[3] = RAM_ADDRESS + RAM_BYTES;
+    header.page_shift = 12;
+    header.heads = 16;
+    header.sectors_per_track = 63;
+    header.bios_sectors_max = 127;
+    header.bios_hd_count = 1;
+    header.drive_shift = 1;
+    header.drive_count = 1;
+    header.drive[0] = 0x81;
+    header.drive_edd[0] = 1;
+    header.drive_heads[0] = 16;
+    header.drive_spt[0] = 63;
 }
 
-static bool sim_int15(void); /* memory sizes: the test's */
+/* --- The caller */
 
-static bool sim_block_move(void)
+#define CALLER_DS 0x2000u
+#define PACKET    0x40u
+#define BUFFER    0x30000u
+
+static bool carry(void)
 {
-    const uint8_t *gdt = sim_physical(far_linear(regs.es, regs.si.w));
-    uint32_t from = gdt[0x12] | gdt[0x13] << 8 | gdt[0x14] << 16 | (uint32_t)gdt[0x17] << 24;
-    uint32_t to = gdt[0x1a] | gdt[0x1b] << 8 | gdt[0x1c] << 16 | (uint32_t)gdt[0x1f] << 24;
-    CHECK(gdt[0x15] == 0x93 && gdt[0x1d] == 0x93 && gdt[0x10] == 0xff && gdt[0x11] == 0xff);
-    if (sim.no_87)
-        return true;
-    uint8_t cells[256];
-    CHECK(regs.c.w * 2u <= sizeof(cells));
-    sim_fetch(cells, from, regs.c.w * 2u);
-    for (unsigned i = 0; i < regs.c.w * 2u; i++)
-        *sim_physical(to + i) = cells[i];
-    return false;
+    return caller_carry;
 }
 
-bool machine_call(uint32_t vector)
+/* INT 13h with AX; everything else as it is in `frame`. Checks the three ways of the status. */
+static uint8_t call(uint16_t ax)
 {
-    uint8_t status = 0;
-    bool carry;
-    if (vector == OLD_INT13) {
-        status = sim_int13();
-        regs.a.h = status;
-        carry = status != 0;
-    } else if (regs.a.h == 0x87) {
-        CHECK_EQ(vector, sim.v86 ? 0 : OLD_INT15); /* a monitor sees the instruction alone */
-        sim.instructions_87++;
-        carry = sim_block_move();
-    } else {
-        CHECK_EQ(vector, OLD_INT15);
-        carry = sim_int15();
-        return carry;
-    }
-    /* A BIOS that leaves rubbish everywhere it may. */
-    regs.b.x = regs.c.x = regs.d.x = regs.si.x = regs.di.x = 0xdeadbeef;
-    regs.a.x = (regs.a.x & 0xff00) | 0xdead0055;
-    return carry;
+    frame.a.x = 0x11220000 | ax;
+    frame.d.l = 0x80;
+    sim_int13();
+    CHECK_EQ(frame.a.x >> 16, 0x1122);
+    uint8_t ah = (uint8_t)(ax >> 8);
+    if (ah != 0x01)
+        CHECK_EQ(sim.memory[0x474], carry() ? frame.a.h : 0);
+    CHECK(carry() ? frame.a.h != 0 : frame.a.h == 0 || ah == 0x15 || ah == 0x41);
+    return frame.a.h;
+}
+
+static inline uint8_t *packet_at(void)
+{
+    return sim.memory + (CALLER_DS << 4) + PACKET;
+}
+
+static inline uint8_t edd_call(uint16_t ax, uint64_t lba, uint16_t count, uint32_t buffer)
+{
+    uint16_t words[4] = {0x10, count, (uint16_t)(buffer & 0xff),
+                         (uint16_t)((buffer & ~0xffu) >> 4)};
+    memcpy(packet_at(), words, 8);
+    memcpy(packet_at() + 8, &lba, 8);
+    frame.ds = CALLER_DS;
+    frame.si.x = 0x99990000 | PACKET;
+    return call(ax);
+}
+
+static inline uint16_t packet_count(void)
+{
+    return (uint16_t)(packet_at()[2] | packet_at()[3] << 8);
 }
 
 #endif

@@ -24,21 +24,32 @@ void machine_set8(uint16_t address, uint8_t value);
 /* Zeroes `size` bytes, a multiple of 4; as machine_copy. */
 void machine_zero(uint32_t to, uint32_t size);
 
+/* Ends the request with this status: int13_finish() runs on the emptied stack. */
+_Noreturn void machine_throw(uint32_t status);
+
+/* The low half of lba >> shift; shift < 32. */
+static inline uint32_t machine_shift(uint64_t lba, uint32_t shift)
+{
+    uint32_t low = (uint32_t)lba;
+    __asm__("shrdl %%cl, %1, %0" : "+r"(low) : "r"((uint32_t)(lba >> 32)), "c"(shift));
+    return low;
+}
+
+/* Bit n of a bitmap, most significant bit of a byte first. */
+static inline bool machine_bit(const void *bits, uint32_t n)
+{
+    bool bit;
+    __asm__("btl %2, %1" : "=@ccc"(bit) : "m"(*(const uint8_t(*)[512])bits), "r"(n ^ 7));
+    return bit;
+}
+
+static inline void machine_bit_set(uint8_t *bits, uint32_t n)
+{
+    __asm__("btsl %1, %0" : "+m"(*(uint8_t(*)[512])bits) : "r"(n ^ 7));
+}
+
 /* Linear address of one of the handler's own objects. */
 uint32_t machine_linear(const void *object);
-
-static inline uint16_t machine_segment(void)
-{
-    uint16_t cs;
-    __asm__("movw %%cs, %w0" : "=r"(cs));
-    return cs;
-}
-
-/* Near address of an object. */
-static inline uint16_t machine_offset(const void *object)
-{
-    return (uint16_t)(uint32_t)object;
-}
 
 /* PE=1 under real-mode code means virtual-8086 mode. SMSW is not privileged. */
 static inline bool machine_protected(void)
@@ -48,18 +59,12 @@ static inline bool machine_protected(void)
     return msw & 1;
 }
 
-/*
- * Calls a vector saved at hook time (a far pointer) as INT would, or, where it is 0, executes the
- * instruction INT 15h, the one thing that a V86 monitor sees. Registers come from and go to `regs`,
- * whatever the BIOS does to the others; interrupts are enabled afterwards. Returns CF.
- */
-bool machine_call(uint32_t vector);
+/* Transfers `piece` from or to a drive of the map, by one call of the BIOS, or up to three where it
+ * fails. Returns the status. */
+uint8_t machine_drive(uint32_t drive);
 
-/* Copies dwords from a physical address into the handler's memory through protected mode. Only
- * where machine_protected() is false; false: A20 is off and nothing was copied. */
-bool machine_copy_high(void *to, uint32_t from, uint32_t dwords);
-
-/* Switches A20 off where it is on: by the BIOS's AX=2400h, else by port 92h. Real mode only. */
-void machine_a20_off(void);
+/* Copies dwords between memory above FAR_END and memory below. In real mode by the quick way,
+ * through protected mode, else by the BIOS; ends the request with 20h where neither can. */
+void machine_copy_high(uint32_t to, uint32_t from, uint32_t dwords);
 
 #endif

@@ -1,0 +1,238 @@
+; SPDX-License-Identifier: GPL-2.0-or-later
+; INT 15h: how much memory there is, without the handler's own and the map's. The BIOS is asked on
+; every call and its answer cut, so that what it knows besides (attributes, types, longer entries)
+; reaches the caller. Never reports more than the BIOS does. Runs on the caller's stack, as the BIOS
+; does, and may be called at any time.
+
+        bits    16
+        cpu     386
+
+%include "resident/offsets.inc"
+
+        global  int15_entry
+        extern  header
+
+%define HEADER(field) header + HEADER_ %+ field
+SMAP            equ 0x534D4150
+E820_USABLE     equ 1
+E820_RESERVED   equ 2
+E820_SIZE       equ 20                  ; bytes that every entry has; more are the BIOS's own affair
+UNSUPPORTED     equ 0x86
+MIB             equ 0x100000
+
+; EBX of the reserved entry that follows where usable memory was cut off: a number that no BIOS uses
+; for its own list, whose EBX goes through as it is. The second hidden range's is 8 more.
+E820_COOKIE     equ 0x5648444D
+
+; The caller's registers on its stack, from BP on
+SAVED_es        equ 0
+SAVED_di        equ 4
+SAVED_bx        equ 20
+SAVED_dx        equ 24
+SAVED_cx        equ 28
+SAVED_ax        equ 32
+
+; An entry of E820h, and a hidden range in the header
+%define ENTRY_start     es:di
+%define ENTRY_high      es:di + 4
+%define ENTRY_length    es:di + 8
+%define ENTRY_length_high es:di + 12
+%define ENTRY_type      es:di + 16
+%define RANGE_start     si + HEADER(hidden)
+%define RANGE_end       si + HEADER(hidden) + 4
+%define REST_length     si + rest
+%define REST_next       si + rest + 4
+
+        section .text progbits alloc exec write align=1
+
+; Only the functions that report memory are looked at; CF of the others goes on as it came, because
+; AH=4Fh reads it. C7h, 8Ah, DA88h and E881h were offered by few machines, and everyone who asks for
+; them asks the others as well: not supported.
+int15_entry:
+        pushf
+        cmp     ax, 0xE820
+        je      .ours
+        cmp     ax, 0xE801
+        je      .ours
+        cmp     ax, 0xE881
+        je      .ours
+        cmp     ax, 0xDA88
+        je      .ours
+        cmp     ah, 0x88
+        je      .ours
+        cmp     ah, 0x8A
+        je      .ours
+        cmp     ah, 0xC7
+        je      .ours
+        popf
+        jmp     far [cs:HEADER(old_int15)]
+.ours:
+        popf
+        pushad
+        push    ds
+        push    es
+        push    cs
+        pop     ds
+        mov     bp, sp
+        cmp     ax, 0xE820
+        je      e820
+        cmp     ax, 0xE801
+        je      counts
+        cmp     ah, 0x88
+        je      counts
+failed:
+        mov     byte [bp + SAVED_ax + 1], UNSUPPORTED
+        stc
+done:
+        pop     es
+        pop     ds
+        popad
+        push    bp
+        mov     bp, sp
+        rcr     byte [bp + 6], 1        ; CF goes in at the top, and the old one out
+        rol     byte [bp + 6], 1
+        pop     bp
+        iret
+
+; bios: asks the BIOS as INT would
+;   out: CF and registers as it says, but BP, DS and ES     changes: nothing of its own
+bios:
+        pushf
+        cli
+        call    far [HEADER(old_int15)]
+        mov     bp, sp
+        inc     bp                      ; past the return address; keeps CF
+        inc     bp
+        push    cs
+        pop     ds
+        mov     es, [bp + SAVED_es]
+        ret
+
+; E820h: the BIOS's entry, cut, or what was cut off, as reserved.
+e820:
+        cmp     edx, SMAP
+        jne     failed
+        cmp     ecx, E820_SIZE
+        jb      failed
+        sub     ebx, E820_COOKIE
+        cmp     ebx, 8
+        jbe     .rest
+        add     ebx, E820_COOKIE
+        call    bios
+        jc      failed
+        cmp     eax, SMAP
+        jne     failed
+        mov     [bp + SAVED_ax], eax
+        mov     [bp + SAVED_cx], ecx
+        mov     di, [bp + SAVED_di]
+        xor     si, si
+        call    cut
+        mov     si, 8
+        call    cut
+.done:
+        mov     [bp + SAVED_bx], ebx
+        clc
+        jmp     done
+.rest:
+        mov     si, bx
+        mov     dword [bp + SAVED_ax], SMAP
+        mov     dword [bp + SAVED_cx], E820_SIZE
+        mov     eax, [RANGE_start]
+        mov     [ENTRY_start], eax
+        mov     eax, [REST_length]
+        mov     [ENTRY_length], eax
+        xor     eax, eax
+        mov     [ENTRY_high], eax
+        mov     [ENTRY_length_high], eax
+        mov     al, E820_RESERVED
+        mov     [ENTRY_type], eax
+        mov     ebx, [REST_next]
+        jmp     .done
+
+; cut: cuts a hidden range off an entry. Whatever the entry has above the range is lost: stage2 puts
+; the map at the top of usable memory, so that there is nothing.
+;   in: ES:DI = entry, SI = 0 or 8: the range, EBX = the BIOS's next entry
+;   out: EBX = next entry     changes: EAX, ECX, EDX
+cut:
+        cmp     dword [ENTRY_type], E820_USABLE
+        jne     .done                   ; what the BIOS reserved may be reserved twice
+        cmp     dword [ENTRY_high], 0
+        jne     .done                   ; nothing above 4 GiB is ours
+        mov     edx, [RANGE_end]
+        mov     eax, [RANGE_start]
+        sub     edx, eax                ; what follows the cut
+        sub     eax, [ENTRY_start]      ; what precedes it
+        jbe     .starts_inside
+        cmp     dword [ENTRY_length_high], 0
+        jne     .cut
+        mov     ecx, [ENTRY_length]
+        sub     ecx, eax
+        jbe     .done
+        cmp     ecx, edx
+        jae     .cut
+        mov     edx, ecx
+.cut:
+        mov     [ENTRY_length], eax
+        xor     eax, eax
+        mov     [ENTRY_length_high], eax
+        mov     [REST_length], edx
+        mov     [REST_next], ebx
+        movzx   ebx, si
+        add     ebx, E820_COOKIE
+        ret
+.starts_inside:
+        neg     eax
+        cmp     eax, edx
+        jae     .done
+        mov     byte [ENTRY_type], E820_RESERVED
+.done:
+        ret
+
+; 88h and E801h: the least of the BIOS's counts and what lies below the map
+counts:
+        call    bios
+        mov     [bp + SAVED_bx], ebx
+        mov     [bp + SAVED_cx], ecx
+        mov     [bp + SAVED_dx], edx
+        xchg    eax, [bp + SAVED_ax]
+        jc      failed
+        mov     edx, [HEADER(hidden) + 8]
+        sub     edx, MIB
+        jae     .above
+        xor     edx, edx
+.above:
+        mov     ecx, edx
+        shr     ecx, 10
+        mov     di, SAVED_ax
+        call    least
+        cmp     ah, 0x88
+        je      .done
+        mov     di, SAVED_cx
+        call    least
+        mov     ecx, edx
+        sub     ecx, 15 * MIB           ; E801h: KiB up to 16 MiB, then blocks of 64 KiB
+        jae     .above_16
+        xor     ecx, ecx
+.above_16:
+        shr     ecx, 16
+        mov     di, SAVED_bx
+        call    least
+        mov     di, SAVED_dx
+        call    least
+.done:
+        clc
+        jmp     done
+
+; least: the word at BP + DI is at most ECX
+least:
+        movzx   esi, word [bp + di]
+        cmp     esi, ecx
+        jbe     .done
+        mov     [bp + di], cx
+.done:
+        ret
+
+        section .bss nobits alloc write align=4
+; What follows the cut of each hidden range: its length, and EBX of the BIOS's next entry. Always the
+; same, however often the list is walked.
+rest:           resd    4
