@@ -24,7 +24,7 @@ def content(path):
         return file.read()
 
 
-def boot(shop, config, bus):
+def boot(shop, config, bus, second_bus="ide"):
     """Boots the guest with a second disk; that disk before and after, and what the guest said."""
     disk = shop.pattern_vhd("drives", 2)
     flash = shop.formatted(disk, pieces=10, config=config)
@@ -32,7 +32,7 @@ def boot(shop, config, bus):
     image = extents(flash)
     others = outside(flash, image)
     before = content(second)
-    with Qemu(flash, bus=bus, extra=[(second, "ide")], write=True, limit=60) as pc:
+    with Qemu(flash, bus=bus, extra=[(second, second_bus)], write=True, limit=60) as pc:
         said = pc.wait(r"guest: drives 0*(\d+) in the BDA 0*(\d+)")
         pc.guest()
         absent = "no second drive" in pc.log
@@ -40,18 +40,20 @@ def boot(shop, config, bus):
     return before, content(second), [int(n, 16) for n in said.groups()], absent
 
 
-for bus in ("ide", "usb-ehci"):
-    with test(f"a second drive is 82h, flash on {bus}"), Workshop() as shop:
-        before, after, counts, absent = boot(shop, None, bus)
+for bus, second_bus in (("ide", "ide"), ("ahci", "ahci"), ("usb-ehci", "ide"), ("ahci", "virtio")):
+    with test(f"a second drive on {second_bus} is 82h, flash on {bus}"), Workshop() as shop:
+        before, after, counts, absent = boot(shop, None, bus, second_bus)
         check_equal(counts, [3, 3], "drives by 08h and by 0040:0075")
         check(not absent, "82h is absent")
         at = WRITTEN * 512
         check_equal(after[at:at + 512], pattern(WRITTEN, 7), "the sector that the guest wrote")
         check(before[:at] + before[at + 512:] == after[:at] + after[at + 512:], "other sectors changed")
 
-with test("hide = yes leaves the guest one drive"), Workshop() as shop:
-    before, after, counts, absent = boot(shop, "[a]\nvhd = \\disk.vhd\nhide = yes\n", "ide")
-    check_equal(counts, [1, 1], "drives by 08h and by 0040:0075")
-    check(absent, "82h is there")
-    check(before == after, "the second drive changed")
+for bus in ("ide", "ahci", "usb-xhci"):
+    with test(f"hide = yes leaves the guest one drive, flash on {bus}"), Workshop() as shop:
+        before, after, counts, absent = boot(shop, "[a]\nvhd = \\disk.vhd\nhide = yes\n", bus,
+                                             "ide" if bus.startswith("usb") else bus)
+        check_equal(counts, [1, 1], "drives by 08h and by 0040:0075")
+        check(absent, "82h is there")
+        check(before == after, "the second drive changed")
 end()
