@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "writes.h"
+#include "check.h"
 #include "ntfs.h"
 #include "vhd_slack.h"
 
@@ -56,7 +57,8 @@ static bool leaf_takes_writes(const struct chain_link *leaf, bool force, struct 
     }
     if (!leaf->image.read_only) /* the image's own note says why */
         return true;
-    if (leaf->image.format == IMAGE_VHDX) { /* its log would undo what is written: no matter of force */
+    if (leaf->image.format ==
+        IMAGE_VHDX) { /* its log would undo what is written: no matter of force */
         notes_add(notes,
                   "the log of the VHDX was not replayed: the disk is write-protected; attach the "
                   "image once where it can be repaired",
@@ -98,7 +100,8 @@ static enum err choose_vhd(struct map_writes *writes, struct chain *chain, struc
                   bytes);
         return ERR_OK;
     }
-    if (!writes->slack.count)
+    bool whole = leaf->allocated >= leaf->sectors << SECTOR_SHIFT; /* it never needs a new block */
+    if (!writes->slack.count && !whole)
         notes_add(notes,
                   "no room is left inside the VHD file: writes that need a new block will fail; "
                   "mkimage reserve makes room",

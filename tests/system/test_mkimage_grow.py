@@ -295,6 +295,19 @@ def reserve_behind_the_file_is_one_fragment():
 
 
 @test
+def a_full_image_needs_no_slack():
+    image = DynamicVhd(4 * MIB, 1 * MIB)
+    image.store(0, b"".join(n.to_bytes(8, "little").ljust(510) + b"\x55\xaa" for n in range(8192)))
+    image.write("d.vhd")
+    mkimage("flash", "f.img", "--vhd", "d.vhd")
+    assert slack("f.img")["absent"] == 0
+    said = mkimage("check", "f.img").stdout
+    assert b"every block is stored" in said and b"room" not in said, said
+    said = mkimage("reserve", "f.img", "--size", "1M").stderr
+    assert b"all that its disk can ever need" in said, said
+
+
+@test
 def reserve_refuses():
     rng = random.Random(6)
     size = ["--size", "1M"]

@@ -1,0 +1,64 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A guest that writes to its disk, on a flash with a snapshot: its writes go into the child, leave with a
+rollback, and stay with a merge."""
+import os
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from emulator import Qemu                                                                      # noqa: E402
+from flash import Workshop, check_pattern, extents, mkimage, mkimage_json, outside, run, tool  # noqa: E402
+from report import check, check_equal, end, need, test                                         # noqa: E402
+
+
+def boot(flash):
+    with Qemu(flash, bus="ahci", write=True, limit=180) as pc:
+        pc.guest()
+
+
+def content(flash, path):
+    return subprocess.run([tool("mkimage"), "cat", f"{flash}:{path}"], stdout=subprocess.PIPE, check=True).stdout
+
+
+def images(flash):
+    return sum(step["name"] == "image" for step in mkimage_json("check", flash)["steps"])
+
+
+def session(shop, image):
+    flash = shop.flash(image, options=("--reserve", "none"))
+    mkimage("snapshot", flash, "--name", "child.vhd", "--size", "32M")
+    before = content(flash, "/writer.vhd")
+    blocks = mkimage_json("check", flash)["slack"]["blocks"]
+    child = extents(flash, "/child.vhd")
+    rest = outside(flash, child)
+    boot(flash)
+    written = check_pattern(flash)
+    check(written > 0, "the guest has written nothing")
+    check_equal(outside(flash, child), rest, "the flash outside the child")
+    check_equal(content(flash, "/writer.vhd"), before, "the parent")
+    check(mkimage_json("check", flash)["slack"]["blocks"] < blocks, "the slack is as it was")
+
+    mkimage("rollback", flash)
+    check_equal(check_pattern(flash), 0, "sectors that the guest has written, after a rollback")
+    boot(flash)
+    check_equal(check_pattern(flash), written, "sectors that the guest has written")
+    mkimage("snapshot", flash, "--name", "second.vhd", "--size", "4M")
+    check_equal((images(flash), check_pattern(flash)), (3, written), "images, and sectors written")
+    for left in (2, 1):
+        mkimage("merge", flash)
+        check_equal((images(flash), check_pattern(flash)), (left, written), "images, and sectors written")
+    check(content(flash, "/writer.vhd") != before, "the parent has got nothing")
+    boot(flash)
+
+
+with test("snapshot, rollback, merge: a guest on a fixed VHD"), Workshop() as shop:
+    session(shop, shop.pattern_vhd("writer", 16, rounds=100))
+
+with test("snapshot, rollback, merge: a guest on a dynamic VHD"), Workshop() as shop:
+    need("qemu-img")
+    raw = shop.pattern_disk("writer", 16 * 2048, rounds=100)
+    run("qemu-img", "convert", "-f", "raw", "-O", "vpc", "-o", "force_size=on", raw, shop.path("writer.vhd"))
+    session(shop, shop.path("writer.vhd"))
+
+end()
