@@ -13,6 +13,7 @@
 #include "core/endian.h"
 #include "core/file.h"
 #include "core/ntfs_path.h"
+#include "core/vhd_footer.h"
 
 #define HEADER_AT  512u
 #define LOCATOR_AT 1536u
@@ -179,14 +180,20 @@ static enum status make_front(struct newvhd *n, const struct vhd_footer *parent,
     return status;
 }
 
-/* The footer that counts: opening the image has judged both. */
+/* The footer at the parent's end: what a child copies from it must be what all programs see. */
 static enum status read_footer(struct image *parent, struct vhd_footer *footer)
 {
     struct fail f;
     uint64_t at = (parent->file->size - VHD_SHORT_FOOTER_SIZE) >> SECTOR_SHIFT << SECTOR_SHIFT;
     uint64_t size = parent->file->size - at;
     memset(footer, 0, sizeof *footer);
-    return file_read(parent->file, at, footer, (uint32_t)size, &f) ? say_fail(&f) : STATUS_OK;
+    if (file_read(parent->file, at, footer, (uint32_t)size, &f))
+        return say_fail(&f);
+    if (memcmp(footer->cookie, "conectix", sizeof footer->cookie) ||
+        !vhd_checksum_ok(footer, sizeof *footer, offsetof(struct vhd_footer, checksum)))
+        return say_error("Repair it with the program that made it.",
+                         "%s: its footer at the end is damaged", parent->file->path);
+    return STATUS_OK;
 }
 
 enum status newvhd_make(struct newvhd *n, struct image *parent, const char *path,

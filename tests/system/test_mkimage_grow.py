@@ -608,6 +608,11 @@ def merge_refuses():
         digest = sha256(name)
         refused(verb[0], name, *verb[1:], words=r"parent of \\vhd\\grandchild.vhd")
         assert sha256(name) == digest
+    name = flash(["second", "base"])
+    at = extents(name, "/vhd/base.vhd")["extents"][-1]
+    write(name, (at["drive_lba"] + at["count"]) * 512 - 300, b"\xff")
+    for verb in ("merge", "rollback"):
+        refused(verb, name, words="footer at the end is damaged")
     larger = DynamicVhd(SIZE + MIB, 512 << 10, parent=base)
     larger.locate("W2ru", ".\\base.vhd")
     larger.store(3, bytes(SECTOR))
