@@ -2,7 +2,7 @@
 /*
  * Judges a record of all writes to a flash: cuts it after every sector and looks at what is there.
  *
- *   judge FLASH RECORD /leaf.vhd NOTE_LBA [every N] [full N] [torn N]
+ *   judge FLASH RECORD /leaf.vhd NOTE_LBA [every N] [full N] [torn N] [shuffled N]
  *   judge apply FLASH RECORD CUT        puts the first CUT sectors of the record onto FLASH
  *
  * FLASH is as it was before the record. At each cut (every N-th, and around metadata all) two
@@ -13,9 +13,12 @@
  * must be one of the leaf's own, and neither header nor footer.
  *
  * `torn`: of a request of several sectors the drive may have written any set when power fails: so
- * many sets are tried of each. The order of requests is taken as it is in the record: a BIOS knows
- * no command that would empty a drive's cache, so a drive that reorders requests over a power cut
- * is outside of what can be promised.
+ * many sets are tried of each. The order of the drive's requests is taken as it is in the record: a
+ * BIOS knows no command that would empty a drive's cache, so a drive that reorders requests over a
+ * power cut is outside of what can be promised.
+ *
+ * `shuffled`: how far outside: of what one request of the guest takes, so many random choices are
+ * written without the others. What then does not hold is counted, and is no loss.
  */
 #include <fcntl.h>
 #include <inttypes.h>
@@ -70,7 +73,9 @@ struct judge {
     struct request request;
     bool under_way;
 
-    uint64_t every, full, torn;
+    uint64_t every, full, torn, shuffled;
+    uint64_t shuffled_cuts, shuffled_bad;
+    bool quiet;
     uint64_t cut, cuts, torn_cuts, full_cuts, requests, refused, losses;
     uint64_t use[USE_SLACK + 1];
     uint64_t guest_sectors; /* that the guest wrote, refused ones left out */
@@ -87,7 +92,7 @@ static void die(const char *what)
 
 static void loss(const char *what, uint64_t lba)
 {
-    if (judge.losses++ < LOSSES_SHOWN)
+    if (judge.losses++ < LOSSES_SHOWN && !judge.quiet)
         printf("loss: after %" PRIu64 " sectors, in request %u (lba %u count %u): %s %" PRIu64 "\n",
                judge.cut, judge.request.number, judge.request.lba, judge.request.count, what, lba);
 }
@@ -273,6 +278,45 @@ static void look_at_torn(const struct record_entry *e)
     free(before);
 }
 
+static void put_entry(const struct record_entry *e, const uint8_t *data)
+{
+    memcpy(judge.flash + e->sector * SECTOR_SIZE, data, (size_t)e->count * SECTOR_SIZE);
+}
+
+/* Some of the entries from `first` to the next note, in front of which nothing is written yet. */
+static void look_at_shuffled(size_t first)
+{
+    const struct record_entry *entry = judge.record.entry;
+    size_t end = first, size = 0;
+    for (; end < judge.record.count && entry[end].sector != judge.note_lba; end++)
+        size += (size_t)entry[end].count * SECTOR_SIZE;
+    uint8_t *before = malloc(size + 1);
+    if (!before)
+        die("out of memory");
+    uint8_t *at = before;
+    for (size_t i = first; i < end; at += (size_t)entry[i++].count * SECTOR_SIZE)
+        memcpy(at, judge.flash + entry[i].sector * SECTOR_SIZE,
+               (size_t)entry[i].count * SECTOR_SIZE);
+    uint64_t losses = judge.losses;
+    judge.quiet = true;
+    for (uint64_t n = 0; n < judge.shuffled && end - first > 1; n++) {
+        for (size_t i = first; i < end; i++)
+            if (random_number() & 1)
+                put_entry(&entry[i], entry[i].data);
+        look(false);
+        judge.shuffled_cuts++;
+        judge.shuffled_bad += judge.losses != losses;
+        judge.losses = losses;
+        for (size_t i = end; i-- > first;) { /* from the last: a sector may be written twice */
+            at -= (size_t)entry[i].count * SECTOR_SIZE;
+            put_entry(&entry[i], at);
+        }
+        at = before + size;
+    }
+    judge.quiet = false;
+    free(before);
+}
+
 /* The leaf's file sector that lies at `lba` of the flash; UINT64_MAX where that is not the leaf's.
  */
 static uint64_t leaf_sector(uint64_t lba)
@@ -319,6 +363,8 @@ static void replay(void)
             bool note = e->sector + k == judge.note_lba;
             if (note)
                 take_note(e->data);
+            if (note && judge.under_way)
+                look_at_shuffled(i + 1);
             if (tables)
                 printf("metadata %" PRIu64 "\n", judge.cut);
             if (tables || note || judge.cut % judge.every == 0) {
@@ -414,6 +460,7 @@ static void report(uint64_t blocks_before)
 {
     printf("cuts %" PRIu64 " torn %" PRIu64 " full %" PRIu64 " losses %" PRIu64 "\n", judge.cuts,
            judge.torn_cuts, judge.full_cuts, judge.losses);
+    printf("shuffled %" PRIu64 " unsound %" PRIu64 "\n", judge.shuffled_cuts, judge.shuffled_bad);
     printf("requests %" PRIu64 " refused %" PRIu64 " commands %zu flushes %zu sectors %" PRIu64
            "\n",
            judge.requests, judge.refused, judge.record.count, judge.record.flushes,
@@ -424,19 +471,31 @@ static void report(uint64_t blocks_before)
            judge.second.layer[0].blocks - blocks_before, judge.guest_sectors);
 }
 
+static uint64_t *option(const char *name)
+{
+    if (!strcmp(name, "every"))
+        return &judge.every;
+    if (!strcmp(name, "full"))
+        return &judge.full;
+    if (!strcmp(name, "torn"))
+        return &judge.torn;
+    if (strcmp(name, "shuffled"))
+        die("an option is every, full, torn or shuffled");
+    return &judge.shuffled;
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 5 && !strcmp(argv[1], "apply"))
         return apply(argv[2], argv[3], strtoull(argv[4], NULL, 10));
     if (argc < 5)
-        die("usage: judge FLASH RECORD /leaf.vhd NOTE_LBA [every N] [full N] [torn N]");
+        die("usage: judge FLASH RECORD /leaf.vhd NOTE_LBA [every N] [full N] [torn N] [shuffled "
+            "N]");
     judge.every = 1;
     judge.full = 100;
     judge.random = 1;
-    for (int i = 5; i + 1 < argc; i += 2) {
-        uint64_t value = strtoull(argv[i + 1], NULL, 10);
-        *(*argv[i] == 'e' ? &judge.every : *argv[i] == 'f' ? &judge.full : &judge.torn) = value;
-    }
+    for (int i = 5; i + 1 < argc; i += 2)
+        *option(argv[i]) = strtoull(argv[i + 1], NULL, 10);
     map_flash(argv[1], false);
     judge.leaf = argv[3];
     judge.note_lba = strtoull(argv[4], NULL, 10);
