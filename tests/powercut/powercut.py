@@ -199,21 +199,22 @@ def power_cuts(case, rounds, every, oracles, total, seed):
 
 def matrix():
     """All cells; the first ones already have each value of each axis."""
-    cells = [Case(0, 0, False), Case(0, 0, False, bus="ide")]
+    cells = []
     blocks = (512 * KIB, 2 * MIB, 4 * MIB)
     for turn in range(6):
         for depth in range(1, 5):
-            which = (turn + depth) % 6
+            which = (turn + 4 * depth) % 6
             cells.append(Case(depth, blocks[which % 3], which >= 3))
+    cells[3:3] = [Case(0, 0, False), Case(0, 0, False, bus="ide")]
     return cells
 
 
 def main(seconds=None):
     start = time.monotonic()
     total = {}
-    for case in matrix():
-        if seconds and time.monotonic() - start > seconds:
-            break
+    for number, case in enumerate(matrix()):
+        if seconds and number >= 4 and time.monotonic() - start > seconds:
+            break                       # a slow computer gets four cells all the same
         with test(f"power cuts: {case}"):
             power_cuts(case, rounds=24 if seconds else 60, every=7 if seconds else 1,
                        oracles=1 if seconds else 2, total=total, seed=1)
