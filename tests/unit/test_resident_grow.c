@@ -20,6 +20,7 @@ static struct world {
     uint32_t shift, pages, slots;
     bool junk;   /* slots hold what was there */
     bool pieces; /* the file lies in pieces of 13 sectors */
+    bool v86;
     uint32_t first_slot, file_sectors, stride, bitmap;
 } w;
 
@@ -81,6 +82,7 @@ static void world_make(void)
 {
     uint32_t size = 1u << w.shift;
     sim_start();
+    sim.v86 = w.v86;
     random_state = 7;
     version = 0;
     w.bitmap = (size + 4095) / 4096;
@@ -225,6 +227,8 @@ static void read_all(void)
     }
 }
 
+static uint32_t write_done; /* sectors that the last one counted */
+
 /* Writes a new version. After a failure each sector is old or new, those that were counted new;
  * which of the two is looked up. */
 static uint8_t write_new(uint32_t lba, uint32_t count)
@@ -240,6 +244,7 @@ static uint8_t write_new(uint32_t lba, uint32_t count)
     uint8_t status = edd_call(0x4300, lba, (uint16_t)count, buffer);
     if (status)
         done = packet_count();
+    write_done = done;
     for (uint32_t i = 0; i < done; i++)
         want[lba + i] = version;
     if (!status)
@@ -347,7 +352,207 @@ TEST(every_growth_at_random)
     for (unsigned g = 0; g < 3; g++)
         for (unsigned s = 0; s < 4; s++)
             for (unsigned how = 0; how < 4; how++) {
-                w = (struct world){growths[g], shifts[s], 20, 20, how & 1, how & 2, 0, 0, 0, 0};
-                world_random(120, s < 2 ? 40 : 300);
+                w = (struct world){.growth = growths[g],
+                                   .shift = shifts[s],
+                                   .pages = 20,
+                                   .slots = 20,
+                                   .junk = how & 1,
+                                   .pieces = how & 2,
+                                   .v86 = (s + how) & 1};
+                world_random(40, s < 2 ? 40 : 300);
             }
+}
+
+TEST(pages_with_several_bitmap_sectors)
+{
+    for (unsigned g = 0; g < 3; g++) {
+        w = (struct world){
+            .growth = growths[g], .shift = 14, .pages = 4, .slots = 2, .junk = true, .v86 = g == 1};
+        world_make();
+        for (unsigned r = 0; r < 40; r++) { /* over the borders of bitmap sectors */
+            uint32_t lba = (1 + random_below(7)) * 4096 - random_below(30);
+            uint32_t count = 1 + random_below(60);
+            if (g == 1 && r == 0)
+                lba = 8192 - 5;
+            uint8_t status = write_new(lba, count);
+            CHECK(status == 0 ||
+                  (status == STATUS_FAULT && header.record_next == header.record_end));
+            read_check(lba - 20, count + 40);
+        }
+        read_all();
+        if (g < 2)
+            judge_file();
+    }
+}
+
+/* The sectors that were written since `from`, in order, must be these of the file; -1 ends them. */
+static void check_order(uint32_t from, const int64_t *sector)
+{
+    for (; *sector >= 0; sector++) {
+        CHECK(++from <= sim.writes);
+        CHECK_EQ(sim_write[from].lba, file_lba((uint32_t)*sector));
+    }
+    CHECK_EQ(from, sim.writes);
+}
+
+static bool filled(uint32_t write, uint8_t byte)
+{
+    for (unsigned i = 0; i < 512; i++)
+        if (sim_write[write].data[i] != byte)
+            return false;
+    return true;
+}
+
+TEST(order_dynamic)
+{
+    w = (struct world){.growth = MAP_GROWS_DYNAMIC, .shift = 13, .pages = 4, .slots = 2};
+    world_make();
+    uint32_t from = sim.writes, slot = w.first_slot;
+    CHECK_EQ(w.bitmap, 2);
+    CHECK_EQ(write_new(100, 3), 0); /* absent: bitmap of ones, BAT, data */
+    check_order(from,
+                (int64_t[]){slot, slot + 1, BAT_SECTOR, slot + 102, slot + 103, slot + 104, -1});
+    CHECK(filled(from + 1, 0xff) && filled(from + 2, 0xff));
+    CHECK_EQ(sim.single, 3);
+    from = sim.writes;
+    CHECK_EQ(write_new(101, 2), 0); /* there now: data alone */
+    check_order(from, (int64_t[]){slot + 103, slot + 104, -1});
+    uint32_t block = slot - w.stride, next = header.record_next;
+    from = sim.writes;
+    CHECK_EQ(write_new(8192 + 5, 2), 0); /* there, but not known to be all ones: bits, then data */
+    check_order(from, (int64_t[]){block, block + 1, block + 7, block + 8, -1});
+    CHECK(filled(from + 1, 0xff) && filled(from + 2, 0xff));
+    CHECK_EQ(header.record_next, next);
+    judge();
+}
+
+TEST(order_dynamic_scrub)
+{
+    w = (struct world){
+        .growth = MAP_GROWS_DYNAMIC, .shift = 3, .pages = 8, .slots = 3, .junk = true};
+    world_make();
+    uint32_t slot = w.first_slot;
+    file_put(slot + 4, 0, 0, 0, 0); /* one that is zero already */
+    uint32_t from = sim.writes;
+    CHECK_EQ(write_new(6, 1), 0);
+    check_order(from, (int64_t[]){slot + 1, slot + 2, slot + 3, slot + 5, slot + 6, slot + 7,
+                                  slot + 8, slot, BAT_SECTOR, slot + 7, -1});
+    header.record_clean = header.record_end; /* the others are said to be clean */
+    for (uint32_t i = 0; i < w.stride; i++)
+        file_put(slot + w.stride + i, 0, 0, 0, 0);
+    from = sim.writes;
+    CHECK_EQ(write_new(4 * 8 + 1, 1), 0);
+    slot += w.stride;
+    check_order(from, (int64_t[]){slot, BAT_SECTOR, slot + 2, -1});
+    judge();
+}
+
+TEST(order_differencing)
+{
+    w = (struct world){
+        .growth = MAP_GROWS_DIFFERENCING, .shift = 13, .pages = 4, .slots = 2, .junk = true};
+    world_make();
+    uint32_t from = sim.writes, slot = w.first_slot;
+    CHECK_EQ(write_new(4094, 4),
+             0); /* empty bitmap, BAT; then data and bits, sector by sector of bits */
+    check_order(from, (int64_t[]){slot, slot + 1, BAT_SECTOR, slot + 2 + 4094, slot + 2 + 4095,
+                                  slot, slot + 2 + 4096, slot + 2 + 4097, slot + 1, -1});
+    CHECK(filled(from + 1, 0) && filled(from + 2, 0));
+    CHECK_EQ(sim_write[from + 6].data[511], 0x03);
+    CHECK_EQ(sim_write[from + 9].data[0], 0xc0);
+    from = sim.writes;
+    CHECK_EQ(write_new(4094, 2), 0); /* the bits are there */
+    check_order(from, (int64_t[]){slot + 2 + 4094, slot + 2 + 4095, -1});
+    judge();
+}
+
+TEST(slack_used_up)
+{
+    for (unsigned g = 0; g < 3; g++) {
+        w = (struct world){.growth = growths[g], .shift = 4, .pages = 24, .slots = 2};
+        world_make();
+        CHECK_EQ(write_new(0 * 16 + 3, 2), 0);
+        CHECK_EQ(write_new(4 * 16 + 3, 2), 0);
+        uint32_t before = sim.writes;
+        CHECK_EQ(write_new(8 * 16 + 3, 2), STATUS_FAULT);
+        CHECK_EQ(sim.writes, before);
+        CHECK_EQ(write_new(4 * 16 + 14, 1), 0);
+        CHECK_EQ(write_new(7 * 16 + 14, 9), STATUS_FAULT); /* page 7 has a place, 8 has not */
+        CHECK_EQ(write_done, 2);
+        read_all();
+        if (g < 2)
+            judge_file();
+    }
+    header.growth = MAP_GROWS_NOT;
+    CHECK_EQ(write_new(12 * 16, 1), STATUS_FAULT);
+    header.write_protected = 1;
+    CHECK_EQ(write_new(4 * 16, 1), STATUS_WRITE_PROTECTED);
+}
+
+/* Whatever write fails, on the drive or in memory: nothing is wrong afterwards, and a second try
+ * succeeds. */
+static void failures(uint32_t lba, uint32_t count, bool late, bool high)
+{
+    bool done = false;
+    for (uint32_t step = 0; !done; step++) {
+        CHECK(step < 200);
+        world_make();
+        CHECK_EQ(write_new(lba + 2 * (1u << w.shift), 1), 0); /* something else */
+        sim.late = late;
+        *(high ? &sim.high_left : &sim.write_left) = step;
+        done = !write_new(lba, count);
+        sim.write_left = sim.high_left = NEVER;
+        read_all();
+        if (w.growth != MAP_GROWS_IN_MEMORY && !late && !high)
+            judge_file();
+        CHECK_EQ(write_new(lba, count), 0);
+        read_all();
+        if (w.growth != MAP_GROWS_IN_MEMORY)
+            judge_file();
+    }
+}
+
+TEST(failures_at_every_step)
+{
+    for (unsigned g = 0; g < 3; g++)
+        for (unsigned how = 0; how < 16; how += sizeof(void *) == 8 ? 1 : 3) {
+            w = (struct world){.growth = growths[g],
+                               .shift = 3,
+                               .pages = 20,
+                               .slots = 12,
+                               .junk = how & 1,
+                               .pieces = how & 2,
+                               .v86 = how & 4};
+            failures(4 * 8 + 6, 11, how & 8, false); /* pages 4, 5 and 6 */
+            failures(4 * 8 + 6, 11, false, true);
+            failures(3, 8, how & 8, false); /* 0 and 1 */
+        }
+}
+
+TEST(metadata_that_make_no_sense)
+{
+    w = (struct world){.growth = MAP_GROWS_DYNAMIC, .shift = 4, .pages = 20, .slots = 2};
+    static const uint32_t wrong[] = {0, 0xffffffff, 0x7fffff00};
+    for (unsigned i = 0; i < 3; i++) {
+        world_make();
+        bat_put(1, wrong[i]);
+        uint32_t before = sim.writes;
+        CHECK_EQ(write_new(16, 1), STATUS_UNDEFINED);
+        CHECK_EQ(sim.writes, before);
+    }
+    world_make(); /* a page of the file that says it is not writable */
+    for (uint32_t page = header.file_page; page < header.cell_count; page++)
+        sim.cells[page] &= ~(uint64_t)MAP_WRITABLE;
+    CHECK_EQ(write_new(0, 1), STATUS_UNDEFINED);
+    world_make(); /* memory that is not the handler's */
+    sim.cells[0] = map_cell(MAP_RAM, 0, 0, 0x100000 >> 9) | MAP_WRITABLE;
+    CHECK_EQ(edd_call(0x4300, 0, 1, BUFFER), STATUS_UNDEFINED);
+    CHECK_EQ(edd_call(0x4200, 0, 1, BUFFER), STATUS_UNDEFINED);
+    cells_forget();
+    sim.cells[0] = map_cell(MAP_RAM, 0, 0, (RAM_ADDRESS + RAM_BYTES - 512) >> 9) | MAP_WRITABLE;
+    CHECK_EQ(edd_call(0x4300, 0, 1, BUFFER), 0);
+    CHECK_EQ(edd_call(0x4300, 0, 2, BUFFER), STATUS_UNDEFINED);
+    sim.cells[0] = map_cell(MAP_MIXED, 0, 0, header.cell_count - 1);
+    cells_forget();
+    CHECK_EQ(edd_call(0x4200, 0, 1, BUFFER), STATUS_UNDEFINED);
 }
