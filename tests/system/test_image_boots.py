@@ -111,7 +111,7 @@ def put_on_flash(shop, files):
 
 
 FULL_BLOCKS = "a VHDX is written only where it has full blocks"
-NO_ROOM = "no room is left inside the VHD file"
+NO_ROOM = "room for 0 new blocks"
 NOT_CLOSED = "the VHDX was not closed: 1 pages of its log count instead of what they replace"
 KINDS = {
     "a dynamic VHD": (dynamic_vhd, ["disk.vhd: dynamic VHD", NO_ROOM]),
