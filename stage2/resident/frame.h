@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Registers, as entry.asm pushes the caller's on the handler's own stack and gives them back from
- * there. Offsets reach NASM through
- * build/resident/offsets.inc.
+ * there.
  */
 #ifndef RESIDENT_FRAME_H
 #define RESIDENT_FRAME_H

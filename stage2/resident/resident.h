@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The resident handler's C, shared by its files: int13.c (functions), disk.c (the map and the BIOS
- * below), int15.c (memory). It runs in 16-bit mode with CS = DS = ES = SS = the handler's segment,
- * one call at a time, and touches everything outside through machine/machine.h; unit tests run the
- * same files against a simulated machine. What belongs to the one call is static: 16-bit code from
- * a 32-bit compiler pays for every pointer, and 8 KiB is all there is.
+ * The resident handler's C, shared by its files: int13.c (functions), disk.c (pieces of a request),
+ * cells.c (the map), grow.c (the map's changes). It runs in 16-bit mode with CS = DS = ES = SS =
+ * the handler's segment, one call at a time, and touches everything outside through
+ * machine/machine.h; unit tests run the same files against a simulated machine. A failure anywhere
+ * ends the request: machine_throw() does not return. What belongs to the one call is static: 16-bit
+ * code from a 32-bit compiler pays for every pointer, and 8 KiB is all there is.
  */
 #ifndef RESIDENT_RESIDENT_H
 #define RESIDENT_RESIDENT_H
@@ -103,6 +104,5 @@ void page_grow(uint32_t page);
 /* Entries from entry.asm. */
 uint8_t int13_disk(void);
 uint8_t int13_finish(uint32_t result);
-void int15_memory(void);
 
 #endif
