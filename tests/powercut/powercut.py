@@ -107,7 +107,7 @@ def make_flash(shop, case, rng, rounds, config=CONFIG, **guest):
 
 
 def session(flash, record, bus):
-    with Qemu(flash, bus=bus, memory=64, write=True, record=record) as pc:
+    with Qemu(flash, bus=bus, memory=64, write=True, record=record, limit=600) as pc:
         pc.guest()
         return pc.log
 
@@ -203,7 +203,7 @@ def matrix():
     blocks = (512 * KIB, 2 * MIB, 4 * MIB)
     for turn in range(6):
         for depth in range(1, 5):
-            which = (turn + 4 * depth) % 6
+            which = (turn + 4 * depth + 5) % 6
             cells.append(Case(depth, blocks[which % 3], which >= 3))
     cells[3:3] = [Case(0, 0, False), Case(0, 0, False, bus="ide")]
     return cells
@@ -216,7 +216,7 @@ def main(seconds=None):
         if seconds and number >= 4 and time.monotonic() - start > seconds:
             break                       # a slow computer gets four cells all the same
         with test(f"power cuts: {case}"):
-            power_cuts(case, rounds=24 if seconds else 60, every=7 if seconds else 1,
+            power_cuts(case, rounds=24 if seconds else 60, every=31 if seconds else 1,
                        oracles=1 if seconds else 2, total=total, seed=1)
     cuts = total.get("cuts", 0) + total.get("torn", 0)
     print(f"a drive that reorders the commands of a request, and no BIOS can forbid it: "
