@@ -157,6 +157,7 @@ static void header_fill(struct resident_header *h, const struct boot_disk *disk,
     h->record_cells = (uint16_t)map->record_cells;
     h->record_next = map->record_first;
     h->record_end = map->record_end;
+    h->record_clean = map->record_clean;
     h->bat_sector = map->bat_sector;
     h->bitmap_sectors = (uint8_t)map->bitmap_sectors;
     h->page_shift = (uint8_t)map->page_shift;

@@ -8,6 +8,8 @@
 #include "core/arena.h"
 #include "core/boot.h"
 #include "core/check.h"
+#include "core/map_scrub.h"
+#include "core/check.h"
 #include "core/ntfs_boot.h"
 #include "core/part.h"
 #include "core/text.h"
@@ -24,6 +26,7 @@
 #define CACHE_LINES      16
 
 #define FIRST_HARD_DISK  0x80u
+#define LOOK_AHEAD_TICKS (TICKS_PER_SECOND / 3)
 #define LINE_SIZE        (FAIL_SUBJECT_MAX + 160)
 
 void stage2_main(uint32_t drive_number, uint64_t volume_lba) __attribute__((noreturn));
@@ -207,6 +210,29 @@ static enum err find_volumes(struct volumes *v, struct fail *f)
     return err;
 }
 
+static bool time_is_left(void)
+{
+    return console_ticks() - step.start < LOOK_AHEAD_TICKS;
+}
+
+/* New blocks of a dynamic VHD must be empty, and the handler, which has only one sector of its own,
+ * is slow at that. Here it is fast: for a moment, which is enough for the blocks that most guests
+ * will ever add. */
+static MUST_CHECK enum err look_ahead(struct fail *f)
+{
+    struct blk *blk[MAP_DRIVES_MAX];
+    if (disk.map.growth != MAP_GROWS_DYNAMIC)
+        return ERR_OK;
+    uint8_t *buffer = arena_alloc(&arena, MAP_SCRUB_SECTORS * SECTOR_SIZE);
+    if (!buffer)
+        return fail(f, ERR_MEMORY, "no memory to look at the room for new blocks", 0);
+    for (unsigned i = 0; i < drive_count; i++)
+        blk[i] = &drives[i].blk;
+    step_begin("looking at the room for new blocks of ", disk.chain.link[0]->path);
+    map_scrub(&disk.map, blk, time_is_left, buffer);
+    return ERR_OK;
+}
+
 /* Opens the entry's image and hands over to it. Returns only with a failure. */
 static enum err start_entry(const struct config_entry *entry, struct fail *f)
 {
@@ -222,6 +248,10 @@ static enum err start_entry(const struct config_entry *entry, struct fail *f)
     print_growth();
     step_begin("asking the BIOS what it can read of ", entry->vhd);
     err = reach_check(&disk.map, drives, drive_count, f);
+    if (err)
+        return fail_subject(f, entry->vhd);
+
+    err = look_ahead(f);
     if (err)
         return fail_subject(f, entry->vhd);
 

@@ -109,6 +109,15 @@ struct map_run map_find(const struct map *map, uint64_t lba)
     return find_in_page(map, page, (uint32_t)(lba - start), left < size ? (uint32_t)left : size);
 }
 
+struct map_run map_find_file(const struct map *map, uint64_t sector)
+{
+    uint32_t size = 1u << map->page_shift;
+    uint32_t in = (uint32_t)sector & (size - 1);
+    uint64_t left = map->file_sectors - (sector - in);
+    return find_in_page(map, map->file_page + (uint32_t)(sector >> map->page_shift), in,
+                        left < size ? (uint32_t)left : size);
+}
+
 struct map_run map_find_long(const struct map *map, uint64_t lba)
 {
     struct map_run run = map_find(map, lba);

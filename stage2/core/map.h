@@ -40,8 +40,9 @@ struct map {
     enum map_growth growth;
     uint32_t record_cells;             /* cells of a record */
     uint32_t record_first, record_end; /* cells of the free ones */
-    uint32_t bat_sector;               /* of the file */
-    uint32_t bitmap_sectors;           /* of a block */
+    uint32_t record_clean;   /* DYNAMIC: own sectors of free records below are zero (map_scrub) */
+    uint32_t bat_sector;     /* of the file */
+    uint32_t bitmap_sectors; /* of a block */
 };
 
 /* What one run of the map says. */
@@ -74,6 +75,10 @@ uint32_t map_records(const struct map *map);
 
 /* The run at lba (< map->sectors): ZERO, DIRECT or RAM. Same walk as the resident handler's. */
 struct map_run map_find(const struct map *map, uint64_t lba);
+
+/* The run at sector `sector` of the leaf's file (< map->file_sectors), where the map has its pages.
+ */
+struct map_run map_find_file(const struct map *map, uint64_t sector);
 
 /* As map_find, but neighbours over page borders joined, for listings. */
 struct map_run map_find_long(const struct map *map, uint64_t lba);

@@ -214,6 +214,7 @@ static void fill_records(struct map_builder *b, const struct map_writes *writes)
                               : map_cell(MAP_FILE, 0, 0, slot + writes->slack.bitmap_sectors),
                        NULL);
     }
+    map->record_clean = map->record_first;
     map->record_end = (uint32_t)b->cells;
     map->writable |= map->record_end != map->record_first;
 }

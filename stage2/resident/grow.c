@@ -63,7 +63,7 @@ void page_grow(uint32_t page)
         machine_throw(STATUS_FAULT);
     if (absent) {
         data = (uint32_t)map_cell_lba(cell_at(record + MAP_RECORD_OWN));
-        if (dynamic)
+        if (dynamic && record >= header.record_clean)
             scrub(data);
     } else {
         data = be32_get(*bat_entry(page, false));

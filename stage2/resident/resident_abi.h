@@ -70,9 +70,11 @@ struct resident_header {
                            * of the disk's pages */
     uint32_t record_next; /* 0xe4: index of the next free record's first cell */
     uint32_t record_end;  /* 0xe8: no free record from here on */
-    uint32_t bat_sector;  /* 0xec: of the leaf's file: where its BAT starts */
-    uint8_t bitmap_sectors; /* 0xf0: of a block, in front of its data */
-    uint8_t reserved[7];    /* 0xf1 */
+    uint32_t
+        record_clean;    /* 0xec: DYNAMIC: the own sectors of records below are known to be zero */
+    uint32_t bat_sector; /* 0xf0: of the leaf's file: where its BAT starts */
+    uint8_t bitmap_sectors; /* 0xf4: of a block, in front of its data */
+    uint8_t reserved[3];    /* 0xf5 */
 };
 static_assert(sizeof(struct resident_header) == 0xf8, "resident header");
 static_assert(offsetof(struct resident_header, file_page) == 0xe0, "resident header");

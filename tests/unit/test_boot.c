@@ -5,6 +5,7 @@
 #include "ntfs_image.h"
 #undef image
 #include "core/boot.h"
+#include "core/map_scrub.h"
 #include "vhd_builder.h"
 
 #define CLUSTER  1024u
@@ -323,6 +324,56 @@ TEST(boot_dynamic_disk_grows)
     CHECK_EQ(map_drive_end(&disk.map, 1), 0);
     /* the file's pages lead to where block 2 lies */
     CHECK_EQ(map_cell_lba(disk.map.cell[disk.map.file_page]) + 4 + 1, run.drive_lba);
+}
+
+static unsigned slots_left;
+
+static bool more_slots(void)
+{
+    return slots_left && slots_left--;
+}
+
+static enum err im_write(struct blk *b, uint64_t lba, uint32_t count, const void *buf,
+                         struct fail *f)
+{
+    (void)b;
+    if (lba <= im->bad_lba && im->bad_lba - lba < count)
+        return fail(f, ERR_WRITE, "sector %u cannot be written", lba);
+    memcpy(im->data + lba * 512, buf, (size_t)count * 512);
+    return ERR_OK;
+}
+
+/* Slots that hold poison are emptied, so many as there is time for, and nothing else is touched. */
+TEST(boot_dynamic_disk_gets_its_slack_emptied)
+{
+    static uint8_t buffer[MAP_SCRUB_SECTORS * 512], before[65536];
+    struct blk *drive[] = {&im->blk};
+    for (unsigned time = 0; time < 4; time++) {
+        dynamic_volume(2);
+        im->blk.write = im_write;
+        CHECK_EQ(open_entry(WRITE_PERSISTENT, false), ERR_OK);
+        uint8_t *file = im->data + map_find_file(&disk.map, 0).drive_lba * 512;
+        uint32_t size = (4 + 3 * 33 + 1) * 512, slot[] = {4 + 33, 4 + 33 + 33};
+        CHECK_EQ(file[(slot[0] + 1) * 512], VHD_POISON);
+        memcpy(before, file, size);
+        slots_left = time;
+        map_scrub(&disk.map, drive, more_slots, buffer);
+        unsigned done = time < 2 ? time : 2;
+        CHECK_EQ(disk.map.record_clean, disk.map.record_first + done * disk.map.record_cells);
+        for (unsigned i = 0; i < done; i++)
+            memset(before + (slot[i] + 1) * 512, 0, 32 * 512);
+        CHECK(!memcmp(before, file, size));
+    }
+
+    dynamic_volume(2); /* what cannot be read, or written, is left to the handler */
+    CHECK_EQ(open_entry(WRITE_PERSISTENT, false), ERR_OK);
+    for (unsigned writes = 0; writes < 2; writes++) {
+        im->blk.write = writes ? im_write : NULL;
+        im->bad_lba = writes ? map_find_file(&disk.map, 4 + 33 + 33 + 5).drive_lba : UINT64_MAX;
+        slots_left = 9;
+        map_scrub(&disk.map, drive, more_slots, buffer);
+        CHECK_EQ(disk.map.record_clean, disk.map.record_first + writes * disk.map.record_cells);
+    }
 }
 
 TEST(boot_dynamic_disk_without_slack_says_so)

@@ -176,6 +176,7 @@ static void world_make(void)
             file_put(data - w.bitmap + i, 0, 0, 0, 0);
     }
     header.record_end = cell;
+    header.record_clean = w.junk ? header.record_next : cell;
     header.cell_count = cell;
     CHECK(cell <= MAP_CELLS);
     memset(sim_ram, 0xee, sizeof(sim_ram));
@@ -436,6 +437,7 @@ TEST(order_dynamic_scrub)
     CHECK_EQ(write_new(6, 1), 0);
     check_order(from, (int64_t[]){slot + 1, slot + 2, slot + 3, slot + 5, slot + 6, slot + 7,
                                   slot + 8, slot, BAT_SECTOR, slot + 7, -1});
+    header.record_clean = header.record_end; /* the others are said to be clean */
     for (uint32_t i = 0; i < w.stride; i++)
         file_put(slot + w.stride + i, 0, 0, 0, 0);
     from = sim.writes;
