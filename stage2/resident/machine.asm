@@ -69,6 +69,8 @@ call_bios:
 machine_drive:
         pushad
         mov     byte [tries], DRIVE_TRIES
+        mov     ax, [PIECE(count)]
+        mov     [count], ax
 .try:
         mov     bp, sp
         mov     ebx, [bp + SAVED_ax]
@@ -113,6 +115,8 @@ machine_drive:
 .call:
         mov     bp, HEADER(old_int13)
         call    call_bios
+        mov     cx, [count]             ; BIOSes leave in the packet how many they did, when they fail
+        mov     [PIECE(count)], cx
         mov     al, 0
         jnc     .end
         mov     al, ah
@@ -457,3 +461,4 @@ block_move:
         section .bss nobits alloc write align=4
 saved_gdt:      resb    6
 tries:          resb    1
+count:          resw    1
