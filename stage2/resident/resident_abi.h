@@ -35,7 +35,8 @@ struct resident_header {
     uint32_t cell_count;           /* 0x2c */
     uint64_t sectors;              /* 0x30: of the disk */
     uint32_t hidden[4];            /* 0x38: start and end of two ranges that INT 15h must not
-                                    * report: the resident's segment up to A0000h, and the map */
+                                    * report: the resident's segment up to A0000h, and the map with
+                                    * all that its RAM cells lead to */
     uint16_t int15_entry;          /* 0x48: offset of the INT 15h handler; linked */
     uint16_t resident_size;        /* 0x4a: bytes, bss and stack included; linked */
     uint16_t cylinders;            /* 0x4c: INT 13h geometry, 1..1024 */
