@@ -31,7 +31,7 @@ include tests/int13/int13.mk
 # --- What the machines of the system tests run: small guests, and disks with real systems
 
 CACHE        := .cache
-GUESTS       := drives first pattern writer bench wbench scribe slots
+GUESTS       := drives first pattern bench wbench scribe slots
 GUEST_FILES  := $(GUESTS:%=$(B)/tests/%.bin) $(B)/tests/pattern
 SYSTEM_DISKS := $(B)/demo.vhd $(B)/tests/extlinux.vhd $(B)/tests/memtest.vhd $(B)/tests/memdisk.vhd
 

@@ -24,6 +24,12 @@ main:
         jc      failed
         mov     eax, [given_seed]
         mov     [seed], eax
+        mov     eax, [sectors]
+        sub     eax, [window_first]
+        cmp     dword [window_count], 0
+        jne     .window
+        mov     [window_count], eax
+.window:
         call    scan
         jc      failed
         mov     si, text_scanned
@@ -373,8 +379,8 @@ text_failed     db "guest: failed", 13, 10, 0
 given_seed      dd 1
 ticks           dd 0xFFFFFFFF
 note_lba        dd 0
-window_first    dd FIRST_LBA
-window_count    dd 1000
+window_first    dd FIRST_LBA            ; it writes between these sectors:
+window_count    dd 0                    ; at least 127; 0: up to the disk's end
 flags           db 0
 refusal         db 0
         times 16 * 512 - ($ - $$) db 0

@@ -26,9 +26,9 @@ with test("pattern guest in Bochs"), Workshop() as shop:
     with Bochs(flash) as pc:
         pc.guest()
 
-with test("writer guest in Bochs"), Workshop() as shop:
+with test("scribe guest in Bochs"), Workshop() as shop:
     need("bochs")
-    flash = shop.flash(shop.pattern_vhd("writer", 16, rounds=200))
+    flash = shop.flash(shop.pattern_vhd("scribe", 16, rounds=200))
     shop.whole_tracks(flash)
     with Bochs(flash) as pc:
         pc.guest()

@@ -10,7 +10,7 @@ from flash import Workshop                                                  # no
 from report import end, need, test                                          # noqa: E402
 
 with Workshop() as shop:
-    for guest in ("pattern", "writer"):
+    for guest in ("pattern", "scribe"):
         with test(f"guest {guest} on a raw disk in QEMU"):
             with Qemu(shop.pattern_disk(guest, 16384), bus="ahci") as pc:
                 pc.guest()

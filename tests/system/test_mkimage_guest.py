@@ -28,7 +28,7 @@ def images(flash):
 def session(shop, image):
     flash = shop.flash(image, options=("--reserve", "none"))
     mkimage("snapshot", flash, "--name", "child.vhd", "--size", "32M")
-    before = content(flash, "/writer.vhd")
+    before = content(flash, "/scribe.vhd")
     blocks = mkimage_json("check", flash)["slack"]["blocks"]
     child = extents(flash, "/child.vhd")
     rest = outside(flash, child)
@@ -36,7 +36,7 @@ def session(shop, image):
     written = check_pattern(flash)
     check(written > 0, "the guest has written nothing")
     check_equal(outside(flash, child), rest, "the flash outside the child")
-    check_equal(content(flash, "/writer.vhd"), before, "the parent")
+    check_equal(content(flash, "/scribe.vhd"), before, "the parent")
     check(mkimage_json("check", flash)["slack"]["blocks"] < blocks, "the slack is as it was")
 
     mkimage("rollback", flash)
@@ -48,17 +48,17 @@ def session(shop, image):
     for left in (2, 1):
         mkimage("merge", flash)
         check_equal((images(flash), check_pattern(flash)), (left, written), "images, and sectors written")
-    check(content(flash, "/writer.vhd") != before, "the parent has got nothing")
+    check(content(flash, "/scribe.vhd") != before, "the parent has got nothing")
     boot(flash)
 
 
 with test("snapshot, rollback, merge: a guest on a fixed VHD"), Workshop() as shop:
-    session(shop, shop.pattern_vhd("writer", 16, rounds=100))
+    session(shop, shop.pattern_vhd("scribe", 16, rounds=100))
 
 with test("snapshot, rollback, merge: a guest on a dynamic VHD"), Workshop() as shop:
     need("qemu-img")
-    raw = shop.pattern_disk("writer", 16 * 2048, rounds=100)
-    run("qemu-img", "convert", "-f", "raw", "-O", "vpc", "-o", "force_size=on", raw, shop.path("writer.vhd"))
-    session(shop, shop.path("writer.vhd"))
+    raw = shop.pattern_disk("scribe", 16 * 2048, rounds=100)
+    run("qemu-img", "convert", "-f", "raw", "-O", "vpc", "-o", "force_size=on", raw, shop.path("scribe.vhd"))
+    session(shop, shop.path("scribe.vhd"))
 
 end()

@@ -17,7 +17,7 @@ CASES = {                               # name: (bus, pieces, options of fragmen
 
 for name, (bus, pieces, options) in CASES.items():
     with test(f"writes stay inside: {name}"), Workshop() as shop:
-        flash = shop.formatted(shop.pattern_vhd("writer", 16, rounds=600), pieces=pieces,
+        flash = shop.formatted(shop.pattern_vhd("scribe", 16, rounds=600), pieces=pieces,
                                options=options)
         places = extents(flash)
         before, footer = outside(flash, places), footer_of(flash)
@@ -32,7 +32,7 @@ for name, (bus, pieces, options) in CASES.items():
         check(written > 8000, f"only {written} sectors were written")
 
 with test("write = none: nothing at all changes"), Workshop() as shop:
-    flash = shop.formatted(shop.pattern_vhd("writer", 16, rounds=10),
+    flash = shop.formatted(shop.pattern_vhd("scribe", 16, rounds=10),
                            config="[a]\nvhd = \\disk.vhd\nwrite = none\n")
     before = outside(flash, [])
     with Qemu(flash, bus="ahci", write=True) as pc:
