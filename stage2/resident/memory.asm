@@ -21,8 +21,10 @@ UNSUPPORTED     equ 0x86
 MIB             equ 0x100000
 
 ; EBX of the reserved entry that follows where usable memory was cut off: a number that no BIOS uses
-; for its own list, whose EBX goes through as it is. The second hidden range's is 8 more.
-E820_COOKIE     equ 0x5648444D
+; for its own list, whose EBX goes through as it is. CS is added, since what lies below may be
+; another of these handlers: a disk that is started may start a drive that holds vhdboot. The second
+; hidden range's is 8 more.
+E820_COOKIE     equ 0x56480000
 
 ; The caller's registers on its stack, from BP on
 SAVED_es        equ 0
@@ -114,10 +116,14 @@ e820:
         jne     failed
         cmp     ecx, E820_SIZE
         jb      failed
-        sub     ebx, E820_COOKIE
+        xor     eax, eax
+        mov     ax, cs
+        add     eax, E820_COOKIE
+        sub     ebx, eax
         cmp     ebx, 8
         jbe     .rest
-        add     ebx, E820_COOKIE
+        add     ebx, eax
+        mov     eax, [bp + SAVED_ax]
         call    bios
         jc      failed
         cmp     eax, SMAP
@@ -177,6 +183,8 @@ cut:
         mov     [ENTRY_length_high], eax
         mov     [REST_length], edx
         mov     [REST_next], ebx
+        mov     ax, cs
+        add     si, ax
         movzx   ebx, si
         add     ebx, E820_COOKIE
         ret
