@@ -31,7 +31,7 @@ include tests/int13/int13.mk
 # --- What the machines of the system tests run: small guests, and disks with real systems
 
 CACHE        := .cache
-GUESTS       := drives first pattern bench wbench scribe slots
+GUESTS       := drives first pattern bench wbench scribe slots reread
 GUEST_FILES  := $(GUESTS:%=$(B)/tests/%.bin) $(B)/tests/pattern
 SYSTEM_DISKS := $(B)/demo.vhd $(B)/tests/extlinux.vhd $(B)/tests/memtest.vhd $(B)/tests/memdisk.vhd
 
@@ -83,11 +83,6 @@ check: deps
 
 check-run: all $(UNIT_TESTS) $(GUEST_FILES) $(SYSTEM_DISKS) $(CHECK_FILES) $(STAGE2_CORE)
 	@tests/run $(RUN) $(CHECK_PROGRAMS)
-
-# memtest86+'s whole pass: its last test waits for minutes, so `make check` stops before it.
-.PHONY: memtest
-memtest: all $(B)/tests/memtest.vhd
-	@tests/system/test_clients.py whole-pass
 
 # Many more bad BIOSes than `make check` has: OLDBIOS_COUNT random ones, from OLDBIOS_SEED on.
 OLDBIOS_COUNT ?= 200

@@ -1,19 +1,19 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Programs that use INT 13h in ways of their own, on the virtual disk: Debian's boot record, GRUB's commands, MEMDISK
-with its hooks over ours, memtest86+.
-
-    test_clients.py [whole-pass]        only memtest86+, to the end of its pass
-"""
+with its hooks over ours, memtest86+."""
 import os
+import random
 import re
 import shutil
+import struct
 import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "..", "lib"), os.path.join(HERE, "..", "int13")]
 import disk                                                                 # noqa: E402
+import gdb                                                                  # noqa: E402
 from emulator import Qemu                                                   # noqa: E402
 from flash import BUILD, Workshop, extents, outside, run, tool              # noqa: E402
 from report import check, check_equal, end, need, test                      # noqa: E402
@@ -21,7 +21,7 @@ from report import check, check_equal, end, need, test                      # no
 LOW_KIB, VECTOR_13 = 0x413, 0x4C
 SECOND_SCRATCH = 1500                   # as osdisk.py has it
 MEMORY = 8                              # MiB for memtest86+: a pass takes its time
-WHOLE = sys.argv[1:] == ["whole-pass"]
+REREAD, REREAD_LIST, REREAD_TO = 0x7C00, 0x8000, 0x10000       # as reread.asm has it
 
 
 def memory(pc, start, size):
@@ -96,23 +96,38 @@ def memdisk():
 
 
 def memtest():
-    """One pass over all memory that we left to it; handler and map stay, so the disk is right afterwards."""
+    """One pass over all memory that we left to it; then handler and map are as they were, and read the disk."""
+    image = tool("tests/memtest.vhd")
     with Workshop() as shop:
-        flash = shop.flash(tool("tests/memtest.vhd"))
-        with Qemu(flash, bus="ahci", memory=MEMORY, limit=900 if WHOLE else 240) as pc:
+        flash = shop.formatted(image, pieces=200, options=("--scatter",))
+        with Qemu(flash, bus="ahci", memory=MEMORY, limit=600) as pc:
             pc.wait("GRUB runs from the virtual disk")
             ranges = hidden(pc)
             pc.wait(r"Pass +\d+%|Test #")
             check_hidden(memory_map(pc.log), ranges)
             before = [memory(pc, start, stop - start) for start, stop in ranges]
-            pc.wait(r"#10 +\[Bit fade")         # its last test, which only waits
-            if WHOLE:
-                pc.wait(r"Pass: +1 ")
+            pc.wait(r"Pass: +1 ")
             check_equal(errors(pc), 0, "errors")
             after = [memory(pc, start, stop - start) for start, stop in ranges]
             for old, new, (start, _) in zip(before, after, ranges):
                 check(old == new, f"memory from {start:x} on changed")
+            reread(pc, image)
             print(f"    {pc.seconds:.0f} s, {pc.cpu_seconds:.0f} s of processor time")
+
+
+def reread(pc, image):
+    """1000 sectors, half of them such that hold something, read by INT 13h in the machine as it is now."""
+    with open(image, "rb") as file:
+        sectors = [file.read(512) for _ in range((os.path.getsize(image) >> 9) - 1)]
+    rng = random.Random(1)
+    filled = [lba for lba, data in enumerate(sectors) if any(data)]
+    lbas = [lba for _ in range(500) for lba in (rng.choice(filled), rng.randrange(len(sectors)))]
+    with open(tool("tests/reread.bin"), "rb") as program:
+        gdb.run_real(pc, {REREAD: program.read(), REREAD_LIST: struct.pack("<1001I", 1000, *lbas)}, REREAD)
+    pc.guest()
+    found = memory(pc, REREAD_TO, 1000 * 512)
+    wrong = [lba for n, lba in enumerate(lbas) if found[n * 512:n * 512 + 512] != sectors[lba]]
+    check(not wrong, f"wrong data from {len(wrong)} of 1000 sectors, the first is {wrong[:1]}")
 
 
 def errors(pc):
@@ -121,11 +136,10 @@ def errors(pc):
     return int(counts[-1])
 
 
-if not WHOLE:
-    with test("Debian's mbr package boots EXTLINUX"):
-        mbr_package()
-    with test("GRUB lists, sums, reads, shows memory and starts MEMDISK, whose hooks lie over ours"):
-        memdisk()
-with test("memtest86+ runs over all memory but what holds handler and map"):
+with test("Debian's mbr package boots EXTLINUX"):
+    mbr_package()
+with test("GRUB lists, sums, reads, shows memory and starts MEMDISK, whose hooks lie over ours"):
+    memdisk()
+with test("memtest86+ runs a pass over all memory but what holds handler and map, and the disk is right"):
     memtest()
 end()
