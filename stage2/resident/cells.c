@@ -1,23 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The block map in extended memory: copies its cells down, a few at a time, writes changed ones
- * back, and finds what holds a sector. Trusts cells as far as its checks go: they lie in memory
- * that a guest was told to leave alone. Never reads or writes a cell beyond cell_count.
+ * The block map in extended memory: reads its cells where they lie, or, where that cannot be,
+ * copies them down, a few at a time; writes changed ones back, and finds what holds a sector.
+ * Trusts cells as far as its checks go: they lie in memory that a guest was told to leave alone.
+ * Never reads or writes a cell beyond cell_count.
  */
 #include "resident/resident.h"
 #include <machine/machine.h>
 
-#define WINDOW_CELLS 16u
-#define WINDOW_BACK  6u /* so many of them before the one that was asked for */
+#define WINDOW_CELLS 8u
 
-/* Cells, copied down. */
-struct window {
-    uint32_t first, count;
+/* Cells, copied down: so many from a multiple of that on. */
+static struct {
+    uint32_t end; /* the cell behind them; 0: there are none */
     uint64_t cell[WINDOW_CELLS];
-};
-
-static struct window window[2];
-static struct window *window_used = window; /* the one that was used last stays */
+} window;
 
 IN_LOW struct run run;
 
@@ -29,7 +26,7 @@ _Noreturn void map_broken(void)
 void cells_forget(void)
 {
     run.left = 0;
-    window[0].count = window[1].count = 0;
+    window.end = 0;
 }
 
 uint32_t cell_address(uint32_t index)
@@ -37,31 +34,31 @@ uint32_t cell_address(uint32_t index)
     return header.map_address + index * 8;
 }
 
-static const uint64_t *cell_pointer(uint32_t index)
+/* A cell by way of the window, which may go beyond the last cell.
+ * Not inlined: the registers that it takes would make the quick way slow. */
+__attribute__((noinline)) static uint64_t window_cell(uint32_t index)
 {
-    struct window *w = window_used;
+    uint32_t first = index - index % WINDOW_CELLS;
 
-    if (index >= header.cell_count)
-        map_broken();
-    if (index - w->first >= w->count) {
-        w = w == window ? window + 1 : window;
-        if (index - w->first >= w->count) {
-            w->count = 0;
-            w->first = index < WINDOW_BACK ? 0 : index - WINDOW_BACK;
-            uint32_t count = header.cell_count - w->first;
-            if (count > WINDOW_CELLS)
-                count = WINDOW_CELLS;
-            machine_copy_high(machine_linear(w->cell), cell_address(w->first), count * 2);
-            w->count = count;
-        }
-        window_used = w;
+    if (window.end != first + WINDOW_CELLS) {
+        window.end = 0;
+        machine_copy_high(machine_linear(window.cell), cell_address(first), WINDOW_CELLS * 2);
+        window.end = first + WINDOW_CELLS;
     }
-    return w->cell + (index - w->first);
+    return window.cell[index % WINDOW_CELLS];
+}
+
+/* Of a cell that exists. */
+static inline __attribute__((always_inline)) uint64_t cell_get(uint32_t index)
+{
+    return machine_opened ? machine_peek(cell_address(index)) : window_cell(index);
 }
 
 uint64_t cell_at(uint32_t index)
 {
-    return *cell_pointer(index);
+    if (index >= header.cell_count)
+        map_broken();
+    return cell_get(index);
 }
 
 void cell_put(uint32_t index, uint64_t cell)
@@ -72,10 +69,9 @@ void cell_put(uint32_t index, uint64_t cell)
     machine_copy_high(cell_address(index), machine_linear(&put), 2);
 }
 
-/* What follows narrows these down: the cell that holds sector `within` of it, and how many sectors
- * from there on are the same cell's. */
+/* What follows narrows these down: the place in what the cell stands for, and how many sectors from
+ * there on are the same cell's. */
 static struct {
-    uint64_t cell;
     uint32_t within, left;
 } found;
 
@@ -85,113 +81,117 @@ static void left_limit(uint32_t sectors)
         found.left = sectors;
 }
 
-static bool bit_at(uint32_t record, uint32_t within)
+/* 32 bits of a record's bitmap, the most significant one first: those of sector `within` and of its
+ * neighbours. */
+static uint32_t bits_at(uint32_t record, uint32_t within)
 {
-    return machine_bit(cell_pointer(record + MAP_RECORD_BITMAP + (within >> 6)), within & 63);
+    uint64_t cell = cell_at(record + MAP_RECORD_BITMAP + (within >> 6));
+
+    return __builtin_bswap32((uint32_t)(within & 32 ? cell >> 32 : cell));
 }
 
-/* Finds whether a MIXED page's own sectors are meant, or what it stands on. */
-static void mixed_find(void)
+/* A MIXED page: are its own sectors meant, or what it stands on? Returns the cell. */
+static uint64_t mixed_find(uint32_t record)
 {
-    uint32_t record = (uint32_t)map_cell_lba(found.cell);
     uint32_t n = found.within;
-    uint32_t end;
-    bool bit = bit_at(record, n);
+    uint32_t bits = bits_at(record, n);
+    uint32_t own = bits << (n & 31) >> 31;
 
-    left_limit(piece.count);
-    end = n + found.left;
+    left_limit(piece.packet.count);
     /* Ends where the bits change, and at the end of a sector of them: what is written is made known
      * by writing one. */
-    do
-        n++;
-    while (n < end && n % MAP_BITMAP_BITS && bit_at(record, n) == bit);
+    for (;;) {
+        uint32_t other = (bits ^ -own) << (n & 31);
+        if (other) {
+            n += (uint32_t)__builtin_clz(other);
+            break;
+        }
+        n = (n | 31) + 1;
+        if (n - found.within >= found.left || !(n % MAP_BITMAP_BITS))
+            break;
+        bits = bits_at(record, n);
+    }
     left_limit(n - found.within);
-    if (piece.write && !bit)
+    if (piece.write && !own)
         run.record = record;
-    found.cell = cell_at(record + (piece.write | bit));
+    return cell_at(record + (piece.write | own));
 }
 
-/* Finds the run of a SPLIT page: the last whose first sector is not above. */
-static void split_find(void)
+/* A SPLIT page: the last run whose first sector is not above. Returns its cell. */
+static uint64_t split_find(uint32_t low, uint32_t count)
 {
-    uint32_t low = (uint32_t)map_cell_lba(found.cell);
-    uint32_t count = map_cell_first(found.cell) + 1;
     uint32_t high = low + count;
-    int32_t ahead = (int32_t)found.within; /* of the run at `guess` */
-    uint32_t guess = low;
-    uint32_t turns = 0;
+    uint32_t next = 0xffffffff; /* where the run at `high` starts */
 
-    /* Ends: [low, high), where the answer is, shrinks every turn. Fragments are often of like size,
-     * so the first guesses go where the run would be then. */
+    if (high > header.cell_count || low >= high)
+        map_broken();
+    /* Ends: [low, high), where the answer is, shrinks every turn. */
     while (high - low > 1) {
-        guess += (uint32_t)((int32_t)(ahead * count) >> header.page_shift);
-        if (++turns > 5)
-            guess = (low + high) >> 1;
-        if ((int32_t)(guess - low) <= 0)
-            guess = low + 1;
-        if ((int32_t)(guess - high) >= 0)
-            guess = high - 1;
-        ahead = (int32_t)(found.within - map_cell_first(cell_at(guess)));
-        if (ahead >= 0) {
-            low = guess++;
+        uint32_t middle = (low + high) >> 1;
+        uint32_t first = map_cell_first(cell_get(middle));
+        if (first <= found.within) {
+            low = middle;
         } else {
-            left_limit((uint32_t)-ahead);
-            high = guess;
+            high = middle;
+            next = first;
         }
     }
-    found.cell = cell_at(low);
-    found.within -= map_cell_first(found.cell);
+    left_limit(next - found.within);
+    uint64_t cell = cell_get(low);
+    found.within -= map_cell_first(cell);
     if ((int32_t)found.within < 0)
         map_broken();
+    return cell;
 }
 
-/* Goes from found.cell, of any kind, to what it stands for in the end. */
-static void found_resolve(void)
+/* Goes from a cell of any kind to what it stands for in the end. In real mode cells are read where
+ * they lie, between machine_open() and machine_close(), and nothing else happens there. */
+static void found_resolve(uint64_t cell)
 {
     uint32_t size = 1u << header.page_shift;
 
     run.left = 0;
     run.record = 0;
-    if (map_cell_kind(found.cell) == MAP_MIXED)
-        mixed_find();
-    if (map_cell_kind(found.cell) == MAP_FILE) {
-        uint32_t sector = (uint32_t)map_cell_lba(found.cell) + found.within;
+    if (map_cell_kind(cell) == MAP_MIXED)
+        cell = mixed_find((uint32_t)map_cell_lba(cell));
+    if (map_cell_kind(cell) == MAP_FILE) {
+        uint32_t sector = (uint32_t)map_cell_lba(cell) + found.within;
         found.within = sector & (size - 1);
         left_limit(size - found.within);
-        found.cell = cell_at(header.file_page + (sector >> header.page_shift));
+        cell = cell_at(header.file_page + (sector >> header.page_shift));
     }
-    if (map_cell_kind(found.cell) == MAP_SPLIT)
-        split_find();
-    run.cell = (uint32_t)found.cell;
-    run.lba = map_cell_lba(found.cell) + found.within;
-    piece.lba = run.lba;
-    piece_limit(found.left);
+    if (map_cell_kind(cell) == MAP_SPLIT)
+        cell = split_find((uint32_t)map_cell_lba(cell), map_cell_first(cell) + 1);
+    machine_close();
+    run.cell = (uint32_t)cell;
+    run.lba = map_cell_lba(cell) + found.within;
 }
 
 void file_find(uint32_t sector)
 {
-    found.cell = map_cell(MAP_FILE, 0, 0, sector);
     found.within = 0;
-    found_resolve();
+    machine_open();
+    found_resolve(map_cell(MAP_FILE, 0, 0, sector));
     if (!(run.cell & MAP_WRITABLE))
         map_broken();
+    piece.packet.lba = run.lba;
 }
 
-void run_find(uint32_t page, uint32_t within)
+void run_find(void)
 {
-    uint32_t key = page << 1 | piece.write;
-    uint32_t skip = within - run.start;
+    uint64_t skip = request.packet.lba - run.disk_lba;
 
-    if (key == run.key && skip < run.left) {
-        piece.lba = run.lba + skip;
-        piece_limit(run.left - skip);
-        return;
+    if (skip >= run.left || run.write != piece.write) {
+        found.within = request_within();
+        found.left = (1u << header.page_shift) - found.within;
+        machine_open();
+        uint64_t cell = cell_at(request_page());
+        found_resolve(cell);
+        run.disk_lba = request.packet.lba;
+        run.write = piece.write;
+        run.left = found.left;
+        skip = 0;
     }
-    found.cell = cell_at(page);
-    found.within = within;
-    found.left = (1u << header.page_shift) - within;
-    found_resolve();
-    run.key = key;
-    run.start = within;
-    run.left = found.left;
+    piece.packet.lba = run.lba + skip;
+    piece_limit(run.left - (uint32_t)skip);
 }

@@ -8,15 +8,15 @@
 #include <machine/machine.h>
 
 IN_GAP struct request request;
-struct piece piece = {.size = 16};
+struct piece piece = {.packet.size = PACKET_SIZE};
 
 /* The BIOS wants buffers that do not cross 64 KiB: it said so once. */
 static bool split_64k;
 
 void piece_limit(uint32_t sectors)
 {
-    if (piece.count > sectors)
-        piece.count = (uint16_t)sectors;
+    if (piece.packet.count > sectors)
+        piece.packet.count = (uint16_t)sectors;
 }
 
 /* Sectors of 512 bytes from the piece's buffer to the next 64 KiB border. */
@@ -33,28 +33,26 @@ static void drive_transfer(void)
 
     if (d >= header.drive_count)
         map_broken();
-    piece_limit(header.bios_sectors_max);
     if (!header.drive_edd[d]) {
-        if (piece.lba >> 32)
+        if (piece.packet.lba >> 32)
             machine_throw(STATUS_PARAMETER);
-        piece_limit(header.drive_spt[d] - (uint32_t)piece.lba % header.drive_spt[d]);
+        piece_limit(header.drive_spt[d] - (uint32_t)piece.packet.lba % header.drive_spt[d]);
     }
     if (split_64k)
         piece_limit(border_sectors());
     uint8_t status = machine_drive(d);
-    if (status == STATUS_BOUNDARY && !split_64k && piece.count > border_sectors()) {
-        split_64k = true;
-        piece.count = 0;
-        return; /* and the loop comes again */
-    }
-    if (status)
+    if (!status)
+        return;
+    if (status != STATUS_BOUNDARY || split_64k || piece.packet.count <= border_sectors())
         machine_throw(status);
+    split_64k = true;
+    piece.packet.count = 0; /* and the loop comes again */
 }
 
 static void memory_transfer(void)
 {
-    uint32_t memory = (uint32_t)piece.lba << 9;
-    uint32_t dwords = piece.count * 128u;
+    uint32_t memory = (uint32_t)piece.packet.lba << 9;
+    uint32_t dwords = piece.packet.count * 128u;
 
     if (memory < header.hidden[2] || memory + dwords * 4 > header.hidden[3])
         map_broken();
@@ -77,7 +75,7 @@ static void piece_transfer(void)
     uint32_t kind = run.cell & MAP_KIND_MASK;
 
     if (kind == MAP_ZERO && !piece.write) {
-        machine_zero(buffer, piece.count << 9);
+        machine_zero(buffer, piece.packet.count << 9);
         return;
     }
     bool bounced = machine_protected() || (split_64k && !border_sectors());
@@ -85,7 +83,7 @@ static void piece_transfer(void)
         piece_limit(RESIDENT_BOUNCE);
         piece.buffer = machine_linear(bounce);
         if (piece.write)
-            machine_copy(piece.buffer, buffer, piece.count << 9);
+            machine_copy(piece.buffer, buffer, piece.packet.count << 9);
     }
     if (kind == MAP_DIRECT)
         drive_transfer();
@@ -94,40 +92,48 @@ static void piece_transfer(void)
     else
         map_broken();
     if (bounced && !piece.write)
-        machine_copy(buffer, piece.buffer, piece.count << 9);
+        machine_copy(buffer, piece.buffer, piece.packet.count << 9);
 }
 
 void file_transfer(uint32_t sector, bool write)
 {
     piece.buffer = machine_linear(bounce);
-    piece.count = 1;
+    piece.packet.count = 1;
     piece.write = write;
     file_find(sector);
     piece_transfer();
+}
+
+uint32_t request_page(void)
+{
+    return machine_shift(request.packet.lba, header.page_shift);
+}
+
+uint32_t request_within(void)
+{
+    return (uint32_t)request.packet.lba & ((1u << header.page_shift) - 1);
 }
 
 void disk_transfer(void)
 {
     /* Ends: a piece is at least one sector, but for one refusal per boot (split_64k), and pages
      * that grow, which they do once. */
-    while (request.count) {
+    while (request.packet.count) {
         piece.buffer = request.buffer;
-        piece.count = 127; /* as many as a normalised address reaches */
+        piece.packet.count = header.bios_sectors_max;
         piece.write = request.write;
-        piece_limit(request.count);
-        uint32_t page = machine_shift(request.lba, header.page_shift);
-        uint32_t within = (uint32_t)request.lba & ((1u << header.page_shift) - 1);
-        run_find(page, within);
+        piece_limit(request.packet.count);
+        run_find();
         if (piece.write && !(run.cell & MAP_WRITABLE)) {
-            page_grow(page);
+            page_grow(request_page());
             continue;
         }
         piece_transfer();
-        uint32_t count = piece.count;
+        uint32_t count = piece.packet.count;
         if (run.record)
-            bits_set(run.record, within, count);
-        request.lba += count;
+            bits_set(run.record, request_within(), count);
+        request.packet.lba += count;
         request.buffer += count << 9;
-        request.count -= count;
+        request.packet.count -= count;
     }
 }

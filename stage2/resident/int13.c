@@ -7,20 +7,17 @@
 #include "resident/resident.h"
 #include <machine/machine.h>
 
-#define PACKET_SIZE  16
 #define BDA_STATUS   0x474u
 #define BDA_HD_COUNT 0x475u
 #define EDD_VERSION  0x30
 #define EDD_INTERFACE                                                                              \
     0x0005 /* 42h-44h, 47h, 48h; EDD functions. No lock or eject, no flat buffers */
 
-/* Does what `request` and the function say; what it leaves undone stays in request.count. */
+/* Does what `request` and the function say; what it leaves undone stays in its count. */
 static void transfer(uint32_t ah)
 {
-    uint64_t left;
-
-    if (__builtin_sub_overflow(header.sectors, request.lba, &left) ||
-        (!(left >> 32) && (uint32_t)left < request.count))
+    if (request.packet.lba > header.sectors ||
+        header.sectors - request.packet.lba < request.packet.count)
         machine_throw(STATUS_PARAMETER);
     ah &= 0x3f; /* 43h is a write as 03h is; all above them are without data: it is enough that the
                  * sectors exist */
@@ -29,7 +26,7 @@ static void transfer(uint32_t ah)
     request.write = ah & 1;
     if (request.write && header.write_protected)
         machine_throw(STATUS_WRITE_PROTECTED);
-    if (request.buffer >= FAR_END || request.count << 9 > FAR_END - request.buffer)
+    if (request.buffer >= FAR_END || (uint32_t)request.packet.count << 9 > FAR_END - request.buffer)
         machine_throw(STATUS_BOUNDARY);
     disk_transfer();
 }
@@ -40,12 +37,12 @@ static void chs(uint32_t ah)
     uint32_t sector = (frame.c.l & 0x3fu) - 1;
     uint32_t cylinder = (uint32_t)(frame.c.l & 0xc0) << 2 | frame.c.h;
 
-    request.count = ah == 0x0c ? 1 : frame.a.l;
+    request.packet.count = ah == 0x0c ? 1 : frame.a.l;
     request.buffer = far_linear(frame.es, frame.b.w);
-    if (!request.count || sector >= header.sectors_per_track || frame.d.h >= header.heads ||
+    if (!request.packet.count || sector >= header.sectors_per_track || frame.d.h >= header.heads ||
         cylinder >= header.cylinders)
         machine_throw(STATUS_PARAMETER);
-    request.lba = (cylinder * header.heads + frame.d.h) * header.sectors_per_track + sector;
+    request.packet.lba = (cylinder * header.heads + frame.d.h) * header.sectors_per_track + sector;
     transfer(ah);
 }
 
@@ -89,32 +86,29 @@ static void edd(uint32_t ah)
 
     if (linear > FAR_END - PACKET_SIZE)
         machine_throw(STATUS_PARAMETER);
-    machine_get(&piece, linear, PACKET_SIZE);
+    machine_get(&request.packet, linear, PACKET_SIZE);
     /* AL of 43h: 0 or 1 write, 2 write and verify; the BIOS below verifies as it does. */
-    if (piece.size < PACKET_SIZE || (ah == 0x43 && frame.a.l > 2))
+    if (request.packet.size < PACKET_SIZE || (ah == 0x43 && frame.a.l > 2))
         machine_throw(STATUS_PARAMETER);
-    request.packet = linear;
-    request.lba = piece.lba;
-    request.count = request.total = piece.count;
-    request.buffer = far_linear(piece.segment, piece.offset);
-    piece.size = PACKET_SIZE;
-    piece.zero = 0;
+    request.from = linear;
+    request.total = request.packet.count;
+    request.buffer = far_linear(request.packet.segment, request.packet.offset);
     transfer(ah);
 }
 
 static void edd_parameters(void)
 {
     uint32_t linear = far_linear(frame.ds, frame.si.w);
-    uint16_t size;
+    uint16_t size[2];
 
     if (linear > FAR_END - RESIDENT_EDD_SIZE)
         machine_throw(STATUS_PARAMETER);
-    machine_get(&size, linear, 2);
-    if (size < 0x1a)
+    machine_get(size, linear, 4);
+    if (size[0] < 0x1a)
         machine_throw(STATUS_PARAMETER);
-    size = size < RESIDENT_EDD_SIZE ? 0x1a : RESIDENT_EDD_SIZE;
-    header.edd[0] = (uint8_t)size;
-    machine_put(linear, header.edd, size);
+    size[0] = size[0] < RESIDENT_EDD_SIZE ? 0x1a : RESIDENT_EDD_SIZE;
+    header.edd[0] = (uint8_t)size[0];
+    machine_put(linear, header.edd, size[0]);
 }
 
 uint8_t int13_finish(uint32_t result)
@@ -122,14 +116,14 @@ uint8_t int13_finish(uint32_t result)
     uint8_t status = (uint8_t)result;
 
     if (frame.a.h <= 3)
-        frame.a.l -= (uint8_t)request.count;
+        frame.a.l -= (uint8_t)request.packet.count;
     frame.a.h = (uint8_t)(result >> 8);
     if (status) {
         frame.a.h = status;
         /* Only a failure changes the packet: it may lie inside what was read. */
-        if (request.packet) {
-            request.total -= (uint16_t)request.count;
-            machine_put(request.packet + 2, &request.total, 2);
+        if (request.from) {
+            request.total -= (uint16_t)request.packet.count;
+            machine_put(request.from + 2, &request.total, 2);
         }
     }
     return status;
@@ -140,8 +134,8 @@ uint8_t int13_disk(void)
     uint8_t ah = frame.a.h;
     uint32_t result = 0;
 
-    request.count = 0;
-    request.packet = 0;
+    request.packet.count = 0;
+    request.from = 0;
     /* What is not listed answers 01h: formats, long and buffer accesses, identify, media change,
      * lock, eject, El Torito, hardware configuration. */
     switch (ah) {

@@ -11,6 +11,7 @@
         global  machine_drive, machine_copy_high, machine_throw
         global  machine_linear, machine_get, machine_put, machine_copy, machine_zero
         global  machine_get8, machine_set8
+        global  machine_open, machine_close, machine_opened
         extern  header, frame, piece, int13_finish
 
 %define HEADER(field) header + HEADER_ %+ field
@@ -38,6 +39,9 @@ DRIVE_TRIES     equ 3
 ; machine_throw(status = EAX): back to enter_c by way of int13_finish
 machine_throw:
         mov     esp, frame - 2          ; where enter_c's return address lies
+        push    eax
+        call    machine_close
+        pop     eax
         jmp     int13_finish
 
 ; call_bios: calls the vector saved at BP as INT would; BP = 0: executes the instruction INT 15h, the
@@ -182,18 +186,21 @@ machine_set8:
 ; machine_get(near pointer = EAX, linear = EDX, bytes = ECX)
 machine_get:
         push    ds
-        push    es
         push    esi
         push    edi
         mov     di, ax
         mov     eax, edx
         call    far_address
         mov     ds, ax
-        jmp     copy
+        shr     cx, 2
+        rep movsd
+        pop     edi
+        pop     esi
+        pop     ds
+        ret
 
 ; machine_put(linear = EAX, near pointer = EDX, bytes = ECX)
 machine_put:
-        push    ds
         push    es
         push    esi
         push    edi
@@ -201,7 +208,11 @@ machine_put:
         mov     es, ax
         mov     di, si
         mov     si, dx
-        jmp     copy
+        rep movsb
+        pop     edi
+        pop     esi
+        pop     es
+        ret
 
 ; machine_copy(to = EAX, from = EDX, bytes = ECX): linear addresses
 machine_copy:
@@ -215,13 +226,8 @@ machine_copy:
         mov     eax, edx
         call    far_address
         mov     ds, ax
-copy:
-        mov     ax, cx
         shr     cx, 2
         rep movsd
-        xchg    cx, ax
-        and     cx, 3
-        rep movsb
         jmp     string_done
 
 ; machine_zero(to = EAX, bytes = EDX): a multiple of 4
@@ -234,7 +240,7 @@ machine_zero:
         mov     es, ax
         mov     di, si
         mov     cx, dx
-        shr     cx, 2                   ; sizes are whole sectors
+        shr     cx, 2
         xor     eax, eax
         rep stosd
 string_done:
@@ -262,18 +268,10 @@ far_address:
 ; reach, the other is higher; both linear. Ends the request where that cannot be done
 machine_copy_high:
         pushad
-        smsw    bx
-        test    bl, 1
-        jnz     .by_bios
-        call    test_a20
-        jz      .by_bios
+        call    machine_open
         mov     bp, sp
         mov     eax, [bp + SAVED_ax]
-        call    copy_quick
-        jmp     .done
-.by_bios:
-        mov     bp, sp
-        mov     eax, [bp + SAVED_ax]
+        jnz     .opened
         mov     di, block_move + 2 * 8
         xchg    eax, edx
         call    set_base                ; from
@@ -284,6 +282,7 @@ machine_copy_high:
         mov     si, block_move
         mov     ah, 0x87                ; INT 15h AH=87h: copies CX words by the GDT at ES:SI
         xor     bp, bp
+        smsw    bx
         test    bl, 1
         jnz     .call
         mov     bp, HEADER(old_int15)
@@ -295,18 +294,22 @@ machine_copy_high:
         jnz     .failed
         mov     al, 1                   ; a BIOS without: the quick way with A20 on for a moment
         call    switch_a20
+        call    machine_open
         jz      .failed
         mov     bp, sp
         mov     eax, [bp + SAVED_ax]
         mov     edx, [bp + SAVED_dx]
         mov     ecx, [bp + SAVED_cx]
-        call    copy_quick
+        call    copy_opened
         smsw    bx
 .moved:
         mov     al, 0
         test    bl, 1
         jnz     .done
         call    switch_a20              ; it was off
+        jmp     .done
+.opened:
+        call    copy_opened
 .done:
         popad
         ret
@@ -324,11 +327,9 @@ set_base:
         pop     eax
         ret
 
-; copy_quick: as machine_copy_high, in real mode where A20 is on      changes: all
-; Only GS is loaded in protected mode; all other segments keep what the caller's program may have
-; hidden in them. GS gets its limit back: 64 KiB, or 4 GiB where an access beyond 64 KiB does not
-; fault now, which is how programs in "unreal" mode leave it.
-copy_quick:
+; copy_opened: as machine_copy_high, between machine_open and a machine_close of its own
+;   changes: all
+copy_opened:
         cmp     edx, eax
         setc    bh                      ; upwards
         jnc     .down
@@ -338,34 +339,6 @@ copy_quick:
         mov     es, ax
         movzx   edi, si                 ; ES:EDI = the low one
         mov     esi, edx                ; GS:ESI = the high one
-        xor     eax, eax
-        cli
-        mov     gs, ax                  ; keeps the limit
-        push    dword [gs:GP_VECTOR]
-        mov     word [gs:GP_VECTOR], .limited
-        mov     [gs:GP_VECTOR + 2], cs
-        mov     bl, FLAT_SELECTOR
-        mov     dl, [gs:dword 0x10000]
-        jmp     .probed
-.limited:                               ; INT 0Dh, in place of the vector's owner
-        add     sp, 6
-        mov     bl, REAL_SELECTOR
-.probed:
-        pop     dword [gs:GP_VECTOR]
-
-        mov     ax, cs
-        shl     eax, 4
-        add     eax, gdt
-        mov     [gdt_pointer + 2], eax
-        sgdt    [saved_gdt]
-        o32 lgdt [gdt_pointer]
-        mov     eax, cr0
-        inc     ax                      ; PE was 0
-        mov     cr0, eax
-        jmp     short .protected
-.protected:
-        push    FLAT_SELECTOR
-        pop     gs
         test    bh, bh
         jnz     .up
         a32 gs rep movsd
@@ -378,17 +351,76 @@ copy_quick:
         dec     ecx
         jmp     .up
 .copied:
-        mov     bh, 0
-        mov     gs, bx
+        push    cs
+        pop     es                      ; and machine_close follows
+
+; machine_close(): ends what machine_open() began, if it did      keeps: all but EAX
+machine_close:
+        push    bx
+        xor     bx, bx
+        xchg    bl, [machine_opened]
+        test    bl, bl
+        jz      .end
+        call    load_gs
+        sti
+.end:
+        pop     bx
+        ret
+
+; machine_open(): GS reaches all memory, interrupts are disabled, [machine_opened] and ZF are not 0; or, in
+; virtual-8086 mode or where A20 is off, none of this      keeps: all but EAX, FS, GS
+; Only GS is loaded in protected mode; all other segments keep what the caller's program may have
+; hidden in them. GS gets its limit back: 64 KiB, or 4 GiB where an access beyond 64 KiB does not
+; fault now, which is how programs in "unreal" mode leave it.
+machine_open:
+        push    bx
+        smsw    ax
+        xor     al, 1
+        test    al, 1
+        jz      .end
+        call    test_a20
+        jz      .end
+        xor     eax, eax
+        cli
+        mov     gs, ax                  ; keeps the limit
+        push    dword [gs:GP_VECTOR]
+        mov     word [gs:GP_VECTOR], .limited
+        mov     [gs:GP_VECTOR + 2], cs
+        mov     bx, FLAT_SELECTOR
+        mov     al, [gs:dword 0x10000]
+        jmp     .probed
+.limited:                               ; INT 0Dh, in place of the vector's owner
+        add     sp, 6
+        mov     bl, REAL_SELECTOR
+.probed:
+        pop     dword [gs:GP_VECTOR]
+        mov     [machine_opened], bl
+        mov     ax, cs
+        shl     eax, 4
+        add     eax, gdt
+        mov     [gdt_pointer + 2], eax
+        mov     bl, FLAT_SELECTOR
+        call    load_gs
+        test    bx, bx
+.end:
+        pop     bx
+        ret
+
+; load_gs: GS := selector BX, by way of protected mode      changes: EAX
+load_gs:
+        sgdt    [saved_gdt]
+        o32 lgdt [gdt_pointer]
         mov     eax, cr0
+        inc     ax                      ; PE was 0
+        mov     cr0, eax
+        jmp     short .protected
+.protected:
+        mov     gs, bx
         dec     ax
         mov     cr0, eax
         jmp     short .real
 .real:
         o32 lgdt [saved_gdt]
-        push    cs
-        pop     es
-        sti
         ret
 
 ; test_a20: does FFFF:x+10h show another byte of memory than 0:x?
@@ -459,6 +491,7 @@ block_move:
         dq      0, 0
 
         section .bss nobits alloc write align=4
+machine_opened: resb    1               ; what GS gets back: FLAT_SELECTOR, REAL_SELECTOR, or 0
 saved_gdt:      resb    6
 tries:          resb    1
 count:          resw    1

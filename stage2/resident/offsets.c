@@ -13,6 +13,7 @@ void offsets(void)
     HEADER(map_address);
     HEADER(page_count);
     HEADER(sectors);
+    HEADER(file_page);
     HEADER(cylinders);
     HEADER(page_shift);
     HEADER(bios_sectors_max);
@@ -37,10 +38,10 @@ void offsets(void)
     HEADER(int18_entry);
     HEADER(int19_entry);
     SHARE("HEADER_size", sizeof(struct resident_header));
-    PIECE(count);
-    PIECE(offset);
-    PIECE(segment);
-    PIECE(lba);
+    SHARE("PIECE_count", offsetof(struct piece, packet.count));
+    SHARE("PIECE_offset", offsetof(struct piece, packet.offset));
+    SHARE("PIECE_segment", offsetof(struct piece, packet.segment));
+    SHARE("PIECE_lba", offsetof(struct piece, packet.lba));
     PIECE(buffer);
     PIECE(write);
 }

@@ -43,29 +43,36 @@ extern struct resident_header header;
 extern uint8_t bounce[RESIDENT_BOUNCE * 512];
 
 /* The handler's segment has 32 unused bytes in front of the drive slots, and 32 behind them. */
-#define IN_LOW __attribute__((section(".bss.low")))
-#define IN_GAP __attribute__((section(".bss.gap")))
+#define IN_LOW      __attribute__((section(".bss.low")))
+#define IN_GAP      __attribute__((section(".bss.gap")))
+
+#define PACKET_SIZE 16
+
+/* An EDD disk address packet. */
+struct packet {
+    uint8_t size, zero;
+    uint16_t count;
+    uint16_t offset, segment;
+    uint64_t lba;
+};
 
 /* What the caller wants. The ranges of both sides were checked. */
 struct request {
-    uint64_t lba;
-    uint32_t count;  /* sectors still to do: 0 when all is done */
+    struct packet
+        packet;      /* its count: sectors still to do, 0 when all is done; lba: the next one */
     uint32_t buffer; /* linear address */
-    uint32_t packet; /* linear address of the caller's disk address packet, or 0 */
-    uint16_t total;  /* the packet's count */
+    uint32_t from;   /* linear address of the caller's packet, or 0 */
+    uint16_t total;  /* that one's count */
     bool write;
 };
 extern struct request request;
 
-/* What one call of the BIOS is to do, or a copy: an EDD disk address packet, and what is behind it.
- */
+/* What one call of the BIOS is to do, or a copy. */
 struct piece {
-    uint8_t size, zero;
-    uint16_t count;
-    uint16_t offset, segment; /* machine.asm makes them of `buffer` */
-    uint64_t lba;             /* as the run's kind has it */
-    uint32_t buffer;          /* linear address */
-    uint8_t write;            /* 0 or 1 */
+    struct packet packet; /* its lba as the run's kind has it; machine.asm makes offset and segment
+                           * of `buffer` */
+    uint32_t buffer;      /* linear address */
+    uint8_t write;        /* 0 or 1 */
 };
 extern struct piece piece;
 void piece_limit(uint32_t sectors);
@@ -73,12 +80,12 @@ void piece_limit(uint32_t sectors);
 /* Where the last piece lay. It stays from call to call: most reads go on where the last one ended.
  */
 struct run {
-    uint64_t lba;    /* of sector `start` */
-    uint32_t cell;   /* low half of its cell */
-    uint32_t key;    /* page and direction */
-    uint32_t start;  /* sector of the page */
-    uint32_t left;   /* sectors from there on; 0: nothing is known */
-    uint32_t record; /* of a MIXED page whose bits must be set after the write, or 0 */
+    uint64_t disk_lba; /* of its first sector */
+    uint64_t lba;      /* where that lies, as the kind of its cell has it */
+    uint32_t left;     /* sectors from there on; 0: nothing is known */
+    uint32_t cell;     /* low half of its cell */
+    uint32_t record;   /* of a MIXED page whose bits must be set after the write, or 0 */
+    uint8_t write;     /* the direction that was asked for: piece.write */
 };
 extern struct run run;
 
@@ -90,10 +97,12 @@ uint64_t cell_at(uint32_t index);
 void cell_put(uint32_t index, uint64_t cell);
 void cells_forget(void);
 _Noreturn void map_broken(void);
-void run_find(uint32_t page, uint32_t within);
+void run_find(void);
 void file_find(uint32_t sector);
 
 /* disk.c */
+uint32_t request_page(void);   /* of the next sector */
+uint32_t request_within(void); /* and where in it */
 void file_transfer(uint32_t sector, bool write);
 void disk_transfer(void);
 

@@ -50,15 +50,9 @@ start:
         hlt
         jmp     .halt
 
-; disturb: reads where other cells are needed
+; disturb: reads where another cell is needed
 disturb:
         push    dword [dap.lba]
-        mov     eax, [far_page]
-        mov     [dap.lba], eax
-        call    measure
-        mov     eax, [far_split]
-        mov     [dap.lba], eax
-        call    measure
         mov     eax, [far_page]
         mov     [dap.lba], eax
         call    measure
@@ -156,8 +150,7 @@ dap:    db      16, 0
 
         times   416 - ($ - $$) db 0     ; filled in by whoever makes the disk
 far_page: dd    0
-far_split: dd   0
-places: times 4 dd -1
+places: times 20 dd -1
 
         times   510 - ($ - $$) db 0
         dw      0xAA55

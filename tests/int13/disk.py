@@ -15,7 +15,7 @@ PATTERN_START = 128
 CONFIG_OFFSET = 16
 CONFIG_MAGIC = 0x31534356
 
-ZERO, DIRECT, SPLIT = 0, 1, 2
+ZERO, DIRECT, SPLIT, MIXED, FILE = 0, 1, 2, 3, 5
 REAL, V86, MEMORY = 1, 2, 4              # config.modes
 FINISH_18, FINISH_19 = 0x18, 0x19        # config.finish
 PAGE = 4096
@@ -51,11 +51,10 @@ def table_entry(start, count, heads=255, spt=63):
             + struct.pack("<II", start, count))
 
 
-def disk_head(build, settings, sectors, boot_file="boot.bin", places=()):
+def disk_head(build, settings, sectors):
     """Boot record and program with its configuration: the first sectors of a disk."""
-    with open(os.path.join(build, "int13", boot_file), "rb") as f:
+    with open(os.path.join(build, "int13", "boot.bin"), "rb") as f:
         boot = bytearray(f.read())
-    struct.pack_into(f"<{len(places)}I", boot, 416, *places)
     with open(os.path.join(build, "int13", "program.bin"), "rb") as f:
         program = bytearray(f.read())
     with open(os.path.join(build, "int13", "v86", "monitor.bin"), "rb") as f:
@@ -84,6 +83,9 @@ def pattern_drive(path, sectors, seed, start=0):
         f.truncate(sectors * 512)
 
 
+MAP_SECTORS = 112                        # room for the map, as loader.asm has it
+
+
 class Header:
     """The resident's header, by the names and offsets of resident_abi.h as offsets.inc has them."""
 
@@ -107,8 +109,87 @@ def cell(kind, lba=0, first=0, writable=False, drive=0):
     return kind | writable << 3 | drive << 4 | first << 8 | lba << 24
 
 
+def header(build, map_address, sectors, pages, cells, cylinders, chs=(255, 63)):
+    """The handler's header for one drive with EDD."""
+    h = Header(build)
+    h.put("map_address", "I", map_address)
+    h.put("page_count", "II", pages, cells)
+    h.put("sectors", "Q", sectors)
+    h.put("hidden", "4I", 0, 0xa0000, map_address, map_address + MAP_SECTORS * 512)
+    h.put("cylinders", "HBB", cylinders, 255, 63)
+    h.put("page_shift", "BBB", 12, 0, 1)
+    h.put("bios_sectors_max", "B", 127)
+    h.put("drive_count", "B", 1)
+    h.put("drive_edd", "B", 1)
+    h.put("drive_heads", "B", chs[0])
+    h.put("drive_spt", "B", chs[1])
+    h.put("fdpt", "HBHHBBBBBHB", cylinders, 255, 0, 0xffff, 0, 8, 0, 0, 0, cylinders - 1, 63)
+    h.put("edd", "HHIIIQHI", 30, 3, cylinders, 255, 63, sectors, 512, 0xffffffff)
+    return h
+
+
+def counted(path, build, map_address):
+    """A drive for count.asm, with a page of each kind. Reads of all but the first sector go to a BIOS that
+    does nothing, so nothing else is on the drive. Returns (what, lba) pairs, a read of 8 sectors each."""
+    cells, runs = [cell(DIRECT, 2048, 0, True)], []
+    pages, disk_pages = 12, 10
+    places = [("direct", 1000)]
+
+    def split(starts):
+        """A page cell with runs that start there, scattered over the drive."""
+        first = pages + len(runs)
+        runs.extend(cell(DIRECT, 100000 + 20 * (i * 7919 % 10007), start, True)
+                    for i, start in enumerate(starts))
+        return cell(SPLIT, first, len(starts) - 1)
+
+    def mixed(base, own, bits):
+        """The page cell of a record."""
+        first = pages + len(runs)
+        words = [int.from_bytes(bits[i:i + 8], "little") for i in range(0, PAGE // 8, 8)]
+        runs.extend([base, cell(FILE, own, 0, True)] + words)
+        return cell(MIXED, first, 0, True)
+
+    def page(what, value, within):
+        places.append((what, len(cells) * PAGE + within))
+        cells.append(value)
+
+    # One run of 8 sectors among as many of one as there can be: each search is as long as any.
+    most = split([i for i in range(PAGE) if not 3001 <= i < 3008])
+    page("in 40 runs", split(range(0, 4000, 100)), 2050)
+    page("in 512 runs", split(range(0, PAGE, 8)), 8 * 341)
+    page(f"in {PAGE - 7} runs", most, 3000)
+    whole, ends = bytes([255]) * 512, bytearray(512)
+    ends[375] = 255                                     # sectors 3000 to 3007
+    page("mixed, all its own, the file in one piece", mixed(most, PAGE, whole), 3000)
+    page("mixed, all its own, the file in many runs", mixed(most, 0, whole), 3000)
+    page("mixed, few of its own", mixed(most, 0, ends), 3000)
+    ends = bytes(255 - byte for byte in ends)
+    page("mixed, its parent's in many runs", mixed(most, 0, ends), 3000)
+    cells += [cell(DIRECT, 500000 + 5000 * i, 0, True) for i in range(disk_pages - len(cells))]
+    cells += [most, cell(DIRECT, 900000, 0, True)]       # the file's pages
+    table = cells + runs
+    assert len(cells) == pages and len(table) * 8 <= MAP_SECTORS * 512
+
+    sectors = disk_pages * PAGE
+    h = header(build, map_address, sectors, pages, len(table), cylinders=2)
+    h.put("file_page", "I", disk_pages)
+    with open(os.path.join(build, "int13", "count.bin"), "rb") as f:
+        boot = bytearray(f.read())
+    lbas = [lba for _, lba in places]
+    struct.pack_into(f"<{len(lbas) + 1}I", boot, 416, sectors - PAGE, *lbas)
+    with open(os.path.join(build, "int13", "loader.bin"), "rb") as f:
+        loader = f.read()
+    with open(path, "wb") as f:
+        f.write(loader + h.segment)
+        f.write(struct.pack(f"<{len(table)}Q", *table))
+        f.seek(2048 * 512)
+        f.write(boot)
+        f.truncate(4096 * 512)
+    return places
+
+
 def mapped(path, build, seed, map_address, sectors=24 * PAGE, edd=True, chs=(255, 63),
-           bios_max=127, write_protected=False, whole=1, rounds=0, modes=REAL, finish=0, bad=0, **boot):
+           bios_max=127, write_protected=False, whole=1, rounds=0, modes=REAL, finish=0, bad=0):
     """A drive with loader, handler and a disk of odd pieces. The drive itself is 81h to the program,
     and has a pattern of its own behind the disk's pieces. Its size is a multiple of `whole`.
 
@@ -150,36 +231,26 @@ def mapped(path, build, seed, map_address, sectors=24 * PAGE, edd=True, chs=(255
             place += count + rng.randrange(1, 300)
     table = [cell(SPLIT, pages + c[1], c[2] - 1) if isinstance(c, tuple) else c for c in cells]
     table += runs
-    assert len(table) * 8 <= 32 * 512
+    assert len(table) * 8 <= MAP_SECTORS * 512
 
     own_start, size = place + 100, -(-(place + 2048) // whole) * whole
     second = (size, seed ^ 0x5555, own_start, own_start + 200)
     cylinders = min(sectors // (255 * 63), 1024)
     settings = config(sectors, seed, scratch=7 * PAGE + 100, no_write=0 if write_protected else 5 * PAGE + 7,
                       geometry=(cylinders, 255, 63), hooked=True, second=second,
-                      hidden=(map_address, map_address + 0x4000), zero=zeros,
+                      hidden=(map_address, map_address + MAP_SECTORS * 512), zero=zeros,
                       write_protected=write_protected, rounds=rounds, modes=modes, finish=finish, bad=bad)
-    h = Header(build)
-    h.put("map_address", "I", map_address)
-    h.put("page_count", "II", pages, len(table))
-    h.put("sectors", "Q", sectors)
-    h.put("hidden", "4I", 0, 0xa0000, map_address, map_address + 0x4000)
-    h.put("cylinders", "HBB", cylinders, 255, 63)
-    h.put("page_shift", "BBB", 12, write_protected, 1)
+    h = header(build, map_address, sectors, pages, len(table), cylinders, chs)
+    h.put("page_shift", "BB", 12, write_protected)
     h.put("bios_sectors_max", "B", bios_max)
-    h.put("drive_count", "B", 1)
     h.put("drive_edd", "B", edd)
-    h.put("drive_heads", "B", chs[0])
-    h.put("drive_spt", "B", chs[1])
-    h.put("fdpt", "HBHHBBBBBHB", cylinders, 255, 0, 0xffff, 0, 8, 0, 0, 0, cylinders - 1, 63)
-    h.put("edd", "HHIIIQHI", 30, 3, cylinders, 255, 63, sectors, 512, 0xffffffff)
 
     with open(os.path.join(build, "int13", "loader.bin"), "rb") as f:
         loader = f.read()
-    head = disk_head(build, settings, sectors, **boot)
+    head = disk_head(build, settings, sectors)
     with open(path, "wb") as f:
         f.write(loader + h.segment)
-        f.write(b"".join(struct.pack("<Q", c) for c in table))
+        f.write(struct.pack(f"<{len(table)}Q", *table))
         for lba, drive_lba, count in pieces:
             f.seek(drive_lba * 512)
             for i in range(lba, lba + count):

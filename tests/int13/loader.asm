@@ -4,7 +4,7 @@
 ; that no image would give.
 ;
 ;   LBA 1..16     the resident's segment, header filled in but for what only the machine knows
-;   LBA 17..48    the map's cells
+;   LBA 17..128   the map's cells
 
         bits    16
         cpu     386
@@ -16,7 +16,7 @@
 BDA_LOW_KIB     equ 0x413
 BDA_HD_COUNT    equ 0x475
 MAP_SEGMENT     equ 0x2000
-MAP_BYTES       equ 32 * 512
+MAP_SECTORS     equ 112
 %define HEADER(field) RESIDENT_HEADER + HEADER_ %+ field
 
 start:
@@ -36,7 +36,7 @@ start:
         call    read
         mov     word [dap.segment], MAP_SEGMENT
         mov     word [dap.lba], 17
-        mov     word [dap.count], 32
+        mov     word [dap.count], MAP_SECTORS
         call    read
 
         mov     ax, [BDA_LOW_KIB]
@@ -51,7 +51,7 @@ start:
         xor     ax, ax
         mov     es, ax
         mov     si, move
-        mov     cx, MAP_BYTES / 2
+        mov     cx, MAP_SECTORS * 256
         mov     ah, 0x87                ; INT 15h AH=87h: copies CX words by the GDT at ES:SI
         int     0x15
         pop     es

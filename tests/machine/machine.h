@@ -21,12 +21,11 @@ uint32_t machine_linear(const void *object);
 bool machine_protected(void);
 _Noreturn void machine_throw(uint32_t status);
 uint8_t machine_drive(uint32_t drive);
+extern uint8_t machine_opened;
+void machine_open(void);
+void machine_close(void);
+uint64_t machine_peek(uint32_t address);
 void machine_copy_high(uint32_t to, uint32_t from, uint32_t dwords);
-
-static inline bool machine_bit(const void *bits, uint32_t n)
-{
-    return ((const uint8_t *)bits)[n >> 3] << (n & 7) & 0x80;
-}
 
 static inline void machine_bit_set(uint8_t *bits, uint32_t n)
 {

@@ -39,6 +39,7 @@ static struct {
     unsigned objects;
     bool v86;
     bool no_high;        /* nothing reaches extended memory */
+    bool no_open;        /* A20 is off: only copies do */
     uint32_t high_left;  /* copies upwards that still work */
     bool no_border;      /* buffers must not cross 64 KiB: error 09h */
     uint32_t most;       /* sectors a call that the BIOS takes */
@@ -46,7 +47,7 @@ static struct {
     uint32_t write_left; /* sectors that can still be written */
     bool late;           /* the one that cannot is on the drive all the same */
     unsigned fail_calls; /* this many calls fail before one succeeds */
-    unsigned calls, fetches, fetches_v86;
+    unsigned calls, opened, fetches, fetches_v86;
     unsigned single; /* calls that wrote one sector */
     uint32_t writes;
 } sim;
@@ -92,6 +93,7 @@ static uint8_t *sim_linear(uint32_t address)
 
 void machine_copy(uint32_t to, uint32_t from, uint32_t size)
 {
+    CHECK(!machine_opened);
     CHECK(size <= 65520);
     for (uint32_t i = 0; i < size; i++)
         *sim_linear(to + i) = *sim_linear(from + i);
@@ -99,6 +101,7 @@ void machine_copy(uint32_t to, uint32_t from, uint32_t size)
 
 void machine_get(void *to, uint32_t from, uint32_t size)
 {
+    CHECK(size % 4 == 0);
     for (uint32_t i = 0; i < size; i++)
         ((uint8_t *)to)[i] = *sim_linear(from + i);
 }
@@ -131,6 +134,20 @@ bool machine_protected(void)
     return sim.v86;
 }
 
+uint8_t machine_opened;
+
+void machine_open(void)
+{
+    CHECK(!machine_opened);
+    machine_opened = !sim.v86 && !sim.no_high && !sim.no_open;
+    sim.opened += machine_opened;
+}
+
+void machine_close(void)
+{
+    machine_opened = 0;
+}
+
 /* The handler's stack is emptied, and int13_finish() its last function. */
 static jmp_buf sim_enter;
 static uint8_t sim_status;
@@ -138,6 +155,7 @@ static uint8_t sim_status;
 _Noreturn void machine_throw(uint32_t status)
 {
     CHECK(status & 0xff);
+    machine_close();
     sim_status = int13_finish(status);
     longjmp(sim_enter, 1);
 }
@@ -147,6 +165,7 @@ static void sim_int13(void)
 {
     if (!setjmp(sim_enter))
         sim_status = int13_disk();
+    CHECK(!machine_opened);
     sim.memory[0x474] = sim_status;
     caller_carry = sim_status != 0;
 }
@@ -154,10 +173,20 @@ static void sim_int13(void)
 /* Extended memory that is the handler's: the map, and what RAM cells say. */
 static uint8_t *sim_high(uint32_t address, uint32_t bytes)
 {
-    if (range_ok(address - MAP_ADDRESS, bytes, header.cell_count * 8))
+    /* Cells are copied by eights. */
+    if (range_ok(address - MAP_ADDRESS, bytes, (header.cell_count + 7) / 8 * 64))
         return (uint8_t *)sim.cells + (address - MAP_ADDRESS);
     CHECK(range_ok(address - RAM_ADDRESS, bytes, RAM_BYTES));
     return sim_ram + (address - RAM_ADDRESS);
+}
+
+uint64_t machine_peek(uint32_t address)
+{
+    uint64_t cell;
+
+    CHECK(machine_opened);
+    memcpy(&cell, sim_high(address, sizeof(cell)), sizeof(cell));
+    return cell;
 }
 
 void machine_copy_high(uint32_t to, uint32_t from, uint32_t dwords)
@@ -165,7 +194,7 @@ void machine_copy_high(uint32_t to, uint32_t from, uint32_t dwords)
     bool up = to > from;
     uint32_t low = up ? from : to;
     uint8_t *high = sim_high(up ? to : from, dwords * 4);
-    CHECK(dwords && (low & 15) + dwords * 4 <= 0x10000);
+    CHECK(!machine_opened && dwords && (low & 15) + dwords * 4 <= 0x10000);
     if (sim.no_high || (up && !sim.high_left))
         machine_throw(STATUS_CONTROLLER);
     sim.high_left -= up;
@@ -202,29 +231,31 @@ static void sim_put(uint32_t lba, const uint8_t *data)
 
 uint8_t machine_drive(uint32_t drive)
 {
+    CHECK(!machine_opened);
     CHECK(drive < header.drive_count);
-    CHECK_EQ(piece.size, 16);
-    CHECK(piece.zero == 0 && piece.count && piece.count <= 127);
+    CHECK_EQ(piece.packet.size, 16);
+    CHECK(piece.packet.zero == 0 && piece.packet.count && piece.packet.count <= 127);
     sim.calls++;
     if (sim.fail_calls) {
         sim.fail_calls--;
         return 0x80;
     }
     if (!header.drive_edd[drive]) {
-        CHECK(piece.lba % header.drive_spt[drive] + piece.count <= header.drive_spt[drive]);
-        if (piece.lba >= 1024u * header.drive_heads[drive] * header.drive_spt[drive])
+        CHECK(piece.packet.lba % header.drive_spt[drive] + piece.packet.count <=
+              header.drive_spt[drive]);
+        if (piece.packet.lba >= 1024u * header.drive_heads[drive] * header.drive_spt[drive])
             return STATUS_PARAMETER;
     }
-    CHECK(piece.lba + piece.count <= DRIVE_SECTORS);
-    if (piece.count > sim.most)
+    CHECK(piece.packet.lba + piece.packet.count <= DRIVE_SECTORS);
+    if (piece.packet.count > sim.most)
         return 0x01;
-    uint32_t bytes = piece.count * 512u;
+    uint32_t bytes = piece.packet.count * 512u;
     CHECK((piece.buffer & 15) + bytes <= 0x10000);
     if (sim.no_border && piece.buffer >> 16 != (piece.buffer + bytes - 1) >> 16)
         return STATUS_BOUNDARY;
-    sim.single += piece.write && piece.count == 1;
-    for (uint32_t s = 0; s < piece.count; s++) {
-        uint32_t lba = (uint32_t)piece.lba + s;
+    sim.single += piece.write && piece.packet.count == 1;
+    for (uint32_t s = 0; s < piece.packet.count; s++) {
+        uint32_t lba = (uint32_t)piece.packet.lba + s;
         if (lba == sim.bad_lba)
             return 0x10;
         bool fails = piece.write && !sim.write_left;

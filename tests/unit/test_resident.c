@@ -122,20 +122,31 @@ TEST(finds_runs_among_any_number)
     }
 }
 
-TEST(a_cached_cell_costs_no_fetch)
+TEST(a_known_run_costs_no_look_at_the_map)
 {
     start();
-    CHECK_EQ(edd_call(0x4200, 0, 8, BUFFER), 0);
-    CHECK_EQ(sim.fetches, 1);
-    CHECK_EQ(edd_call(0x4200, 3 * PAGE, 8, BUFFER), 0);
-    CHECK_EQ(sim.fetches, 1);
-    map_make(4096);
-    cells_forget();
-    CHECK_EQ(edd_call(0x4200, PAGE + 2000, 1, BUFFER), 0);
-    CHECK(sim.fetches <= 4);
-    unsigned before = sim.fetches;
-    CHECK_EQ(edd_call(0x4200, PAGE + 2001, 1, BUFFER), 0);
-    CHECK_EQ(sim.fetches, before);
+    for (unsigned v86 = 0; v86 < 2; v86++) {
+        sim.v86 = v86;
+        map_make(4096);
+        cells_forget();
+        CHECK_EQ(edd_call(0x4200, 2000, 8, BUFFER), 0);
+        CHECK_EQ(edd_call(0x4200, PAGE + 2000, 1, BUFFER), 0);
+        unsigned opened = sim.opened, fetches = sim.fetches;
+        CHECK_EQ(edd_call(0x4200, PAGE + 2000, 1, BUFFER), 0);
+        CHECK_EQ(edd_call(0x4200, 3 * PAGE + 20, 8, BUFFER), 0);
+        CHECK_EQ(edd_call(0x4200, 3 * PAGE + 28, 8, BUFFER), 0);
+        CHECK_EQ(sim.opened, opened + !v86);
+        CHECK_EQ(sim.fetches, fetches + v86); /* for page 3 */
+    }
+    CHECK(sim.fetches && sim.fetches == sim.fetches_v86);
+}
+
+TEST(copies_where_a20_is_off)
+{
+    start();
+    sim.no_open = true;
+    random_reads(100, 40);
+    CHECK(sim.fetches && !sim.opened);
 }
 
 TEST(large_counts_are_split)

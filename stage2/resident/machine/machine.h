@@ -12,7 +12,7 @@
 #include "resident/frame.h"
 
 /* Copies `size` bytes between linear addresses, to the handler's own memory, and from it. Both
- * ranges end below FAR_END, and size is at most 65520. */
+ * ranges end below FAR_END, and size is at most 65520; a multiple of 4, but machine_put()'s. */
 void machine_copy(uint32_t to, uint32_t from, uint32_t size);
 void machine_get(void *to, uint32_t from, uint32_t size);
 void machine_put(uint32_t to, const void *from, uint32_t size);
@@ -36,13 +36,6 @@ static inline uint32_t machine_shift(uint64_t lba, uint32_t shift)
 }
 
 /* Bit n of a bitmap, most significant bit of a byte first. */
-static inline bool machine_bit(const void *bits, uint32_t n)
-{
-    bool bit;
-    __asm__("btl %2, %1" : "=@ccc"(bit) : "m"(*(const uint8_t(*)[512])bits), "r"(n ^ 7));
-    return bit;
-}
-
 static inline void machine_bit_set(uint8_t *bits, uint32_t n)
 {
     __asm__("btsl %1, %0" : "+m"(*(uint8_t(*)[512])bits) : "r"(n ^ 7));
@@ -66,5 +59,17 @@ uint8_t machine_drive(uint32_t drive);
 /* Copies dwords between memory above FAR_END and memory below. In real mode by the quick way,
  * through protected mode, else by the BIOS; ends the request with 20h where neither can. */
 void machine_copy_high(uint32_t to, uint32_t from, uint32_t dwords);
+
+/* Opens all memory to machine_peek(), in real mode where A20 is on: then machine_opened is not 0,
+ * and interrupts are disabled, until machine_close(). In between nothing else of the above is
+ * called but machine_throw(), which closes. */
+extern uint8_t machine_opened;
+void machine_open(void);
+void machine_close(void);
+
+static inline uint64_t machine_peek(uint32_t address)
+{
+    return *(const uint64_t __seg_gs *)address;
+}
 
 #endif
