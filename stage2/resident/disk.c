@@ -64,11 +64,19 @@ static void memory_transfer(void)
 }
 
 /*
- * Transfers the piece, or less of it. In virtual-8086 mode the caller's buffer may lie elsewhere
- * than its address says, and a BIOS that uses DMA would write to the wrong memory and report
- * success: there everything goes through the bounce buffer, in conventional memory that no memory
- * manager remaps.
+ * Is the piece's buffer where its address says, for a BIOS too that uses DMA? In virtual-8086 mode
+ * the caller's page may be anywhere, and such a BIOS would write to the wrong memory and report
+ * success: there only a memory manager's word counts, until machine_unlock().
  */
+static bool buffer_reachable(uint32_t kind)
+{
+    if (split_64k && !border_sectors())
+        return false;
+    return !machine_protected() || (kind == MAP_DIRECT && machine_lock());
+}
+
+/* Transfers the piece, or less of it: if need be through the bounce buffer, in conventional memory
+ * that no memory manager remaps. */
 static void piece_transfer(void)
 {
     uint32_t buffer = piece.buffer;
@@ -78,7 +86,7 @@ static void piece_transfer(void)
         machine_zero(buffer, piece.packet.count << 9);
         return;
     }
-    bool bounced = machine_protected() || (split_64k && !border_sectors());
+    bool bounced = !buffer_reachable(kind);
     if (bounced) {
         piece_limit(RESIDENT_BOUNCE);
         piece.buffer = machine_linear(bounce);
@@ -91,6 +99,8 @@ static void piece_transfer(void)
         memory_transfer();
     else
         map_broken();
+    if (machine_protected())
+        machine_unlock();
     if (bounced && !piece.write)
         machine_copy(buffer, piece.buffer, piece.packet.count << 9);
 }

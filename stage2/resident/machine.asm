@@ -12,6 +12,7 @@
         global  machine_linear, machine_get, machine_put, machine_copy, machine_zero
         global  machine_get8, machine_set8
         global  machine_open, machine_close, machine_opened
+        global  machine_lock, machine_unlock
         extern  header, frame, piece, int13_finish
 
 %define HEADER(field) header + HEADER_ %+ field
@@ -25,6 +26,11 @@ A20_PROBE       equ 0x13 * 4
 SAVED_dx        equ 20                  ; what PUSHAD leaves
 SAVED_cx        equ 24
 SAVED_ax        equ 28
+
+; Virtual DMA Services
+BDA_VDS         equ 0x47B
+VDS_PRESENT     equ 0x20
+VDS_IN_PLACE    equ 0x0C                ; neither another buffer nor another page in its place
 
 ERROR_PARAMETER equ 0x01
 ERROR_PROTECTED equ 0x03
@@ -41,6 +47,7 @@ machine_throw:
         mov     esp, frame - 2          ; where enter_c's return address lies
         push    eax
         call    machine_close
+        call    machine_unlock
         pop     eax
         jmp     int13_finish
 
@@ -66,6 +73,56 @@ call_bios:
         cld
         sti
         ret
+
+; machine_lock(): AL = 1 where the memory manager says that the piece's buffer lies where its address
+; says, and keeps it there until machine_unlock(); else 0
+machine_lock:
+        push    0
+        pop     fs
+        test    byte [fs:BDA_VDS], VDS_PRESENT
+        jz      .elsewhere
+        movzx   eax, word [PIECE(count)]
+        shl     eax, 9
+        mov     [dds.size], eax
+        mov     eax, [PIECE(buffer)]
+        mov     [dds.offset], eax
+        and     dword [dds.segment], 0  ; no segment: the offset is a linear address; no buffer
+        mov     dx, VDS_IN_PLACE
+        mov     al, 3                   ; INT 4Bh AX=8103h: locks the region of the descriptor at ES:DI
+        call    vds
+        jc      .elsewhere
+        mov     byte [locked], 1
+        mov     eax, [dds.physical]
+        cmp     eax, [dds.offset]
+        mov     al, 1
+        je      .end
+        call    machine_unlock
+.elsewhere:
+        mov     al, 0
+.end:
+        ret
+
+; machine_unlock(): ends what machine_lock() began, if it did      changes: EAX, EDX
+machine_unlock:
+        mov     al, 0
+        xchg    al, [locked]
+        test    al, al
+        jz      vds.end
+        mov     al, 4                   ; AX=8104h: unlocks it
+        xor     dx, dx
+; vds: INT 4Bh AH=81h, function AL, options DX      out: CF = 1 on error
+vds:
+        pushad
+        mov     ah, 0x81
+        mov     di, dds
+        stc                             ; for who does not know it, in spite of the bit
+        call    .call
+        popad
+.end:
+        ret
+.call:
+        int     0x4B
+        jmp     call_bios.back
 
 ; machine_drive(drive of the map = EAX): transfers `piece` by a call of the BIOS, up to three where it
 ; fails; AL = status
@@ -491,6 +548,13 @@ block_move:
         dq      0, 0
 
         section .bss nobits alloc write align=4
+dds:                                    ; what VDS locks
+.size:          resd    1
+.offset:        resd    1
+.segment:       resw    1
+.buffer:        resw    1
+.physical:      resd    1
+locked:         resb    1               ; 1: it is
 machine_opened: resb    1               ; what GS gets back: FLAT_SELECTOR, REAL_SELECTOR, or 0
 saved_gdt:      resb    6
 tries:          resb    1

@@ -56,27 +56,55 @@ static bool right_or_refused(void)
     return ok;
 }
 
-/* A buffer whose pages lie elsewhere than their addresses say, as upper memory blocks do. */
-static void remapped(void)
+/* Buffers whose pages lie elsewhere than their addresses say, as upper memory blocks do, wholly or
+ * in part. */
+static bool remapped_read(void)
 {
-    uint32_t p = config.pattern_start, s = config.scratch + 96;
-    v86_call(V86_REMAP, 1);
+    uint32_t p = config.pattern_start;
     fill(WINDOW, 0xcc, 0x10000);
     bool ok = edd_call(0x4200, 0x80, p + 1, 1, WINDOW) == 0 && sector_right(WINDOW, p + 1);
     ok &= edd_call(0x4200, 0x80, p, 100, WINDOW + 512) == 0 && sectors_right(WINDOW + 512, p, 100);
     ok &= chs_call(0x02, 0x80, p + 3, 7, WINDOW + 0x1003) == 0 &&
           sectors_right(WINDOW + 0x1003, p + 3, 7);
-    report("87 reading to a page that lies elsewhere", ok && !carry());
-    if (!config.write_protected) {
-        for (unsigned i = 0; i < 5; i++)
-            fill(WINDOW + i * 512, (uint8_t)(0x61 + i), 512);
-        ok = edd_call(0x4300, 0x80, s, 5, WINDOW) == 0 && !carry();
-        ok &= edd_call(0x4200, 0x80, s, 5, BUFFER) == 0;
-        for (unsigned i = 0; i < 5; i++)
-            ok &= filled(BUFFER + i * 512, (uint8_t)(0x61 + i), 512);
-        report("87b writing from a page that lies elsewhere", ok);
-    }
+    return ok && !carry();
+}
+
+static bool remapped_write(void)
+{
+    uint32_t s = config.scratch + 96;
+    for (unsigned i = 0; i < 5; i++)
+        fill(WINDOW + i * 512, (uint8_t)(0x61 + i), 512);
+    bool ok = edd_call(0x4300, 0x80, s, 5, WINDOW) == 0 && !carry();
+    ok &= edd_call(0x4200, 0x80, s, 5, BUFFER) == 0;
+    for (unsigned i = 0; i < 5; i++)
+        ok &= filled(BUFFER + i * 512, (uint8_t)(0x61 + i), 512);
+    return ok;
+}
+
+/* With a manager that tells by VDS where buffers are, and with one that does not: each lock is
+ * given back, and nobody who asks at all asks for every sector. */
+static void remapped(void)
+{
+    uint32_t p = config.pattern_start;
+    v86_call(V86_REMAP, 1);
+    bool reads = remapped_read();
+    bool writes = config.write_protected || remapped_write();
+    v86_call(V86_VDS, 1);
+    reads &= remapped_read();
+    writes &= config.write_protected || remapped_write();
+    fill(BUFFER, 0xcc, 100 * 512);
+    v86_call(V86_VDS, 1);
+    bool locks = !regs_out.eax;
+    reads &= edd_call(0x4200, 0x80, p, 100, BUFFER) == 0 && sectors_right(BUFFER, p, 100);
+    v86_call(V86_VDS, 0);
+    locks &= !regs_out.eax && regs_out.ebx <= 20;
+    print("# regions locked for 100 sectors: ");
+    print_hex(regs_out.ebx, 8);
+    print("\r\n");
     v86_call(V86_REMAP, 0);
+    report("87 reading to a page that lies elsewhere", reads && locks);
+    if (!config.write_protected)
+        report("87b writing from a page that lies elsewhere", writes);
 }
 
 static void by_turns(void)

@@ -70,7 +70,7 @@ void __attribute__((regparm(1))) call_int(uint32_t vector);
 
 /* The monitor of v86/monitor.asm: into virtual-8086 mode, its services there, its memory test in
  * real mode. */
-enum { V86_LEAVE, V86_BLOCK_MOVE, V86_COUNTS, V86_REMAP };
+enum { V86_LEAVE, V86_BLOCK_MOVE, V86_COUNTS, V86_REMAP, V86_VDS };
 void v86_enter(void);
 void v86_call(uint32_t function, uint32_t argument);
 bool memory_call(uint32_t compare, uint32_t start, uint32_t end);

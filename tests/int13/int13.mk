@@ -25,7 +25,7 @@ $(INT13_DIR)/%.bin: tests/int13/%.asm $(B)/layout.inc $(B)/resident/offsets.inc
 	@mkdir -p $(@D)
 	$(call run,NASM)$(NASM) -f bin -I $(B) -I $(<D)/ $< -o $@
 
-$(INT13_DIR)/v86/monitor.bin: tests/int13/v86/faults.inc
+$(INT13_DIR)/v86/monitor.bin: tests/int13/v86/faults.inc tests/int13/v86/vds.inc
 
 INT13_FILES := $(INT13_DIR)/program.bin $(INT13_DIR)/v86/monitor.bin $(INT13_DIR)/boot.bin $(INT13_DIR)/loader.bin \
     $(INT13_DIR)/count.bin $(B)/resident.bin

@@ -20,6 +20,8 @@ void machine_zero(uint32_t to, uint32_t size);
 uint32_t machine_linear(const void *object);
 bool machine_protected(void);
 _Noreturn void machine_throw(uint32_t status);
+bool machine_lock(void);
+void machine_unlock(void);
 uint8_t machine_drive(uint32_t drive);
 extern uint8_t machine_opened;
 void machine_open(void);

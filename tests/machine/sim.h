@@ -38,6 +38,8 @@ static struct {
     const void *object[SIM_OBJECTS];
     unsigned objects;
     bool v86;
+    bool vds;            /* and its manager says where buffers are */
+    uint32_t locked;     /* sectors of the piece's buffer; 0: it is not */
     bool no_high;        /* nothing reaches extended memory */
     bool no_open;        /* A20 is off: only copies do */
     uint32_t high_left;  /* copies upwards that still work */
@@ -148,6 +150,21 @@ void machine_close(void)
     machine_opened = 0;
 }
 
+bool machine_lock(void)
+{
+    uint32_t end = piece.buffer + piece.packet.count * 512u;
+    CHECK(sim.v86 && !sim.locked);
+    if (!sim.vds || (piece.buffer < REMAPPED + 0x1000 && end > REMAPPED))
+        return false;
+    sim.locked = piece.packet.count;
+    return true;
+}
+
+void machine_unlock(void)
+{
+    sim.locked = 0;
+}
+
 /* The handler's stack is emptied, and int13_finish() its last function. */
 static jmp_buf sim_enter;
 static uint8_t sim_status;
@@ -156,6 +173,7 @@ _Noreturn void machine_throw(uint32_t status)
 {
     CHECK(status & 0xff);
     machine_close();
+    machine_unlock();
     sim_status = int13_finish(status);
     longjmp(sim_enter, 1);
 }
@@ -165,7 +183,7 @@ static void sim_int13(void)
 {
     if (!setjmp(sim_enter))
         sim_status = int13_disk();
-    CHECK(!machine_opened);
+    CHECK(!machine_opened && !sim.locked);
     sim.memory[0x474] = sim_status;
     caller_carry = sim_status != 0;
 }
@@ -250,6 +268,7 @@ uint8_t machine_drive(uint32_t drive)
     if (piece.packet.count > sim.most)
         return 0x01;
     uint32_t bytes = piece.packet.count * 512u;
+    CHECK(!sim.v86 || piece.buffer == machine_linear(bounce) || piece.packet.count <= sim.locked);
     CHECK((piece.buffer & 15) + bytes <= 0x10000);
     if (sim.no_border && piece.buffer >> 16 != (piece.buffer + bytes - 1) >> 16)
         return STATUS_BOUNDARY;

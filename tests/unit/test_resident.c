@@ -366,6 +366,30 @@ TEST(virtual_8086_mode)
     CHECK_EQ(packet_count(), 0);
 }
 
+TEST(virtual_8086_mode_with_dma_services)
+{
+    start();
+    sim.v86 = sim.vds = true;
+    random_reads(100, 300);
+    CHECK_EQ(edd_call(0x4200, 20, 100, BUFFER), 0);
+    unsigned calls = sim.calls;
+    CHECK_EQ(edd_call(0x4200, 10, 100, BUFFER), 0);
+    CHECK_EQ(sim.calls, calls + 1);
+    check_data(BUFFER, 10, 100);
+    CHECK_EQ(edd_call(0x4200, 20, 60, REMAPPED - 0x2000), 0); /* the page and both its sides */
+    check_data(REMAPPED - 0x2000, 20, 60);
+    memset(sim_linear(BUFFER), 0x66, 1024);
+    calls = sim.calls;
+    CHECK_EQ(edd_call(0x4300, 21, 2, BUFFER), 0);
+    CHECK_EQ(sim.calls, calls + 1);
+    CHECK_EQ(sim_drive(expected[22], 7), 0x66);
+    sim.bad_lba = expected[33];
+    CHECK_EQ(edd_call(0x4200, 20, 60, BUFFER), 0x10); /* call() checks that nothing stays locked */
+    sim.no_border = true;
+    CHECK_EQ(edd_call(0x4200, 40, 100, 0x2fff0), 0);
+    check_data(0x2fff0, 40, 100);
+}
+
 TEST(a_destroyed_map_is_no_transfer)
 {
     static const uint64_t bad[] = {

@@ -52,6 +52,12 @@ static inline bool machine_protected(void)
     return msw & 1;
 }
 
+/* Virtual DMA Services: true where a memory manager says that the piece's buffer lies in physical
+ * memory at the address that it has, and keeps it there until machine_unlock(). machine_throw()
+ * unlocks as well. Only in virtual-8086 mode. */
+bool machine_lock(void);
+void machine_unlock(void);
+
 /* Transfers `piece` from or to a drive of the map, by one call of the BIOS, or up to three where it
  * fails. Returns the status. */
 uint8_t machine_drive(uint32_t drive);

@@ -12,12 +12,14 @@
 ;   2 out: EAX = privileged instructions of the segment that had INT 13h at the last enter, EBX = of all
 ;     others, ECX = block moves done by the monitor; the counts start again at 0
 ;   3 BL = 1: the 64 KiB at D000:0 are memory from REMAPPED on, 0: themselves
+;   4 BL = 1: Virtual DMA Services are there from now on, 0: they are not; out: EAX = locks that were not given
+;     back, EBX = all that were granted; the counts start again at 0
 ;
 ; A privileged instruction is told on COM1 with its address and bytes. HLT is then passed over. For all
 ; others a memory manager stops the machine; this one ends the program's INT with CF = 1 and AH = FDh, or,
 ; in the BIOS's AH=87h, that one with AH = 86h.
 ;
-; Promises: changes nothing below MONITOR_SEGMENT but the caller's stack. Never: emulates LGDT, MOV CR0 and
+; Promises: changes nothing below MONITOR_SEGMENT but the caller's stack and the bit that offers VDS. Never: emulates LGDT, MOV CR0 and
 ; the like.
 
         cpu     586
@@ -330,6 +332,7 @@ tss_make:
         ret
 
 %include "faults.inc"
+%include "vds.inc"
 
         align   8
 gdt:    dq      0
@@ -359,6 +362,8 @@ handler_segment: dw 0
 handler_faults: dd 0
 other_faults: dd 0
 moves:  dd      0
+locks_held: dd  0
+locks_granted: dd 0
 outer:  times   frame_size db 0         ; the program's INT
 inner:  times   frame_size db 0         ; the last INT 15h AH=87h
 
