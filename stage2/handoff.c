@@ -367,6 +367,7 @@ enum err handoff_start(struct boot_disk *disk, struct drive *const *drive, unsig
     h->hidden[1] = LOW_HIDDEN_END;
     h->hidden[2] = (uint32_t)high.contents;
     h->hidden[3] = (uint32_t)high.end;
+    map_join(&disk->map);
     memmove((void *)(uintptr_t)high.map, disk->map.cell, (size_t)map_bytes(&disk->map));
     hook(h, base);
     start_guest();

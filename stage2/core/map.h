@@ -63,6 +63,10 @@ struct map_run {
 MUST_CHECK enum err map_build(struct map *map, const struct chain *chain,
                               const struct map_writes *writes, struct arena *a, struct fail *f);
 
+/* Tells each DIRECT page on how many more its run goes on, where no page will ever change: the last
+ * thing that is done to a map, for the resident handler. */
+void map_join(struct map *map);
+
 /* Bytes of the page cells that growth in the leaf's file takes. */
 uint64_t map_growth_bytes(const struct chain *chain, const struct vhd_slack *slack);
 

@@ -336,3 +336,20 @@ void map_memory_place(struct map *map, uint64_t address)
         sector += page_sectors(map);
     }
 }
+
+void map_join(struct map *map)
+{
+    uint32_t size = page_sectors(map);
+    if (map->growth != MAP_GROWS_NOT)
+        return; /* a page's cell changes with the first write to it */
+    for (uint32_t page = map->file_page; page-- > 1;) {
+        uint64_t *cell = &map->cell[page - 1];
+        uint64_t next = map->cell[page];
+        if (map_cell_kind(*cell) != MAP_DIRECT || (uint8_t)*cell != (uint8_t)next ||
+            map_cell_lba(*cell) + size != map_cell_lba(next))
+            continue;
+        uint64_t more = map_cell_first(next);
+        more += more < MAP_JOINED_MAX;
+        *cell |= more << MAP_FIRST_SHIFT;
+    }
+}

@@ -18,7 +18,8 @@
  *   W          writable in place
  *   drive      index into the drive table that goes with the map
  *   first      in a run: the sector of the page at which it starts; ends where the next run
- *              starts, or with the page. In a SPLIT page: number of its runs, less one
+ *              starts, or with the page. In a SPLIT page: number of its runs, less one. In a
+ *              DIRECT page: on so many more pages its run goes on, at least (map_join)
  *   lba        ZERO    0
  *              DIRECT  first sector on the drive
  *              SPLIT   index of its first run's cell
@@ -66,9 +67,10 @@ enum map_growth {
 #define MAP_LBA_SHIFT      24
 #define MAP_LBA_BITS       40
 #define MAP_DRIVES_MAX     16
-#define MAP_PAGE_SHIFT     12 /* 2 MiB, as a rule */
-#define MAP_PAGE_SHIFT_MIN 3  /* 4 KiB: where pages are blocks of a VHD */
-#define MAP_PAGE_SHIFT_MAX 16 /* 32 MiB: `first` has 16 bits */
+#define MAP_JOINED_MAX     0xfffe /* pages of any size: 32 bits have room for their sectors */
+#define MAP_PAGE_SHIFT     12     /* 2 MiB, as a rule */
+#define MAP_PAGE_SHIFT_MIN 3      /* 4 KiB: where pages are blocks of a VHD */
+#define MAP_PAGE_SHIFT_MAX 16     /* 32 MiB: `first` has 16 bits */
 
 static inline uint64_t map_cell(enum map_kind kind, unsigned drive, uint32_t first,
                                 uint64_t drive_lba)

@@ -186,6 +186,8 @@ void run_find(void)
         found.left = (1u << header.page_shift) - found.within;
         machine_open();
         uint64_t cell = cell_at(request_page());
+        if (map_cell_kind(cell) == MAP_DIRECT)
+            found.left += map_cell_first(cell) << header.page_shift;
         found_resolve(cell);
         run.disk_lba = request.packet.lba;
         run.write = piece.write;

@@ -103,6 +103,38 @@ TEST(map_of_one_extent_is_contiguous)
     CHECK_EQ(run.drive_lba, 1001);
 }
 
+TEST(map_join_counts_the_pages_that_go_on)
+{
+    one_image(5 * PAGE + 5, 0);
+    extents[0][0] = (struct extent){0, 1000, 3 * PAGE};
+    extents[0][1] = (struct extent){3 * PAGE, 50 * PAGE, 4 * PAGE};
+    fakes[0].link.extents.count = 2;
+    CHECK_EQ(build(true), ERR_OK);
+    map_join(&map);
+    static const uint32_t more[] = {2, 1, 0, 2, 1, 0};
+    for (unsigned page = 0; page < 6; page++)
+        CHECK_EQ(map_cell_first(map.cell[page]), more[page]);
+    CHECK_EQ(map_find(&map, 5).count, PAGE - 5);
+    CHECK_EQ(map_find_long(&map, 5).count, 3 * PAGE - 5);
+
+    CHECK_EQ(build(true), ERR_OK);
+    map.growth = MAP_GROWS_IN_MEMORY;
+    map_join(&map);
+    CHECK_EQ(map_cell_first(map.cell[0]), 0);
+}
+
+TEST(map_join_stops_at_what_32_bits_can_tell)
+{
+    static uint64_t cells[70000];
+    struct map m = {.cell = cells, .file_page = 70000, .page_shift = 0};
+    for (uint32_t i = 0; i < m.file_page; i++)
+        cells[i] = map_cell(MAP_DIRECT, 1, 0, 77 + i);
+    map_join(&m);
+    CHECK_EQ(map_cell_first(cells[69990]), 9);
+    CHECK_EQ(map_cell_first(cells[100]), MAP_JOINED_MAX);
+    CHECK_EQ(map_cell_first(cells[0]), MAP_JOINED_MAX);
+}
+
 TEST(map_gives_back_what_it_did_not_need)
 {
     one_image(3 * PAGE, 0);

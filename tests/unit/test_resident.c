@@ -141,6 +141,23 @@ TEST(a_known_run_costs_no_look_at_the_map)
     CHECK(sim.fetches && sim.fetches == sim.fetches_v86);
 }
 
+TEST(a_run_goes_on_over_pages)
+{
+    start();
+    sim.cells[0] = map_cell(MAP_DIRECT, 0, 2, 1000) | MAP_WRITABLE;
+    for (uint32_t i = 0; i < 3 * PAGE; i++)
+        expected[i] = 1000 + i;
+    CHECK_EQ(edd_call(0x4200, PAGE - 20, 100, BUFFER), 0);
+    check_data(BUFFER, PAGE - 20, 100);
+    CHECK_EQ(sim.calls, 1);
+    CHECK_EQ(edd_call(0x4200, 3 * PAGE - 20, 20, BUFFER), 0);
+    check_data(BUFFER, 3 * PAGE - 20, 20);
+    CHECK_EQ(sim.opened, 1);
+    CHECK_EQ(edd_call(0x4200, 3 * PAGE, 20, BUFFER), 0); /* not writable, and elsewhere */
+    check_data(BUFFER, 3 * PAGE, 20);
+    CHECK_EQ(sim.opened, 2);
+}
+
 TEST(copies_where_a20_is_off)
 {
     start();
