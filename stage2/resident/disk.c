@@ -64,19 +64,11 @@ static void memory_transfer(void)
 }
 
 /*
- * Is the piece's buffer where its address says, for a BIOS too that uses DMA? In virtual-8086 mode
- * the caller's page may be anywhere, and such a BIOS would write to the wrong memory and report
- * success: there only a memory manager's word counts, until machine_unlock().
+ * Transfers the piece, or less of it. In virtual-8086 mode the caller's buffer may lie elsewhere
+ * than its address says, and a BIOS that uses DMA would write to the wrong memory and report
+ * success: there, unless a memory manager knows better, everything goes through the bounce buffer,
+ * in conventional memory that no memory manager remaps.
  */
-static bool buffer_reachable(uint32_t kind)
-{
-    if (split_64k && !border_sectors())
-        return false;
-    return !machine_protected() || (kind == MAP_DIRECT && machine_lock());
-}
-
-/* Transfers the piece, or less of it: if need be through the bounce buffer, in conventional memory
- * that no memory manager remaps. */
 static void piece_transfer(void)
 {
     uint32_t buffer = piece.buffer;
@@ -86,8 +78,8 @@ static void piece_transfer(void)
         machine_zero(buffer, piece.packet.count << 9);
         return;
     }
-    bool bounced = !buffer_reachable(kind);
-    if (bounced) {
+    if ((split_64k && !border_sectors()) ||
+        (machine_protected() && (kind != MAP_DIRECT || !machine_lock()))) {
         piece_limit(RESIDENT_BOUNCE);
         piece.buffer = machine_linear(bounce);
         if (piece.write)
@@ -101,7 +93,7 @@ static void piece_transfer(void)
         map_broken();
     if (machine_protected())
         machine_unlock();
-    if (bounced && !piece.write)
+    if (piece.buffer != buffer && !piece.write)
         machine_copy(buffer, piece.buffer, piece.packet.count << 9);
 }
 
@@ -130,9 +122,10 @@ void disk_transfer(void)
      * that grow, which they do once. */
     while (request.packet.count) {
         piece.buffer = request.buffer;
-        piece.packet.count = header.bios_sectors_max;
+        piece.packet.count = request.packet.count;
         piece.write = request.write;
-        piece_limit(request.packet.count);
+        if (piece.packet.count > header.bios_sectors_max)
+            piece.packet.count = header.bios_sectors_max;
         run_find();
         if (piece.write && !(run.cell & MAP_WRITABLE)) {
             page_grow(request_page());

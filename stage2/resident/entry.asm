@@ -90,9 +90,8 @@ int13_entry:
 ;   in: IF = 0, not busy
 enter_c:
         mov     byte [cs:busy], 1
-        mov     [cs:caller_esp], esp
-        mov     [cs:caller], sp
-        mov     [cs:caller + 2], ss
+        mov     [cs:caller], esp
+        mov     [cs:caller + 4], ss
         push    cs
         pop     ss                      ; and no interrupt before the next instruction
         mov     esp, stack_top
@@ -114,14 +113,14 @@ enter_c:
         pop     es
         mov     [es:BDA_STATUS], al
         neg     al
-        les     bx, [caller]            ; FLAGS lie above IP and CS
+        mov     bx, [caller]
+        mov     es, [caller + 4]        ; FLAGS lie above IP and CS
         rcr     byte [es:bx + 4], 1     ; CF goes in at the top, and the old one out
         rol     byte [es:bx + 4], 1
         pop     es
         pop     ds
         popad
-        lss     sp, [cs:caller]
-        mov     esp, [cs:caller_esp]
+        lss     esp, [cs:caller]
         mov     byte [cs:busy], 0
         iret
 
@@ -253,6 +252,6 @@ gave_up:
         db      13, 10, 'vhdboot: nothing to boot on the disk. A key restarts.', 13, 10, 0
 
         section .bss nobits alloc write align=4
-caller_esp:     resd    1
-caller:         resd    1               ; far pointer
+caller:         resd    1               ; far pointer: ESP, SS
+                resw    1
 busy:           resb    1

@@ -26,7 +26,7 @@ static void transfer(uint32_t ah)
     request.write = ah & 1;
     if (request.write && header.write_protected)
         machine_throw(STATUS_WRITE_PROTECTED);
-    if (request.buffer >= FAR_END || (uint32_t)request.packet.count << 9 > FAR_END - request.buffer)
+    if (request.buffer + ((uint32_t)request.packet.count << 9) > FAR_END)
         machine_throw(STATUS_BOUNDARY);
     disk_transfer();
 }

@@ -51,19 +51,13 @@ machine_throw:
         pop     eax
         jmp     int13_finish
 
-; call_bios: calls the vector saved at BP as INT would; BP = 0: executes the instruction INT 15h, the
-; one thing that a V86 monitor sees
+; call_bios: calls the vector saved at BP as INT would
 ;   in: all others as the BIOS wants them
 ;   out: CF and registers as it says, but DS, ES, SS, DF, IF as C wants them
 call_bios:
-        test    bp, bp
-        jz      .instruction
         pushf                           ; IF = 1: the BIOS's IRET enables interrupts again
         cli
         call    far [bp]
-        jmp     .back
-.instruction:
-        int     0x15
 .back:
         movzx   esp, sp                 ; some BIOSes lose the high halves
         push    cs
@@ -73,6 +67,11 @@ call_bios:
         cld
         sti
         ret
+
+; int_15: INT 15h, the instruction itself: a V86 monitor sees nothing else      in, out: as call_bios
+int_15:
+        int     0x15
+        jmp     call_bios.back
 
 ; machine_lock(): AL = 1 where the memory manager says that the piece's buffer lies where its address
 ; says, and keeps it there until machine_unlock(); else 0
@@ -338,13 +337,15 @@ machine_copy_high:
         add     cx, cx
         mov     si, block_move
         mov     ah, 0x87                ; INT 15h AH=87h: copies CX words by the GDT at ES:SI
-        xor     bp, bp
+        mov     bp, HEADER(old_int15)
         smsw    bx
         test    bl, 1
-        jnz     .call
-        mov     bp, HEADER(old_int15)
-.call:
+        jnz     .monitor
         call    call_bios
+        jmp     .answered
+.monitor:
+        call    int_15
+.answered:
         smsw    bx
         jnc     .moved
         test    bl, 1

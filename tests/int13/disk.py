@@ -142,10 +142,10 @@ def counted(path, build, map_address):
                     for i, start in enumerate(starts))
         return cell(SPLIT, first, len(starts) - 1)
 
-    def mixed(base, own, bits):
-        """The page cell of a record."""
+    def mixed(base, own, sectors):
+        """The page cell of a record, whose own sectors these are."""
         first = pages + len(runs)
-        words = [int.from_bytes(bits[i:i + 8], "little") for i in range(0, PAGE // 8, 8)]
+        words = [sum(1 << (i ^ 7) for i in range(64) if word + i in sectors) for word in range(0, PAGE, 64)]
         runs.extend([base, cell(FILE, own, 0, True)] + words)
         return cell(MIXED, first, 0, True)
 
@@ -153,18 +153,18 @@ def counted(path, build, map_address):
         places.append((what, len(cells) * PAGE + within))
         cells.append(value)
 
-    # One run of 8 sectors among as many of one as there can be: each search is as long as any.
-    most = split([i for i in range(PAGE) if not 3001 <= i < 3008])
+    # One run of 8 sectors among as many of one as there can be: each search is as long as any. The run
+    # lies over a border of the bitmap's words.
+    at = 3004
+    run = range(at, at + 8)
+    most = split([i for i in range(PAGE) if i not in run[1:]])
     page("in 40 runs", split(range(0, 4000, 100)), 2050)
     page("in 512 runs", split(range(0, PAGE, 8)), 8 * 341)
-    page(f"in {PAGE - 7} runs", most, 3000)
-    whole, ends = bytes([255]) * 512, bytearray(512)
-    ends[375] = 255                                     # sectors 3000 to 3007
-    page("mixed, all its own, the file in one piece", mixed(most, PAGE, whole), 3000)
-    page("mixed, all its own, the file in many runs", mixed(most, 0, whole), 3000)
-    page("mixed, few of its own", mixed(most, 0, ends), 3000)
-    ends = bytes(255 - byte for byte in ends)
-    page("mixed, its parent's in many runs", mixed(most, 0, ends), 3000)
+    page(f"in {PAGE - 7} runs", most, at)
+    page("mixed, all its own, the file in one piece", mixed(most, PAGE, range(PAGE)), at)
+    page("mixed, all its own, the file in many runs", mixed(most, 0, range(PAGE)), at)
+    page("mixed, few of its own", mixed(most, 0, run), at)
+    page("mixed, its parent's in many runs", mixed(most, 0, set(range(PAGE)) - set(run)), at)
     cells += [cell(DIRECT, 500000 + 5000 * i, 0, True) for i in range(disk_pages - len(cells))]
     cells += [most, cell(DIRECT, 900000, 0, True)]       # the file's pages
     table = cells + runs
