@@ -278,8 +278,8 @@ static MUST_CHECK enum err high_memory_place(struct high_memory *high, const str
 {
     uint64_t contents = disk->in_memory ? map_ram_bytes(&disk->map) : 0;
     uint64_t changes = map_memory_bytes(&disk->map);
-    enum err err = memory_map_place(contents + changes + map_bytes(&disk->map), &high->contents,
-                                    &high->end, f);
+    enum err err = memory_map_place(contents + changes + map_bytes(&disk->map) + MAP_SEAL_BYTES,
+                                    &high->contents, &high->end, f);
     if (err)
         return err;
     high->changes = high->contents + contents;
@@ -369,6 +369,7 @@ enum err handoff_start(struct boot_disk *disk, struct drive *const *drive, unsig
     h->hidden[3] = (uint32_t)high.end;
     map_join(&disk->map);
     memmove((void *)(uintptr_t)high.map, disk->map.cell, (size_t)map_bytes(&disk->map));
+    *(volatile uint64_t *)(uintptr_t)(high.map + map_bytes(&disk->map)) = MAP_SEAL;
     hook(h, base);
     start_guest();
     return fail(f, ERR_BIOS, "the guest came back", 0);

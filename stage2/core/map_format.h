@@ -38,6 +38,8 @@
  *              the own sectors, whole sectors of it; RAM: a bit a sector of the page
  *
  * Pages of the file are DIRECT or SPLIT, all writable.
+ *
+ * In memory, MAP_SEAL follows the last cell: who sees it there sees the map.
  */
 #ifndef CORE_MAP_FORMAT_H
 #define CORE_MAP_FORMAT_H
@@ -67,10 +69,12 @@ enum map_growth {
 #define MAP_LBA_SHIFT      24
 #define MAP_LBA_BITS       40
 #define MAP_DRIVES_MAX     16
-#define MAP_JOINED_MAX     0xfffe /* pages of any size: 32 bits have room for their sectors */
-#define MAP_PAGE_SHIFT     12     /* 2 MiB, as a rule */
-#define MAP_PAGE_SHIFT_MIN 3      /* 4 KiB: where pages are blocks of a VHD */
-#define MAP_PAGE_SHIFT_MAX 16     /* 32 MiB: `first` has 16 bits */
+#define MAP_JOINED_MAX     0xfffe      /* pages of any size: 32 bits have room for their sectors */
+#define MAP_SEAL           0x6c616573u /* "seal" */
+#define MAP_SEAL_BYTES     8
+#define MAP_PAGE_SHIFT     12 /* 2 MiB, as a rule */
+#define MAP_PAGE_SHIFT_MIN 3  /* 4 KiB: where pages are blocks of a VHD */
+#define MAP_PAGE_SHIFT_MAX 16 /* 32 MiB: `first` has 16 bits */
 
 static inline uint64_t map_cell(enum map_kind kind, unsigned drive, uint32_t first,
                                 uint64_t drive_lba)

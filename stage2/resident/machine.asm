@@ -322,12 +322,38 @@ far_address:
 
 ; machine_copy_high(to = EAX, from = EDX, dwords = ECX): one of the two is an address that seg:off can
 ; reach, the other is higher; both linear. Ends the request where that cannot be done
+; Memory managers and BIOSes of the 286's days ignore the addresses' high bytes and report success: who
+; copies for us has to fetch the map's seal first, each time, because the next one may be another.
 machine_copy_high:
         pushad
         call    machine_open
         mov     bp, sp
         mov     eax, [bp + SAVED_ax]
         jnz     .opened
+        mov     eax, seal
+        call    machine_linear
+        mov     edx, [HEADER(cell_count)]
+        shl     edx, 3
+        add     edx, [HEADER(map_address)]
+        mov     ecx, 1
+        call    copy_by_bios
+        cmp     dword [seal], MAP_SEAL
+        jne     copy_by_bios.failed
+        mov     [seal], bp              ; the next one is to be fetched as well
+        mov     eax, [bp + SAVED_ax]
+        mov     edx, [bp + SAVED_dx]
+        mov     ecx, [bp + SAVED_cx]
+        call    copy_by_bios
+        jmp     .done
+.opened:
+        call    copy_opened
+.done:
+        popad
+        ret
+
+; copy_by_bios: as machine_copy_high, where machine_open() did not
+copy_by_bios:
+        pushad
         mov     di, block_move + 2 * 8
         xchg    eax, edx
         call    set_base                ; from
@@ -365,9 +391,6 @@ machine_copy_high:
         test    bl, 1
         jnz     .done
         call    switch_a20              ; it was off
-        jmp     .done
-.opened:
-        call    copy_opened
 .done:
         popad
         ret
@@ -557,6 +580,7 @@ dds:                                    ; what VDS locks
 .physical:      resd    1
 locked:         resb    1               ; 1: it is
 machine_opened: resb    1               ; what GS gets back: FLAT_SELECTOR, REAL_SELECTOR, or 0
+seal:           resd    1
 saved_gdt:      resb    6
 tries:          resb    1
 count:          resw    1

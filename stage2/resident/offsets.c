@@ -12,6 +12,7 @@ void offsets(void)
     HEADER(old_int15);
     HEADER(map_address);
     HEADER(page_count);
+    HEADER(cell_count);
     HEADER(sectors);
     HEADER(file_page);
     HEADER(cylinders);
@@ -37,6 +38,7 @@ void offsets(void)
     HEADER(old_low_kib);
     HEADER(int18_entry);
     HEADER(int19_entry);
+    SHARE("MAP_SEAL", MAP_SEAL);
     SHARE("HEADER_size", sizeof(struct resident_header));
     SHARE("PIECE_count", offsetof(struct piece, packet.count));
     SHARE("PIECE_offset", offsetof(struct piece, packet.offset));

@@ -9,6 +9,7 @@
 #define BY_MONITOR   0
 #define BY_BIOS      1
 #define BY_NOBODY    2
+#define BY_24_BITS   3
 #define HANDLER_MOST 0u /* privileged instructions that the handler may execute */
 
 static bool is_scratch(uint32_t lba, uint32_t count)
@@ -133,6 +134,8 @@ void checks_v86(void)
     report("88b AH=87h refused: right data or an error", right_or_refused());
     v86_call(V86_BLOCK_MOVE, BY_BIOS);
     report("88c AH=87h left to the BIOS: right data or an error", right_or_refused());
+    v86_call(V86_BLOCK_MOVE, BY_24_BITS);
+    report("88f AH=87h by 24-bit addresses: right data or an error", right_or_refused());
     v86_call(V86_BLOCK_MOVE, BY_MONITOR);
     v86_call(V86_COUNTS, 0);
     report("88d and still none", regs_out.eax <= HANDLER_MOST);

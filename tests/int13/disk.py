@@ -19,6 +19,7 @@ ZERO, DIRECT, SPLIT, MIXED, FILE = 0, 1, 2, 3, 5
 REAL, V86, MEMORY = 1, 2, 4              # config.modes
 FINISH_18, FINISH_19 = 0x18, 0x19        # config.finish
 PAGE = 4096
+SEAL = 0x6c616573                       # follows the last cell of a map
 
 
 def pattern(lba, seed):
@@ -168,7 +169,7 @@ def counted(path, build, map_address):
     cells += [cell(DIRECT, 500000 + 5000 * i, 0, True) for i in range(disk_pages - len(cells))]
     cells += [most, cell(DIRECT, 900000, 0, True)]       # the file's pages
     table = cells + runs
-    assert len(cells) == pages and len(table) * 8 <= MAP_SECTORS * 512
+    assert len(cells) == pages and len(table) * 8 < MAP_SECTORS * 512
 
     sectors = disk_pages * PAGE
     h = header(build, map_address, sectors, pages, len(table), cylinders=2)
@@ -181,7 +182,7 @@ def counted(path, build, map_address):
         loader = f.read()
     with open(path, "wb") as f:
         f.write(loader + h.segment)
-        f.write(struct.pack(f"<{len(table)}Q", *table))
+        f.write(struct.pack(f"<{len(table) + 1}Q", *table, SEAL))
         f.seek(2048 * 512)
         f.write(boot)
         f.truncate(4096 * 512)
@@ -231,7 +232,7 @@ def mapped(path, build, seed, map_address, sectors=24 * PAGE, edd=True, chs=(255
             place += count + rng.randrange(1, 300)
     table = [cell(SPLIT, pages + c[1], c[2] - 1) if isinstance(c, tuple) else c for c in cells]
     table += runs
-    assert len(table) * 8 <= MAP_SECTORS * 512
+    assert len(table) * 8 < MAP_SECTORS * 512
 
     own_start, size = place + 100, -(-(place + 2048) // whole) * whole
     second = (size, seed ^ 0x5555, own_start, own_start + 200)
@@ -250,7 +251,7 @@ def mapped(path, build, seed, map_address, sectors=24 * PAGE, edd=True, chs=(255
     head = disk_head(build, settings, sectors)
     with open(path, "wb") as f:
         f.write(loader + h.segment)
-        f.write(struct.pack(f"<{len(table)}Q", *table))
+        f.write(struct.pack(f"<{len(table) + 1}Q", *table, SEAL))
         for lba, drive_lba, count in pieces:
             f.seek(drive_lba * 512)
             for i in range(lba, lba + count):

@@ -8,7 +8,8 @@
 ;          out: CF = 1 and EAX = the first address that is wrong
 ; and from virtual-8086 mode by INT F1h, AL =
 ;   0 leave: returns in real mode
-;   1 BL = what INT 15h AH=87h does: 0 the monitor copies, 1 the BIOS is called, 2 CF = 1, AH = 86h
+;   1 BL = what INT 15h AH=87h does: 0 the monitor copies, 1 the BIOS is called, 2 CF = 1, AH = 86h, 3 the
+;     monitor copies and ignores the addresses' high bytes, as those made for the 286's 16 MiB
 ;   2 out: EAX = privileged instructions of the segment that had INT 13h at the last enter, EBX = of all
 ;     others, ECX = block moves done by the monitor; the counts start again at 0
 ;   3 BL = 1: the 64 KiB at D000:0 are memory from REMAPPED on, 0: themselves
