@@ -26,7 +26,7 @@ struct parser {
 
 static bool is_blank(char c)
 {
-    return c == ' ' || c == '\t' || c == '\r';
+    return c == ' ' || c == '\t';
 }
 
 static struct word trim(struct word w)
@@ -274,6 +274,28 @@ static void pick_default(struct parser *p)
              p->default_name);
 }
 
+/* With its mark, or without: the first character of a config is one of ASCII. */
+static bool is_utf16(const uint8_t *text, uint32_t size)
+{
+    return size >= 2 &&
+           (!memcmp(text, "\xff\xfe", 2) || !memcmp(text, "\xfe\xff", 2) || !text[0] || !text[1]);
+}
+
+/* Takes a line off the text: it ends with LF, CR LF, or CR alone. */
+static struct word next_line(struct word *rest)
+{
+    struct word line = {rest->start, 0};
+    while (line.len < rest->len && line.start[line.len] != '\n' && line.start[line.len] != '\r')
+        line.len++;
+    uint32_t used = line.len;
+    if (used < rest->len && line.start[used] == '\r')
+        used++;
+    if (used < rest->len && line.start[used] == '\n')
+        used++;
+    *rest = (struct word){rest->start + used, rest->len - used};
+    return line;
+}
+
 enum err config_parse(struct config *config, const uint8_t *text, uint32_t size, struct arena *a,
                       struct fail *f)
 {
@@ -282,14 +304,11 @@ enum err config_parse(struct config *config, const uint8_t *text, uint32_t size,
     struct word rest = {(const char *)text, size};
     if (size >= 3 && !memcmp(text, "\xef\xbb\xbf", 3))
         rest = (struct word){rest.start + 3, size - 3};
+    if (is_utf16(text, size)) /* no line of it would be understood, and none may be guessed */
+        return fail(f, ERR_CONFIG, "the text is UTF-16: save it as UTF-8", 0);
 
     while (rest.len) { /* ends: every round takes at least one byte off rest */
-        struct word line = {rest.start, 0};
-        while (line.len < rest.len && line.start[line.len] != '\n')
-            line.len++;
-        uint32_t used = line.len < rest.len ? line.len + 1 : line.len;
-        rest = (struct word){rest.start + used, rest.len - used};
-
+        struct word line = next_line(&rest);
         p.line++;
         enum err err = read_line(&p, line);
         if (err)

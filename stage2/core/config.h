@@ -49,7 +49,7 @@ struct config {
 };
 
 /* Parses `size` bytes of text; strings are copied into `a`. Bad lines are complaints, not failures;
- * fails only with ERR_MEMORY. */
+ * fails only with ERR_MEMORY, or ERR_CONFIG for UTF-16. */
 MUST_CHECK enum err config_parse(struct config *config, const uint8_t *text, uint32_t size,
                                  struct arena *a, struct fail *f);
 

@@ -71,6 +71,30 @@ TEST(config_byte_order_mark_and_case)
     CHECK_EQ(config.entry[0].write, WRITE_DISCARD);
 }
 
+TEST(config_lines_end_with_cr_alone_too)
+{
+    parse("timeout = 3\r[a]\rvhd = \\a.vhd\r\rbogus = 1\r\nhide = yes\n");
+    CHECK_EQ(config.timeout_seconds, 3);
+    CHECK_EQ(config.count, 1);
+    CHECK_STR(config.entry[0].vhd, "\\a.vhd");
+    CHECK(config.entry[0].hide);
+    CHECK_EQ(config.complaint_count, 1);
+    CHECK_EQ(config.complaint[0].line, 5);
+}
+
+TEST(config_in_utf16_is_refused)
+{
+    static const char *const texts[] = {"\xff\xfe[\0", "\xfe\xff\0[", "[\0a\0", "\0[\0a"};
+    for (unsigned i = 0; i < 4; i++) {
+        static uint8_t memory[64];
+        struct arena a;
+        struct fail f;
+        arena_init(&a, memory, sizeof memory);
+        CHECK_EQ(config_parse(&config, (const uint8_t *)texts[i], 4, &a, &f), ERR_CONFIG);
+        CHECK(strstr(f.sentence, "UTF-16"));
+    }
+}
+
 TEST(config_keeps_a_hash_inside_a_name)
 {
     parse("[a]\nvhd = \\c#\\disk#1.vhd\n");
