@@ -30,8 +30,8 @@ struct check {
     struct entry entry;
     struct step step[STEPS_MAX];
     unsigned steps;
-    bool empty;     /* the virtual disk has no boot record yet */
-    bool has_slack; /* the leaf grows, and `slack` says how far */
+    const char *fault; /* of the virtual disk's boot record; NULL: none */
+    bool has_slack;    /* the leaf grows, and `slack` says how far */
     struct slack slack;
     char error[640]; /* the first failure: what and where */
     const char *advice;
@@ -98,16 +98,20 @@ static void check_mbr(struct check *c)
         failed(c, "mbr", "Use an MBR disk.", "a GPT disk: its MBR starts no partition");
         return;
     }
-    unsigned active = 0, number = 0;
+    unsigned active = 0, number = 0; /* of the primary ones: the MBR looks at no others */
     for (unsigned i = 0; i < table->count; i++) {
-        active += table->part[i].active;
-        if (table->part[i].active)
+        if (table->part[i].active && table->part[i].number <= PART_PRIMARIES) {
+            active++;
             number = table->part[i].number;
+        }
     }
     unsigned likeness = bootcode_mbr_likeness(mbr);
     static const uint8_t no_code[16];
     if (!memcmp(mbr, no_code, sizeof no_code))
         failed(c, "mbr", install, "no boot code in sector 0");
+    else if (c->target.part && c->target.part->number > PART_PRIMARIES)
+        failed(c, "mbr", "Use a primary partition, and make it the only active one.",
+               "partition %u is a logical one, which no MBR starts", c->target.part->number);
     else if (active != 1)
         failed(c, "mbr", activate, active ? "%u partitions are active" : "no partition is active",
                active);
@@ -303,7 +307,7 @@ static void check_guest(struct check *c)
     if (map_read(&c->entry.disk.map, c->target.drive, 0, 1, sector, &f))
         failed_as(c, "map", &f);
     else
-        c->empty = sector[510] != 0x55 || sector[511] != 0xaa;
+        c->fault = boot_record_fault(sector);
 }
 
 static void walk(struct check *c, const struct options *options)
@@ -332,7 +336,7 @@ static void print_json(const struct check *c)
     json_bool("boots", !c->error[0]);
     json_string("error", c->error[0] ? c->error : NULL);
     json_string("advice", c->error[0] ? c->advice : NULL);
-    json_bool("system", !c->empty);
+    json_bool("system", !c->fault);
     if (c->has_slack) {
         json_object("slack");
         json_number("blocks", slack_left(&c->slack));
@@ -374,10 +378,9 @@ enum status verb_check(const struct options *options)
         for (unsigned i = 0; i < c->steps; i++)
             printf("%-4s %-7s %s\n", c->step[i].ok ? "ok" : "FAIL", c->step[i].name,
                    c->step[i].text);
-        printf("%s, %" PRIu64 " sectors read in %" PRIu64 " reads\n",
-               c->error[0] ? "would not boot"
-               : c->empty ? "would boot, once the disk has a boot record (its sector 0 lacks 55AAh)"
-                          : "would boot",
+        printf("%s%s%s, %" PRIu64 " sectors read in %" PRIu64 " reads\n",
+               c->error[0] ? "would not boot" : "would boot",
+               c->error[0] || !c->fault ? "" : ", but ", c->error[0] || !c->fault ? "" : c->fault,
                c->target.blk.sectors_read, c->target.blk.reads);
     }
     if (c->error[0]) {

@@ -7,6 +7,7 @@
 #include "bios.h"
 #include "console.h"
 #include "core/arena.h"
+#include "core/boot.h"
 #include "core/map_ram.h"
 #include "core/mem.h"
 #include "core/text.h"
@@ -338,8 +339,9 @@ enum err handoff_start(struct boot_disk *disk, struct drive *const *drive, unsig
     err = blk_read(&mapped.blk, 0, 1, boot_record, f);
     if (err)
         return err;
-    if (boot_record[510] != 0x55 || boot_record[511] != 0xaa)
-        return fail(f, ERR_NOT_FOUND, "the disk has no boot record: its sector 0 lacks 55AAh", 0);
+    const char *fault = boot_record_fault(boot_record);
+    if (fault)
+        return fail(f, ERR_NO_SYSTEM, fault, 0);
     geometry_find(&geometry, &mapped.blk);
     err = resident_place(&base, f);
     if (!err)

@@ -3,6 +3,7 @@
 #include "arena.h"
 #include "chain_path.h"
 #include "mem.h"
+#include "part_format.h"
 #include "text.h"
 #include "writes.h"
 
@@ -174,4 +175,14 @@ enum err boot_open(struct boot_disk *disk, const struct config_entry *entry,
         err = map_build(&disk->map, &disk->chain, &writes, a, f);
     disk->write_protected = !writes.in_place && writes.growth == MAP_GROWS_NOT;
     return err;
+}
+
+const char *boot_record_fault(const uint8_t *sector)
+{
+    static const uint8_t no_code[sizeof((struct mbr *)NULL)->code];
+    if (sector[510] != 0x55 || sector[511] != 0xaa)
+        return "the disk has no boot record: its sector 0 lacks 55AAh";
+    if (!memcmp(sector, no_code, sizeof no_code))
+        return "the disk has no boot code; was it made for UEFI?";
+    return NULL;
 }

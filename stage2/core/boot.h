@@ -41,4 +41,8 @@ MUST_CHECK enum err boot_open(struct boot_disk *disk, const struct config_entry 
                               struct volumes *volumes, uint64_t memory_bytes, struct arena *a,
                               struct fail *f);
 
+/* Why a disk with this sector 0 cannot be started, as the sentence of an ERR_NO_SYSTEM; NULL where
+ * it can be tried. */
+const char *boot_record_fault(const uint8_t *sector);
+
 #endif

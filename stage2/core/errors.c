@@ -49,6 +49,8 @@ const char *errors_advice(enum err err)
         return "Take the image from a backup, or let the tool that made it check it.";
     case ERR_NOT_FOUND:
         return "Check the name and the folder in vhdboot.cfg; paths start at the volume's root.";
+    case ERR_PARTITION:
+        return "Name a drive with an NTFS partition (fdisk -l lists them), or one NTFS volume.";
     case ERR_NOT_NTFS:
         return "Format the partition as NTFS, or name the right one.";
     case ERR_BITLOCKER:
@@ -80,7 +82,9 @@ const char *errors_advice(enum err err)
     case ERR_LIMIT:
         return "Defragment the file, or make the disk smaller.";
     case ERR_CONFIG:
-        return "Correct the line in vhdboot.cfg.";
+        return "Correct vhdboot.cfg.";
+    case ERR_NO_SYSTEM:
+        return "Install a system for BIOS (Generation 1) on it, or choose another entry.";
     case ERR_BIOS:
         return "Try another port or another drive, or a newer BIOS.";
     }

@@ -23,7 +23,8 @@ enum err {
     ERR_WRITE,       /* the drive did not take a sector */
     ERR_CORRUPT,     /* a structure on the volume contradicts itself */
     ERR_IMAGE,       /* a structure in an image file contradicts itself */
-    ERR_NOT_FOUND,   /* no such file, section, partition */
+    ERR_NOT_FOUND,   /* no such file or section */
+    ERR_PARTITION,   /* no partition table, or no such partition in it */
     ERR_NOT_NTFS,    /* another file system, or none */
     ERR_BITLOCKER,   /* an encrypted volume */
     ERR_UNSUPPORTED, /* valid, but of a kind this version cannot use */
@@ -38,6 +39,7 @@ enum err {
     ERR_MEMORY,      /* not enough memory */
     ERR_LIMIT,       /* beyond a limit that the sentence names */
     ERR_CONFIG,      /* vhdboot.cfg */
+    ERR_NO_SYSTEM,   /* nothing on the virtual disk that a BIOS could start */
     ERR_BIOS,        /* the machine's firmware cannot do what is needed */
 };
 

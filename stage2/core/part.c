@@ -138,7 +138,7 @@ enum err part_read(struct part_table *table, struct blk *drive, struct fail *f)
     if (err)
         return err;
     if (le16_get(mbr.signature) != MBR_BOOT_SIGNATURE)
-        return fail(f, ERR_NOT_FOUND, "sector 0 holds no partition table", 0);
+        return fail(f, ERR_PARTITION, "sector 0 holds no partition table", 0);
 
     if (is_ntfs_boot_record(&mbr)) {
         table->count = 1;
@@ -150,7 +150,7 @@ enum err part_read(struct part_table *table, struct blk *drive, struct fail *f)
     bool gpt = false;
     for (unsigned i = 0; i < 4; i++) {
         if (mbr.entry[i].active & 0x7f) /* the code of some volume's boot record stands there */
-            return fail(f, ERR_NOT_FOUND, "sector 0 holds no partition table", 0);
+            return fail(f, ERR_PARTITION, "sector 0 holds no partition table", 0);
         gpt |= mbr.entry[i].type == MBR_TYPE_GPT;
     }
     if (gpt) {
@@ -193,11 +193,11 @@ enum err part_pick(const struct part_table *table, struct blk *drive, unsigned n
 {
     if (number) {
         *part = part_numbered(table, number);
-        return *part ? ERR_OK : fail(f, ERR_NOT_FOUND, "the drive has no partition %u", number);
+        return *part ? ERR_OK : fail(f, ERR_PARTITION, "the drive has no partition %u", number);
     }
 
     /* What to say where no partition will do: a sector that cannot be read tells the most. */
-    enum err err = fail(f, ERR_NOT_FOUND, "the drive has no NTFS partition", 0);
+    enum err err = fail(f, ERR_PARTITION, "the drive has no NTFS partition", 0);
     for (unsigned round = 0; round < 2; round++) { /* the active ones first */
         for (unsigned i = 0; i < table->count; i++) {
             const struct part *p = &table->part[i];
@@ -211,7 +211,7 @@ enum err part_pick(const struct part_table *table, struct blk *drive, unsigned n
             } else if (is_ntfs_boot_record(sector)) {
                 *part = p;
                 return ERR_OK;
-            } else if (!memcmp(sector + 3, "-FVE-FS-", 8) && err == ERR_NOT_FOUND) {
+            } else if (!memcmp(sector + 3, "-FVE-FS-", 8) && err == ERR_PARTITION) {
                 err = fail(f, ERR_BITLOCKER, "partition %u is encrypted by BitLocker", p->number);
             }
         }

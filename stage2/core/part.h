@@ -12,7 +12,8 @@
 
 struct blk;
 
-#define PART_MAX 128
+#define PART_MAX       128
+#define PART_PRIMARIES 4 /* partitions with larger numbers are logical ones */
 
 enum part_scheme { PART_NONE, PART_MBR, PART_GPT }; /* NONE: the drive is one bare volume */
 
@@ -33,14 +34,14 @@ struct part_table {
 };
 
 /* Reads the table of the drive. A drive whose sector 0 is an NTFS boot record is PART_NONE with one
- * part that covers it. An empty MBR is success with count 0; no 55AAh at all is ERR_NOT_FOUND. */
+ * part that covers it. An empty MBR is success with count 0; no 55AAh at all is ERR_PARTITION. */
 MUST_CHECK enum err part_read(struct part_table *table, struct blk *drive, struct fail *f);
 
 /* The partition that starts at start_lba, or NULL. */
 const struct part *part_at(const struct part_table *table, uint64_t start_lba);
 
 /* The one to boot from or to install to: `number` if not 0, else the active NTFS one, else the
- * first whose first sector is an NTFS boot record. ERR_NOT_FOUND with a sentence otherwise. */
+ * first whose first sector is an NTFS boot record. ERR_PARTITION with a sentence otherwise. */
 MUST_CHECK enum err part_pick(const struct part_table *table, struct blk *drive, unsigned number,
                               const struct part **part, struct fail *f);
 

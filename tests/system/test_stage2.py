@@ -224,6 +224,8 @@ def bad_images():
     damaged[-400] ^= 1
     fails("no config and no image", "neither ")
     fails("the image is missing", r"\\one.vhd: ", vhdboot_cfg=config)
+    fails("a disk without boot code", r"\\one.vhd: the disk has no boot code", vhdboot_cfg=config,
+          one_vhd=bytes(510) + b"\x55\xaa" + ONE[512:])
     fails("the image is empty", r"\\one.vhd: ", vhdboot_cfg=config, one_vhd=b"")
     fails("the image is cut", r"\\one.vhd: ", vhdboot_cfg=config, one_vhd=ONE[:len(ONE) // 2])
     fails("the footer is damaged", r"\\one.vhd: ", vhdboot_cfg=config, one_vhd=bytes(damaged))

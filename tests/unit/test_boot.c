@@ -130,6 +130,19 @@ TEST(boot_nothing_there)
     CHECK_FAIL(im, entries(), ERR_NOT_FOUND, "the config names no image");
 }
 
+TEST(boot_record_of_the_disk)
+{
+    static uint8_t sector[SECTOR_SIZE];
+    memset(sector, 0, sizeof sector);
+    CHECK(strstr(boot_record_fault(sector), "lacks 55AAh"));
+    sector[510] = 0x55;
+    sector[511] = 0xaa;
+    sector[450] = 0xee; /* a protective partition table alone */
+    CHECK(strstr(boot_record_fault(sector), "UEFI"));
+    sector[439] = 1;
+    CHECK(!boot_record_fault(sector));
+}
+
 TEST(boot_config_decides)
 {
     volume_start();

@@ -83,12 +83,12 @@ TEST(part_primaries)
 TEST(part_no_table)
 {
     fresh();
-    CHECK_EQ(read_table(), ERR_NOT_FOUND);
+    CHECK_EQ(read_table(), ERR_PARTITION);
     table_sector(0);
     CHECK_EQ(read_table(), ERR_OK); /* an empty MBR */
     CHECK_EQ(table.count, 0);
     memset(disk + 440, 'm', 70); /* some volume's boot code */
-    CHECK_EQ(read_table(), ERR_NOT_FOUND);
+    CHECK_EQ(read_table(), ERR_PARTITION);
     drive.bad = 0;
     CHECK_EQ(read_table(), ERR_READ);
     array_drive_init(&drive, disk, 0);
@@ -108,7 +108,7 @@ TEST(part_bare_volume)
     const struct part *part;
     CHECK_EQ(part_pick(&table, &drive.blk, 0, &part, &f), ERR_OK);
     CHECK(part == &table.part[0]);
-    CHECK_EQ(part_pick(&table, &drive.blk, 1, &part, &f), ERR_NOT_FOUND);
+    CHECK_EQ(part_pick(&table, &drive.blk, 1, &part, &f), ERR_PARTITION);
 }
 
 TEST(part_logicals)
@@ -200,7 +200,7 @@ TEST(part_pick_prefers_the_active_ntfs)
     entry(0, 2, 0, 0x07, 300, 100);
     boot_record(64, "MSDOS5.0");
     CHECK_EQ(read_table(), ERR_OK);
-    CHECK_EQ(part_pick(&table, &drive.blk, 0, &part, &f), ERR_NOT_FOUND);
+    CHECK_EQ(part_pick(&table, &drive.blk, 0, &part, &f), ERR_PARTITION);
     boot_record(300, "NTFS    ");
     CHECK_EQ(part_pick(&table, &drive.blk, 0, &part, &f), ERR_OK);
     CHECK_EQ(part->number, 3);
@@ -209,7 +209,7 @@ TEST(part_pick_prefers_the_active_ntfs)
     CHECK_EQ(part->number, 1);
     CHECK_EQ(part_pick(&table, &drive.blk, 2, &part, &f), ERR_OK);
     CHECK_EQ(part->start_lba, 200);
-    CHECK_EQ(part_pick(&table, &drive.blk, 4, &part, &f), ERR_NOT_FOUND);
+    CHECK_EQ(part_pick(&table, &drive.blk, 4, &part, &f), ERR_PARTITION);
     CHECK(says(&f, "the drive has no partition 4"));
 }
 
