@@ -153,6 +153,14 @@ static bool looped(const char *real, char *where, size_t size)
     return found;
 }
 
+bool busy_is_partition(const struct stat *device)
+{
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "/sys/dev/block/%u:%u/partition", major(device->st_rdev),
+             minor(device->st_rdev));
+    return !access(path, F_OK);
+}
+
 enum status busy_check(const char *path)
 {
     struct stat st;

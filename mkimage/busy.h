@@ -3,7 +3,10 @@
 #ifndef MKIMAGE_BUSY_H
 #define MKIMAGE_BUSY_H
 
+#include <stdbool.h>
 #include "say.h"
+
+struct stat;
 
 /*
  * STATUS_OK where nothing on this host uses the file or block device: not mounted (it, a partition
@@ -11,5 +14,8 @@
  * and not the disk that holds the running system.
  */
 enum status busy_check(const char *path);
+
+/* Is this block device a part of another one, as its partition table has it? */
+bool busy_is_partition(const struct stat *device);
 
 #endif

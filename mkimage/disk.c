@@ -160,6 +160,12 @@ enum status disk_open(struct disk *d, const char *path, enum disk_mode mode)
     d->fd = open(path, flags | O_CLOEXEC);
     if (d->fd < 0)
         return open_failed(path, mode);
+    int locked = 0;
+    if (d->device && mode == DISK_WRITE && !ioctl(d->fd, BLKROGET, &locked) && locked) {
+        disk_close(d);
+        return say_error("Look for a switch on it; blockdev --setrw undoes --setro.",
+                         "%s: is write-protected", path);
+    }
 
     off_t end = lseek(d->fd, 0, SEEK_END);
     if (end < 0) {

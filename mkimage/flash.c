@@ -78,6 +78,10 @@ static enum status check_output(struct flash *flash)
                                flash->output)
                    : say_error("Name a new one, or say --yes to replace it.",
                                "%s: the file exists already", flash->output);
+    if (flash->device && busy_is_partition(&st))
+        return say_error("Name the whole disk, or use install for this partition.",
+                         "%s: is a partition, and no machine starts a disk inside of one",
+                         flash->output);
     return busy_check(flash->output);
 }
 
@@ -116,6 +120,8 @@ static enum status check_size(struct flash *flash)
     uint64_t end = sectors << SECTOR_SHIFT;
     flash->volume = end > flash->start ? end - flash->start : 0;
     uint64_t needed = flash->plan.needed + format_overhead(flash->volume);
+    if (needed < FORMAT_LEAST)
+        needed = FORMAT_LEAST;
     if (needed > flash->volume)
         return say_error("Choose a larger one.", "%s: %s is too small, %s are needed",
                          flash->output, say_bytes(flash->size), say_bytes(needed + flash->start));

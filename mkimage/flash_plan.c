@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include "bootcode.h"
 #include "core/arena.h"
+#include "core/boot.h"
 #include "core/chain.h"
 #include "core/chain_path.h"
 #include "format.h"
@@ -214,6 +215,13 @@ static enum status set_path(struct flash_plan *plan, unsigned index, char *path)
         return say_error("Free some memory.", "out of memory");
     if (!volume_name_ok(path))
         return say_error("Correct it in the config.", "%s: NTFS takes no such path", path);
+    if (path[1] == '$')
+        return say_error("Put it somewhere else.",
+                         "%s: would be %s, and such names are the file system's own", image->source,
+                         path);
+    if (!strcasecmp(path, BOOT_STAGE2_PATH) || !strcasecmp(path, BOOT_CONFIG_PATH))
+        return say_error("Rename the file.", "%s: would be %s, which is vhdboot's own",
+                         image->source, path);
     for (unsigned i = 0; i < plan->count; i++) {
         if (i != index && plan->image[i].path && !strcasecmp(plan->image[i].path, path))
             return say_error("Rename one of them, or name the child's folder in a config.",

@@ -6,6 +6,7 @@
 #include "disk.h"
 
 #define FORMAT_CLUSTER 4096u
+#define FORMAT_LEAST   ((uint64_t)19 << 20) /* what mkntfs lays out so that it can be packed */
 
 /* Bytes that a volume of `size` bytes needs for itself, at most. */
 uint64_t format_overhead(uint64_t size);

@@ -204,7 +204,7 @@ static void warn(const struct install *in, const struct options *options)
 {
     const struct part *part = in->target.part;
     const char *path = in->disk.path;
-    if (in->target.table.scheme == PART_MBR && part->number > 4)
+    if (in->target.table.scheme == PART_MBR && part->number > PART_PRIMARIES)
         say_warning("%s: partition %u is a logical one, which no MBR starts", path, part->number);
     else if (in->target.table.scheme == PART_MBR && !part->active)
         say_warning("%s: partition %u is not active; the MBR starts the active one", path,

@@ -30,6 +30,13 @@ static bool print_entry(void *ctx, const struct ntfs_dirent *entry)
     return !ferror(stdout);
 }
 
+/* The path is the user's own, not one of the config. */
+static enum status path_failed(const struct fail *f)
+{
+    return say_fail_advice(
+        f, f->err == ERR_NOT_FOUND ? "Check the name; paths start at the volume's root." : NULL);
+}
+
 enum status verb_ls(const struct options *options)
 {
     struct target t;
@@ -39,7 +46,7 @@ enum status verb_ls(const struct options *options)
     if (status)
         return status;
     if (ntfs_list(&t.volume, path, print_entry, NULL, &f))
-        status = say_fail(&f);
+        status = path_failed(&f);
     target_close(&t);
     return status;
 }
@@ -51,7 +58,7 @@ static enum status open_file(struct target *t, const struct options *options, st
     enum status status = open_path(t, options, &path);
     if (!status && ntfs_open(&t->volume, path, file, &f)) {
         (void)fail_subject(&f, path);
-        status = say_fail(&f);
+        status = path_failed(&f);
         target_close(t);
     }
     return status;

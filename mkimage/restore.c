@@ -102,9 +102,10 @@ static enum status find_partition(const char *path, const struct backup *b, unsi
     if (status)
         return status;
     const struct part *part = NULL;
-    if (part_read(&t.table, &t.blk, &f))
+    if (part_read(&t.table, &t.blk, &f)) {
+        (void)fail_subject(&f, path);
         status = say_fail(&f);
-    else if (!(part = part_at(&t.table, b->start_lba)))
+    } else if (!(part = part_at(&t.table, b->start_lba)))
         status = say_error("Name the disk that the backup was made of.",
                            "%s: no partition starts at sector %llu", path,
                            (unsigned long long)b->start_lba);

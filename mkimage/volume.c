@@ -201,21 +201,6 @@ static const char *next_part(const char **path, size_t *length)
     return s;
 }
 
-bool volume_name_ok(const char *path)
-{
-    size_t length;
-    bool any = false;
-    for (const char *part; (part = next_part(&path, &length)); any = true) {
-        if (length > 255 || part[length - 1] == '.' || part[length - 1] == ' ')
-            return false;
-        for (size_t i = 0; i < length; i++) {
-            if ((unsigned char)part[i] < 0x20 || strchr("<>:\"|?*", part[i]))
-                return false;
-        }
-    }
-    return any;
-}
-
 /* The name as NTFS stores it, or NULL with errno set. */
 static ntfschar *unicode(const char *name, size_t length, u8 *units)
 {
@@ -231,6 +216,24 @@ static ntfschar *unicode(const char *name, size_t length, u8 *units)
     }
     *units = (u8)n;
     return result;
+}
+
+bool volume_name_ok(const char *path)
+{
+    size_t length;
+    bool any = false;
+    for (const char *part; (part = next_part(&path, &length)); any = true) {
+        u8 units;
+        ntfschar *wide = unicode(part, length, &units);
+        free(wide);
+        if (!wide || part[length - 1] == '.' || part[length - 1] == ' ')
+            return false;
+        for (size_t i = 0; i < length; i++) {
+            if ((unsigned char)part[i] < 0x20 || strchr("<>:\"|?*", part[i]))
+                return false;
+        }
+    }
+    return any;
 }
 
 /* Looks `name` up in the folder; where it is missing and `create` is a file type, makes it. */

@@ -74,6 +74,7 @@ def fixed_vhd(name, size=16 * MIB, pattern=True):
     if pattern:
         for lba in [*range(64), *range(size // 1024, size // 1024 + 300), size // 512 - 1]:
             write(name, lba * 512, (lba.to_bytes(8, "little") * 64))
+    write(name, 0, b"\xeb\xfe")
     write(name, 510, b"\x55\xaa")
     return name
 
