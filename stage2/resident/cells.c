@@ -181,7 +181,7 @@ void run_find(void)
 {
     uint64_t skip = request.packet.lba - run.disk_lba;
 
-    if (skip >= run.left || run.write != piece.write) {
+    if (skip >= run.left || (run.write ^ piece.write) == 1) {
         found.within = request_within();
         found.left = (1u << header.page_shift) - found.within;
         machine_open();
@@ -190,7 +190,7 @@ void run_find(void)
             found.left += map_cell_first(cell) << header.page_shift;
         found_resolve(cell);
         run.disk_lba = request.packet.lba;
-        run.write = piece.write;
+        run.write = map_cell_kind(cell) == MAP_MIXED ? piece.write : RUN_BOTH;
         run.left = found.left;
         skip = 0;
     }

@@ -77,6 +77,8 @@ struct piece {
 extern struct piece piece;
 void piece_limit(uint32_t sectors);
 
+#define RUN_BOTH 2
+
 /* Where the last piece lay. It stays from call to call: most reads go on where the last one ended.
  */
 struct run {
@@ -85,7 +87,7 @@ struct run {
     uint32_t left;     /* sectors from there on; 0: nothing is known */
     uint32_t cell;     /* low half of its cell */
     uint32_t record;   /* of a MIXED page whose bits must be set after the write, or 0 */
-    uint8_t write;     /* the direction that was asked for: piece.write */
+    uint8_t write;     /* the direction that it is right for: piece.write, or RUN_BOTH */
 };
 extern struct run run;
 

@@ -158,6 +158,30 @@ TEST(a_run_goes_on_over_pages)
     CHECK_EQ(sim.opened, 2);
 }
 
+/* Some memory managers stop the machine where the map's memory is copied. Who starts a disk in one
+ * piece in real mode never asks them for it. */
+TEST(a_disk_in_one_piece_needs_the_map_once)
+{
+    start();
+    header.page_count = header.cell_count = (SECTORS + PAGE - 1) / PAGE;
+    for (uint32_t page = 0; page < header.page_count; page++)
+        sim.cells[page] =
+            map_cell(MAP_DIRECT, 0, header.page_count - 1 - page, 1000 + page * PAGE) |
+            MAP_WRITABLE;
+    for (uint32_t i = 0; i < SECTORS; i++)
+        expected[i] = 1000 + i;
+    CHECK_EQ(edd_call(0x4200, 0, 1, BUFFER), 0);
+    sim.v86 = sim.no_high = true;
+    for (uint32_t lba = SECTORS - 8; lba > 5000; lba -= 5000) {
+        CHECK_EQ(edd_call(0x4200, lba, 8, BUFFER), 0);
+        check_data(BUFFER, lba, 8);
+        CHECK_EQ(edd_call(0x4300, lba, 8, BUFFER), 0);
+        CHECK_EQ(edd_call(0x4200, lba - 3000, 8, BUFFER), 0);
+        check_data(BUFFER, lba - 3000, 8);
+    }
+    CHECK(sim.writes);
+}
+
 TEST(copies_where_a20_is_off)
 {
     start();
