@@ -248,8 +248,7 @@ static void hook(const struct resident_header *h, uint32_t base)
     vector_set(0x15, segment | h->int15_entry);
     vector_set(0x18, segment | h->int18_entry);
     vector_set(0x19, segment | h->int19_entry);
-    if (!h->hidden_drives)
-        vector_set(0x46, h->old_int41);
+    vector_set(0x46, h->hidden_drives ? 0 : h->old_int41); /* 0: there is no second drive */
     vector_set(0x41,
                segment | (RESIDENT_HEADER + (uint32_t)offsetof(struct resident_header, fdpt)));
 }

@@ -255,7 +255,7 @@ def extlinux_disk(disk, work, files):
 def memdisk_disk(disk, work):
     program = os.path.join(work, "conformance")
     int13.plain(program, os.environ["B"], 0x424d, MEMDISK_SECTORS, modes=int13.REAL | int13.MEMORY, rounds=5,
-                scratch=5000, second=(SECTORS, SECOND_SEED, SECOND_START, SECOND_SCRATCH), second_number=0x81)
+                scratch=5000, others=[(0x81, SECTORS, SECOND_SEED, SECOND_START, SECOND_SCRATCH)])
     grub_disk(disk, work, {"memdisk": "/usr/lib/syslinux/memdisk", "conformance": program}, GRUB_MEMDISK)
     write_at(disk, SECOND_START * 512,
              b"".join(int13.pattern(lba, SECOND_SEED) for lba in range(SECOND_START, SECOND_SCRATCH)))

@@ -18,6 +18,7 @@ start:
         pushf
         pop     word [cs:saved_flags]
         mov     [cs:saved_es], es
+        mov     [cs:saved_ds], ds
         mov     [cs:saved_di], di
         xor     ax, ax
         mov     ds, ax
@@ -27,6 +28,7 @@ start:
         sti
         cld
         mov     [saved_dx], dx
+        mov     [saved_cs], cs
         mov     cx, PROGRAM_SECTORS + MONITOR_SECTORS
 .next:                                  ; a sector a call: the least that any BIOS can do
         mov     si, dap
@@ -75,6 +77,8 @@ saved_flags: dw 0
 saved_es: dw    0
 saved_di: dw    0
 saved_dx: dw    0
+saved_cs: dw    0
+saved_ds: dw    0
 
         times   510 - ($ - $$) db 0
         dw      0xAA55

@@ -13,6 +13,7 @@ static uint16_t check_41(void)
     uint8_t version = call(0x13, OUT_AL | OUT_BX | OUT_CX);
     uint16_t bits = (uint16_t)regs_out.ecx;
     bool ok = !carry() && (regs_out.ebx & 0xffff) == 0xaa55 && version >= 0x21 && bits & 1;
+    ok &= !config.hooked || version == 0x30;
     report("38 AH=41h", ok);
     prepare(0x4100, 0x80);
     regs_in.ebx = 0xb1b20000;
@@ -23,8 +24,12 @@ static uint16_t check_41(void)
     regs_in.ds = 0x40;
     regs_in.flags |= CF;
     call(0x13, OUT_AL | OUT_BX | OUT_CX);
-    report("40 AH=41h as FreeDOS calls it", !carry() && (regs_out.ebx & 0xffff) == 0xaa55);
+    report("40 AH=41h as FreeDOS calls it",
+           !carry() && (regs_out.ebx & 0xffff) == 0xaa55 && (uint16_t)regs_out.ecx == bits);
     ok = true;
+    static const uint16_t fixed[] = {0x4200, 0x4400, 0x4700};
+    for (unsigned i = 0; i < 3; i++)
+        ok &= edd_call(fixed[i], 0x80, config.pattern_start, 1, BUFFER) == 0 && !carry();
     if (bits & 2) {
         prepare(0x4502, 0x80);
         ok &= call(0x13, OUT_AL) != 1;
@@ -53,13 +58,16 @@ static bool outside(uint64_t lba, uint16_t count, uint16_t most)
 {
     fill(BUFFER, 0xcc, 1024);
     bool ok = edd_call(0x4200, 0x80, lba, count, BUFFER) != 0 && carry() && dap_count() <= most;
-    return ok && filled(BUFFER + dap_count() * 512u, 0xcc, 1024u - dap_count() * 512u);
+    uint32_t done = dap_count();
+    return ok && sectors_right(BUFFER, (uint32_t)lba, done) &&
+           filled(BUFFER + done * 512u, 0xcc, 1024u - done * 512u);
 }
 
 static void check_42(void)
 {
     uint32_t p = config.pattern_start, n = config.sectors;
-    bool ok = edd_call(0x4200, 0x80, 0, 1, BUFFER) == 0 && get16(BUFFER + 510) == 0xaa55;
+    bool ok = edd_call(0x4200, 0x80, 0, 1, BUFFER) == 0 && get16(BUFFER + 510) == 0xaa55 &&
+              get32(BUFFER + 454) == p && get32(BUFFER + 458) == n - p;
     report("42 AH=42h first and last sector", ok && read_right(n - 1, 1, BUFFER));
     report("43 127 sectors", read_right(p, 127, BUFFER));
     fill(BUFFER, 0xcc, 512);
@@ -67,15 +75,43 @@ static void check_42(void)
     report("44 128 sectors, or a clean error",
            status ? carry() && dap_count() == 0 : sectors_right(BUFFER, p, 128));
     fill(BUFFER, 0xcc, 512);
-    report("45 no sectors",
-           edd_call(0x4200, 0x80, p, 0, BUFFER) == 0 && !carry() && filled(BUFFER, 0xcc, 512));
+    report("45 no sectors", edd_call(0x4200, 0x80, p, 0, BUFFER) == 0 && !carry() &&
+                                dap_count() == 0 && filled(BUFFER, 0xcc, 512));
     report("46 LBA N", outside(n, 1, 0));
     report("47 LBA N-1, two sectors", outside(n - 1, 2, 1));
     report("48 LBA with a high half", outside(0x100000000 + p, 1, 0));
-    report("49 LBA FFFFFFFFFFFFFFFFh", outside(UINT64_MAX, 1, 0));
+    /* The last ones end at 0 and inside the disk where 64 bits wrap. */
+    report("49 LBA FFFFFFFFFFFFFFFFh", outside(UINT64_MAX, 1, 0) & outside(UINT64_MAX, 2, 0) &
+                                           outside(UINT64_MAX - 10, 127, 0));
 }
 
-static void packets(void)
+/* FFFF:FFFF as the buffer: an error, or what that address means without the flat form; no other
+ * byte may change. Some BIOSes write where it would be with the address cut to 20 bits, over the
+ * start of this program: the bytes there are kept. */
+static bool no_stray_write(uint8_t packet_size)
+{
+    enum { WRAPPED = 0xffef, SIZE = 512 };
+    static uint8_t kept[SIZE];
+    bool ok = true;
+
+    for (unsigned i = 0; i < SIZE; i++)
+        kept[i] = get8(WRAPPED + i);
+    fill(BUFFER, 0xcc, 1024);
+    edd_prepare(0x4200, 0x80, config.pattern_start, 1, BUFFER);
+    set8(DAP, packet_size);
+    set32(DAP + 4, 0xffffffff);
+    set32(DAP + 16, BUFFER + 512);
+    set32(DAP + 20, 0);
+    fill(BUFFER, 0xcc, 1024);
+    uint8_t status = call(0x13, 0);
+    for (unsigned i = 0; i < SIZE; i++) {
+        ok &= get8(WRAPPED + i) == kept[i];
+        set8(WRAPPED + i, kept[i]);
+    }
+    return ok && carry() == (status != 0) && filled(BUFFER, 0xcc, 1024);
+}
+
+static void packets(uint16_t bits)
 {
     uint32_t p = config.pattern_start;
     edd_call(0x4200, 0x80, p, 1, BUFFER);
@@ -84,7 +120,9 @@ static void packets(void)
     bool ok = call(0x13, 0) == 1 && carry() && filled(BUFFER, 0xcc, 512);
     set8(DAP, 0x18);
     ok &= call(0x13, 0) == 0 && !carry() && sector_right(BUFFER, p);
-    report("50 packet sizes 0Fh and 18h", ok);
+    ok &= no_stray_write(16) && (bits & 8 || no_stray_write(24));
+    report("50 packet sizes 0Fh and 18h, buffer FFFF:FFFF", ok);
+    edd_call(0x4200, 0x80, p, 1, BUFFER);
     regs_in.eax |= 0xff;
     report("52 AL=FFh", call(0x13, 0) == 0 && sector_right(BUFFER, p));
 
@@ -136,7 +174,9 @@ static void check_43(void)
 {
     uint32_t s = config.scratch + 16;
     if (config.write_protected) {
+        fill(BUFFER, 0x11, 512);
         bool ok = edd_call(0x4300, 0x80, s, 1, BUFFER) == 3 && carry() && dap_count() == 0;
+        ok = ok && read_right(s, 1, BUFFER);
         report("57 AH=43h on a protected disk", ok);
         return;
     }
@@ -151,7 +191,8 @@ static void check_43(void)
     report("56 AH=43h", ok);
     if (config.no_write) {
         fill(BUFFER, 0x11, 512);
-        ok = edd_call(0x4300, 0x80, config.no_write, 1, BUFFER) == 0xcc && carry() && dap_count() == 0;
+        ok = edd_call(0x4300, 0x80, config.no_write, 1, BUFFER) == 0xcc && carry() &&
+             dap_count() == 0;
         report("57b AH=43h where nothing can be written",
                ok && read_right(config.no_write, 1, BUFFER));
     }
@@ -163,6 +204,8 @@ static void without_data(void)
     for (uint8_t ah = 0x44; ah <= 0x47; ah += 3) {
         fill(BUFFER, 0xcc, 512);
         bool ok = edd_call((uint16_t)(ah << 8), 0x80, p, 1, BUFFER) == 0 && !carry();
+        set32(DAP + 4, 0xffffffff); /* a buffer that is none */
+        ok &= call(0x13, 0) == 0 && !carry();
         ok &= edd_call((uint16_t)(ah << 8), 0x80, config.sectors, 1, BUFFER) != 0 && carry();
         report(ah == 0x44 ? "58 AH=44h" : "59 AH=47h", ok && filled(BUFFER, 0xcc, 512));
     }
@@ -206,8 +249,15 @@ static void check_48(void)
         }
     }
     report("66 AH=48h, longer", ok);
-    report("67 AH=48h, 19h bytes", check_size(0x19, 0) == 1 && carry());
+    ok = check_size(0x19, 0) == 1 && carry() && filled(PARAMS + 4, 0xcc, 0x7c);
+    report("67 AH=48h, 19h bytes", ok);
+    uint8_t before[0x1a];
+    check_size(0x1a, 0);
+    for (unsigned i = 0; i < sizeof before; i++)
+        before[i] = get8(PARAMS + i);
     ok = check_size(0x1a, 0xffff) == 0 && get16(PARAMS + 2) == flags;
+    for (unsigned i = 0; i < sizeof before; i++)
+        ok &= get8(PARAMS + i) == before[i];
     report("68 AH=48h with flags FFFFh", ok);
 }
 
@@ -215,7 +265,7 @@ void checks_edd(void)
 {
     uint16_t bits = check_41();
     check_42();
-    packets();
+    packets(bits);
     flat_buffer(bits);
     check_43();
     without_data();

@@ -4,8 +4,24 @@
 
 #define BUFFER    (BUF << 4)
 #define SMAP      0x534d4150u
-#define LOW_START 0x60000u /* below lies the program with its buffers */
+#define LOW_START 0x500u
+#define OWN_START 0x10000u /* here lies the program with what it needs */
+#define OWN_END   0x30000u
 #define HIGH_END  0xf0000000u
+
+/* struct memory_step */
+#define COMPARE   1u
+#define WRITE     2u
+#define DOWN      4u
+#define ADDRESS   8u
+
+static uint32_t here(const void *object)
+{
+    uint32_t cs;
+
+    __asm__("movw %%cs, %w0" : "=r"(cs));
+    return ((cs & 0xffff) << 4) + (uint16_t)(uint32_t)object;
+}
 
 /* Some sectors before, the bad one, some behind. */
 void checks_error(void)
@@ -33,10 +49,12 @@ void checks_error(void)
     report("95b its neighbours can be read after AH=00h", ok);
 }
 
-/* Fills (or compares) every range that E820h calls usable. */
-static bool all_ranges(bool compare)
+/* One step of the memory test over every range that E820h calls usable, but where this program
+ * lies. */
+static bool all_ranges(const struct memory_step *step)
 {
-    uint32_t next = 0;
+    static uint32_t entry[5];
+    uint32_t next = 0, at = here(entry);
     bool ok = true;
     for (unsigned i = 0; i < 64 && ok; i++) { /* ends: so many entries at the most */
         prepare(0, 0);
@@ -44,47 +62,75 @@ static bool all_ranges(bool compare)
         regs_in.ebx = next;
         regs_in.ecx = 20;
         regs_in.edx = SMAP;
-        regs_in.edi = 0;
+        regs_in.es = (uint16_t)(at >> 4);
+        regs_in.edi = at & 15;
         call_int(0x15);
         if (carry())
             break;
-        uint64_t start = (uint64_t)get32(BUFFER + 4) << 32 | get32(BUFFER);
-        uint64_t end = start + ((uint64_t)get32(BUFFER + 12) << 32 | get32(BUFFER + 8));
-        if (start < LOW_START)
-            start = LOW_START;
+        next = regs_out.ebx;
+        uint64_t start = (uint64_t)entry[1] << 32 | entry[0];
+        uint64_t end = start + ((uint64_t)entry[3] << 32 | entry[2]);
         if (end > HIGH_END)
             end = HIGH_END;
-        if (get32(BUFFER + 16) == 1 && start < end)
-            ok = memory_call(compare, ((uint32_t)start + 3) & ~3u, (uint32_t)end & ~3u);
-        next = regs_out.ebx;
+        if (entry[4] == 1 && start < end) {
+            if (start < OWN_START) {
+                ok = memory_call(step, LOW_START, OWN_START);
+                start = OWN_END;
+            }
+            if (ok && start < end)
+                ok = memory_call(step, ((uint32_t)start + 3) & ~3u, (uint32_t)end & ~3u);
+        }
         if (!next)
             break;
     }
     return ok;
 }
 
+/* Into memory of the program, so that no tested byte changes. */
 static bool reads(unsigned count)
 {
-    uint32_t p = config.pattern_start, state = 77;
+    static uint32_t sector[128];
+    uint32_t p = config.pattern_start, state = 77, at = here(sector);
     bool ok = true;
     for (unsigned i = 0; i < count && ok; i++) {
         state = state * 1664525 + 1013904223;
         uint32_t lba = p + (state >> 4) % (config.sectors - p);
         if (lba - config.scratch >= 256 && lba - config.bad + 8 > 16)
-            ok = edd_call(0x4200, 0x80, lba, 1, BUFFER) == 0 && sector_right(BUFFER, lba);
+            ok = edd_call(0x4200, 0x80, lba, 1, at) == 0 && !carry() && sector_right(at, lba);
     }
+    const struct other *other = config.other;
+    for (unsigned i = 0; i < 2 && ok && other[i].sectors && !config.hide; i++)
+        ok = edd_call(0x4200, config.number[i], other[i].start, 1, at) == 0 &&
+             other_right(&other[i], at, other[i].start);
     return ok;
 }
 
+/* As memory tests do it: own addresses, moving inversions, upwards and downwards, and what is left
+ * at the end is mixed with the address. */
 void checks_all_memory(void)
 {
-    all_ranges(false);
-    bool ok = reads(1000);
-    uint32_t p = config.second_start;
-    if (config.second_sectors)
-        ok &= edd_call(0x4200, config.second_number, p, 1, BUFFER) == 0 && second_right(BUFFER, p);
-    report("81 right data after all usable memory was written", ok);
-    ok = all_ranges(true);
+    static const struct memory_step steps[] = {
+        {0, 0, WRITE | ADDRESS},
+        {0, 0xffffffff, COMPARE | WRITE | ADDRESS},
+        {0xffffffff, 0, COMPARE | WRITE | ADDRESS | DOWN},
+        {0, 0, COMPARE | ADDRESS},
+        {0, 0, WRITE},
+        {0, 0xffffffff, COMPARE | WRITE},
+        {0xffffffff, 0x55555555, COMPARE | WRITE | DOWN},
+        {0x55555555, 0xaaaaaaaa, COMPARE | WRITE},
+        {0xaaaaaaaa, 0, COMPARE | WRITE | DOWN},
+        {0, 0, COMPARE},
+        {0, 0x9e3779b9, WRITE | ADDRESS},
+    };
+    static const struct memory_step last = {0x9e3779b9, 0, COMPARE | ADDRESS};
+    uint32_t sum = handler_sum();
+    bool memory = true;
+
+    for (unsigned i = 0; i < sizeof steps / sizeof *steps && memory; i++)
+        memory = all_ranges(&steps[i]);
+    bool ok = memory && reads(1000);
+    report("81 a test of all usable memory, then 1000 reads", ok && handler_sum() == sum);
+    ok = all_ranges(&last);
     if (!ok) {
         print("# wrong at ");
         print_hex(regs_out.eax, 8);

@@ -8,6 +8,7 @@ import os
 import random
 import re
 import struct
+import subprocess
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PROGRAM_SECTORS = 64
@@ -16,7 +17,7 @@ CONFIG_OFFSET = 16
 CONFIG_MAGIC = 0x31534356
 
 ZERO, DIRECT, SPLIT, MIXED, FILE = 0, 1, 2, 3, 5
-REAL, V86, MEMORY = 1, 2, 4              # config.modes
+REAL, V86, MEMORY, BRIEF, SHY = 1, 2, 4, 8, 16     # config.modes
 FINISH_18, FINISH_19 = 0x18, 0x19        # config.finish
 PAGE = 4096
 SEAL = 0x6c616573                       # follows the last cell of a map
@@ -27,17 +28,25 @@ def pattern(lba, seed):
             + struct.pack("<II", 0x5a5a5a5a, lba))
 
 
-def config(sectors, seed, scratch, no_write=0, second=None, geometry=(0, 0, 0),
+def code_end(build):
+    """Where the resident handler's code ends in its segment."""
+    symbols = subprocess.run(["nm", os.path.join(build, "resident.elf")], capture_output=True, text=True, check=True)
+    return int(re.search(r"^(\w+) \w text_end$", symbols.stdout, re.MULTILINE)[1], 16)
+
+
+def config(build, sectors, seed, scratch, no_write=0, others=(), geometry=(0, 0, 0),
            write_protected=False, hooked=False, hidden=(0, 0), zero=(), rounds=0, modes=REAL, bad=0,
-           finish=0, second_number=0x81):
-    """struct config of harness.h; `second` is (sectors, seed, pattern start, scratch) of second_number."""
+           finish=0, hide=False):
+    """struct config of harness.h; `others` are up to two drives: (number, sectors, seed, pattern start, scratch)."""
     zeros = list(zero) + [(0, 0)] * (8 - len(zero))
-    return (struct.pack("<10I", CONFIG_MAGIC, sectors, seed, PATTERN_START, scratch, no_write,
-                        *(second or (0, 0, 0, 0)))
+    drives = list(others) + [(0, 0, 0, 0, 0)] * (2 - len(others))
+    return (struct.pack("<14I", CONFIG_MAGIC, sectors, seed, PATTERN_START, scratch, no_write,
+                        *drives[0][1:], *drives[1][1:])
             + struct.pack("<HBBBBBB", *geometry, write_protected, hooked, modes, rounds)
             + struct.pack("<2I", *hidden)
             + b"".join(struct.pack("<II", *z) for z in zeros)
-            + struct.pack("<IBB", bad, finish, second_number))
+            + struct.pack("<IBBBBH", bad, finish, drives[0][0], drives[1][0], hide,
+                          code_end(build) if hooked else 0))
 
 
 def table_entry(start, count, heads=255, spt=63):
@@ -71,7 +80,7 @@ def disk_head(build, settings, sectors):
 def plain(path, build, seed, sectors, **settings):
     """A disk that is nothing but the program and its pattern; the settings are those of config()."""
     with open(path, "wb") as f:
-        f.write(disk_head(build, config(sectors, seed, **settings), sectors))
+        f.write(disk_head(build, config(build, sectors, seed, **settings), sectors))
         for lba in range(PATTERN_START, sectors):
             f.write(pattern(lba, seed))
 
@@ -190,7 +199,7 @@ def counted(path, build, map_address):
 
 
 def mapped(path, build, seed, map_address, sectors=24 * PAGE, edd=True, chs=(255, 63),
-           bios_max=127, write_protected=False, whole=1, rounds=0, modes=REAL, finish=0, bad=0):
+           bios_max=127, write_protected=False, whole=1, rounds=0, modes=REAL, finish=0, bad=0, others=()):
     """A drive with loader, handler and a disk of odd pieces. The drive itself is 81h to the program,
     and has a pattern of its own behind the disk's pieces. Its size is a multiple of `whole`.
 
@@ -235,10 +244,10 @@ def mapped(path, build, seed, map_address, sectors=24 * PAGE, edd=True, chs=(255
     assert len(table) * 8 < MAP_SECTORS * 512
 
     own_start, size = place + 100, -(-(place + 2048) // whole) * whole
-    second = (size, seed ^ 0x5555, own_start, own_start + 200)
+    own = (0x81, size, seed ^ 0x5555, own_start, own_start + 200)
     cylinders = min(sectors // (255 * 63), 1024)
-    settings = config(sectors, seed, scratch=7 * PAGE + 100, no_write=0 if write_protected else 5 * PAGE + 7,
-                      geometry=(cylinders, 255, 63), hooked=True, second=second,
+    settings = config(build, sectors, seed, scratch=7 * PAGE + 100, no_write=0 if write_protected else 5 * PAGE + 7,
+                      geometry=(cylinders, 255, 63), hooked=True, others=[own, *others],
                       hidden=(map_address, map_address + MAP_SECTORS * 512), zero=zeros,
                       write_protected=write_protected, rounds=rounds, modes=modes, finish=finish, bad=bad)
     h = header(build, map_address, sectors, pages, len(table), cylinders, chs)

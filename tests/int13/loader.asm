@@ -94,7 +94,8 @@ start:
         mov     ax, [es:HEADER(int19_entry)]
         mov     [0x19 * 4], eax
         mov     ax, RESIDENT_HEADER + HEADER_fdpt
-        mov     [0x41 * 4], eax
+        xchg    [0x41 * 4], eax
+        mov     [0x46 * 4], eax
         sti
 
         ; The last instructions lie where the disk's boot record does not.
@@ -112,15 +113,25 @@ last:
         mov     dx, 0x80
         int     0x13
         mov     sp, 0x7C00
+        xor     di, di                  ; ES:DI: no Plug and Play BIOS
         jmp     0:0x7C00
 last_end:
 
 read:
+        mov     cx, 3                   ; a USB drive may need more than one call
+.try:
+        push    word [dap.count]
+        push    cx
         mov     si, dap
         mov     ah, 0x42
         mov     dl, [drive]
         int     0x13
-        jc      failed
+        pop     cx
+        pop     word [dap.count]
+        jnc     .done
+        loop    .try
+        jmp     failed
+.done:
         ret
 
 failed:

@@ -6,7 +6,7 @@
         bits    16
         cpu     386
 
-        global  regs_in, regs_out, call_int, config, entry_state, call_stack, tick_count, tick_action
+        global  regs_in, regs_out, call_int, config, entry_state, call_stack
         extern  program_main, stack_top, bss_start, bss_end
 
 ; struct regs, as harness.h has it
@@ -24,11 +24,15 @@ GS_     equ     34
 FLAGS_  equ     36
 ESP_    equ     40
 SIZE_   equ     44
+CONFIG_START equ 12                     ; pattern_start of struct config
 
         section .start progbits alloc exec write
         jmp     near start
         times   16 - ($ - $$) db 0
 config: times   256 db 0                ; filled in by whoever makes the disk
+        ; A call of check 50 makes some BIOSes write two sectors over the end of the segment below and the
+        ; start of this one: no code may lie here.
+        times   1024 - ($ - $$) db 0
 
         section .text progbits alloc exec write
 start:
@@ -37,7 +41,7 @@ start:
         xor     cx, cx
         mov     ds, cx
         mov     di, entry_state
-        mov     cx, 6
+        mov     cx, 8
         rep     movsw                   ; from 0000:SI
         mov     ds, ax
         cli
@@ -118,10 +122,28 @@ call_int:
         popad
         o32 ret
 
-; INT 1Ch while a check wants it: counts ticks, and tick_action times makes a call of its own from in there
-        global  tick_entry
-tick_entry:
+; INT 08h while a check wants it: counts ticks, and those of them that came inside of a call
+        global  clock_entry, clock_old, tick_entry, tick_count, tick_inside, tick_action, tick_calls, tick_wrong
+clock_entry:
+        push    bp
+        mov     bp, sp
+        push    ax
+        mov     ax, cs
+        cmp     ax, [bp + 4]            ; the segment that was interrupted
+        setne   [cs:inside]
+        je      .count
+        inc     dword [cs:tick_inside]
+.count:
         inc     dword [cs:tick_count]
+        pop     ax
+        pop     bp
+        jmp     far [cs:clock_old]
+
+; INT 1Ch: tick_action times, inside of a call only, reads sector 0 from in there
+TABLE   equ     446                     ; of the sector: its first partition's start is 8 bytes on
+tick_entry:
+        cmp     byte [cs:inside], 0
+        je      .end
         cmp     byte [cs:tick_action], 0
         je      .end
         dec     byte [cs:tick_action]
@@ -132,12 +154,26 @@ tick_entry:
         pop     ds
         push    cs
         pop     es
+        mov     dword [tick_buffer + TABLE + 8], 0
         mov     ax, 0x0201
         mov     bx, tick_buffer
         mov     cx, 0x0001
         mov     dx, 0x0080
         int     0x13
-        mov     [tick_result], ax
+        jc      .refused
+        test    ah, ah
+        jnz     .wrong
+        mov     eax, [config + CONFIG_START]
+        cmp     eax, [tick_buffer + TABLE + 8]
+        je      .right
+        jmp     .wrong
+.refused:
+        test    ah, ah
+        jnz     .right
+.wrong:
+        inc     word [cs:tick_wrong]
+.right:
+        inc     word [cs:tick_calls]
         popad
         pop     es
         pop     ds
@@ -163,17 +199,22 @@ v86_call:
         pop     ebx
         o32 ret
 
-; memory_call(compare = EAX, start = EDX, end = ECX): AL = 1: all of it is as it was filled. Real mode.
+; memory_call(step = EAX, start = EDX, end = ECX): AL = 1: all that it compared was right. Real mode.
 memory_call:
+        push    ebx
         push    esi
         push    edi
         mov     esi, edx
         mov     edi, ecx
+        mov     ebx, [eax]
+        mov     edx, [eax + 4]
+        mov     al, [eax + 8]
         call    MONITOR_SEGMENT:MONITOR_MEMORY
         mov     [regs_out + EAX_], eax
         setnc   al
         pop     edi
         pop     esi
+        pop     ebx
         o32 ret
 
         section .bss nobits alloc write
@@ -183,10 +224,13 @@ regs_out: resb  SIZE_
 saved_esp: resd 1
 call_stack: resd 1
 tick_count: resd 1
-        global  tick_result
-tick_result: resw 1
+tick_inside: resd 1
+clock_old: resd 1
+tick_calls: resw 1
+tick_wrong: resw 1
 tick_action: resb 1
+inside: resb    1
         alignb  16
 tick_buffer: resb 512
         section .data progbits alloc write
-entry_state: times 6 dw 0
+entry_state: times 8 dw 0

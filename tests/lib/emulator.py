@@ -125,7 +125,8 @@ class Qemu(Emulator):
              dm-log-writes); wants write=True
     blkdebug lines of a QEMU blkdebug configuration for disk0 (see read_error())
     zeroes   True: QEMU looks for zeros in what is written (and then qcow2 need not touch its file)
-    icount   True: one instruction is one nanosecond of the machine's clock, in every run alike
+    icount   True: one instruction is one nanosecond of the machine's clock, in every run alike; a number:
+             two to the power of it. A BIOS that polls a device for milliseconds is done sooner with a larger one
     mirror   True: SeaBIOS copies its text screen to COM1 and takes keys from there
     options  further QEMU arguments
     """
@@ -153,7 +154,7 @@ class Qemu(Emulator):
                    "-qmp", f"unix:{self.folder}/qmp,server=on,wait=off"]
         self.zeroes = zeroes
         if icount:
-            command += ["-icount", "shift=0,sleep=off"]
+            command += ["-icount", f"shift={0 if icount is True else icount},sleep=off"]
         for n, (file, where) in enumerate([(disk, bus), *extra]):
             command += self._drive(n, file, where, write, blkdebug if n == 0 else None, format,
                                    record if n == 0 else None)

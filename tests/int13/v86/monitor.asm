@@ -4,8 +4,9 @@
 ;
 ; It is loaded to MONITOR_SEGMENT:0 and called there from real mode:
 ;   :0000  enter: returns in virtual-8086 mode, registers and stack as they were
-;   :0003  memory: AL = 0 fills, AL = 1 compares physical memory [ESI, EDI) with a pattern of its addresses;
-;          out: CF = 1 and EAX = the first address that is wrong
+;   :0003  memory: goes through physical memory [ESI, EDI), by dwords. AL bit 0: compares each with EBX, bit 1:
+;          then writes EDX; bit 2: downwards; bit 3: the values are exclusive-ored with the address.
+;          out: CF = 1 and EAX = the address where it stopped because it is wrong
 ; and from virtual-8086 mode by INT F1h, AL =
 ;   0 leave: returns in real mode
 ;   1 BL = what INT 15h AH=87h does: 0 the monitor copies, 1 the BIOS is called, 2 CF = 1, AH = 86h, 3 the
@@ -15,6 +16,7 @@
 ;   3 BL = 1: the 64 KiB at D000:0 are memory from REMAPPED on, 0: themselves
 ;   4 BL = 1: Virtual DMA Services are there from now on, 0: they are not; out: EAX = locks that were not given
 ;     back, EBX = all that were granted; the counts start again at 0
+;   5 BL = 1: the BIOS may read CR0, as memory managers let it, 0: it faults
 ;
 ; A privileged instruction is told on COM1 with its address and bytes. HLT is then passed over. For all
 ; others a memory manager stops the machine; this one ends the program's INT with CF = 1 and AH = FDh, or,
@@ -35,6 +37,10 @@ PIC_MASTER      equ 0x20
 IRQ_REAL        equ 0x08                ; where the PIC's interrupts are in real mode
 IRQ_V86         equ 0x50                ; and while exceptions need those vectors
 IRQ_SLAVE       equ 0x70
+MEMORY_COMPARE  equ 1
+MEMORY_WRITE    equ 2
+MEMORY_DOWN     equ 4
+MEMORY_ADDRESS  equ 8
 
 ; What lies behind the code: not part of the file.
 PAGE_DIRECTORY  equ 0x2000
@@ -177,15 +183,15 @@ memory:
         pushad
         pushf
         cli
-        mov     bx, cs
-        mov     ds, bx
+        mov     cx, cs
+        mov     ds, cx
         mov     [real_ss], ss
         mov     [real_sp], sp
         mov     byte [memory_wrong], 0
         o32 lgdt [gdt_pointer]
-        mov     ebx, cr0
-        or      bl, 1
-        mov     cr0, ebx
+        mov     ecx, cr0
+        or      cl, 1
+        mov     cr0, ecx
         jmp     dword CODE32:memory32
 memory_done:
         mov     ax, cs
@@ -215,34 +221,47 @@ to_real:
 
         bits    32
 memory32:
-        mov     bx, FLAT
-        mov     es, bx
-        mov     bx, DATA
-        mov     ds, bx
-        mov     ss, bx
+        mov     cx, FLAT
+        mov     es, cx
+        mov     cx, DATA
+        mov     ds, cx
+        mov     ss, cx
         mov     esp, STACK_TOP
-        test    al, al
-        jnz     .compare
-.fill:
-        cmp     esi, edi
-        jae     .done
-        mov     eax, esi
-        not     eax
-        mov     [es:esi], eax
-        add     esi, 4
-        jmp     .fill
-.compare:
-        cmp     esi, edi
-        jae     .done
-        mov     eax, esi
-        not     eax
-        cmp     [es:esi], eax
+        mov     ecx, edi
+        sub     ecx, esi
+        jbe     .done
+        shr     ecx, 2
+        mov     ebp, 4
+        test    al, MEMORY_DOWN
+        jz      .next
+        lea     esi, [edi - 4]
+        neg     ebp
+.next:                                  ; EBP = the way, ECX = dwords left, EDI = what the values are mixed with
+        xor     edi, edi
+        test    al, MEMORY_ADDRESS
+        jz      .mixed
+        mov     edi, esi
+.mixed:
+        test    al, MEMORY_COMPARE
+        jz      .write
+        mov     esp, [es:esi]
+        xor     esp, edi
+        cmp     esp, ebx
         jne     .wrong
-        add     esi, 4
-        jmp     .compare
+.write:
+        test    al, MEMORY_WRITE
+        jz      .on
+        xor     edi, edx
+        mov     [es:esi], edi
+.on:
+        add     esi, ebp
+        dec     ecx
+        jnz     .next
+        jmp     .done
 .wrong:
         mov     byte [memory_wrong], 1
 .done:
+        mov     esp, STACK_TOP
         mov     [memory_at], esi
         mov     di, memory_done
         jmp     leave32
@@ -356,6 +375,7 @@ real_sp: dw     0
 memory_at: dd   0
 memory_wrong: db 0
 remapped: db    0
+cr0_shown: db   0
 block_mode: db  0                       ; what AH=87h does
 inner_valid: db 0                       ; the BIOS is in AH=87h, as far as is known
 handler_segment: dw 0
