@@ -331,6 +331,7 @@ void program_main(void)
         checks_both();
         if (config.modes & MODE_MEMORY)
             checks_all_memory();
+        checks_stray();
         say_end("real");
     }
     if (config.modes & MODE_V86) {
@@ -342,6 +343,7 @@ void program_main(void)
         } else {
             checks_both();
             checks_v86();
+            checks_stray();
         }
         say_end("v86");
         v86_call(V86_LEAVE, 0);

@@ -136,6 +136,7 @@ extern uint32_t heads, spt, cylinders;
 void checks_basic(void);
 void checks_chs(void);
 void checks_edd(void);
+void checks_stray(void);
 void checks_drives(void);
 void checks_memory(void);
 void checks_load(void);
