@@ -2,10 +2,9 @@
 /* The other drives, the tables in low memory, and INT 15h. */
 #include "harness.h"
 
-#define BUFFER           (BUF << 4)
-#define BDA_COUNT        0x475u
-#define SMAP             0x534d4150u
-#define HEADER_OLD_INT41 0xd0u /* from the handler's entry; resident_abi.h */
+#define BUFFER    (BUF << 4)
+#define BDA_COUNT 0x475u
+#define SMAP      0x534d4150u
 
 /* Reads a sector of the pattern by AH=02h, with the geometry that the drive tells. */
 static bool by_chs(const struct other *other, uint8_t drive)
@@ -149,7 +148,7 @@ static void not_shifted(void)
     bool ok = true;
 
     if (config.hooked)
-        set32(0x60 * 4, get32(entry + 0x13));
+        set32(0x60 * 4, get32(entry + HEADER(old_int13)));
     for (unsigned i = 0; i < 5 * 6; i++) {
         struct regs own;
         fill(BUFFER, 0, 64);
@@ -181,9 +180,9 @@ static void tables(void)
     uint32_t entry = far_linear(get32(0x13 * 4)), header = entry & ~0x3ffu;
     uint32_t fdpt = far_linear(get32(0x41 * 4));
     bool ok = get8(fdpt + 2) == heads && get8(fdpt + 14) == spt && get16(fdpt) >= cylinders;
-    ok &= get32(0x46 * 4) == (config.hide ? 0 : get32(entry + HEADER_OLD_INT41));
+    ok &= get32(0x46 * 4) == (config.hide ? 0 : get32(entry + HEADER(old_int41)));
     report("78 INT 41h tells the geometry, 46h is the next drive's", ok);
-    uint32_t old = get32(entry + 0x13);
+    uint32_t old = get32(entry + HEADER(old_int13));
     ok = get32(entry + 3) == 0x544e4924 && get32(entry + 7) == 0x46533331 &&
          get32(entry + 11) == 0x42555247 && get32(entry + 15) == 0x534f4434;
     ok &= entry == header + 0x100 && get32(entry + 0x17) == 0;

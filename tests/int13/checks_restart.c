@@ -50,9 +50,10 @@ static void say_memory(void)
 
 void checks_restart(void)
 {
-    /* Vectors, and offsets of the handler's header (resident_abi.h) with what it found. */
+    /* Vectors, and what the handler found. */
     static const uint8_t vectors[] = {0x08, 0x13, 0x15, 0x18, 0x19, 0x1c, 0x41, 0x46};
-    static const uint8_t found[] = {0x13, 0x20, 0xc8, 0xcc, 0xd0, 0xd4};
+    static const uint8_t found[] = {HEADER(old_int13), HEADER(old_int15), HEADER(old_int18),
+                                    HEADER(old_int19), HEADER(old_int41), HEADER(old_int46)};
     uint32_t entry = far_linear(get32(0x13 * 4));
 
     print("# start: KiB");
@@ -62,8 +63,8 @@ void checks_restart(void)
         say("INT", (uint32_t)vectors[i], 2), say("=", get32(vectors[i] * 4u), 8);
     for (unsigned i = 0; i < sizeof found; i++)
         say("found", get32(entry + found[i]), 8);
-    say("found KiB", get16(entry + 0xd8), 4);
-    say("found drives", get8(entry + 0x55), 2);
+    say("found KiB", get16(entry + HEADER(old_low_kib)), 4);
+    say("found drives", get8(entry + HEADER(bios_hd_count)), 2);
     say_memory();
     print("\r\n");
     prepare(0, 0x80);

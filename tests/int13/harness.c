@@ -274,7 +274,8 @@ uint32_t handler_sum(void)
 {
     uint32_t entry = far_linear(get32(0x13 * 4)), sum = 0;
 
-    for (uint32_t at = 0x1f8; at + 4 <= config.code_end; at += 4)
+    for (uint32_t at = RESIDENT_HEADER + sizeof(struct resident_header); at + 4 <= config.code_end;
+         at += 4)
         sum = (sum << 5 | sum >> 27) ^ get32((entry & ~0x3ffu) + at);
     return sum;
 }

@@ -5,6 +5,8 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "layout.h"
+#include "resident/resident_abi.h"
 
 /* What the disk's maker tells; at offset 16 of the program, tests/int13/disk.py has the same. */
 struct config {
@@ -114,6 +116,9 @@ bool other_right(const struct other *drive, uint32_t linear, uint32_t lba);
 
 /* The handler's code, where it is known. */
 uint32_t handler_sum(void);
+
+/* A field of the handler's header, from its entry on. */
+#define HEADER(field) offsetof(struct resident_header, field)
 
 /* Where a far pointer points. */
 static inline uint32_t far_linear(uint32_t pointer)
