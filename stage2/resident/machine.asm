@@ -338,12 +338,15 @@ machine_copy_high:
         mov     ecx, 1
         call    copy_by_bios
         cmp     dword [seal], MAP_SEAL
-        jne     copy_by_bios.failed
         mov     [seal], bp              ; the next one is to be fetched as well
         mov     eax, [bp + SAVED_ax]
         mov     edx, [bp + SAVED_dx]
         mov     ecx, [bp + SAVED_cx]
+        jne     .not_sealed
         call    copy_by_bios
+        jmp     .done
+.not_sealed:
+        call    copy_switched
         jmp     .done
 .opened:
         call    copy_opened
@@ -374,9 +377,28 @@ copy_by_bios:
 .answered:
         smsw    bx
         jnc     .moved
+        mov     bp, sp
+        mov     eax, [bp + SAVED_ax]
+        mov     edx, [bp + SAVED_dx]
+        mov     ecx, [bp + SAVED_cx]
+        call    copy_switched           ; a BIOS without
+        jmp     .done
+.moved:
+        mov     al, 0
+        test    bl, 1
+        jnz     .done
+        call    switch_a20              ; it was off
+.done:
+        popad
+        ret
+
+; copy_switched: as machine_copy_high, with A20 on for a moment, where it is off in real mode
+copy_switched:
+        pushad
+        smsw    bx
         test    bl, 1
         jnz     .failed
-        mov     al, 1                   ; a BIOS without: the quick way with A20 on for a moment
+        mov     al, 1
         call    switch_a20
         call    machine_open
         jz      .failed
@@ -385,13 +407,8 @@ copy_by_bios:
         mov     edx, [bp + SAVED_dx]
         mov     ecx, [bp + SAVED_cx]
         call    copy_opened
-        smsw    bx
-.moved:
         mov     al, 0
-        test    bl, 1
-        jnz     .done
-        call    switch_a20              ; it was off
-.done:
+        call    switch_a20
         popad
         ret
 .failed:
