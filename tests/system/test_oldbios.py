@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Boots the pattern guest from an image in pieces through BIOSes with every fault that is known, one by one and
-many at once: see tests/oldbios/. It must run as on a good one, or the loader must say what the BIOS cannot do.
+"""Boots guests from an image in pieces through BIOSes with every fault that is known, one by one and many at once:
+see tests/oldbios/. One reads, one writes; both must run as on a good BIOS, and what was written must be in the file
+and nothing else changed; or the loader must say what the BIOS cannot do.
 
     test_oldbios.py [COMBINATIONS [SEED]]
 """
 import os
 import re
+import shutil
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
@@ -14,8 +16,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "..", "lib"), os.path.join(HERE, "..", "oldbios")]
 import oldbios                                                              # noqa: E402
 from emulator import Qemu                                                   # noqa: E402
-from flash import Workshop, mkimage, run, tool                              # noqa: E402
-from report import check_equal, end, test                                    # noqa: E402
+from flash import Workshop, check_pattern, extents, mkimage, outside, run, tool     # noqa: E402
+from report import check, check_equal, end, test                             # noqa: E402
 
 MIB = 1
 COMBINATIONS = int(sys.argv[1]) if len(sys.argv) > 1 else 20
@@ -50,14 +52,34 @@ class Bios:
         self.code = oldbios.assemble(shop.path("oldbios.bin"))
         self.disk = shop.pattern_vhd("pattern", MIB, rounds=40)
         self.flash = shop.formatted(self.disk, pieces=40, options=("--scatter",))
+        self.written = shop.formatted(shop.pattern_vhd("scribe", MIB, rounds=30), pieces=40, mib=24,
+                                      options=("--scatter",), name="written.img")
+        self.image = extents(self.written)
+        self.rest = outside(self.written, self.image)
 
-    def machine(self, flash, quirks, name):
+    def machine(self, flash, quirks, name, write=False):
         path = oldbios.floppy(self.shop.path(name + ".floppy"), self.code, quirks)
-        return Qemu(flash, bus="virtio", memory=64, limit=60, options=oldbios.boot_from(path))
+        return Qemu(flash, bus="virtio", memory=64, limit=60, write=write, options=oldbios.boot_from(path))
 
-    def survives(self, quirks, name, flash=None):
+    def reads(self, quirks, name, flash=None):
         with self.machine(flash or self.flash, quirks, name) as pc:
             pc.guest()
+
+    def writes(self, quirks, name):
+        flash = self.shop.path(name + ".img")
+        shutil.copyfile(self.written, flash)
+        with self.machine(flash, quirks, name, write=True) as pc:
+            refused = int(pc.wait(r"guest: rounds \w+ refused (\w+)|guest: failed").group(1) or "1", 16)
+            pc.guest()
+        check_equal(refused, 0, "refused writes")
+        check(check_pattern(flash) > 200, "hardly anything was written")
+        check_equal(outside(flash, self.image), self.rest, "the flash outside of the image")
+        os.remove(flash)
+
+    def survives(self, quirks, name, many):
+        if not many:            # the writer reads the whole disk as well, by fewer functions
+            self.reads(quirks, name)
+        self.writes(quirks, name)
 
     def says(self, flash, quirks, sentence, name):
         with self.machine(flash, quirks, name) as pc:
@@ -75,9 +97,9 @@ class Bios:
 
 with Workshop() as shop, ThreadPoolExecutor(2) as pool:
     bios = Bios(shop)
-    survived = ["no quirk", *oldbios.alone(), *oldbios.combinations(COMBINATIONS, SEED)]
-    jobs = [(f"survives {quirks}", pool.submit(bios.survives, quirks.replace("no quirk", ""), f"{i}"))
-            for i, quirks in enumerate(survived)]
+    one, many = ["no quirk", *oldbios.alone()], oldbios.combinations(COMBINATIONS, SEED)
+    jobs = [(f"survives {quirks}", pool.submit(bios.survives, quirks.replace("no quirk", ""), f"{i}", i >= len(one)))
+            for i, quirks in enumerate([*one, *many])]
     quirks = "AS_FLOPPY start_dl=0x80"
     jobs.append((f"says why not: {quirks}",
                  pool.submit(bios.says, bios.flash, quirks, "cannot read boot disk", "floppy")))
@@ -88,7 +110,7 @@ with Workshop() as shop, ThreadPoolExecutor(2) as pool:
             if sentence:
                 jobs.append((f"says why not: {place}", pool.submit(bios.says, far, quirks, sentence, name)))
             else:
-                jobs.append((f"survives {place}", pool.submit(bios.survives, quirks, name, far)))
+                jobs.append((f"survives {place}", pool.submit(bios.reads, quirks, name, far)))
     for name, job in jobs:
         with test(name):
             job.result()
