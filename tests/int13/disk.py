@@ -82,7 +82,8 @@ def plain(path, build, seed, sectors, **settings):
     with open(path, "wb") as f:
         f.write(disk_head(build, config(build, sectors, seed, **settings), sectors))
         for lba in range(PATTERN_START, sectors):
-            f.write(pattern(lba, seed))
+            empty = any(first <= lba < first + count for first, count in settings.get("zero", ()))
+            f.write(bytes(512) if empty else pattern(lba, seed))
 
 
 def pattern_drive(path, sectors, seed, start=0):

@@ -21,10 +21,11 @@ sys.path[:0] = [os.path.join(HERE, "..", "lib"), HERE]
 import disk                                                                 # noqa: E402
 import vhd                                                                  # noqa: E402
 from emulator import NotSeen, Qemu                                          # noqa: E402
-from flash import BUILD, Workshop, extents, outside                         # noqa: E402
+from flash import BUILD, Workshop, extents, mkimage, outside                         # noqa: E402
 from report import check                                                    # noqa: E402
 
 SECTORS = 12 * disk.PAGE + 100
+SCRATCH_PAGE = 5 * disk.PAGE
 SEED = 0x123456
 LIMIT = 150                             # seconds a run
 MEMORY = 24                             # MiB: all of it is tested; 24 bits do not reach the map
@@ -41,7 +42,7 @@ BEGIN, END = "<!-- int13-table: made by `make int13-table` -->", "<!-- int13-tab
 
 
 def conformance_disk(path, mode, **settings):
-    settings = {"scratch": 5 * disk.PAGE + 50, "rounds": 20 if mode == "real" else 4, **settings}
+    settings = {"scratch": SCRATCH_PAGE + 50, "rounds": 20 if mode == "real" else 4, **settings}
     disk.plain(path, BUILD, SEED, SECTORS, modes=MODES[mode], **settings)
     return path
 
@@ -73,13 +74,23 @@ def check_others(told, files, written):
                 check(drive.read(512) == wanted, f"sector {lba} of drive {number:x} changed")
 
 
-def vhdboot(shop, mode, bus="ide", drives=1, hide=False):
-    """A VHD in 200 pieces on NTFS; further drives behind the flash."""
+def dynamic(raw, path):
+    """A dynamic VHD without blocks where the disk is empty, and with slack for them."""
+    subprocess.run(["qemu-img", "convert", "-f", "raw", "-O", "vpc", "-o", "subformat=dynamic,force_size=on", raw, path],
+                   check=True)
+    mkimage("reserve", path, "--size", "4M", "--yes")
+
+
+def vhdboot(shop, mode, bus="ide", drives=1, hide=False, grows=False):
+    """A VHD in 200 pieces on NTFS; further drives behind the flash. `grows`: what is written first has no block."""
     name = f"ours.{mode}.{bus}.{drives}"
     told, files = others(shop.path(name), drives)
     raw = conformance_disk(shop.path(name), mode, hooked=True, geometry=(SECTORS // (255 * 63), 255, 63),
-                           others=() if hide else told, hide=hide)
-    vhd.make_fixed(raw + ".vhd", SECTORS, source=raw)
+                           others=() if hide else told, hide=hide, zero=[(SCRATCH_PAGE, disk.PAGE)] if grows else ())
+    if grows:
+        dynamic(raw, raw + ".vhd")
+    else:
+        vhd.make_fixed(raw + ".vhd", SECTORS, source=raw)
     with ONE_AT_A_TIME:                 # all flashes are made from one file's name
         flash = shop.formatted(raw + ".vhd", pieces=200, options=("--scatter",), name=name + ".img",
                                config="[a]\nvhd = \\disk.vhd\nhide = yes\n" if hide else None)
