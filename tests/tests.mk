@@ -35,7 +35,7 @@ GUESTS       := drives first pattern bench wbench scribe slots reread
 GUEST_FILES  := $(GUESTS:%=$(B)/tests/%.bin) $(B)/tests/pattern
 SYSTEM_DISKS := $(B)/demo.vhd $(B)/tests/extlinux.vhd $(B)/tests/memtest.vhd $(B)/tests/memdisk.vhd
 
-$(B)/tests/%.bin: tests/guest/%.asm tests/guest/guest.inc tests/guest/sectors.inc
+$(B)/tests/%.bin: tests/guest/%.asm $(wildcard tests/guest/*.inc)
 	@mkdir -p $(@D)
 	$(call run,NASM)$(NASM) -f bin -Wall -Itests/guest/ $< -o $@
 

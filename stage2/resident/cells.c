@@ -137,7 +137,7 @@ static uint64_t split_find(uint32_t low, uint32_t count)
         }
     }
     left_limit(next - found.within);
-    uint64_t cell = cell_get(low);
+    uint64_t cell = cell_at(low);
     found.within -= map_cell_first(cell);
     if ((int32_t)found.within < 0)
         map_broken();

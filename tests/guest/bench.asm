@@ -1,7 +1,8 @@
 ; SPDX-License-Identifier: GPL-2.0-or-later
 ; Measures INT 13h reads with the processor's time stamp counter (under QEMU's -icount shift=0: instructions):
 ; `rounds` sequential reads of 63.5 KiB, then as many random reads of 4 KiB, each of them warmed up once.
-; Prints "guest: conventional memory KIB", "guest: sequential HIGHLOW", "guest: random HIGHLOW" (hexadecimal ticks), "guest: done".
+; Prints "guest: conventional memory KIB", "guest: sequential HIGHLOW least ONE", "guest: random HIGHLOW least ONE"
+; (hexadecimal ticks: of all together, of the quickest one), "guest: done".
         %include "guest.inc"
 
 main:
@@ -33,24 +34,10 @@ failed:
         call    print
         jmp     halt
 
-; report: DS:SI = name; prints the ticks since `begin`
-report:
-        rdtsc
-        sub     eax, [begin]
-        sbb     edx, [begin + 4]
-        call    print
-        xchg    eax, edx
-        call    print_hex
-        xchg    eax, edx
-        call    print_hex
-        jmp     print_line_end
-
-; clock_start: `begin` = now; the same random numbers again; ESI = rounds; ES:BX = buffer; DH = 42h
-clock_start:
+; rounds_start: the clock; the same random numbers again; ESI = rounds; ES:BX = buffer; DH = 42h
+rounds_start:
+        call    clock_start
         mov     dword [seed], 0x12345678
-        rdtsc
-        mov     [begin], eax
-        mov     [begin + 4], edx
         mov     esi, [rounds]
         push    BUFFER_SEGMENT
         pop     es
@@ -59,11 +46,11 @@ clock_start:
         ret
 
 sequential:
-        call    clock_start
+        call    rounds_start
         mov     eax, FIRST_LBA
         mov     cx, 127
 .next:
-        call    transfer
+        call    timed
         jc      .end
         add     eax, 127
         dec     esi
@@ -73,7 +60,7 @@ sequential:
         ret
 
 scattered:
-        call    clock_start
+        call    rounds_start
         mov     cx, 8
 .next:
         push    ebx
@@ -82,7 +69,7 @@ scattered:
         call    random
         pop     ebx
         add     eax, FIRST_LBA
-        call    transfer
+        call    timed
         jc      .end
         dec     esi
         jnz     .next
@@ -91,9 +78,8 @@ scattered:
         ret
 
         %include "sectors.inc"
+        %include "clock.inc"
 
-align 8
-begin           dq 0
 text_memory     db "guest: conventional memory ", 0
 text_sequential db "guest: sequential ", 0
 text_random     db "guest: random ", 0

@@ -1,7 +1,7 @@
 ; SPDX-License-Identifier: GPL-2.0-or-later
 ; Measures INT 13h writes, of zeros, as bench.asm does reads: `rounds` sequential writes of 63.5 KiB from lba 64 on, warmed
-; up once: "guest: sequential HIGHLOW" (hexadecimal ticks of the processor). Then, when a key is pressed,
-; `fault_count` writes of one sector, `fault_step` apart from `fault_first` on: "guest: spread HIGHLOW".
+; up once: "guest: sequential HIGHLOW least ONE". Then, when a key is pressed, `fault_count` writes of one sector,
+; `fault_step` apart from `fault_first` on: "guest: spread HIGHLOW least ONE".
 ; At the end "guest: done" or "guest: failed".
         %include "guest.inc"
 
@@ -36,23 +36,9 @@ failed:
         call    print
         jmp     halt
 
-; report: DS:SI = name; prints the ticks since `begin`
-report:
-        rdtsc
-        sub     eax, [begin]
-        sbb     edx, [begin + 4]
-        call    print
-        xchg    eax, edx
-        call    print_hex
-        xchg    eax, edx
-        call    print_hex
-        jmp     print_line_end
-
-; clock_start: `begin` = now; ES:BX = buffer; DH = 43h
-clock_start:
-        rdtsc
-        mov     [begin], eax
-        mov     [begin + 4], edx
+; writes_start: the clock; ES:BX = buffer; DH = 43h
+writes_start:
+        call    clock_start
         push    BUFFER_SEGMENT
         pop     es
         xor     bx, bx
@@ -60,12 +46,12 @@ clock_start:
         ret
 
 sequential:
-        call    clock_start
+        call    writes_start
         mov     esi, [rounds]
         mov     eax, FIRST_LBA
         mov     cx, 127
 .next:
-        call    transfer
+        call    timed
         jc      .end
         add     eax, 127
         dec     esi
@@ -75,14 +61,14 @@ sequential:
         ret
 
 spread:
-        call    clock_start
+        call    writes_start
         mov     esi, [fault_count]
         mov     eax, [fault_first]
         mov     cx, 1
 .next:
         sub     esi, 1
         jb      .done
-        call    transfer
+        call    timed
         jc      .end
         add     eax, [fault_step]
         jmp     .next
@@ -92,9 +78,8 @@ spread:
         ret
 
         %include "sectors.inc"
+        %include "clock.inc"
 
-align 8
-begin           dq 0
 text_sequential db "guest: sequential ", 0
 text_waiting    db "guest: waiting", 13, 10, 0
 text_spread     db "guest: spread ", 0
