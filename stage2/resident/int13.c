@@ -138,7 +138,7 @@ uint8_t int13_disk(void)
     request.from = 0;
     /* What is not listed answers 01h: formats, long and buffer accesses, identify, media change,
      * lock, eject, El Torito, hardware configuration. */
-    switch (ah) {
+    switch (__builtin_expect(ah, 0x42)) {
     case 0x00: /* reset: the drive below is reset when it fails */
     case 0x09: /* set parameters */
     case 0x0d: /* alternate reset */
