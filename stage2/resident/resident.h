@@ -46,6 +46,9 @@ extern uint8_t bounce[RESIDENT_BOUNCE * 512];
 #define IN_LOW      __attribute__((section(".bss.low")))
 #define IN_GAP      __attribute__((section(".bss.gap")))
 
+/* What assembly uses: the compiler takes the C for the whole program and keeps nothing else. */
+#define FROM_ASM    __attribute__((externally_visible))
+
 #define PACKET_SIZE 16
 
 /* An EDD disk address packet. */
@@ -58,11 +61,10 @@ struct packet {
 
 /* What the caller wants. The ranges of both sides were checked. */
 struct request {
-    struct packet
-        packet;      /* its count: sectors still to do, 0 when all is done; lba: the next one */
-    uint32_t buffer; /* linear address */
-    uint32_t from;   /* linear address of the caller's packet, or 0 */
-    uint16_t total;  /* that one's count */
+    struct packet packet; /* count: sectors still to do, 0 when all is done; lba: the next one */
+    uint32_t buffer;      /* linear address */
+    uint32_t from;        /* linear address of the caller's packet, or 0 */
+    uint16_t total;       /* that one's count */
     bool write;
 };
 extern struct request request;
@@ -74,7 +76,7 @@ struct piece {
     uint32_t buffer;      /* linear address */
     uint8_t write;        /* 0 or 1 */
 };
-extern struct piece piece;
+FROM_ASM extern struct piece piece;
 void piece_limit(uint32_t sectors);
 
 #define RUN_BOTH 2
@@ -113,7 +115,7 @@ void bits_set(uint32_t record, uint32_t within, uint32_t count);
 void page_grow(uint32_t page);
 
 /* Entries from entry.asm. */
-uint8_t int13_disk(void);
-uint8_t int13_finish(uint32_t result);
+FROM_ASM uint8_t int13_disk(void);
+FROM_ASM uint8_t int13_finish(uint32_t result);
 
 #endif
