@@ -120,6 +120,8 @@ enum status volume_failed(const struct volume *v, const char *path, const char *
         advice = "Make room on the volume, or choose a larger one.";
     else if (errno == EEXIST)
         advice = "Remove or rename what has this name.";
+    else if (errno == ENOENT || errno == ENOTDIR)
+        advice = "Name a folder that is there.";
     return say_error(advice, "%s: %s%s%s: %s", v->disk->path, path, *path ? ": " : "", what,
                      strerror(errno));
 }

@@ -80,6 +80,7 @@ with Workshop() as shop:
         mkimage("snapshot", out, "--name", name)
         check(name in mkimage("ls", f"{out}:/"), "it is not there")
         mkimage("check", out)
+        refused("snapshot", out, "--name", "nowhere\\x.vhd", words="Name a folder that is there")
         refused("snapshot", out, "--name", "ж" * 252 + ".vhd", words="NTFS takes no such name")
         os.unlink(out)
 
