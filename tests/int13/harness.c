@@ -288,7 +288,9 @@ static void learn_geometry(void)
     heads = (regs_out.edx >> 8 & 0xff) + 1;
     spt = regs_out.ecx & 0x3f ? regs_out.ecx & 0x3f : 1;
     cylinders = ((regs_out.ecx >> 8 & 0xff) | (regs_out.ecx & 0xc0) << 2) + 1;
-    print("# geometry ");
+    print("\r\n# drives ");
+    print_number(get8(0x475));
+    print("\r\n# geometry ");
     print_number(cylinders);
     print("/");
     print_number(heads);

@@ -80,7 +80,7 @@ def memdisk():
             pc.wait(r"GRUB: the SHA-256 sums are right\.")
             pc.wait(r"(?i)speed: *[0-9.]+")
             start = pc.position
-            pc.wait("# start: KiB .* drives 3 ")
+            pc.wait("^# drives 3$")
             check_hidden(memory_map(pc.log[start:]), ranges)
             pc.wait("^# end of all")
             said = dict(re.findall(r"^(\d+\w*) (ok)?", re.sub(r"(?m)^(not ok|ok) (\d+\w*).*", r"\2 \1", pc.log),
