@@ -31,6 +31,7 @@ static enum err config_read(struct config *config, struct file *file, struct are
  * volume's arena meanwhile. */
 struct boot_listing {
     struct config *config;
+    enum write_mode write;
     char *names;
     size_t used;
     unsigned left_out;
@@ -69,14 +70,17 @@ static bool boot_list_file(void *ctx, const struct ntfs_dirent *file)
     path[0] = '\\';
     memcpy(path + 1, file->name, length);
     listing->used += length + 2;
-    config->entry[config->count++] =
-        (struct config_entry){.name = path + 1, .title = path + 1, .vhd = path};
+    config->entry[config->count++] = (struct config_entry){
+        .name = path + 1, .title = path + 1, .vhd = path, .write = listing->write};
     return true;
 }
 
 static enum err boot_list(struct config *config, struct ntfs *vol, struct arena *a, struct fail *f)
 {
-    struct boot_listing listing = {.config = config};
+    /* What a config says that is not understood may have been that nothing is to be written. */
+    bool careful = config->complaint_count;
+    struct boot_listing listing = {.config = config,
+                                   .write = careful ? WRITE_NONE : WRITE_PERSISTENT};
     listing.names = arena_array(a, CONFIG_ENTRIES_MAX, BOOT_NAME_SIZE);
     if (!listing.names)
         return fail(f, ERR_MEMORY, "no memory for the list of images", 0);
@@ -86,6 +90,9 @@ static enum err boot_list(struct config *config, struct ntfs *vol, struct arena 
     if (listing.left_out)
         notes_add(&vol->notes, "%u more images in the root directory are not in the menu",
                   listing.left_out);
+    if (careful)
+        notes_add(&vol->notes,
+                  "no section of " BOOT_CONFIG_PATH " is understood: nothing will be written", 0);
     return ERR_OK;
 }
 

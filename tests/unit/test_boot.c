@@ -167,6 +167,8 @@ TEST(boot_config_without_an_image_leaves_the_root)
     CHECK_STR(config.entry[0].vhd, "\\a.vhd");
     CHECK_EQ(config.timeout_seconds, 3);
     CHECK_EQ(config.complaint_count, 1);
+    CHECK_EQ(config.entry[0].write, WRITE_NONE);
+    CHECK_EQ(im->vol.notes.count, 1);
 }
 
 TEST(boot_config_too_large)
