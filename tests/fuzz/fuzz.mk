@@ -38,7 +38,6 @@ $(B)/fuzz/seeds_%/made: tests/fuzz/fuzz_%.c
 	@touch $@
 
 .PHONY: fuzzers fuzz
-.SECONDARY: $(CORE_SRC:stage2/core/%.c=$(B)/fuzz/core/%.o) $(FUZZERS:=.o)
 fuzzers: $(FUZZERS)
 
 # Findings are kept as build/fuzz/X-crash-... and fail the target; the corpus grows from run to run.
