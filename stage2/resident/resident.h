@@ -79,7 +79,7 @@ struct piece {
 FROM_ASM extern struct piece piece;
 void piece_limit(uint32_t sectors);
 
-#define RUN_BOTH 2
+#define RUN_BOTH 2 /* differs from either direction, 0 or 1, in another bit than they do */
 
 /* Where the last piece lay. It stays from call to call: most reads go on where the last one ended.
  */
