@@ -26,7 +26,7 @@ FREESTANDING := -ffreestanding -fno-builtin-printf -nostdinc \
 CORE_CFLAGS  := $(CSTD) $(WARNINGS) $(INCLUDES) $(FREESTANDING) -MMD -MP
 HOST_CFLAGS  := $(CSTD) $(WARNINGS) $(INCLUDES) -O2 -g -D_FILE_OFFSET_BITS=64 -D_GNU_SOURCE -MMD -MP
 
-CORE_SRC := $(sort $(wildcard stage2/core/*.c))
+CORE_SRC := $(sort $(wildcard stage2/core/*/*.c))
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -52,4 +52,4 @@ include tests/tests.mk
 clean:
 	rm -rf $(B)
 
--include $(wildcard $(B)/*/*.d $(B)/*/*/*.d)
+-include $(wildcard $(B)/*/*.d $(B)/*/*/*.d $(B)/*/*/*/*.d)

@@ -5,7 +5,7 @@
 #include <locale.h>
 #include <stdio.h>
 #include <string.h>
-#include "verbs.h"
+#include "verbs/verbs.h"
 
 #define READ  OPTION_PARTITION
 #define ENTRY (OPTION_PARTITION | OPTION_ENTRY | OPTION_DRIVE)

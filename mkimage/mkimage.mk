@@ -3,12 +3,12 @@
 # begin with ntfs_, and some of the same name: so libntfs-3g is linked statically into one object with
 # the files that talk to it, out of which nothing but their own names can be seen.
 
-MKIMAGE_SRC    := $(sort $(wildcard mkimage/*.c))
+MKIMAGE_SRC    := $(sort $(wildcard mkimage/*.c mkimage/*/*.c))
 MKIMAGE_OBJ    := $(MKIMAGE_SRC:mkimage/%.c=$(B)/mkimage.o/%.o) $(B)/mkimage.o/blobs.o
-MKIMAGE_CFLAGS := $(HOST_CFLAGS) -DVERSION='"$(VERSION)"'
+MKIMAGE_CFLAGS := $(HOST_CFLAGS) -Imkimage -DVERSION='"$(VERSION)"'
 
 # The files that include libntfs.h.
-MKIMAGE_NTFS   := $(patsubst %,$(B)/mkimage.o/%.o,volume place)
+MKIMAGE_NTFS   := $(patsubst %,$(B)/mkimage.o/ntfs/%.o,volume place)
 MKIMAGE_LINKED := $(filter-out $(MKIMAGE_NTFS),$(MKIMAGE_OBJ)) $(B)/mkimage.o/libntfs.a.o $(CORE64)
 
 # All that mkimage stands on, and the boot code inside it, has to be there first.
@@ -40,4 +40,4 @@ $(B)/tools/fragment: $(B)/mkimage.o/tools/fragment.o $(filter-out %/main.o,$(MKI
 
 $(B)/mkimage.o/tools/%.o: tests/tools/%.c
 	@mkdir -p $(@D)
-	$(call run,CC)$(CC) $(MKIMAGE_CFLAGS) -Imkimage -c $< -o $@
+	$(call run,CC)$(CC) $(MKIMAGE_CFLAGS) -c $< -o $@

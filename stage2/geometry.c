@@ -5,8 +5,8 @@
  * agrees with every CHS address of the table wins.
  */
 #include "geometry.h"
-#include "core/endian.h"
-#include "core/mem.h"
+#include "core/base/endian.h"
+#include "core/base/mem.h"
 
 #define ENTRIES       4
 #define ENTRY_OFFSET  0x1be

@@ -7,7 +7,7 @@
 #define STAGE2_GEOMETRY_H
 
 #include <stdint.h>
-#include "core/blk.h"
+#include "core/base/blk.h"
 
 struct geometry {
     uint16_t cylinders; /* 1..1024 */

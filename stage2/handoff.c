@@ -4,17 +4,17 @@
  * every failure returns; below it nothing can fail.
  */
 #include "handoff.h"
-#include "bios.h"
-#include "console.h"
-#include "core/arena.h"
-#include "core/boot.h"
-#include "core/map_ram.h"
-#include "core/mem.h"
-#include "core/text.h"
+#include "pc/bios.h"
+#include "pc/console.h"
+#include "core/base/arena.h"
+#include "core/entry/open.h"
+#include "core/map/ram.h"
+#include "core/base/mem.h"
+#include "core/base/text.h"
 #include "geometry.h"
 #include "layout.h"
 #include "mark.h"
-#include "memory.h"
+#include "pc/memory.h"
 #include "resident/resident_abi.h"
 
 #define BDA_EQUIPMENT_LOW_KIB 0x413

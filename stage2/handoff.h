@@ -4,9 +4,9 @@
 #ifndef STAGE2_HANDOFF_H
 #define STAGE2_HANDOFF_H
 
-#include "core/boot.h"
-#include "core/errors.h"
-#include "drive.h"
+#include "core/entry/open.h"
+#include "core/base/errors.h"
+#include "pc/drive.h"
 
 struct arena;
 

@@ -4,21 +4,20 @@
  * sentence, a line that says what to do, and a way back for the user; it never restarts the machine
  * and never tries again without a key.
  */
-#include "console.h"
-#include "core/arena.h"
-#include "core/boot.h"
-#include "core/check.h"
-#include "core/map_scrub.h"
-#include "core/check.h"
-#include "core/ntfs_boot.h"
-#include "core/part.h"
-#include "core/text.h"
-#include "drive.h"
+#include "pc/console.h"
+#include "core/base/arena.h"
+#include "core/entry/open.h"
+#include "core/map/scrub.h"
+#include "core/base/bounds.h"
+#include "core/ntfs/boot.h"
+#include "core/part/part.h"
+#include "core/base/text.h"
+#include "pc/drive.h"
 #include "handoff.h"
-#include "memory.h"
+#include "pc/memory.h"
 #include "menu.h"
 #include "reach.h"
-#include "trap.h"
+#include "pc/trap.h"
 
 /* The read cache: 16 lines of 4 KiB. NTFS structures that belong together lie closer than that, and
  * a larger line would read more of the stick than a boot needs. */

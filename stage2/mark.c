@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "mark.h"
-#include "bios.h"
-#include "console.h"
-#include "core/check.h"
-#include "core/mem.h"
-#include "core/vhdx_write.h"
+#include "pc/bios.h"
+#include "pc/console.h"
+#include "core/base/bounds.h"
+#include "core/base/mem.h"
+#include "core/vhdx/write.h"
 
 #define PAGE_SIZE 4096u
 

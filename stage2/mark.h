@@ -3,9 +3,9 @@
 #ifndef STAGE2_MARK_H
 #define STAGE2_MARK_H
 
-#include "core/chain.h"
-#include "core/errors.h"
-#include "drive.h"
+#include "core/chain/chain.h"
+#include "core/base/errors.h"
+#include "pc/drive.h"
 
 /* Writes a VHDX's next header, so that children of it and programs that know it see that it has
  * changed. Nothing for other images. The last thing before the guest starts: the open image does

@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include "core/config.h"
+#include "core/entry/config.h"
 
 /* Seconds to wait where the config file says nothing, or there is none. */
 #define MENU_TIMEOUT_DEFAULT 10u

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "reach.h"
-#include "core/check.h"
+#include "core/base/bounds.h"
 
 enum err reach_check(const struct map *map, struct drive *drive, unsigned count, struct fail *f)
 {

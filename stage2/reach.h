@@ -3,9 +3,9 @@
 #ifndef STAGE2_REACH_H
 #define STAGE2_REACH_H
 
-#include "core/errors.h"
-#include "core/map.h"
-#include "drive.h"
+#include "core/base/errors.h"
+#include "core/map/map.h"
+#include "pc/drive.h"
 
 /* Learns of each of the map's drives how much a call may take, and reads the last sector that the
  * map has on it. ERR_BIOS with what the BIOS cannot reach. */

@@ -7,8 +7,8 @@ STAGE2_CFLAGS := $(CORE_CFLAGS) -m32 -march=i386 -Oz -fno-pic -fno-pie -fno-stac
                  -mpreferred-stack-boundary=2 -ffunction-sections -fdata-sections \
                  -fcf-protection=none -Wframe-larger-than=2048 -DVERSION='"$(VERSION)"'
 STAGE2_DIR    := $(B)/stage2
-STAGE2_ASM    := start a20 bios_call trap_stubs handoff_jump
-STAGE2_C      := $(filter-out offsets pack_file,$(patsubst stage2/%.c,%,$(wildcard stage2/*.c)))
+STAGE2_ASM    := start handoff_jump pc/a20 pc/bios_call pc/trap_stubs
+STAGE2_C      := $(filter-out pc/offsets pack_file,$(patsubst stage2/%.c,%,$(wildcard stage2/*.c stage2/pc/*.c)))
 STAGE2_OBJ    := $(STAGE2_ASM:%=$(STAGE2_DIR)/%.o) $(STAGE2_C:%=$(STAGE2_DIR)/%.o)
 STAGE2_CORE   := $(CORE_SRC:stage2/core/%.c=$(B)/core32/%.o)
 
@@ -21,7 +21,7 @@ $(B)/layout.inc: stage2/layout.h
 	@mkdir -p $(@D)
 	$(call run,GEN)sed -n 's/^#define \([A-Z0-9_]*\) *\([0-9][0-9A-Fa-fx]*\)$$/%define \1 \2/p' $< > $@
 
-$(STAGE2_DIR)/offsets.inc: stage2/offsets.c
+$(STAGE2_DIR)/offsets.inc: stage2/pc/offsets.c
 	@mkdir -p $(@D)
 	$(call run,GEN)$(CC) $(STAGE2_CFLAGS) -MF $(STAGE2_DIR)/offsets.d -MT $@ -S -o - $< | \
 	    sed -n 's/^->\([A-Z0-9_]*\) \([0-9]*\)$$/%define \1 \2/p' > $@
@@ -35,6 +35,7 @@ $(STAGE2_DIR)/%.o: stage2/%.c
 	$(call run,CC)$(CC) $(STAGE2_CFLAGS) -c $< -o $@
 
 $(STAGE2_DIR)/%.o: stage2/%.asm stage2/stage2.asm.inc $(B)/layout.inc $(STAGE2_DIR)/offsets.inc
+	@mkdir -p $(@D)
 	$(call run,NASM)$(NASM) -f elf32 -Wall -Istage2/ -I$(B)/ -I$(STAGE2_DIR)/ $< -o $@
 
 $(STAGE2_DIR)/stage2.ld: stage2/stage2.ld stage2/layout.h

@@ -12,8 +12,8 @@
 #ifndef STAGE2_FORMAT_H
 #define STAGE2_FORMAT_H
 
-#include "core/check.h"
-#include "core/endian.h"
+#include "core/base/bounds.h"
+#include "core/base/endian.h"
 
 struct stage2_header {
     uint8_t jump[4]; /* 0x00: to the entry */

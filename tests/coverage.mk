@@ -2,13 +2,13 @@
 # `make coverage`: which lines of core the unit tests run, a line a file, by gcov.
 
 COV      := $(B)/coverage
-COV_TEST := $(patsubst tests/unit/%.c,$(COV)/%,$(sort $(wildcard tests/unit/test_*.c)))
+COV_TEST := $(patsubst tests/unit/%.c,$(COV)/unit/%,$(UNIT_SRC))
 
 $(COV)/core/%.o: stage2/core/%.c
 	@mkdir -p $(@D)
 	$(call run,CC)$(CC) $(CORE_CFLAGS) -O0 -g --coverage -c $< -o $@
 
-$(COV)/test_%: tests/unit/test_%.c tests/unit/unit.c $(CORE_SRC:stage2/core/%.c=$(COV)/core/%.o)
+$(COV)/unit/%: tests/unit/%.c tests/unit/unit.c $(CORE_SRC:stage2/core/%.c=$(COV)/core/%.o)
 	@mkdir -p $(@D)
 	$(call run,LD)$(CC) $(HOST_CFLAGS) -MF $@.d -MT $@ -Itests $(filter %.c %.o,$^) --coverage -o $@
 
@@ -17,7 +17,7 @@ coverage: $(COV_TEST)
 	@find $(COV)/core -name '*.gcda' -delete
 	@tests/run $(COV_TEST) >$(COV)/log || { cat $(COV)/log; exit 1; }
 	@for f in $(CORE_SRC); do \
-	    gcov -n -o $(COV)/core $(COV)/core/$$(basename $$f .c).o 2>/dev/null | \
+	    o=$(COV)/$${f#stage2/}; gcov -n -o $$(dirname $$o) $${o%.c}.o 2>/dev/null | \
 	        awk -v f=$$f '$$0 == "File '\''" f "'\''" {on = 1} \
 	            on && /^Lines executed/ {sub(/^Lines executed:/, ""); print f ": " $$0; exit}'; \
 	done

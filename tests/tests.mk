@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # deps, demo, check and bench, and what the tests are made of.
 
-# --- Unit tests: every tests/unit/test_X.c becomes build/unit/test_X.64 and .32, with sanitizers.
+# --- Unit tests: every tests/unit/F/test_X.c becomes build/unit/F/test_X.64 and .32, with sanitizers.
 
 SANITIZE  := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
-UNIT_SRC  := $(sort $(wildcard tests/unit/test_*.c))
+UNIT_SRC  := $(sort $(wildcard tests/unit/*/test_*.c))
 UNIT_BITS := 64 32
 UNIT_TESTS := $(foreach bits,$(UNIT_BITS),$(UNIT_SRC:tests/unit/%.c=$(B)/unit/%.$(bits)))
 

@@ -7,7 +7,7 @@
 #define RESIDENT_FRAME_H
 
 #include <stdint.h>
-#include "core/check.h"
+#include "core/base/bounds.h"
 
 /* One register, with the names of its parts. */
 union reg {

@@ -13,7 +13,7 @@ RESIDENT_CFLAGS = $(CSTD) $(WARNINGS) $(INCLUDES) -Istage2/resident -ffreestandi
 RESIDENT_SMALLER := -fwhole-program -fno-tree-vrp -fno-tree-forwprop -fno-tree-tail-merge -fno-caller-saves \
     -flive-range-shrinkage -fno-move-loop-invariants -fno-thread-jumps
 
-RESIDENT_OBJ := entry.o memory.o handler.o machine.o extended.o
+RESIDENT_OBJ := entry.o memory.o handler.o machine/machine.o machine/extended.o
 RESIDENT_OBJ := $(RESIDENT_OBJ:%=$(B)/resident/%)
 
 all: $(B)/resident.bin

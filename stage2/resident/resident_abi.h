@@ -13,9 +13,9 @@
 #define RESIDENT_ABI_H
 
 #include <stdint.h>
-#include "core/check.h"
-#include "core/endian.h"
-#include "core/map_format.h"
+#include "core/base/bounds.h"
+#include "core/base/endian.h"
+#include "core/map/format.h"
 
 #define RESIDENT_EDD_SIZE 30 /* bytes of an AH=48h reply with a DPTE pointer */
 

@@ -4,7 +4,7 @@
  * it, twenty times as fast. Unit tests cover core's own.
  */
 #include <string.h>
-#include "core/crc32c.h"
+#include "core/base/crc32c.h"
 
 __attribute__((target("sse4.2"))) static uint32_t by_instruction(uint32_t crc, const uint8_t *p,
                                                                  size_t len)

@@ -10,21 +10,21 @@ FUZZ_SANITIZE = fuzzer-no-link,address,undefined
 FUZZ_CFLAGS  := $(CSTD) -Wall -Wextra $(INCLUDES) -Itests -O2 -g -fno-omit-frame-pointer \
                 -fno-sanitize-recover=undefined
 
-$(B)/fuzz/core/%.o: stage2/core/%.c $(wildcard stage2/core/*.h)
+$(B)/fuzz/core/%.o: stage2/core/%.c $(wildcard stage2/core/*/*.h)
 	@mkdir -p $(@D)
 	$(call run,FUZZCC)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=$(FUZZ_SANITIZE) -c $< -o $@
 
 # Loops over every byte of a table, which no input can lead astray: followed branch by branch they would take
 # nine tenths of the time.
-$(B)/fuzz/core/crc%.o: FUZZ_SANITIZE := undefined
+$(B)/fuzz/core/base/crc%.o: FUZZ_SANITIZE := undefined
 
-$(B)/fuzz/core/crc32c.o: tests/fuzz/crc32c.c
+$(B)/fuzz/core/base/crc32c.o: tests/fuzz/crc32c.c
 	@mkdir -p $(@D)
 	$(call run,FUZZCC)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=$(FUZZ_SANITIZE) -c $< -o $@
 
 # What a fuzzer itself does is not what is to be explored.
 $(B)/fuzz/fuzz_%.o: FUZZ_SANITIZE := address,undefined
-$(B)/fuzz/fuzz_%.o: tests/fuzz/fuzz_%.c $(wildcard stage2/core/*.h tests/fuzz/*.h)
+$(B)/fuzz/fuzz_%.o: tests/fuzz/fuzz_%.c $(wildcard stage2/core/*/*.h tests/fuzz/*.h)
 	@mkdir -p $(@D)
 	$(call run,FUZZCC)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=$(FUZZ_SANITIZE) -c $< -o $@
 

@@ -2,8 +2,8 @@
 /* The config: any text is parsed, and what comes out of it can be relied on. */
 #include <stdlib.h>
 #include <string.h>
-#include "core/arena.h"
-#include "core/config.h"
+#include "core/base/arena.h"
+#include "core/entry/config.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

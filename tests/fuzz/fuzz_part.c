@@ -6,11 +6,11 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include "core/blk.h"
-#include "core/check.h"
-#include "core/crc32.h"
-#include "core/part.h"
-#include "core/part_format.h"
+#include "core/base/blk.h"
+#include "core/base/bounds.h"
+#include "core/base/crc32.h"
+#include "core/part/part.h"
+#include "core/part/format.h"
 
 #define HEAD        3
 #define ENTRY       (2 + SECTOR_SIZE)

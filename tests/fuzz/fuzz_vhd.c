@@ -9,15 +9,15 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include "core/arena.h"
-#include "core/chain.h"
-#include "core/check.h"
-#include "core/file.h"
-#include "core/map.h"
-#include "core/vhd.h"
-#include "core/vhd_format.h"
-#include "core/vhd_slack.h"
-#include "parents.h"
+#include "core/base/arena.h"
+#include "core/chain/chain.h"
+#include "core/base/bounds.h"
+#include "core/base/file.h"
+#include "core/map/map.h"
+#include "core/vhd/vhd.h"
+#include "core/vhd/format.h"
+#include "core/vhd/slack.h"
+#include "fuzz/parents.h"
 
 #define HEAD        5
 #define ENTRY       (4 + SECTOR_SIZE)

@@ -10,14 +10,14 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include "core/arena.h"
-#include "core/check.h"
-#include "core/crc32c.h"
-#include "core/file.h"
-#include "core/vhdx.h"
-#include "core/vhdx_format.h"
-#include "core/vhdx_write.h"
-#include "parents.h"
+#include "core/base/arena.h"
+#include "core/base/bounds.h"
+#include "core/base/crc32c.h"
+#include "core/base/file.h"
+#include "core/vhdx/vhdx.h"
+#include "core/vhdx/format.h"
+#include "core/vhdx/write.h"
+#include "fuzz/parents.h"
 
 #define HEAD         4
 #define ENTRY        (4 + SECTOR_SIZE)

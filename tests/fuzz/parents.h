@@ -5,8 +5,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include "core/arena.h"
-#include "core/chain_path.h"
+#include "core/base/arena.h"
+#include "core/chain/path.h"
 
 static inline void check_parents(const struct image *image, struct arena *a)
 {

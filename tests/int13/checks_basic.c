@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Registers, status, hand-off, and the functions that move no data. */
-#include "harness.h"
+#include "int13/harness.h"
 
 #define BUFFER     (BUF << 4)
 #define BDA_STATUS 0x474u

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* AH=02h, 03h, 04h. */
-#include "harness.h"
+#include "int13/harness.h"
 
 #define BUFFER (BUF << 4)
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The other drives, the tables in low memory, and INT 15h. */
-#include "harness.h"
+#include "int13/harness.h"
 
 #define BUFFER      (BUF << 4)
 #define BDA_LOW_KIB 0x413u

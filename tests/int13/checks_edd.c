@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* AH=41h to 48h. */
-#include "harness.h"
+#include "int13/harness.h"
 
 #define BUFFER (BUF << 4)
 #define DAP    (DAP_SEG << 4)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Many reads, small stacks, A20. */
-#include "harness.h"
+#include "int13/harness.h"
 
 #define BUFFER (BUF << 4)
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The timer while a call is at work: it goes on, and what it calls from there does no harm. */
-#include "harness.h"
+#include "int13/harness.h"
 
 #define BUFFER     (BUF << 4)
 #define VECTOR_08  (0x08 * 4u)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A sector that cannot be read, and a guest that uses all memory it was told of. */
-#include "harness.h"
+#include "int13/harness.h"
 
 #define BUFFER    (BUF << 4)
 #define SMAP      0x534d4150u

@@ -2,7 +2,7 @@
 /* INT 18h and 19h: all that a handler hooked or changed, told before they are executed. After INT
  * 19h the same disk starts again and tells it anew: nothing may be there twice, and what the
  * handler found when it came must be what the first one found. tests/system/test_int13 compares. */
-#include "harness.h"
+#include "int13/harness.h"
 
 #define SMAP  0x534d4150u
 #define ENTRY (DAP_SEG << 4)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What only virtual-8086 mode asks: INT 15h AH=87h done by others or by nobody, buffers in pages
  * that lie elsewhere, privileged instructions, and going in and out. */
-#include "harness.h"
+#include "int13/harness.h"
 
 #define BUFFER       (BUF << 4)
 #define WINDOW       0xd0000u /* 64 KiB that V86_REMAP moves */

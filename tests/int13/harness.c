@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "harness.h"
+#include "int13/harness.h"
 
 #define COM1 0x3f8
 

@@ -14,10 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "core/arena.h"
-#include "core/blk.h"
-#include "core/check.h"
-#include "core/ntfs.h"
+#include "core/base/arena.h"
+#include "core/base/blk.h"
+#include "core/base/bounds.h"
+#include "core/ntfs/ntfs.h"
 
 static int image;
 

@@ -29,14 +29,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #undef MAP_FILE /* mman.h's */
-#include "core/arena.h"
-#include "core/chain.h"
-#include "core/check.h"
-#include "core/map.h"
-#include "core/ntfs.h"
-#include "core/part.h"
-#include "record.h"
-#include "second.h"
+#include "core/base/arena.h"
+#include "core/chain/chain.h"
+#include "core/base/bounds.h"
+#include "core/map/map.h"
+#include "core/ntfs/ntfs.h"
+#include "core/part/part.h"
+#include "powercut/record.h"
+#include "powercut/second.h"
 
 #define ARENA_SIZE   (64u << 20)
 #define LOSSES_SHOWN 5

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "record.h"
+#include "powercut/record.h"
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "core/check.h"
-#include "core/endian.h"
+#include "core/base/bounds.h"
+#include "core/base/endian.h"
 
 #define RECORD_MAGIC 0x6a736677736872ull
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "second.h"
+#include "powercut/second.h"
 #include <string.h>
 
 #define SECTOR 512

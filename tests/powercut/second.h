@@ -10,7 +10,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include "core/file.h"
+#include "core/base/file.h"
 
 #define SECOND_LAYERS_MAX 16
 

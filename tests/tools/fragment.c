@@ -12,9 +12,9 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "core/check.h"
-#include "place.h"
-#include "target.h"
+#include "core/base/bounds.h"
+#include "ntfs/place.h"
+#include "flash/target.h"
 
 /* One piece whose middle is the sector `at` of the volume. */
 static enum status place_around(struct volume *v, uint64_t size, uint64_t at, struct placement *p)

@@ -7,10 +7,10 @@
 #ifndef TESTS_FAKES_H
 #define TESTS_FAKES_H
 
-#include "core/arena.h"
-#include "core/blk.h"
-#include "core/file.h"
-#include "unit.h"
+#include "core/base/arena.h"
+#include "core/base/blk.h"
+#include "core/base/file.h"
+#include "unit/unit.h"
 
 #define UNUSED_OK __attribute__((unused))
 

@@ -8,13 +8,13 @@
 #define TESTS_NTFS_IMAGE_H
 
 #include <uchar.h>
-#include "unit.h"
-#include "core/arena.h"
-#include "core/blk.h"
-#include "core/check.h"
-#include "core/ntfs.h"
-#include "core/ntfs_format.h"
-#include "core/ntfs_volume.h"
+#include "unit/unit.h"
+#include "core/base/arena.h"
+#include "core/base/blk.h"
+#include "core/base/bounds.h"
+#include "core/ntfs/ntfs.h"
+#include "core/ntfs/format.h"
+#include "core/ntfs/sectors.h"
 
 #define IM_BYTES       (2u << 20)
 #define IM_MEMORY      (4u << 20)

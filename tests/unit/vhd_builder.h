@@ -3,7 +3,7 @@
 #ifndef TESTS_VHD_BUILDER_H
 #define TESTS_VHD_BUILDER_H
 
-#include "fakes.h"
+#include "unit/fakes.h"
 
 static UNUSED_OK void put_be16(uint8_t *p, uint16_t v)
 {

@@ -8,12 +8,12 @@
 #ifndef TESTS_VHDX_BUILDER_H
 #define TESTS_VHDX_BUILDER_H
 
-#include "unit.h"
-#include "core/arena.h"
-#include "core/crc32c.h"
-#include "core/file.h"
-#include "core/vhdx.h"
-#include "core/vhdx_format.h"
+#include "unit/unit.h"
+#include "core/base/arena.h"
+#include "core/base/crc32c.h"
+#include "core/base/file.h"
+#include "core/vhdx/vhdx.h"
+#include "core/vhdx/format.h"
 
 #define MIB      ((uint64_t)1 << 20)
 #define GIB      ((uint64_t)1 << 30)

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The command line: one struct for all verbs; each verb says which options it takes. */
+#ifndef MKIMAGE_CLI_OPTIONS_H
+#define MKIMAGE_CLI_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "cli/say.h"
+
+enum option {
+    OPTION_VHD = 1 << 0,
+    OPTION_SIZE = 1 << 1,
+    OPTION_LABEL = 1 << 2,
+    OPTION_CONFIG = 1 << 3,
+    OPTION_DRY_RUN = 1 << 4,
+    OPTION_YES = 1 << 5,
+    OPTION_PARTITION = 1 << 6,
+    OPTION_NO_MBR = 1 << 7,
+    OPTION_BACKUP = 1 << 8,
+    OPTION_ENTRY = 1 << 9,
+    OPTION_JSON = 1 << 10,
+    OPTION_LBA = 1 << 11,
+    OPTION_COUNT = 1 << 12,
+    OPTION_DRIVE = 1 << 13,
+    OPTION_FILE = 1 << 14,
+    OPTION_NAME = 1 << 15,
+    OPTION_DROP = 1 << 16,
+    OPTION_NEW_SIZE = 1 << 17, /* --size where it is not the flash's */
+    OPTION_RESERVE = 1 << 18,
+};
+
+#define ARGUMENTS_MAX 2
+#define VHDS_MAX      32
+#define DRIVES_MAX    7
+
+struct options {
+    const char *argument[ARGUMENTS_MAX];
+    unsigned arguments;
+    unsigned given; /* bits of enum option */
+    const char *vhd[VHDS_MAX];
+    unsigned vhds;
+    const char *drive[DRIVES_MAX];
+    unsigned drives;
+    const char *label, *config, *backup, *entry, *file, *name;
+    uint64_t size, lba, count;
+    uint64_t reserve;   /* 0 with OPTION_RESERVE given: none */
+    unsigned partition; /* 0: pick one */
+    bool json, yes, dry_run, no_mbr, drop;
+};
+
+/* A verb, as main's table lists them. */
+struct verb {
+    const char *name; /* "flash", "vhd info" */
+    const char *arguments, *summary;
+    unsigned arguments_needed;
+    unsigned options; /* bits of enum option */
+    enum status (*run)(const struct options *options);
+};
+
+/* Parses what follows the verb. Sets *help and returns where --help is among it. */
+enum status options_parse(struct options *o, const struct verb *verb, int argc, char **argv,
+                          bool *help);
+
+/* The verb's help to standard output. */
+void options_help(const struct verb *verb);
+
+/* "20G" to bytes; false where it is no SIZE or too large. */
+bool options_size(const char *text, uint64_t *bytes);
+
+#endif

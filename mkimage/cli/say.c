@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "cli/say.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include "core/base/text.h"
+#include "cli/progress.h"
+
+void say(const char *format, ...)
+{
+    progress_clear();
+    va_list arguments;
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
+}
+
+void say_warning(const char *format, ...)
+{
+    progress_clear();
+    fputs("mkimage: warning: ", stderr);
+    va_list arguments;
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
+}
+
+enum status say_fail_advice(const struct fail *f, const char *advice)
+{
+    char sentence[512];
+    errors_format(f, sentence, sizeof sentence);
+    return say_error(advice ? advice : errors_advice(f->err), "%s", sentence);
+}
+
+enum status say_fail(const struct fail *f)
+{
+    return say_fail_advice(f, NULL);
+}
+
+enum status say_error(const char *advice, const char *format, ...)
+{
+    progress_clear();
+    fputs("mkimage: ", stderr);
+    va_list arguments;
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fprintf(stderr, ". %s\n", advice);
+    return STATUS_FAILED;
+}
+
+enum status say_usage(const char *format, ...)
+{
+    fputs("mkimage: ", stderr);
+    va_list arguments;
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputs(". See mkimage --help.\n", stderr);
+    return STATUS_USAGE;
+}
+
+const char *say_bytes(uint64_t bytes)
+{
+    static char buffer[4][32];
+    static unsigned next;
+    char *buf = buffer[next++ % 4];
+    struct text t;
+    text_init(&t, buf, sizeof buffer[0]);
+    text_bytes(&t, bytes);
+    return buf;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What mkimage says, and how it ends. Messages go to standard error; a failure is one line: what,
+ * where, what to do. A function that returns enum status has said so itself when it failed.
+ */
+#ifndef MKIMAGE_CLI_SAY_H
+#define MKIMAGE_CLI_SAY_H
+
+#include "core/base/errors.h"
+
+enum status { STATUS_OK = 0, STATUS_FAILED = 1, STATUS_USAGE = 2 };
+
+/* A line of news. */
+void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* A line that warns of something and stops nothing. */
+void say_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The failure in core's own words, with its advice. Returns STATUS_FAILED. */
+enum status say_fail(const struct fail *f);
+
+/* The same, with other advice where it is not NULL. */
+enum status say_fail_advice(const struct fail *f, const char *advice);
+
+/* A failure that core does not know: the sentence without its full stop, and what to do. Returns
+ * STATUS_FAILED. */
+enum status say_error(const char *advice, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* A command line that cannot be meant. Returns STATUS_USAGE. */
+enum status say_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* "20 GiB", "1.5 MiB" in one of a few static buffers, for use inside one call. */
+const char *say_bytes(uint64_t bytes);
+
+#endif

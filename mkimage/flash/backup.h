@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What install replaced, in a file of the host: every sector before and after, which brings back
+ * every byte as long as nobody has written to the volume since; and, for when somebody has, the old
+ * boot code and the old vhdboot.bin by themselves.
+ */
+#ifndef MKIMAGE_FLASH_BACKUP_H
+#define MKIMAGE_FLASH_BACKUP_H
+
+#include "flash/bootcode.h"
+#include "host/overlay.h"
+#include "cli/say.h"
+
+#define BACKUP_NO_FILE UINT64_MAX
+
+struct backup {
+    uint64_t disk_size;   /* bytes */
+    uint64_t start_lba;   /* of the volume */
+    uint64_t serial;      /* the volume's */
+    uint64_t copy_lba;    /* of the boot record's copy; 0: none */
+    bool has_mbr;         /* the MBR was replaced */
+    uint64_t stage2_size; /* BACKUP_NO_FILE: there was no vhdboot.bin */
+    uint8_t mbr[SECTOR_SIZE];
+    uint8_t vbr[VBR_SIZE];
+    uint8_t *stage2;
+    struct overlay_sector *sector;
+    uint64_t sectors;
+};
+
+/* Writes a new file and waits until it is on the disk; an existing one is not touched. */
+enum status backup_save(const struct backup *b, const char *path);
+
+/* Reads and checks a backup. */
+enum status backup_load(struct backup *b, const char *path);
+void backup_free(struct backup *b);
+
+#endif

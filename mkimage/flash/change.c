@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "flash/change.h"
+#include <stdlib.h>
+#include <string.h>
+#include "flash/bootcode.h"
+
+enum status change_allowed(const struct target *t)
+{
+    struct fail f;
+    const struct ntfs *volume = &t->volume;
+    if (volume->hibernated)
+        (void)fail(&f, ERR_HIBERNATED, "Windows is hibernated on this volume", 0);
+    else if (volume->log_unclean)
+        (void)fail(&f, ERR_CORRUPT, "the volume's log holds work that was not finished", 0);
+    else if (volume->dirty)
+        (void)fail(&f, ERR_CORRUPT, "the volume is marked dirty", 0);
+    else
+        return STATUS_OK;
+    (void)fail_subject(&f, t->disk.path);
+    return say_fail_advice(&f, f.err == ERR_HIBERNATED
+                                   ? "Start that Windows and shut it down fully (shutdown /s /f "
+                                     "/t 0)."
+                                   : "Run chkdsk on it in Windows (chkdsk /f), then unmount it "
+                                     "there.");
+}
+
+/* It holds an NTFS boot sector: there a copy was kept, and is kept on. */
+static bool is_copy(const struct target *t, uint64_t lba)
+{
+    uint8_t sector[SECTOR_SIZE];
+    return disk_pread(&t->disk, sector, sizeof sector, lba << SECTOR_SHIFT) &&
+           !memcmp(sector + 3, "NTFS    ", 8);
+}
+
+uint64_t change_copy_lba(const struct target *t)
+{
+    uint8_t vbr[SECTOR_SIZE];
+    const struct part *part = t->part;
+    if (!disk_pread(&t->disk, vbr, sizeof vbr, part->start_lba << SECTOR_SHIFT))
+        return 0;
+    uint64_t sectors = 0;
+    for (unsigned i = 0; i < 8; i++)
+        sectors |= (uint64_t)vbr[40 + i] << 8 * i;
+    unsigned scale = t->volume.sector_size / SECTOR_SIZE;
+    uint64_t behind = sectors > part->sectors / scale ? part->sectors : sectors * scale;
+    uint64_t last = part->sectors - scale;
+    if (behind < part->sectors && is_copy(t, part->start_lba + behind))
+        return part->start_lba + behind;
+    if (is_copy(t, part->start_lba + last))
+        return part->start_lba + last;
+    return behind < part->sectors ? part->start_lba + behind : 0;
+}
+
+static uint16_t word_at(const uint8_t *p)
+{
+    return (uint16_t)(p[0] | p[1] << 8);
+}
+
+/* A sector as it will be, or as it is. */
+static bool sector_at(const struct overlay *o, uint64_t lba, bool after, uint8_t *sector)
+{
+    uint64_t off = lba << SECTOR_SHIFT;
+    return fd_pread(o->fd, sector, SECTOR_SIZE, off) &&
+           (!after || overlay_read(o, sector, SECTOR_SIZE, off));
+}
+
+/* The sector where byte `at` of the MFT lies; 0 where no zone says. Where clusters are smaller than
+ * records, a record may lie in two places. */
+static uint64_t mft_lba(const struct volume_zone *zones, unsigned count, uint64_t at)
+{
+    for (unsigned i = 0; i < count; i++) {
+        if (zones[i].area == AREA_RECORD && at - zones[i].at < zones[i].size)
+            return (zones[i].off + (at - zones[i].at)) >> SECTOR_SHIFT;
+    }
+    return 0;
+}
+
+/* A sector of the MFT: what kind of record does it belong to? */
+static uint8_t step_of_record(const struct overlay *o, const struct target *t, uint64_t lba,
+                              const struct volume_zone *zone, const struct volume_zone *zones,
+                              unsigned zone_count)
+{
+    enum { FLAGS = 0x16, IN_USE = 1, FOLDER = 2, BASE = 0x20 };
+    static const uint8_t none[6];
+    uint8_t sector[SECTOR_SIZE];
+    uint64_t at = zone->at + ((lba << SECTOR_SHIFT) - zone->off);
+    uint64_t first = mft_lba(zones, zone_count, at - at % t->volume.record_size);
+    if (!first || !sector_at(o, first, true, sector) || memcmp(sector, "FILE", 4))
+        return CHANGE_RECORD;
+    if (word_at(sector + FLAGS) & FOLDER)
+        return CHANGE_FOLDER;
+    if (!memcmp(sector + BASE, none, sizeof none))
+        return CHANGE_RECORD;
+    return word_at(sector + FLAGS) & IN_USE ? CHANGE_EXTENSION : CHANGE_FREED;
+}
+
+/* A sector of neither map nor MFT: a block of a folder's index, or something else. Its first sector
+ * is the nearest one before it with an index block's mark. */
+static uint8_t step_of_index(const struct overlay *o, const struct target *t, uint64_t lba)
+{
+    enum { HEADER_FLAGS = 0x24, HAS_CHILDREN = 1 };
+    uint8_t sector[SECTOR_SIZE];
+    for (uint32_t i = 0; i < t->volume.index_size / SECTOR_SIZE; i++) {
+        if (lba - i < t->part->start_lba || !sector_at(o, lba - i, true, sector))
+            break;
+        if (memcmp(sector, "INDX", 4))
+            continue;
+        bool inner = sector[HEADER_FLAGS] & HAS_CHILDREN;
+        if (!sector_at(o, lba - i, false, sector))
+            break;
+        return memcmp(sector, "INDX", 4) ? CHANGE_INDEX_NEW : inner ? CHANGE_FOLDER : CHANGE_LEAF;
+    }
+    return CHANGE_EXTENSION;
+}
+
+void change_sort(struct overlay *o, const struct target *t, uint64_t copy_lba,
+                 const struct volume_zone *zones, unsigned zone_count)
+{
+    static const uint8_t step_of[] = {[AREA_BITMAP] = CHANGE_BITMAP,
+                                      [AREA_RECORD] = CHANGE_RECORD,
+                                      [AREA_ROOT] = CHANGE_FOLDER,
+                                      [AREA_OTHER] = CHANGE_DATA};
+    uint64_t start = t->part->start_lba;
+    for (size_t i = 0; i < o->count; i++) {
+        struct overlay_sector *s = &o->sector[i];
+        s->step = CHANGE_STEPS;
+        if (s->lba == start)
+            s->step = CHANGE_VBR;
+        else if (s->lba == 0)
+            s->step = CHANGE_MBR;
+        else if (s->lba == copy_lba)
+            s->step = CHANGE_VBR_COPY;
+        else if (s->lba > start && s->lba < start + VBR_SIZE / SECTOR_SIZE)
+            s->step = CHANGE_VBR_REST;
+        else
+            for (unsigned k = 0; k < zone_count; k++) {
+                if ((s->lba << SECTOR_SHIFT) - zones[k].off < zones[k].size) {
+                    s->step = zones[k].area == AREA_RECORD
+                                  ? step_of_record(o, t, s->lba, &zones[k], zones, zone_count)
+                                  : step_of[zones[k].area];
+                    break;
+                }
+            }
+        if (s->step == CHANGE_STEPS)
+            s->step = step_of_index(o, t, s->lba);
+    }
+}
+
+/* The sectors from `index` on, `count` of them, if they are neighbours and one protected structure
+ * before and after the change. */
+static bool is_record(const struct overlay *o, size_t index, unsigned count, const char *magic)
+{
+    if (index + count > o->count)
+        return false;
+    const struct overlay_sector *s = &o->sector[index];
+    unsigned off = word_at(s->after + 4);
+    if (memcmp(s->before, magic, 4) || memcmp(s->after, magic, 4) ||
+        off != word_at(s->before + 4) || word_at(s->after + 6) != count + 1 ||
+        word_at(s->before + 6) != count + 1 || off + 2 * (count + 1) > 510)
+        return false;
+    for (unsigned i = 0; i < count; i++) {
+        if (s[i].lba != s->lba + i || memcmp(s[i].after + 510, s->after + off, 2) ||
+            memcmp(s[i].before + 510, s->before + off, 2))
+            return false;
+    }
+    return true;
+}
+
+static void calm(struct overlay *o, size_t index, unsigned count)
+{
+    struct overlay_sector *s = &o->sector[index];
+    unsigned off = word_at(s->after + 4);
+    uint8_t number[2];
+    memcpy(number, s->after + off, 2);
+    for (int pass = 0; pass < 2; pass++) { /* the second puts the new number back */
+        const uint8_t *use = pass ? number : s->before + off;
+        memcpy(s->after + off, use, 2);
+        unsigned changed = 0;
+        for (unsigned i = 0; i < count; i++) {
+            memcpy(s[i].after + 510, use, 2);
+            changed += memcmp(s[i].before, s[i].after, SECTOR_SIZE) != 0;
+        }
+        if (changed <= 1)
+            return;
+    }
+}
+
+void change_calm(struct overlay *o, uint32_t record_size, uint32_t index_size)
+{
+    for (size_t i = 0; i < o->count; i++) {
+        if (is_record(o, i, record_size / SECTOR_SIZE, "FILE"))
+            calm(o, i, record_size / SECTOR_SIZE);
+        else if (is_record(o, i, index_size / SECTOR_SIZE, "INDX"))
+            calm(o, i, index_size / SECTOR_SIZE);
+    }
+    overlay_settle(o);
+}
+
+/* Writes the sectors of one step, neighbours together, and waits until they are on the disk. */
+static bool write_step(struct disk *disk, const struct overlay *o, enum change_step step, bool both)
+{
+    enum { TOGETHER = 128 };
+    static uint8_t buffer[TOGETHER * SECTOR_SIZE];
+    bool any = false;
+    for (size_t i = 0; i < o->count;) {
+        if (o->sector[i].step != step) {
+            i++;
+            continue;
+        }
+        size_t n = 0;
+        while (i + n < o->count && n < TOGETHER && o->sector[i + n].step == step &&
+               o->sector[i + n].lba == o->sector[i].lba + n) {
+            const struct overlay_sector *s = &o->sector[i + n];
+            for (unsigned k = 0; k < SECTOR_SIZE; k++)
+                buffer[n * SECTOR_SIZE + k] = both ? s->before[k] | s->after[k] : s->after[k];
+            n++;
+        }
+        if (!disk_pwrite(disk, buffer, n * SECTOR_SIZE, o->sector[i].lba << SECTOR_SHIFT))
+            return false;
+        any = true;
+        i += n;
+    }
+    return !any || disk_sync(disk);
+}
+
+enum status change_commit(struct disk *disk, const struct overlay *o, bool backwards)
+{
+    struct order {
+        enum change_step step;
+        bool both;
+    };
+    static const struct order forward[] = {
+        {CHANGE_DATA, false},     {CHANGE_BITMAP, true},     {CHANGE_EXTENSION, false},
+        {CHANGE_RECORD, false},   {CHANGE_INDEX_NEW, false}, {CHANGE_FOLDER, false},
+        {CHANGE_LEAF, false},     {CHANGE_FREED, false},     {CHANGE_BITMAP, false},
+        {CHANGE_VBR_REST, false}, {CHANGE_VBR, false},       {CHANGE_VBR_COPY, false},
+        {CHANGE_MBR, false}};
+    static const struct order backward[] = {
+        {CHANGE_MBR, false},      {CHANGE_VBR_REST, false},  {CHANGE_VBR, false},
+        {CHANGE_VBR_COPY, false}, {CHANGE_BITMAP, true},     {CHANGE_INDEX_NEW, false},
+        {CHANGE_FOLDER, false},   {CHANGE_LEAF, false},      {CHANGE_RECORD, false},
+        {CHANGE_FREED, false},    {CHANGE_EXTENSION, false}, {CHANGE_BITMAP, false},
+        {CHANGE_DATA, false}};
+    static_assert(sizeof forward == sizeof backward, "every step both ways");
+    const struct order *order = backwards ? backward : forward;
+    struct overlay *keep = disk->overlay;
+    disk->overlay = NULL;
+    bool ok = true;
+    for (unsigned i = 0; ok && i < sizeof forward / sizeof forward[0]; i++)
+        ok = write_step(disk, o, order[i].step, order[i].both);
+    disk->overlay = keep;
+    return ok ? STATUS_OK : disk_write_failed(disk);
+}
+
+void change_list(const struct overlay *o)
+{
+    static const char *const names[CHANGE_STEPS] = {
+        [CHANGE_DATA] = "content of files",
+        [CHANGE_BITMAP] = "maps of used clusters and records",
+        [CHANGE_EXTENSION] = "further records of files, other metadata",
+        [CHANGE_FREED] = "records that become free",
+        [CHANGE_RECORD] = "records of files",
+        [CHANGE_INDEX_NEW] = "new blocks of folders",
+        [CHANGE_LEAF] = "folders",
+        [CHANGE_FOLDER] = "folders, to other blocks of them",
+        [CHANGE_VBR_REST] = "boot record, sectors 1 to 15",
+        [CHANGE_VBR] = "boot record, sector 0",
+        [CHANGE_VBR_COPY] = "copy of the boot record",
+        [CHANGE_MBR] = "master boot record",
+    };
+    for (unsigned step = 0; step < CHANGE_STEPS; step++) {
+        unsigned count = 0;
+        uint64_t first = 0;
+        for (size_t i = 0; i < o->count; i++) {
+            if (o->sector[i].step != step)
+                continue;
+            if (!count++)
+                first = o->sector[i].lba;
+        }
+        if (count)
+            say("  %s: %u sector%s from sector %llu on", names[step], count, count == 1 ? "" : "s",
+                (unsigned long long)first);
+    }
+}

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "flash/edit.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum status edit_open(struct edit *e, const struct options *options)
+{
+    *e = (struct edit){.path = options->argument[0], .partition = options->partition};
+    struct stat st;
+    if (!stat(e->path, &st) && S_ISBLK(st.st_mode) && !options->yes && !options->dry_run)
+        return say_error("Say --yes if you mean it.", "%s: is a block device", e->path);
+    return install_open(&e->in, e->path, e->partition);
+}
+
+void edit_close(struct edit *e)
+{
+    install_close(&e->in);
+}
+
+enum status edit_reopen(struct edit *e)
+{
+    install_close(&e->in);
+    return install_open(&e->in, e->path, e->partition);
+}
+
+void edit_rehearse(struct edit *e)
+{
+    e->rehearsal = true;
+}
+
+/* An overlay that holds nothing. */
+static void forget(struct edit *e)
+{
+    overlay_free(&e->in.overlay);
+    overlay_init(&e->in.overlay, e->in.disk.fd);
+}
+
+void edit_end_rehearsal(struct edit *e)
+{
+    e->rehearsal = false;
+    forget(e);
+}
+
+static enum status begin(struct edit *e, struct volume *v)
+{
+    const struct part *part = e->in.target.part;
+    uint64_t start = part->start_lba << SECTOR_SHIFT;
+    enum status status = volume_mend_mirror(&e->in.disk, start);
+    return status ? status : volume_open(v, &e->in.disk, start, part->sectors << SECTOR_SHIFT);
+}
+
+/* Closes the volume and writes what the overlay holds. */
+static enum status finish(struct edit *e, struct volume *v, bool backwards, enum status status)
+{
+    static const struct placement none;
+    if (!status)
+        status = install_note_zones(&e->in, v, &none);
+    enum status closed = volume_close(v);
+    if (status || closed)
+        return STATUS_FAILED;
+    if (e->rehearsal)
+        return STATUS_OK;
+    overlay_settle(&e->in.overlay);
+    change_calm(&e->in.overlay, e->in.target.volume.record_size, e->in.target.volume.index_size);
+    change_sort(&e->in.overlay, &e->in.target, e->in.copy_lba, e->in.zones, e->in.zone_count);
+    status = change_commit(&e->in.disk, &e->in.overlay, backwards);
+    forget(e);
+    return status;
+}
+
+/* The content from byte `from` on, past the overlay, straight to clusters that no file on the disk
+ * has yet. */
+static enum status fill(struct edit *e, struct volume *v, const struct placement *p, uint64_t from,
+                        const struct edit_content *c)
+{
+    if (e->rehearsal)
+        return STATUS_OK;
+    struct overlay *keep = e->in.disk.overlay;
+    uint64_t clusters = 0;
+    for (uint32_t i = 0; i < p->count; i++)
+        clusters += p->piece[i].count;
+    uint64_t zeros = from + c->front_size, back = c->size - c->back_size;
+    e->in.disk.overlay = NULL;
+    enum status status = place_write(v, p, from, c->front, c->front_size);
+    if (!status)
+        status = place_write(v, p, zeros, NULL, back - zeros);
+    if (!status)
+        status = place_write(v, p, back, c->back, c->back_size);
+    if (!status)
+        status = place_write(v, p, c->size, NULL, clusters * v->cluster_size - c->size);
+    if (!status && !disk_sync(&e->in.disk))
+        status = disk_write_failed(&e->in.disk);
+    e->in.disk.overlay = keep;
+    return status;
+}
+
+enum status edit_put(struct edit *e, const char *path, const struct edit_content *content,
+                     uint32_t *pieces)
+{
+    struct volume v;
+    struct placement p = {0};
+    enum status status = begin(e, &v);
+    if (status)
+        return status;
+    status = place_find(&v, content->size, &p);
+    if (!status)
+        status = place_claim(&v, &p);
+    if (!status)
+        status = place_file(&v, path, content->size, &p);
+    if (!status)
+        status = fill(e, &v, &p, 0, content);
+    status = finish(e, &v, false, status);
+    if (pieces)
+        *pieces = p.count;
+    placement_free(&p);
+    return status;
+}
+
+/* The clusters first, then, when they are on the disk, the size. */
+static enum status extend(struct edit *e, struct volume *v, const char *path, uint64_t old_size,
+                          const struct edit_content *content, struct placement *all)
+{
+    struct placement old = {0}, more = {0};
+    enum status status = place_read(v, path, &old);
+    if (!status)
+        status = place_read(v, path, all);
+    if (!status)
+        status = place_find_more(v, content->size, all, &more);
+    if (!status)
+        status = place_claim(v, &more);
+    if (!status && more.count)
+        status = place_extend(v, path, all, &old);
+    if (!status)
+        status = fill(e, v, all, old_size, content);
+    placement_free(&old);
+    placement_free(&more);
+    return status;
+}
+
+enum status edit_extend(struct edit *e, const char *path, uint64_t old_size,
+                        const struct edit_content *content, uint32_t *pieces)
+{
+    struct volume v;
+    struct placement all = {0};
+    enum status status = begin(e, &v);
+    if (status)
+        return status;
+    status = extend(e, &v, path, old_size, content, &all);
+    status = finish(e, &v, false, status);
+    if (pieces)
+        *pieces = all.count;
+    placement_free(&all);
+    if (status)
+        return status;
+    status = begin(e, &v);
+    return status ? status : finish(e, &v, false, place_resize(&v, path, content->size));
+}
+
+enum status edit_remove(struct edit *e, const char *path)
+{
+    struct volume v;
+    enum status status = begin(e, &v);
+    if (status)
+        return status;
+    return finish(e, &v, true, volume_remove(&v, path));
+}
+
+enum status edit_is_simple(struct edit *e, const char *path, bool *simple)
+{
+    struct volume v;
+    enum status status = begin(e, &v);
+    if (status)
+        return status;
+    status = place_is_simple(&v, path, simple);
+    enum status closed = volume_close(&v);
+    if (!e->rehearsal)
+        forget(e);
+    return status ? status : closed;
+}
+
+enum status edit_free(struct edit *e, uint64_t *bytes)
+{
+    struct volume v;
+    enum status status = begin(e, &v);
+    if (status)
+        return status;
+    *bytes = volume_free(&v);
+    status = volume_close(&v);
+    if (!e->rehearsal)
+        forget(e);
+    return status;
+}
+
+/* Where byte `off` lies on the disk, and how many bytes from there on are one run; 0 in a hole or
+ * beyond the end. */
+static uint64_t locate(const struct extent_list *list, uint64_t off, uint64_t *at)
+{
+    const struct extent *x = extent_find(list, off >> SECTOR_SHIFT);
+    if (!x || x->drive_lba == EXTENT_HOLE)
+        return 0;
+    uint64_t in = off - (x->file_sector << SECTOR_SHIFT);
+    *at = (x->drive_lba << SECTOR_SHIFT) + in;
+    return (x->count << SECTOR_SHIFT) - in;
+}
+
+bool edit_read_at(struct edit *e, const struct extent_list *list, uint64_t off, void *buf,
+                  uint64_t size)
+{
+    uint8_t *to = buf;
+    while (size) { /* ends: size shrinks */
+        uint64_t at = 0, n = locate(list, off, &at);
+        n = n < size ? n : size;
+        if (!n || !disk_pread(&e->in.disk, to, (size_t)n, at)) {
+            errno = n ? errno : EIO;
+            return false;
+        }
+        to += n;
+        off += n;
+        size -= n;
+    }
+    return true;
+}
+
+bool edit_write_at(struct edit *e, const struct extent_list *list, uint64_t off, const void *data,
+                   uint64_t size)
+{
+    const uint8_t *from = data;
+    struct overlay *keep = e->in.disk.overlay;
+    bool ok = true;
+    e->in.disk.overlay = NULL;
+    while (ok && size) { /* ends: size shrinks */
+        uint64_t at = 0, n = locate(list, off, &at);
+        n = n < size ? n : size;
+        errno = EIO;
+        ok = n && disk_pwrite(&e->in.disk, from, (size_t)n, at);
+        from += n;
+        off += n;
+        size -= n;
+    }
+    e->in.disk.overlay = keep;
+    return ok;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A flash that boots, changed file by file. Promises: each call below is a whole: wherever it is
+ * cut, the file is the old one or the new one. What is new goes to clusters that nothing refers to;
+ * then the metadata follow in the order of change.h.
+ *
+ * A rehearsal does everything but write: so a verb of several changes knows that all of them will
+ * go through before it makes the first one.
+ */
+#ifndef MKIMAGE_FLASH_EDIT_H
+#define MKIMAGE_FLASH_EDIT_H
+
+#include "verbs/install.h"
+#include "cli/options.h"
+
+struct edit {
+    struct install in;
+    const char *path; /* TARGET */
+    unsigned partition;
+    bool rehearsal;
+};
+
+/* Opens TARGET with all checks that forbid writing. A block device needs --yes. */
+enum status edit_open(struct edit *e, const struct options *options);
+void edit_close(struct edit *e);
+
+/* Core's view again, after changes: all that was opened through e->in.target is gone. */
+enum status edit_reopen(struct edit *e);
+
+/* From now on nothing is written, until edit_end_rehearsal forgets it all. */
+void edit_rehearse(struct edit *e);
+void edit_end_rehearsal(struct edit *e);
+
+/* What a file holds: `front`, zeros, and `back` at its end. */
+struct edit_content {
+    const void *front, *back;
+    uint64_t front_size, back_size, size;
+};
+
+/* A new file, or new content of one that exists. `pieces` may be NULL. */
+enum status edit_put(struct edit *e, const char *path, const struct edit_content *content,
+                     uint32_t *pieces);
+
+/* Makes a file longer by zeros, with `back` at the new end; `pieces` counts all of the file. */
+enum status edit_extend(struct edit *e, const char *path, uint64_t old_size,
+                        const struct edit_content *content, uint32_t *pieces);
+
+enum status edit_remove(struct edit *e, const char *path);
+
+/* Does all that is said of the file stand in one record? Else edit_put cannot change it at once. */
+enum status edit_is_simple(struct edit *e, const char *path, bool *simple);
+
+/* Bytes of the volume that no file has. */
+enum status edit_free(struct edit *e, uint64_t *bytes);
+
+/*
+ * The bytes of a file that exists, in place and at once: `list` are its extents, without holes. Not
+ * in a rehearsal.
+ */
+bool edit_read_at(struct edit *e, const struct extent_list *list, uint64_t off, void *buf,
+                  uint64_t size);
+bool edit_write_at(struct edit *e, const struct extent_list *list, uint64_t off, const void *data,
+                   uint64_t size);
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "flash/entry.h"
+#include <strings.h>
+
+enum err entry_choose(struct entry *e, struct target *t, const char *name, struct fail *f)
+{
+    enum err err = boot_entries(&e->config, &e->from_file, &t->volume, &t->arena, f);
+    if (err)
+        return err;
+    if (!name) {
+        e->chosen = &e->config.entry[e->config.default_entry];
+        return ERR_OK;
+    }
+    for (unsigned i = 0; i < e->config.count; i++) {
+        if (!strcasecmp(e->config.entry[i].name, name)) {
+            e->chosen = &e->config.entry[i];
+            return ERR_OK;
+        }
+    }
+    (void)fail(f, ERR_NOT_FOUND, "there is no such entry", 0);
+    return fail_subject(f, name);
+}
+
+enum status entry_open(struct entry *e, struct target *t, const struct options *options)
+{
+    *e = (struct entry){0};
+    enum status status = target_open(t, options->argument[0], options->partition);
+    if (status)
+        return status;
+    struct fail f;
+    target_further(t, options->drive, options->drives);
+    if (entry_choose(e, t, options->entry, &f) ||
+        boot_open(&e->disk, e->chosen, &t->volumes, 0, &t->arena, &f)) {
+        (void)fail_subject(&f, t->disk.path);
+        status = say_fail(&f);
+        target_close(t);
+    }
+    return status;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* An entry of the boot menu, opened as the machine opens it. */
+#ifndef MKIMAGE_FLASH_ENTRY_H
+#define MKIMAGE_FLASH_ENTRY_H
+
+#include "core/entry/open.h"
+#include "cli/options.h"
+#include "flash/target.h"
+
+struct entry {
+    struct config config;
+    bool from_file; /* \vhdboot.cfg, not the images in the root folder */
+    const struct config_entry *chosen;
+    struct boot_disk disk;
+};
+
+/* Finds the entry `name` (section or title), or the default one where name is NULL. */
+enum err entry_choose(struct entry *e, struct target *t, const char *name, struct fail *f);
+
+/* Opens TARGET, finds the entry and compiles its map. */
+enum status entry_open(struct entry *e, struct target *t, const struct options *options);
+
+#endif

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "flash/leaf.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include "core/chain/path.h"
+#include "flash/kin.h"
+
+/* The chain as the machine opens it. Write modes are none of this program's business. */
+static enum err open_chain(struct leaf *l, const char *vhd, struct fail *f)
+{
+    struct target *t = &l->edit.in.target;
+    struct config_entry entry = l->menu.config.entry[l->entry];
+    entry.vhd = vhd;
+    entry.write = WRITE_NONE;
+    entry.ram = false;
+    return boot_open(&l->disk, &entry, &t->volumes, 0, &t->arena, f);
+}
+
+static enum status check_leaf(const struct leaf *l)
+{
+    const struct image *image = &l->disk.chain.link[0]->image;
+    if (!leaf_on_volume(l, 0))
+        return say_error("Name the disk that it lies on as TARGET, with a config of its own.",
+                         "%s: lies on another volume", l->menu.config.entry[l->entry].vhd);
+    if (image->format != IMAGE_VHD)
+        return say_error("Convert it to a VHD first (qemu-img convert -O vpc).",
+                         "%s: is a VHDX, and the loader adds no blocks to one: a child that is a "
+                         "VHDX could not be written",
+                         image->file->path);
+    return STATUS_OK;
+}
+
+static enum status find_entry(struct leaf *l, const char *name)
+{
+    const struct config *config = &l->menu.config;
+    l->entry = config->default_entry;
+    if (!name)
+        return STATUS_OK;
+    for (l->entry = 0; l->entry < config->count; l->entry++) {
+        if (!strcasecmp(config->entry[l->entry].name, name))
+            return STATUS_OK;
+    }
+    return say_error("mkimage check TARGET --entry NAME tells the entries that there are.",
+                     "%s: there is no entry %s", l->edit.path, name);
+}
+
+enum status leaf_open(struct leaf *l, const struct options *options)
+{
+    *l = (struct leaf){0};
+    enum status status = edit_open(&l->edit, options);
+    if (status)
+        return status;
+    struct target *t = &l->edit.in.target;
+    struct fail f;
+    target_further(t, options->drive, options->drives);
+    status = menu_open(&l->menu, &t->volume, &t->arena);
+    if (!status)
+        status = find_entry(l, options->entry);
+    if (!status && open_chain(l, l->menu.config.entry[l->entry].vhd, &f)) {
+        (void)fail_subject(&f, t->disk.path);
+        status = say_fail(&f);
+    }
+    if (!status)
+        status = check_leaf(l);
+    if (status)
+        leaf_close(l);
+    return status;
+}
+
+void leaf_close(struct leaf *l)
+{
+    menu_close(&l->menu);
+    edit_close(&l->edit);
+}
+
+enum status leaf_reopen(struct leaf *l, const char *vhd)
+{
+    /* The entry's strings lie in the arena that goes away. */
+    const char *const *further = l->edit.in.target.further_path;
+    unsigned count = l->edit.in.target.further_paths;
+    char *path = strdup(vhd), *name = strdup(l->menu.config.entry[l->entry].name);
+    menu_close(&l->menu);
+    enum status status =
+        path && name ? edit_reopen(&l->edit) : say_error("Free some memory.", "out of memory");
+    struct target *t = &l->edit.in.target;
+    struct fail f;
+    if (!status) {
+        target_further(t, further, count);
+        status = menu_open(&l->menu, &t->volume, &t->arena);
+    }
+    if (!status)
+        status = find_entry(l, name);
+    char *kept = status ? NULL : arena_alloc(&t->arena, strlen(path) + 1);
+    if (kept)
+        strcpy(kept, path);
+    if (!status && open_chain(l, kept, &f)) {
+        (void)fail_subject(&f, t->disk.path);
+        status = say_fail(&f);
+    }
+    free(path);
+    free(name);
+    return status;
+}
+
+const char *leaf_path(const struct leaf *l, unsigned link)
+{
+    const struct chain_link *x = l->disk.chain.link[link];
+    /* file.path has the volume's letters, but is cut where it is long. */
+    const char *path = strlen(x->file.path) < sizeof x->file.path - 4 ? x->file.path : x->path;
+    return path + chain_path_volume(path);
+}
+
+bool leaf_on_volume(const struct leaf *l, unsigned link)
+{
+    return !chain_path_volume(l->disk.chain.link[link]->path);
+}
+
+enum status leaf_no_children(struct leaf *l, unsigned link, unsigned except)
+{
+    struct chain *chain = &l->disk.chain;
+    char *child;
+    enum status status =
+        kin_find(&l->edit.in.target, &chain->link[link]->image,
+                 except < chain->count ? &chain->link[except]->file : NULL, &child);
+    if (!status && child)
+        status = say_error("Merge or remove that one first.",
+                           "%s: is the parent of %s as well, which would be damaged",
+                           leaf_path(l, link), child);
+    free(child);
+    return status;
+}
+
+bool leaf_has_entry(struct leaf *l, unsigned index)
+{
+    struct target *t = &l->edit.in.target;
+    struct file file;
+    struct fail f;
+    const char *vhd = l->menu.config.entry[index].vhd;
+    return index == l->entry ||
+           (!chain_path_volume(vhd) && !ntfs_open(&t->volume, vhd, &file, &f) &&
+            kin_same_file(t, &file, &l->disk.chain.link[0]->file));
+}
+
+static size_t folder_length(const char *path)
+{
+    size_t n = strlen(path);
+    while (n && path[n - 1] != '\\' && path[n - 1] != '/')
+        n--;
+    return n;
+}
+
+/* The `vhd =` value for an image at `path`: in the leaf's folder as the entry writes that. */
+static const char *leaf_value(struct leaf *l, unsigned index, const char *path)
+{
+    const char *old = l->menu.config.entry[index].vhd, *own = leaf_path(l, 0);
+    size_t folder = folder_length(path);
+    bool beside = folder == folder_length(own) && !strncasecmp(path, own, folder);
+    size_t keep = beside ? folder_length(old) : 0;
+    char *value = arena_alloc(&l->edit.in.target.arena, keep + strlen(path) + 1);
+    if (!value)
+        return NULL;
+    memcpy(value, old, keep);
+    strcpy(value + keep, path + (beside ? folder : 0));
+    return value;
+}
+
+static enum status keep_text(const struct menu *menu, char **text, size_t *size)
+{
+    *text = malloc(menu->size + 1);
+    if (!*text)
+        return say_error("Free some memory.", "out of memory");
+    memcpy(*text, menu->text, menu->size);
+    *size = menu->size;
+    return STATUS_OK;
+}
+
+enum status leaf_plan_menu(struct leaf *l, const char *path, bool all, struct leaf_menu *m)
+{
+    *m = (struct leaf_menu){0};
+    bool complete = l->menu.complete;
+    struct arena *arena = &l->edit.in.target.arena;
+    enum status status = menu_complete(&l->menu, arena);
+    if (!status && !complete)
+        status = keep_text(&l->menu, &m->first, &m->first_size);
+    for (unsigned i = 0; !status && i < l->menu.config.count; i++) {
+        if (i != l->entry && !(all && leaf_has_entry(l, i)))
+            continue;
+        const char *value = leaf_value(l, i, path);
+        status = value ? menu_set_vhd(&l->menu, i, value, arena)
+                       : say_error("Free some memory.", "out of memory");
+    }
+    if (!status)
+        status = keep_text(&l->menu, &m->then, &m->then_size);
+    if (status)
+        leaf_menu_free(m);
+    return status;
+}
+
+void leaf_menu_free(struct leaf_menu *m)
+{
+    free(m->first);
+    free(m->then);
+    *m = (struct leaf_menu){0};
+}
+
+static enum status put(struct leaf *l, const char *text, size_t size)
+{
+    struct edit_content content = {.front = text, .front_size = size, .size = size};
+    return edit_put(&l->edit, BOOT_CONFIG_PATH, &content, NULL);
+}
+
+enum status leaf_put_first(struct leaf *l, const struct leaf_menu *m)
+{
+    return m->first ? put(l, m->first, m->first_size) : STATUS_OK;
+}
+
+enum status leaf_put_then(struct leaf *l, const struct leaf_menu *m)
+{
+    return put(l, m->then, m->then_size);
+}

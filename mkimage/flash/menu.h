@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * \vhdboot.cfg, edited: every byte stays but those that have to change. The loader's own parser
+ * judges each new text: it must read as the old one did, but for the change that was meant.
+ */
+#ifndef MKIMAGE_FLASH_MENU_H
+#define MKIMAGE_FLASH_MENU_H
+
+#include "core/base/arena.h"
+#include "core/entry/config.h"
+#include "core/ntfs/ntfs.h"
+#include "cli/say.h"
+
+struct menu {
+    char *text;
+    size_t size;
+    struct config config; /* what the loader makes of it */
+    bool complete;        /* the text names every entry: it can be edited as it is */
+    const char *newline;  /* as the text has them */
+};
+
+/* Reads the config of the volume, and the entries that it stands for: those of the root folder
+ * where it names none. */
+enum status menu_open(struct menu *m, struct ntfs *volume, struct arena *a);
+void menu_close(struct menu *m);
+
+/* Writes the root folder's images into the text as entries, where it names none itself. */
+enum status menu_complete(struct menu *m, struct arena *a);
+
+/* Lets entry `index` start another image. */
+enum status menu_set_vhd(struct menu *m, unsigned index, const char *vhd, struct arena *a);
+
+#endif

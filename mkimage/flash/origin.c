@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "flash/origin.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static enum err origin_open_file(struct chain_files *files, const char *path, struct file *file,
+                                 uint8_t *drive_index, struct fail *f)
+{
+    *drive_index = 0;
+    return ntfs_open(files->ctx, path, file, f);
+}
+
+enum status origin_open(struct origin **list, const char *target, struct origin **origin)
+{
+    char *real = realpath(target, NULL);
+    if (!real)
+        return say_error("Check the name.", "%s: cannot be opened: %s", target, strerror(errno));
+    for (*origin = *list; *origin; *origin = (*origin)->next) {
+        if (!strcmp((*origin)->real, real)) {
+            free(real);
+            return STATUS_OK;
+        }
+    }
+    struct origin *o = calloc(1, sizeof *o);
+    enum status status =
+        o ? target_open(&o->target, target, 0) : say_error("Free some memory.", "out of memory");
+    if (status) {
+        free(real);
+        free(o);
+        return status;
+    }
+    o->real = real;
+    o->files = (struct chain_files){.open = origin_open_file, .ctx = &o->target.volume};
+    o->next = *list;
+    *list = *origin = o;
+    return STATUS_OK;
+}
+
+void origin_close_all(struct origin **list)
+{
+    while (*list) {
+        struct origin *o = *list;
+        *list = o->next;
+        target_close(&o->target);
+        free(o->real);
+        free(o);
+    }
+}

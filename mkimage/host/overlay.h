@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Sectors that are to be written to a disk, kept in memory together with what they replace.
+ * Promises: the disk is only read until somebody asks for the sectors; a sector whose new content
+ * equals the old one is not listed.
+ */
+#ifndef MKIMAGE_HOST_OVERLAY_H
+#define MKIMAGE_HOST_OVERLAY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "core/base/bounds.h"
+
+struct overlay_sector {
+    uint64_t lba;
+    uint8_t step; /* enum change_step (change.h): when it is its turn */
+    uint8_t before[SECTOR_SIZE], after[SECTOR_SIZE];
+};
+
+struct overlay {
+    int fd;
+    struct overlay_sector *sector; /* in the order of their first write */
+    size_t count, capacity;
+    uint32_t *slot; /* hash table: index into sector, plus one */
+    size_t slots;
+};
+
+void overlay_init(struct overlay *o, int fd);
+void overlay_free(struct overlay *o);
+
+/* Lays what was written over `size` bytes that were read from the disk at `off`. */
+bool overlay_read(const struct overlay *o, void *buf, size_t size, uint64_t off);
+
+/* False with errno set where memory is out or the disk cannot be read. */
+bool overlay_write(struct overlay *o, const void *buf, size_t size, uint64_t off);
+
+/* Drops sectors that changed nothing and sorts the rest by lba. */
+void overlay_settle(struct overlay *o);
+
+#endif

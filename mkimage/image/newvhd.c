@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The layout: footer copy, header, locator, BAT from a multiple of 4 KiB on, as blocks' data will
+ * lie. The only locator is the relative path, as no drive letter is known here; the header's name
+ * helps programs that look in the child's folder only.
+ */
+#include "image/newvhd.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+#include "core/base/endian.h"
+#include "core/base/file.h"
+#include "core/ntfs/path.h"
+#include "core/vhd/footer.h"
+
+#define HEADER_AT  512u
+#define LOCATOR_AT 1536u
+#define VHD_EPOCH  946684800 /* 2000-01-01 in Unix time */
+
+static bool is_separator(char c)
+{
+    return c == '\\' || c == '/';
+}
+
+static const char *last_part(const char *path)
+{
+    const char *last = path;
+    for (; *path; path++) {
+        if (is_separator(*path))
+            last = path + 1;
+    }
+    return last;
+}
+
+static be64 be64_make(uint64_t v)
+{
+    be64 x;
+    for (unsigned i = 0; i < 8; i++)
+        x.b[i] = (uint8_t)(v >> (56 - 8 * i));
+    return x;
+}
+
+static be32 checksum(const void *data, size_t size)
+{
+    const uint8_t *p = data;
+    uint32_t sum = 0;
+    for (size_t i = 0; i < size; i++)
+        sum += p[i];
+    return be32_make(~sum);
+}
+
+/* "..\base\x.vhd": from the child's folder to the parent. Allocated. */
+static char *relative_path(const char *path, const char *parent)
+{
+    size_t same = 0; /* both folders are alike up to here, a separator included */
+    for (size_t i = 0; path[i] && parent[i]; i++) {
+        if (is_separator(path[i]) && is_separator(parent[i]))
+            same = i + 1;
+        else if (path[i] != parent[i])
+            break;
+    }
+    size_t up = 0;
+    for (const char *c = path + same; *c; c++)
+        up += is_separator(*c);
+    char *way = malloc(3 * up + strlen(parent + same) + 3);
+    if (!way)
+        return NULL;
+    char *to = way;
+    for (size_t i = 0; i < up; i++)
+        to = stpcpy(to, "..\\");
+    if (!up)
+        to = stpcpy(to, ".\\");
+    strcpy(to, parent + same);
+    return way;
+}
+
+/* A path as UTF-16LE, with backslashes; allocated, NULL where it is no UTF-8. */
+static uint8_t *path_units(const char *path, size_t *size)
+{
+    uint8_t *units = malloc(2 * strlen(path) + 512);
+    *size = 0;
+    while (units && *path) {
+        if (is_separator(*path)) {
+            units[(*size)++] = '\\';
+            units[(*size)++] = 0;
+            path++;
+            continue;
+        }
+        uint8_t length;
+        size_t n = strcspn(path, "/\\");
+        if (!ntfs_units_from_utf8(path, n, units + *size, &length)) {
+            free(units);
+            return NULL;
+        }
+        *size += 2u * length;
+        path += n;
+    }
+    return units;
+}
+
+static enum status make_footer(struct vhd_footer *footer, const struct vhd_footer *parent)
+{
+    memset(footer, 0, sizeof *footer);
+    memcpy(footer->cookie, "conectix", sizeof footer->cookie);
+    footer->features = be32_make(2);
+    footer->version = be32_make(VHD_VERSION_MAJOR << 16);
+    footer->header_offset = be64_make(HEADER_AT);
+    footer->timestamp = be32_make((uint32_t)(time(NULL) - VHD_EPOCH));
+    memcpy(footer->creator, "vhdb", sizeof footer->creator);
+    footer->creator_version = be32_make(1 << 16);
+    memcpy(footer->creator_host, "Wi2k", sizeof footer->creator_host);
+    footer->original_size = parent->current_size;
+    footer->current_size = parent->current_size;
+    footer->cylinders = parent->cylinders;
+    footer->heads = parent->heads;
+    footer->track_sectors = parent->track_sectors;
+    footer->type = be32_make(VHD_DIFFERENCING);
+    if (getrandom(footer->id, sizeof footer->id, 0) != sizeof footer->id)
+        return say_error("Try again.", "no random numbers: %s", strerror(errno));
+    footer->checksum = checksum(footer, sizeof *footer);
+    return STATUS_OK;
+}
+
+static void make_header(struct vhd_header *header, const struct vhd_footer *parent,
+                        const uint8_t *name, size_t name_size, size_t way_size, uint64_t bat_at,
+                        uint32_t entries, uint32_t block_size)
+{
+    memset(header, 0, sizeof *header);
+    memcpy(header->cookie, "cxsparse", sizeof header->cookie);
+    header->next_offset = be64_make(UINT64_MAX);
+    header->bat_offset = be64_make(bat_at);
+    header->version = be32_make(1 << 16);
+    header->bat_entries = be32_make(entries);
+    header->block_size = be32_make(block_size);
+    memcpy(header->parent_id, parent->id, sizeof header->parent_id);
+    header->parent_time = parent->timestamp;
+    for (size_t i = 0; i + 1 < name_size && i + 1 < sizeof header->parent_name; i += 2) {
+        header->parent_name[i] = name[i + 1];
+        header->parent_name[i + 1] = name[i];
+    }
+    memcpy(header->locator[0].code, "W2ru", 4);
+    header->locator[0].data_space =
+        be32_make((uint32_t)round_up_shift(way_size, SECTOR_SHIFT)); /* in bytes, as others do */
+    header->locator[0].data_length = be32_make((uint32_t)way_size);
+    header->locator[0].data_offset = be64_make(LOCATOR_AT);
+    header->checksum = checksum(header, sizeof *header);
+}
+
+static enum status make_front(struct newvhd *n, const struct vhd_footer *parent,
+                              const uint8_t *name, size_t name_size, const uint8_t *way,
+                              size_t way_size, uint32_t block_size)
+{
+    uint64_t size = be64_get(parent->current_size) & ~(uint64_t)(SECTOR_SIZE - 1);
+    uint32_t entries = (uint32_t)((size + block_size - 1) / block_size);
+    uint64_t bat_at = round_up_shift(LOCATOR_AT + way_size, 12);
+    uint64_t bat_end = bat_at + (uint64_t)entries * 4;
+    n->front_size = (size_t)round_up_shift(bat_end, SECTOR_SHIFT);
+    n->front = calloc(1, n->front_size);
+    if (!n->front)
+        return say_error("Free some memory.", "out of memory");
+    struct vhd_footer footer;
+    struct vhd_header header;
+    enum status status = make_footer(&footer, parent);
+    make_header(&header, parent, name, name_size, way_size, bat_at, entries, block_size);
+    memcpy(n->front, &footer, sizeof footer);
+    memcpy(n->front + HEADER_AT, &header, sizeof header);
+    memcpy(n->front + LOCATOR_AT, way, way_size);
+    memset(n->front + bat_at, 0xff, n->front_size - (size_t)bat_at);
+
+    uint32_t block = block_size / SECTOR_SIZE;
+    n->slack = (struct slack){.now = {.bitmap_sectors = (block + 4095) / 4096,
+                                      .block_sectors = block,
+                                      .end = bat_end,
+                                      .limit = n->front_size},
+                              .absent = entries,
+                              .file_size = n->front_size + VHD_FOOTER_SIZE};
+    memcpy(n->slack.footer, &footer, sizeof footer);
+    return status;
+}
+
+/* The footer at the parent's end: what a child copies from it must be what all programs see. */
+static enum status read_footer(struct image *parent, struct vhd_footer *footer)
+{
+    struct fail f;
+    uint64_t at = (parent->file->size - VHD_SHORT_FOOTER_SIZE) >> SECTOR_SHIFT << SECTOR_SHIFT;
+    uint64_t size = parent->file->size - at;
+    memset(footer, 0, sizeof *footer);
+    if (file_read(parent->file, at, footer, (uint32_t)size, &f))
+        return say_fail(&f);
+    if (memcmp(footer->cookie, "conectix", sizeof footer->cookie) ||
+        !vhd_checksum_ok(footer, sizeof *footer, offsetof(struct vhd_footer, checksum)))
+        return say_error("Repair it with the program that made it.",
+                         "%s: its footer at the end is damaged", parent->file->path);
+    return STATUS_OK;
+}
+
+enum status newvhd_make(struct newvhd *n, struct image *parent, const char *path,
+                        const char *parent_path, uint32_t block_size)
+{
+    *n = (struct newvhd){0};
+    struct vhd_footer footer;
+    enum status status = read_footer(parent, &footer);
+    if (status)
+        return status;
+    char *way = relative_path(path, parent_path);
+    size_t way_size = 0, name_size = 0;
+    uint8_t *way_units = way ? path_units(way, &way_size) : NULL;
+    uint8_t *name_units = path_units(last_part(parent_path), &name_size);
+    if (!way_units || !name_units)
+        status =
+            say_error("Rename it.", "%s: its name cannot be written into a child", parent_path);
+    else
+        status = make_front(n, &footer, name_units, name_size, way_units, way_size, block_size);
+    free(way);
+    free(way_units);
+    free(name_units);
+    return status;
+}
+
+void newvhd_free(struct newvhd *n)
+{
+    free(n->front);
+    *n = (struct newvhd){0};
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The bytes of a new differencing VHD that stores nothing yet. */
+#ifndef MKIMAGE_IMAGE_NEWVHD_H
+#define MKIMAGE_IMAGE_NEWVHD_H
+
+#include <stddef.h>
+#include "core/base/image.h"
+#include "image/slack.h"
+
+#define NEWVHD_BLOCK_SIZE (2u << 20)
+
+struct newvhd {
+    uint8_t *front; /* the footer's copy, header, parent locator, BAT */
+    size_t front_size;
+    struct slack slack; /* its footer, and how long the file becomes by slots */
+};
+
+/*
+ * A child of `parent`, with blocks of so many bytes. `path` and `parent_path` are where the two lie
+ * on their volume, from its root on: the child names its parent by the way from its own folder.
+ */
+enum status newvhd_make(struct newvhd *n, struct image *parent, const char *path,
+                        const char *parent_path, uint32_t block_size);
+void newvhd_free(struct newvhd *n);
+
+#endif

@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ntfs/volume.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include "ntfs/libntfs.h"
+
+static struct volume *volume_of(struct ntfs_device *dev)
+{
+    return dev->d_private;
+}
+
+static int device_open(struct ntfs_device *dev, int flags)
+{
+    (void)flags;
+    NDevSetOpen(dev);
+    return 0;
+}
+
+static int device_close(struct ntfs_device *dev)
+{
+    NDevClearOpen(dev);
+    return 0;
+}
+
+static s64 device_seek(struct ntfs_device *dev, s64 offset, int whence)
+{
+    struct volume *v = volume_of(dev);
+    if (whence == SEEK_CUR)
+        offset += v->position;
+    else if (whence == SEEK_END)
+        offset += (s64)v->size;
+    if (offset < 0) {
+        errno = EINVAL;
+        return -1;
+    }
+    v->position = offset;
+    return offset;
+}
+
+/* How much of a request lies inside the volume; 0 at and beyond its end. */
+static s64 inside(const struct volume *v, s64 count, s64 offset)
+{
+    if (count <= 0 || offset < 0 || (uint64_t)offset >= v->size)
+        return 0;
+    uint64_t left = v->size - (uint64_t)offset;
+    return (uint64_t)count < left ? count : (s64)left;
+}
+
+static s64 device_pread(struct ntfs_device *dev, void *buf, s64 count, s64 offset)
+{
+    struct volume *v = volume_of(dev);
+    count = inside(v, count, offset);
+    return disk_pread(v->disk, buf, (size_t)count, v->start + (uint64_t)offset) ? count : -1;
+}
+
+static s64 device_pwrite(struct ntfs_device *dev, const void *buf, s64 count, s64 offset)
+{
+    struct volume *v = volume_of(dev);
+    count = inside(v, count, offset);
+    return disk_pwrite(v->disk, buf, (size_t)count, v->start + (uint64_t)offset) ? count : -1;
+}
+
+static s64 device_read(struct ntfs_device *dev, void *buf, s64 count)
+{
+    struct volume *v = volume_of(dev);
+    s64 n = device_pread(dev, buf, count, v->position);
+    v->position += n > 0 ? n : 0;
+    return n;
+}
+
+static s64 device_write(struct ntfs_device *dev, const void *buf, s64 count)
+{
+    struct volume *v = volume_of(dev);
+    s64 n = device_pwrite(dev, buf, count, v->position);
+    v->position += n > 0 ? n : 0;
+    return n;
+}
+
+/* Callers sync the disk themselves, where the order counts. */
+static int device_sync(struct ntfs_device *dev)
+{
+    (void)dev;
+    return 0;
+}
+
+static int device_stat(struct ntfs_device *dev, struct stat *st)
+{
+    *st = (struct stat){.st_mode = S_IFREG | 0600, .st_size = (off_t)volume_of(dev)->size};
+    return 0;
+}
+
+static int device_ioctl(struct ntfs_device *dev, unsigned long request, void *argument)
+{
+    (void)dev;
+    (void)request;
+    (void)argument;
+    errno = EOPNOTSUPP;
+    return -1;
+}
+
+static struct ntfs_device_operations operations = {
+    .open = device_open,
+    .close = device_close,
+    .seek = device_seek,
+    .read = device_read,
+    .write = device_write,
+    .pread = device_pread,
+    .pwrite = device_pwrite,
+    .sync = device_sync,
+    .stat = device_stat,
+    .ioctl = device_ioctl,
+};
+
+enum status volume_failed(const struct volume *v, const char *path, const char *what)
+{
+    const char *advice = "Run chkdsk on the volume, or make a new one.";
+    if (errno == ENOSPC)
+        advice = "Make room on the volume, or choose a larger one.";
+    else if (errno == EEXIST)
+        advice = "Remove or rename what has this name.";
+    else if (errno == ENOENT || errno == ENOTDIR)
+        advice = "Name a folder that is there.";
+    return say_error(advice, "%s: %s%s%s: %s", v->disk->path, path, *path ? ": " : "", what,
+                     strerror(errno));
+}
+
+enum status volume_mend_mirror(struct disk *disk, uint64_t start)
+{
+    enum { RECORDS = 4, RECORD_MAX = 4096 };
+    static u8 boot[512], mft[RECORDS * RECORD_MAX], mirror[RECORDS * RECORD_MAX];
+    if (!disk_pread(disk, boot, sizeof boot, start))
+        return say_error("The drive may be failing: copy what is on it.", "%s: cannot be read: %s",
+                         disk->path, strerror(errno));
+    const NTFS_BOOT_SECTOR *b = (const NTFS_BOOT_SECTOR *)boot;
+    u64 sector = le16_to_cpu(b->bpb.bytes_per_sector), per = b->bpb.sectors_per_cluster;
+    u64 cluster = sector * (per > 128 ? (u64)1 << (256 - per) : per);
+    s8 size = b->clusters_per_mft_record;
+    u64 record = size < 0 ? (u64)1 << -size : (u64)size * cluster;
+    u64 at = (u64)sle64_to_cpu(b->mft_lcn) * cluster,
+        copy = (u64)sle64_to_cpu(b->mftmirr_lcn) * cluster;
+    if (record > RECORD_MAX || record < 512 ||
+        !disk_pread(disk, mft, RECORDS * record, start + at) ||
+        !disk_pread(disk, mirror, RECORDS * record, start + copy) ||
+        !memcmp(mft, mirror, RECORDS * record))
+        return STATUS_OK; /* mounting says what is wrong, if anything is */
+    /* Where the mirror does not hold records, something else is wrong. */
+    for (unsigned i = 0; i < RECORDS; i++) {
+        if (memcmp(mft + i * record, "FILE", 4) || memcmp(mirror + i * record, "FILE", 4))
+            return STATUS_OK;
+    }
+    return disk_pwrite(disk, mft, RECORDS * record, start + copy) ? STATUS_OK
+                                                                  : disk_write_failed(disk);
+}
+
+enum status volume_open(struct volume *v, struct disk *disk, uint64_t start, uint64_t size)
+{
+    *v = (struct volume){.disk = disk, .start = start, .size = size};
+    ntfs_log_set_handler(ntfs_log_handler_null); /* mkimage says what failed, once */
+    v->device = ntfs_device_alloc(disk->path, 0, &operations, v);
+    if (v->device)
+        v->ntfs = ntfs_device_mount(v->device, NTFS_MNT_NONE);
+    if (!v->ntfs) {
+        enum status status = volume_failed(v, "", "the NTFS volume cannot be opened for writing");
+        if (v->device)
+            ntfs_device_free(v->device);
+        return status;
+    }
+    v->cluster_size = v->ntfs->cluster_size;
+    if (ntfs_set_ignore_case(v->ntfs)) { /* as Windows and the loader compare names */
+        enum status status = volume_failed(v, "", "its table of letters cannot be read");
+        (void)volume_close(v);
+        return status;
+    }
+    if (ntfs_volume_get_free_space(v->ntfs)) { /* libntfs-3g counts on it before it allocates */
+        enum status status = volume_failed(v, "", "free space cannot be counted");
+        (void)volume_close(v);
+        return status;
+    }
+    return STATUS_OK;
+}
+
+enum status volume_close(struct volume *v)
+{
+    if (!v->ntfs)
+        return STATUS_OK;
+    struct _ntfs_volume *ntfs = v->ntfs;
+    v->ntfs = NULL;
+    if (ntfs_umount(ntfs, FALSE))
+        return volume_failed(v, "", "the NTFS volume cannot be closed");
+    return STATUS_OK;
+}
+
+/* Splits off the next part of a path; NULL at its end. Slashes of both kinds separate. */
+static const char *next_part(const char **path, size_t *length)
+{
+    const char *s = *path + strspn(*path, "/\\");
+    if (!*s)
+        return NULL;
+    *length = strcspn(s, "/\\");
+    *path = s + *length;
+    return s;
+}
+
+/* The name as NTFS stores it, or NULL with errno set. */
+static ntfschar *unicode(const char *name, size_t length, u8 *units)
+{
+    char *copy = strndup(name, length);
+    ntfschar *result = NULL;
+    int n = copy ? ntfs_mbstoucs(copy, &result) : -1;
+    free(copy);
+    if (n <= 0 || n > NTFS_MAX_NAME_LEN) {
+        if (n > 0)
+            errno = ENAMETOOLONG;
+        free(result);
+        return NULL;
+    }
+    *units = (u8)n;
+    return result;
+}
+
+bool volume_name_ok(const char *path)
+{
+    size_t length;
+    bool any = false;
+    for (const char *part; (part = next_part(&path, &length)); any = true) {
+        u8 units;
+        ntfschar *wide = unicode(part, length, &units);
+        free(wide);
+        if (!wide || part[length - 1] == '.' || part[length - 1] == ' ')
+            return false;
+        for (size_t i = 0; i < length; i++) {
+            if ((unsigned char)part[i] < 0x20 || strchr("<>:\"|?*", part[i]))
+                return false;
+        }
+    }
+    return any;
+}
+
+/* Looks `name` up in the folder; where it is missing and `create` is a file type, makes it. */
+static ntfs_inode *child(struct volume *v, ntfs_inode *folder, const char *name, size_t length,
+                         mode_t create)
+{
+    u8 units;
+    ntfschar *wide = unicode(name, length, &units);
+    if (!wide)
+        return NULL;
+    ntfs_inode *inode = NULL;
+    u64 reference = ntfs_inode_lookup_by_name(folder, wide, units);
+    if (reference != (u64)-1) {
+        inode = ntfs_inode_open(v->ntfs, MREF(reference));
+    } else if (errno == ENOENT && create) {
+        inode = ntfs_create(folder, const_cpu_to_le32(0), wide, units, create);
+        if (inode && S_ISREG(create)) {
+            inode->flags |= FILE_ATTR_ARCHIVE;
+            NInoFileNameSetDirty(inode);
+            ntfs_inode_mark_dirty(inode);
+        }
+    }
+    free(wide);
+    return inode;
+}
+
+/* Walks to the last part of `path`, making folders where `create` says so; NULL with errno set. The
+ * last part is left in *last. */
+static ntfs_inode *walk(struct volume *v, const char *path, bool create, const char **last,
+                        size_t *last_length)
+{
+    ntfs_inode *folder = ntfs_inode_open(v->ntfs, FILE_root);
+    size_t length = 0, next_length;
+    const char *part = next_part(&path, &length);
+    const char *next;
+    if (!part)
+        errno = EINVAL;
+    while (folder && part && (next = next_part(&path, &next_length))) {
+        ntfs_inode *below = child(v, folder, part, length, create ? S_IFDIR : 0);
+        if (below && !(below->mrec->flags & MFT_RECORD_IS_DIRECTORY)) {
+            ntfs_inode_close(below);
+            below = NULL;
+            errno = ENOTDIR;
+        }
+        int keep = errno;
+        ntfs_inode_close(folder);
+        errno = keep;
+        folder = below;
+        part = next;
+        length = next_length;
+    }
+    if (folder && !part) {
+        ntfs_inode_close(folder);
+        return NULL;
+    }
+    *last = part;
+    *last_length = length;
+    return folder;
+}
+
+enum status volume_make_folders(struct volume *v, const char *path)
+{
+    const char *last;
+    size_t length;
+    ntfs_inode *folder = walk(v, path, true, &last, &length);
+    if (!folder || ntfs_inode_close(folder))
+        return volume_failed(v, path, "its folder cannot be made");
+    return STATUS_OK;
+}
+
+static ntfs_inode *open_file(struct volume *v, const char *path, mode_t create)
+{
+    const char *last;
+    size_t length;
+    ntfs_inode *folder = walk(v, path, false, &last, &length);
+    ntfs_inode *inode = folder ? child(v, folder, last, length, create) : NULL;
+    int keep = errno;
+    if (folder && ntfs_inode_close(folder)) {
+        keep = errno;
+        if (inode)
+            ntfs_inode_close(inode);
+        inode = NULL;
+    }
+    if (inode && inode->mrec->flags & MFT_RECORD_IS_DIRECTORY) {
+        ntfs_inode_close(inode);
+        inode = NULL;
+        keep = EISDIR;
+    }
+    if (!inode) {
+        errno = keep;
+        (void)volume_failed(v, path, create ? "cannot be made" : "cannot be opened");
+    }
+    return inode;
+}
+
+struct _ntfs_inode *volume_open_or_create(struct volume *v, const char *path)
+{
+    return open_file(v, path, S_IFREG);
+}
+
+struct _ntfs_inode *volume_open_file(struct volume *v, const char *path)
+{
+    return open_file(v, path, 0);
+}
+
+enum status volume_write_file(struct volume *v, const char *path, const void *data, size_t size)
+{
+    ntfs_inode *inode = volume_open_or_create(v, path);
+    if (!inode)
+        return STATUS_FAILED;
+    ntfs_attr *attr = ntfs_attr_open(inode, AT_DATA, AT_UNNAMED, 0);
+    bool ok = attr && !ntfs_attr_truncate(attr, 0) &&
+              ntfs_attr_pwrite(attr, 0, (s64)size, data) == (s64)size;
+    int keep = errno;
+    if (attr)
+        ntfs_attr_close(attr);
+    if (ntfs_inode_close(inode) && ok) {
+        ok = false;
+        keep = errno;
+    }
+    errno = keep;
+    return ok ? STATUS_OK : volume_failed(v, path, "cannot be written");
+}
+
+enum status volume_remove(struct volume *v, const char *path)
+{
+    const char *last;
+    size_t length;
+    ntfs_inode *folder = walk(v, path, false, &last, &length);
+    ntfs_inode *inode = folder ? child(v, folder, last, length, 0) : NULL;
+    if (!inode) {
+        bool missing = errno == ENOENT;
+        if (folder)
+            ntfs_inode_close(folder);
+        return missing ? STATUS_OK : volume_failed(v, path, "cannot be removed");
+    }
+    u8 units = 0;
+    ntfschar *wide = unicode(last, length, &units);
+    /* ntfs_delete closes both inodes, whatever happens. */
+    if (!wide || ntfs_delete(v->ntfs, NULL, inode, folder, wide, units)) {
+        free(wide);
+        return volume_failed(v, path, "cannot be removed");
+    }
+    free(wide);
+    return STATUS_OK;
+}
+
+uint64_t volume_free(const struct volume *v)
+{
+    return v->ntfs->free_clusters < 0 ? 0 : (uint64_t)v->ntfs->free_clusters * v->cluster_size;
+}
+
+/* Adds the runs of an attribute that is mapped whole. */
+static bool add_zones(struct volume *v, ntfs_attr *attr, enum volume_area area,
+                      struct volume_zone **zones, unsigned *count)
+{
+    if (ntfs_attr_map_whole_runlist(attr))
+        return false;
+    for (const runlist_element *rl = attr->rl; rl && rl->length; rl++) {
+        struct volume_zone *more = realloc(*zones, (*count + 1) * sizeof *more);
+        if (!more)
+            return false;
+        *zones = more;
+        if (rl->lcn >= 0)
+            more[(*count)++] = (struct volume_zone){v->start + (uint64_t)rl->lcn * v->cluster_size,
+                                                    (uint64_t)rl->length * v->cluster_size, area,
+                                                    (uint64_t)rl->vcn * v->cluster_size};
+    }
+    return true;
+}
+
+enum status volume_zones(struct volume *v, struct volume_zone **zones, unsigned *count)
+{
+    *count = 0;
+    *zones = malloc(sizeof **zones);
+    ntfs_attr *mft = v->ntfs->mft_na;
+    LCN root =
+        ntfs_attr_vcn_to_lcn(mft, (VCN)FILE_root * v->ntfs->mft_record_size / (VCN)v->cluster_size);
+    if (!*zones || root < 0)
+        return volume_failed(v, "$MFT", "cannot be read");
+    (*zones)[(*count)++] = (struct volume_zone){
+        v->start + (uint64_t)root * v->cluster_size +
+            (uint64_t)FILE_root * v->ntfs->mft_record_size % v->cluster_size,
+        v->ntfs->mft_record_size, AREA_ROOT, (uint64_t)FILE_root * v->ntfs->mft_record_size};
+    if (!add_zones(v, v->ntfs->lcnbmp_na, AREA_BITMAP, zones, count) ||
+        !add_zones(v, v->ntfs->mftbmp_na, AREA_BITMAP, zones, count) ||
+        !add_zones(v, mft, AREA_RECORD, zones, count))
+        return volume_failed(v, "$MFT", "cannot be read");
+    return STATUS_OK;
+}

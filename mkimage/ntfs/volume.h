@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * An NTFS volume inside a disk, for writing: libntfs-3g over a struct disk, at the partition's
+ * offset. No mount, no loop device, no root needed for image files. What the loader reads is never
+ * read through this: see target.h.
+ */
+#ifndef MKIMAGE_NTFS_VOLUME_H
+#define MKIMAGE_NTFS_VOLUME_H
+
+#include "host/device.h"
+
+struct _ntfs_volume;
+struct _ntfs_inode;
+struct ntfs_device;
+
+struct volume {
+    struct disk *disk;
+    uint64_t start, size; /* bytes on the disk */
+    uint32_t cluster_size;
+    struct ntfs_device *device;
+    struct _ntfs_volume *ntfs;
+    int64_t position;
+};
+
+/*
+ * Makes the MFT's mirror equal to the first records of the MFT, where an install that was cut left
+ * them different: libntfs-3g mounts no such volume. Only for a volume that core has mounted.
+ */
+enum status volume_mend_mirror(struct disk *disk, uint64_t start);
+
+/* Mounts the volume that lies at [start, start + size) of the disk. */
+enum status volume_open(struct volume *v, struct disk *disk, uint64_t start, uint64_t size);
+
+/* Writes what libntfs-3g still holds back. To be called after a failure as well. */
+enum status volume_close(struct volume *v);
+
+/* Creates the folders of `path` that are missing. */
+enum status volume_make_folders(struct volume *v, const char *path);
+
+/* Writes a whole small file, replacing an older one of that name. */
+enum status volume_write_file(struct volume *v, const char *path, const void *data, size_t size);
+
+/* Removes a file; one that is not there is no failure. */
+enum status volume_remove(struct volume *v, const char *path);
+
+/* Bytes that no file has. */
+uint64_t volume_free(const struct volume *v);
+
+/* For place.c: opens the file, or makes an empty one; NULL after a failure that was said. */
+struct _ntfs_inode *volume_open_or_create(struct volume *v, const char *path);
+
+/* The same for one that exists. */
+struct _ntfs_inode *volume_open_file(struct volume *v, const char *path);
+
+/* What kind of metadata a cluster holds, for those who care in which order it is written. */
+enum volume_area { AREA_BITMAP, AREA_RECORD, AREA_ROOT, AREA_OTHER };
+
+struct volume_zone {
+    uint64_t off, size; /* bytes of the disk */
+    enum volume_area area;
+    uint64_t at; /* of the first one in its file */
+};
+
+/* Where $Bitmap, the MFT's bitmap and the MFT lie; the root folder's record by itself. The first
+ * zone that holds an offset counts. Allocated; the caller frees it. */
+enum status volume_zones(struct volume *v, struct volume_zone **zones, unsigned *count);
+
+/* Says that libntfs-3g failed at `what`, with errno. */
+enum status volume_failed(const struct volume *v, const char *path, const char *what);
+
+/* Can every part of `path` be a name that Windows takes? */
+bool volume_name_ok(const char *path);
+
+#endif

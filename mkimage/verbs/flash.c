@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * mkimage flash: a disk with one active NTFS partition at 1 MiB that boots. Everything is checked
+ * before OUTPUT is touched; the MBR, without which nothing boots, is written last.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "flash/bootcode.h"
+#include "host/busy.h"
+#include "core/entry/open.h"
+#include "verbs/flash_plan.h"
+#include "ntfs/format.h"
+#include "cli/progress.h"
+#include "flash/target.h"
+#include "verbs/verbs.h"
+
+/* Slack where nobody said how much: writing it takes its time, and it can be added to. */
+#define SLACK_MAX       ((uint64_t)4 << 30)
+#define SLACK_FILE      ((uint64_t)1 << 30) /* where the size of the flash is not given either */
+
+#define MBR_SECTORS_MAX ((uint64_t)UINT32_MAX)
+
+struct flash {
+    const struct options *options;
+    const char *output;
+    bool device, existing;
+    uint64_t size;          /* bytes of OUTPUT that are used */
+    uint64_t start, volume; /* bytes: the partition */
+    struct flash_plan plan;
+    struct disk disk;
+};
+
+/* A half-made file is of no use to anybody: it goes when the program is told to end. */
+static const char *unfinished;
+
+static void on_signal(int number)
+{
+    if (unfinished)
+        unlink(unfinished);
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+static enum status check_output(struct flash *flash)
+{
+    struct stat st;
+    if (stat(flash->output, &st)) {
+        if (errno == ENOENT)
+            return STATUS_OK;
+        return say_error("Check the name.", "%s: %s", flash->output, strerror(errno));
+    }
+    flash->existing = true;
+    flash->device = S_ISBLK(st.st_mode);
+    if (!flash->device && !S_ISREG(st.st_mode))
+        return say_error("Name a new file or a block device.",
+                         "%s: is neither a file nor a block device", flash->output);
+    for (unsigned i = 0; i < flash->plan.count; i++) {
+        struct stat image;
+        const struct flash_image *from = &flash->plan.image[i];
+        if (!fstat(from->origin ? from->origin->target.disk.fd : from->fd, &image) &&
+            image.st_dev == st.st_dev && image.st_ino == st.st_ino)
+            return say_error("Name another file.", "%s: is itself one of the images, or holds one",
+                             flash->output);
+    }
+    if (!flash->options->yes && !flash->options->dry_run)
+        return flash->device
+                   ? say_error("Say --yes if you mean it.",
+                               "%s: is a block device, and all that is on it would be lost",
+                               flash->output)
+                   : say_error("Name a new one, or say --yes to replace it.",
+                               "%s: the file exists already", flash->output);
+    if (flash->device && busy_is_partition(&st))
+        return say_error("Name the whole disk, or use install for this partition.",
+                         "%s: is a partition, and no machine starts a disk inside of one",
+                         flash->output);
+    return busy_check(flash->output);
+}
+
+/* How large OUTPUT becomes, and whether the files fit. */
+static enum status check_size(struct flash *flash)
+{
+    const struct options *options = flash->options;
+    bool asked = options->given & OPTION_RESERVE;
+    bool share = !asked && (flash->device || options->size);
+    flash->size = options->size;
+    if (!share && flash_plan_slack(&flash->plan, asked ? options->reserve : SLACK_FILE))
+        return STATUS_FAILED;
+    if (flash->device) {
+        struct disk disk;
+        enum status status = disk_open(&disk, flash->output, DISK_READ);
+        if (status)
+            return status;
+        disk_close(&disk);
+        if (!flash->size)
+            flash->size = disk.size;
+        if (flash->size > disk.size)
+            return say_error("Choose a smaller --size.", "%s: has only %s", flash->output,
+                             say_bytes(disk.size));
+    } else if (!flash->size) {
+        flash->size = flash_default_size(&flash->plan);
+    }
+
+    uint64_t sectors = flash->size >> SECTOR_SHIFT;
+    if (!flash->device && sectors > MBR_SECTORS_MAX)
+        return say_error("Choose a smaller --size.", "%s: an MBR disk has at most 2 TiB",
+                         flash->output);
+    if (sectors > MBR_SECTORS_MAX)
+        sectors = MBR_SECTORS_MAX;
+    sectors = sectors / FLASH_START_LBA * FLASH_START_LBA;
+    flash->start = (uint64_t)FLASH_START_LBA << SECTOR_SHIFT;
+    uint64_t end = sectors << SECTOR_SHIFT;
+    flash->volume = end > flash->start ? end - flash->start : 0;
+    uint64_t needed = flash->plan.needed + format_overhead(flash->volume);
+    if (needed < FORMAT_LEAST)
+        needed = FORMAT_LEAST;
+    if (needed > flash->volume)
+        return say_error("Choose a larger one.", "%s: %s is too small, %s are needed",
+                         flash->output, say_bytes(flash->size), say_bytes(needed + flash->start));
+    if (share)
+        flash_share_slack(&flash->plan, (flash->volume - needed) / 2, SLACK_MAX);
+    return STATUS_OK;
+}
+
+static enum status open_output(struct flash *flash)
+{
+    if (flash->device)
+        return disk_open(&flash->disk, flash->output, DISK_WRITE);
+    if (flash->existing && unlink(flash->output))
+        return say_error("Check who may write there.", "%s: cannot be replaced: %s", flash->output,
+                         strerror(errno));
+    int fd = open(flash->output, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd < 0)
+        return say_error("Check the folder and who may write there.", "%s: cannot be made: %s",
+                         flash->output, strerror(errno));
+    unfinished = flash->output;
+    flash->disk =
+        (struct disk){.path = flash->output, .fd = fd, .size = flash->size, .fresh = true};
+    if (ftruncate(fd, (off_t)flash->size))
+        return say_error("Choose a smaller --size, or another file system.",
+                         "%s: cannot be made %s large: %s", flash->output, say_bytes(flash->size),
+                         strerror(errno));
+    return STATUS_OK;
+}
+
+static void put32(uint8_t *p, uint32_t value)
+{
+    for (unsigned i = 0; i < 4; i++)
+        p[i] = (uint8_t)(value >> 8 * i);
+}
+
+/* A sector number as cylinder, head and sector of a 255/63 geometry, or the "beyond" mark. */
+static void put_chs(uint8_t chs[3], uint64_t lba)
+{
+    uint64_t cylinder = lba / (255 * 63);
+    if (cylinder > 1023) {
+        memcpy(chs, "\xfe\xff\xff", 3);
+        return;
+    }
+    chs[0] = (uint8_t)(lba / 63 % 255);
+    chs[1] = (uint8_t)(lba % 63 + 1) | (uint8_t)(cylinder >> 8 << 6);
+    chs[2] = (uint8_t)cylinder;
+}
+
+static enum status write_mbr(struct flash *flash)
+{
+    uint8_t mbr[SECTOR_SIZE] = {0};
+    uint8_t *entry = mbr + MBR_TABLE;
+    uint64_t start = flash->start >> SECTOR_SHIFT, sectors = flash->volume >> SECTOR_SHIFT;
+    bootcode_mbr(mbr);
+    do {
+        if (getrandom(mbr + MBR_SIGNATURE, 4, 0) != 4)
+            return say_error("Try again.", "no random numbers: %s", strerror(errno));
+    } while (!memcmp(mbr + MBR_SIGNATURE, "\0\0\0", 4));
+    entry[0] = 0x80;
+    put_chs(entry + 1, start);
+    entry[4] = 0x07;
+    put_chs(entry + 5, start + sectors - 1);
+    put32(entry + 8, (uint32_t)start);
+    put32(entry + 12, (uint32_t)sectors);
+    /* A new file is worth nothing before it is complete: it goes to the disk when the host likes.
+     */
+    if (!disk_pwrite(&flash->disk, mbr, sizeof mbr, 0) ||
+        (flash->device && !disk_sync(&flash->disk)))
+        return disk_write_failed(&flash->disk);
+    return STATUS_OK;
+}
+
+/* The boot record, and its copy in the partition's last sector. */
+static enum status write_vbr(struct flash *flash)
+{
+    uint8_t vbr[VBR_SIZE];
+    if (!disk_pread(&flash->disk, vbr, sizeof vbr, flash->start))
+        return disk_write_failed(&flash->disk);
+    bootcode_vbr(vbr);
+    if (!disk_pwrite(&flash->disk, vbr, sizeof vbr, flash->start) ||
+        !disk_pwrite(&flash->disk, vbr, SECTOR_SIZE, flash->start + flash->volume - SECTOR_SIZE))
+        return disk_write_failed(&flash->disk);
+    return STATUS_OK;
+}
+
+/* What an older partition table left before and behind the partition would be taken for a GPT. */
+static enum status wipe(struct flash *flash)
+{
+    uint64_t end = flash->start + flash->volume;
+    if (!disk_zero(&flash->disk, 0, flash->start) ||
+        !disk_zero(&flash->disk, end,
+                   flash->disk.size - end < 1 << 20 ? flash->disk.size - end : 0))
+        return disk_write_failed(&flash->disk);
+    uint64_t tail = (uint64_t)34 << SECTOR_SHIFT;
+    if (flash->disk.size - end >= 1 << 20 &&
+        !disk_zero(&flash->disk, flash->disk.size - tail, tail))
+        return disk_write_failed(&flash->disk);
+    return STATUS_OK;
+}
+
+static enum status place_stage2(struct volume *v)
+{
+    struct placement p;
+    enum status status = place_find(v, stage2_size(), &p);
+    if (status)
+        return status;
+    status = place_claim(v, &p);
+    if (!status)
+        status = place_file(v, "\\vhdboot.bin", stage2_size(), &p);
+    if (!status)
+        status = place_fill_memory(v, &p, blob_stage2, stage2_size());
+    placement_free(&p);
+    return status;
+}
+
+static enum status place_image(struct volume *v, struct flash_image *image)
+{
+    enum status status = volume_make_folders(v, image->path);
+    if (!status)
+        status = place_find(v, flash_image_size(image), &image->placement);
+    if (!status)
+        status = place_claim(v, &image->placement);
+    if (!status)
+        status = place_file(v, image->path, flash_image_size(image), &image->placement);
+    return status;
+}
+
+/* The image, zeros behind it, and its footer at the new end instead of the old one. */
+static enum status fill_image(struct volume *v, struct flash_image *image)
+{
+    static const uint8_t zeros[VHD_FOOTER_SIZE];
+    const struct slack *s = &image->slack;
+    enum status status = image->origin ? place_fill_file(v, &image->placement, &image->file)
+                                       : place_fill(v, &image->placement, image->fd, image->size);
+    if (!status && image->slots)
+        status = place_write(v, &image->placement, s->now.limit, zeros, sizeof zeros);
+    if (!status && image->slots)
+        status = place_write(v, &image->placement, flash_image_size(image) - sizeof s->footer,
+                             s->footer, sizeof s->footer);
+    return status;
+}
+
+/* The largest first: it finds the longest free run. */
+static struct flash_image *largest_left(struct flash_plan *plan)
+{
+    struct flash_image *largest = NULL;
+    for (unsigned i = 0; i < plan->count; i++) {
+        struct flash_image *image = &plan->image[i];
+        if (!image->placement.piece && (!largest || image->size > largest->size))
+            largest = image;
+    }
+    return largest;
+}
+
+static enum status write_files(struct flash *flash, struct volume *v)
+{
+    struct flash_plan *plan = &flash->plan;
+    enum status status = place_stage2(v);
+    if (!status && plan->config_size)
+        status = volume_write_file(v, "\\vhdboot.cfg", plan->config, plan->config_size);
+    for (struct flash_image *image; !status && (image = largest_left(plan));)
+        status = place_image(v, image);
+    enum status closed = volume_close(v);
+    if (status || closed)
+        return STATUS_FAILED;
+
+    uint64_t total = 0;
+    for (unsigned i = 0; i < plan->count; i++)
+        total += flash_image_size(&plan->image[i]);
+    progress_start("copying", total);
+    for (unsigned i = 0; !status && i < plan->count; i++) {
+        status = fill_image(v, &plan->image[i]);
+    }
+    progress_end();
+    return status;
+}
+
+static enum status make(struct flash *flash)
+{
+    enum status status = wipe(flash);
+    if (!status)
+        status = format_volume(&flash->disk, flash->start, flash->volume,
+                               flash->options->label ? flash->options->label : "VHDBOOT");
+    struct volume v;
+    if (!status)
+        status = volume_open(&v, &flash->disk, flash->start, flash->volume);
+    if (!status)
+        status = write_files(flash, &v);
+    if (!status)
+        status = write_vbr(flash);
+    if (!status && flash->device && !disk_sync(&flash->disk))
+        status = disk_write_failed(&flash->disk);
+    if (!status)
+        status = write_mbr(flash);
+    if (!status && flash->device) /* the kernel may show the new partition, or not yet */
+        (void)ioctl(flash->disk.fd, BLKRRPART);
+    return status;
+}
+
+/*
+ * Opens the flash as the machine will, and every entry of its menu. What a config of the user's own
+ * names may still be missing: that is told. All else would be a mistake of this program.
+ */
+static enum status verify(const struct flash *flash)
+{
+    static struct config config;
+    struct target t;
+    struct fail f;
+    bool from_file;
+    enum status status = target_open(&t, flash->output, 0);
+    if (status)
+        return status;
+    if (boot_entries(&config, &from_file, &t.volume, &t.arena, &f))
+        status = say_fail(&f);
+    for (unsigned i = 0; !status && i < config.count; i++) {
+        static struct boot_disk disk;
+        disk = (struct boot_disk){0};
+        if (boot_open(&disk, &config.entry[i], &t.volumes, 0, &t.arena, &f)) {
+            char sentence[512];
+            errors_format(&f, sentence, sizeof sentence);
+            if (flash->options->config)
+                say_warning("entry %s would not start: %s", config.entry[i].name, sentence);
+            else
+                status = say_fail(&f);
+        }
+    }
+    target_close(&t);
+    return status;
+}
+
+static void report(const struct flash *flash, const char *done)
+{
+    say("%s: %s%s, one NTFS partition of %s", flash->output, done, say_bytes(flash->size),
+        say_bytes(flash->volume));
+    for (unsigned i = 0; i < flash->plan.count; i++) {
+        const struct flash_image *image = &flash->plan.image[i];
+        uint32_t pieces = image->placement.count;
+        char slack[100] = "";
+        uint32_t slots = image->grows ? slack_left(&image->slack) + image->slots : 0;
+        if (slots)
+            snprintf(slack, sizeof slack, ", slack for %s", slack_text(&image->slack, slots));
+        if (pieces)
+            say("%s: %s, %u fragment%s%s", image->path, image->kind, pieces, pieces == 1 ? "" : "s",
+                slack);
+        else
+            say("%s: %s, from %s%s", image->path, image->kind, image->source, slack);
+    }
+}
+
+enum status verb_flash(const struct options *options)
+{
+    struct flash flash = {.options = options, .output = options->argument[0], .disk.fd = -1};
+    if (!options->vhds)
+        return say_usage("flash needs --vhd FILE");
+    if (!bootcode_complete())
+        return say_error("Build it again with make.", "this mkimage was built without boot code");
+    if (options->label && (strlen(options->label) > 32 || !*options->label))
+        return say_usage("--label %s: a label has 1 to 32 characters", options->label);
+    enum status status = flash_plan(&flash.plan, options);
+    if (status)
+        return status;
+    status = check_output(&flash);
+    if (!status)
+        status = check_size(&flash);
+    if (!status && options->dry_run) {
+        report(&flash, "would become ");
+        flash_plan_free(&flash.plan);
+        return STATUS_OK;
+    }
+    if (!status) {
+        signal(SIGINT, on_signal);
+        signal(SIGTERM, on_signal);
+        signal(SIGHUP, on_signal);
+        status = open_output(&flash);
+    }
+    if (!status)
+        status = make(&flash);
+    disk_close(&flash.disk);
+    if (!status)
+        status = verify(&flash);
+    if (status && unfinished)
+        unlink(unfinished);
+    unfinished = NULL;
+    if (!status)
+        report(&flash, "");
+    flash_plan_free(&flash.plan);
+    return status;
+}

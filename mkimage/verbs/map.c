@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* mkimage read and mkimage map: the block map as the machine would walk it. */
+#include "verbs/map.h"
+#include <inttypes.h>
+#include <stdio.h>
+#include <unistd.h>
+#include "core/base/bounds.h"
+#include "flash/entry.h"
+#include "cli/json.h"
+#include "cli/progress.h"
+#include "verbs/verbs.h"
+
+#define CHUNK_SECTORS 2048u
+
+enum status sectors_write(const char *name, const struct map *map, struct blk *const *drive,
+                          const struct options *options)
+{
+    uint64_t lba = options->lba;
+    uint64_t left = lba < map->sectors ? map->sectors - lba : 0;
+    if (options->given & OPTION_COUNT)
+        left = options->count;
+    if (!range_ok(lba, left, map->sectors) || (lba && lba == map->sectors && !left))
+        return say_error("Choose --lba and --count inside it.", "%s: has only %" PRIu64 " sectors",
+                         name, map->sectors);
+
+    static uint8_t buffer[CHUNK_SECTORS * SECTOR_SIZE];
+    struct fail f;
+    enum status status = STATUS_OK;
+    if (!isatty(STDOUT_FILENO))
+        progress_start("reading", left << SECTOR_SHIFT);
+    while (!status && left) {
+        uint32_t n = left < CHUNK_SECTORS ? (uint32_t)left : CHUNK_SECTORS;
+        if (map_read(map, drive, lba, n, buffer, &f))
+            status = say_fail(&f);
+        else if (fwrite(buffer, SECTOR_SIZE, n, stdout) != n)
+            break; /* main says so */
+        progress_add((uint64_t)n << SECTOR_SHIFT);
+        lba += n;
+        left -= n;
+    }
+    progress_end();
+    return status;
+}
+
+enum status verb_read(const struct options *options)
+{
+    static struct entry entry;
+    struct target t;
+    enum status status = entry_open(&entry, &t, options);
+    if (status)
+        return status;
+    status = sectors_write(entry.chosen->vhd, &entry.disk.map, t.drive, options);
+    target_close(&t);
+    return status;
+}
+
+static const char *kind_name(const struct map_run *run)
+{
+    switch (run->kind) {
+    case MAP_ZERO:
+        return "zero";
+    case MAP_RAM:
+        return "ram";
+    default:
+        return "data";
+    }
+}
+
+static void print_run(uint64_t lba, const struct map_run *run)
+{
+    if (run->kind == MAP_ZERO)
+        printf("%15" PRIu64 " %15" PRIu64 " %-5s %15s\n", lba, run->count, kind_name(run), "");
+    else
+        printf("%15" PRIu64 " %15" PRIu64 " %-5s %15" PRIu64 "%s\n", lba, run->count,
+               kind_name(run), run->drive_lba, run->writable ? " writable" : "");
+}
+
+static void print_run_json(uint64_t lba, const struct map_run *run)
+{
+    json_object(NULL);
+    json_number("lba", lba);
+    json_number("count", run->count);
+    json_string("kind", kind_name(run));
+    if (run->kind == MAP_ZERO)
+        json_null("drive_lba");
+    else
+        json_number("drive_lba", run->drive_lba);
+    json_number("drive", run->drive);
+    json_bool("writable", run->writable);
+    json_end();
+}
+
+enum status verb_map(const struct options *options)
+{
+    static struct entry entry;
+    struct target t;
+    enum status status = entry_open(&entry, &t, options);
+    if (status)
+        return status;
+    const struct map *map = &entry.disk.map;
+    if (options->json) {
+        json_object(NULL);
+        json_number("sectors", map->sectors);
+        json_number("page_sectors", (uint64_t)1 << map->page_shift);
+        json_number("map_bytes", map_bytes(map));
+        json_array("runs");
+    } else {
+        printf("%" PRIu64 " sectors, pages of %u, %" PRIu64 " bytes\n", map->sectors,
+               1u << map->page_shift, map_bytes(map));
+        printf("%15s %15s %-5s %15s\n", "lba", "count", "kind", "drive_lba");
+    }
+    for (uint64_t lba = 0; lba < map->sectors;) { /* ends: a run has at least one sector */
+        struct map_run run = map_find_long(map, lba);
+        if (options->json)
+            print_run_json(lba, &run);
+        else
+            print_run(lba, &run);
+        lba += run.count;
+    }
+    if (options->json) {
+        json_end();
+        json_end();
+    }
+    target_close(&t);
+    return STATUS_OK;
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A disk's sectors, through its block map, to standard output. */
+#ifndef MKIMAGE_VERBS_MAP_H
+#define MKIMAGE_VERBS_MAP_H
+
+#include "core/map/map.h"
+#include "cli/options.h"
+
+/* Sectors [--lba, --lba + --count) of the disk that `map` describes. `name` is what messages call
+ * it. */
+enum status sectors_write(const char *name, const struct map *map, struct blk *const *drive,
+                          const struct options *options);
+
+#endif

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * mkimage reserve: slack for a dynamic or differencing VHD, on the host or on a flash. The order,
+ * in which the file has a good footer at its end throughout: zeros and the footer beyond the old
+ * end, which nothing refers to yet; the file's new size; and, when that is on the disk, zeros over
+ * the old footer.
+ */
+#include "verbs/reserve.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "core/vhd/vhd.h"
+#include "core/vhdx/vhdx.h"
+#include "flash/entry.h"
+#include "host/hostfiles.h"
+#include "cli/progress.h"
+#include "verbs/verbs.h"
+
+static const uint8_t zeros[1 << 18];
+
+enum status reserve_slots(struct edit *e, const char *path, const struct slack *s, uint32_t add,
+                          const struct extent_list *list, uint32_t *pieces)
+{
+    uint64_t size = slack_size(s, add);
+    if (!size)
+        return say_error("Choose a smaller --size.",
+                         "%s: would get blocks behind 2 TiB, where a VHD can have none", path);
+    struct edit_content content = {.back = s->footer, .back_size = sizeof s->footer, .size = size};
+    if (!e->rehearsal)
+        progress_start("reserving", size - s->file_size);
+    enum status status = edit_extend(e, path, s->file_size, &content, pieces);
+    progress_end();
+    if (status || e->rehearsal)
+        return status;
+    if (!edit_write_at(e, list, s->now.limit, zeros, sizeof s->footer) || !disk_sync(&e->in.disk))
+        return disk_write_failed(&e->in.disk);
+    return STATUS_OK;
+}
+
+/* Reads or writes a part of the image's file. */
+typedef bool transfer(void *ctx, uint64_t off, void *buf, size_t size, bool write);
+
+/*
+ * What another program, or a cut of this one, left in the slack of a dynamic VHD becomes zero: the
+ * loader does that by itself when it takes a slot, but not every program does. A differencing
+ * VHD's bitmaps hide it.
+ */
+static bool clean(const struct image *image, const struct slack *s, transfer *io, void *ctx)
+{
+    static uint8_t buffer[sizeof zeros];
+    if (image->kind != IMAGE_DYNAMIC)
+        return true;
+    uint64_t off = round_up_shift(s->now.end, SECTOR_SHIFT);
+    progress_start("looking through the slack", s->now.limit > off ? s->now.limit - off : 0);
+    bool ok = true;
+    while (ok && off < s->now.limit) { /* ends: off grows */
+        size_t n =
+            s->now.limit - off < sizeof buffer ? (size_t)(s->now.limit - off) : sizeof buffer;
+        ok = io(ctx, off, buffer, n, false);
+        if (ok && memcmp(buffer, zeros, n)) {
+            memset(buffer, 0, n);
+            ok = io(ctx, off, buffer, n, true);
+        }
+        progress_add(n);
+        off += n;
+    }
+    progress_end();
+    return ok;
+}
+
+/* How many slots there will be; says so where nothing needs to be done. */
+static uint32_t wanted(const char *path, const struct slack *s, const struct options *options)
+{
+    uint32_t add = slack_wanted(s, options->size);
+    uint64_t asked = options->size / ((uint64_t)s->now.block_sectors << SECTOR_SHIFT);
+    if (!add)
+        say("%s: has slack for %s, which is all that its disk can ever need", path,
+            slack_text(s, slack_left(s)));
+    else if (add < asked)
+        say("%s: only %s more are of use to its disk", path, slack_text(s, add));
+    return add;
+}
+
+static void report(const char *path, const struct slack *s, uint32_t add, const char *how,
+                   uint32_t pieces)
+{
+    char fragments[40] = "";
+    if (pieces)
+        snprintf(fragments, sizeof fragments, ", %" PRIu32 " fragment%s", pieces,
+                 pieces == 1 ? "" : "s");
+    say("%s: %s slack for %s, %s in all%s", path, how, slack_text(s, add),
+        slack_text(s, slack_left(s) + add), fragments);
+}
+
+/* --- A file of the host */
+
+/* Space for [from, to) without holes. The size of the file stays. */
+static bool allocate(int fd, uint64_t from, uint64_t to)
+{
+    return !fallocate(fd, FALLOC_FL_KEEP_SIZE, (off_t)from, (off_t)(to - from));
+}
+
+/* The footer goes to the new end in one write, which makes the file longer at the same time; only
+ * where the file system cannot allocate ahead are the zeros written behind it. */
+static bool extend(int fd, const struct slack *s, uint64_t size)
+{
+    uint64_t end = size - sizeof s->footer;
+    bool allocated = allocate(fd, s->file_size, size);
+    if (!allocated && (errno == ENOSPC || errno == EFBIG))
+        return false;
+    if (!fd_pwrite(fd, s->footer, sizeof s->footer, end) || fsync(fd))
+        return false;
+    for (uint64_t off = s->file_size; !allocated && off < end;) { /* ends: off grows */
+        size_t n = end - off < sizeof zeros ? (size_t)(end - off) : sizeof zeros;
+        if (!fd_pwrite(fd, zeros, n, off))
+            return false;
+        progress_add(n);
+        off += n;
+    }
+    return (allocated || !fsync(fd)) && fd_pwrite(fd, zeros, sizeof s->footer, s->now.limit) &&
+           !fsync(fd);
+}
+
+static bool host_io(void *ctx, uint64_t off, void *buf, size_t size, bool write)
+{
+    const struct disk *disk = ctx;
+    return write ? fd_pwrite(disk->fd, buf, size, off) : fd_pread(disk->fd, buf, size, off);
+}
+
+static enum status extend_host(const char *path, const struct image *image, const struct slack *s,
+                               uint32_t add)
+{
+    uint64_t size = slack_size(s, add);
+    struct disk disk;
+    if (!size)
+        return say_error("Choose a smaller --size.",
+                         "%s: would get blocks behind 2 TiB, where a VHD can have none", path);
+    enum status status = disk_open(&disk, path, DISK_WRITE); /* refuses one that is in use */
+    if (status)
+        return status;
+    bool ok = clean(image, s, host_io, &disk);
+    progress_start("reserving", size - s->file_size);
+    if (!ok || (add && !extend(disk.fd, s, size)))
+        status = disk_write_failed(&disk);
+    progress_end();
+    disk_close(&disk);
+    return status;
+}
+
+static enum status reserve_on_host(const struct options *options, struct file *file,
+                                   struct arena *arena)
+{
+    const char *path = options->argument[0];
+    struct image image;
+    struct slack s;
+    struct fail f;
+    bool is_vhdx = false;
+    if (!vhdx_probe(file, &is_vhdx, &f) && is_vhdx) {
+        image = (struct image){.file = file, .format = IMAGE_VHDX};
+        return slack_allowed(&image);
+    }
+    enum status status = vhd_open(&image, file, arena, &f) ? say_fail(&f) : slack_allowed(&image);
+    if (!status)
+        status = slack_look(&s, &image, arena);
+    if (status)
+        return status;
+    uint32_t add = wanted(path, &s, options);
+    if (!options->dry_run)
+        status = extend_host(path, &image, &s, add);
+    if (!status && add)
+        report(path, &s, add, options->dry_run ? "would get" : "got", 0);
+    return status;
+}
+
+/* --- A file of a flash */
+
+/* The file that is meant: --file, else the entry's image. */
+static enum status find_path(struct edit *e, const struct options *options, const char **path)
+{
+    static struct entry entry;
+    struct fail f;
+    *path = options->file;
+    if (*path)
+        return STATUS_OK;
+    entry = (struct entry){0};
+    if (entry_choose(&entry, &e->in.target, options->entry, &f)) {
+        (void)fail_subject(&f, e->path);
+        return say_fail(&f);
+    }
+    *path = entry.chosen->vhd;
+    return STATUS_OK;
+}
+
+static enum status open_image(struct edit *e, const char *path, struct image *image,
+                              struct file *file, struct extent_list *list)
+{
+    struct fail f;
+    struct arena *arena = &e->in.target.arena;
+    bool is_vhd = false, is_vhdx = false;
+    enum err err = ntfs_open(&e->in.target.volume, path, file, &f);
+    if (!err)
+        err = vhd_probe(file, &is_vhd, &f);
+    if (!err && !is_vhd)
+        err = vhdx_probe(file, &is_vhdx, &f);
+    *image = (struct image){.file = file, .format = IMAGE_VHDX};
+    if (!err && !is_vhdx)
+        err = vhd_open(image, file, arena, &f);
+    if (!err)
+        err = file_extents(file, list, arena, &f);
+    if (!err)
+        err = file_writable_in_place(file, list, &f);
+    if (!err)
+        return STATUS_OK;
+    (void)fail_subject(&f, path);
+    return say_fail_advice(&f, err == ERR_NOT_FOUND ? "Check the name." : NULL);
+}
+
+/* A file of the flash, with the extents that it has. */
+struct flash_file {
+    struct edit *edit;
+    const struct extent_list *list;
+};
+
+static bool flash_io(void *ctx, uint64_t off, void *buf, size_t size, bool write)
+{
+    const struct flash_file *file = ctx;
+    return write ? edit_write_at(file->edit, file->list, off, buf, size)
+                 : edit_read_at(file->edit, file->list, off, buf, size);
+}
+
+static enum status reserve_on_flash(const struct options *options)
+{
+    struct edit e;
+    struct file file;
+    struct image image;
+    struct extent_list list;
+    struct slack s;
+    const char *path;
+    uint32_t pieces = 0;
+    enum status status = edit_open(&e, options);
+    if (status)
+        return status;
+    status = find_path(&e, options, &path);
+    if (!status)
+        status = open_image(&e, path, &image, &file, &list);
+    if (!status)
+        status = slack_allowed(&image);
+    if (!status)
+        status = slack_look(&s, &image, &e.in.target.arena);
+    uint32_t add = status ? 0 : wanted(path, &s, options);
+    if (add) {
+        edit_rehearse(&e);
+        status = reserve_slots(&e, path, &s, add, &list, &pieces);
+        edit_end_rehearsal(&e);
+    }
+    struct flash_file on_flash = {&e, &list};
+    if (!status && !options->dry_run && !clean(&image, &s, flash_io, &on_flash))
+        status = disk_write_failed(&e.in.disk);
+    if (!status && add && !options->dry_run)
+        status = reserve_slots(&e, path, &s, add, &list, &pieces);
+    if (!status && add)
+        report(path, &s, add, options->dry_run ? "would get" : "got", pieces);
+    edit_close(&e);
+    return status;
+}
+
+/* Is the argument an image itself, and no disk that holds one? */
+static enum status try_host(const struct options *options, bool *is_image)
+{
+    struct hostfiles files;
+    struct file file;
+    struct arena arena = {0};
+    struct fail f;
+    uint8_t drive;
+    bool vhd = false, vhdx = false;
+    *is_image = false;
+    if (options->given & (OPTION_ENTRY | OPTION_FILE | OPTION_PARTITION))
+        return STATUS_OK;
+    hostfiles_init(&files);
+    enum status status = arena_open(&arena);
+    if (!status && !files.files.open(&files.files, options->argument[0], &file, &drive, &f) &&
+        !vhd_probe(&file, &vhd, &f) && (vhd || (!vhdx_probe(&file, &vhdx, &f) && vhdx))) {
+        *is_image = true;
+        status = reserve_on_host(options, &file, &arena);
+    }
+    hostfiles_close(&files);
+    arena_close(&arena);
+    return status;
+}
+
+enum status verb_reserve(const struct options *options)
+{
+    if (!(options->given & OPTION_NEW_SIZE))
+        return say_usage("reserve needs --size SIZE");
+    if (options->entry && options->file)
+        return say_usage("reserve takes --entry or --file, not both");
+    struct options o = *options;
+    char *target = NULL;
+    const char *path;
+    if (access(o.argument[0], F_OK) && target_split(o.argument[0], &target, &path)) {
+        if (o.entry || o.file) {
+            free(target);
+            return say_usage("reserve takes TARGET:/path, or --entry or --file, not both");
+        }
+        o.argument[0] = target;
+        o.file = path;
+        o.given |= OPTION_FILE;
+    }
+    bool is_image = false;
+    enum status status = try_host(&o, &is_image);
+    if (!status && !is_image)
+        status = reserve_on_flash(&o);
+    free(target);
+    return status;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Adds slack to an image of a flash. */
+#ifndef MKIMAGE_VERBS_RESERVE_H
+#define MKIMAGE_VERBS_RESERVE_H
+
+#include "core/base/file.h"
+#include "flash/edit.h"
+#include "image/slack.h"
+
+/*
+ * Gives the image at `path`, whose extents are `list`, `add` more slots; `pieces` may be NULL. In a
+ * rehearsal only what the volume has to say is found out. Afterwards core sees the old file until
+ * edit_reopen.
+ */
+enum status reserve_slots(struct edit *e, const char *path, const struct slack *s, uint32_t add,
+                          const struct extent_list *list, uint32_t *pieces);
+
+#endif

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * mkimage rollback: what was written since the snapshot goes. The file gets the clusters of a new,
+ * empty child in one change, so it is the old one or the empty one; or, with --drop, the menu leads
+ * to the parent before the child is removed.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include "flash/leaf.h"
+#include "image/newvhd.h"
+#include "cli/progress.h"
+#include "verbs/reserve.h"
+#include "verbs/verbs.h"
+
+#define ROOM ((uint64_t)1 << 20) /* that is left for the volume's own needs */
+
+struct rollback {
+    struct leaf leaf;
+    char *path, *parent;
+    struct newvhd vhd;
+    uint32_t slots; /* in the end */
+    uint32_t first; /* before the old clusters are free */
+    struct leaf_menu menu;
+};
+
+/* As many slots as the file had room for blocks, or for --size of data. */
+static enum status plan_slots(struct rollback *r, const struct options *options)
+{
+    struct leaf *l = &r->leaf;
+    const struct slack *s = &r->vhd.slack;
+    uint64_t old = l->disk.chain.link[0]->file.size, free_bytes = 0;
+    enum status status = edit_free(&l->edit, &free_bytes);
+    if (status)
+        return status;
+    if (options->given & OPTION_NEW_SIZE)
+        r->slots = slack_wanted(s, options->size);
+    else
+        r->slots = slack_fitting(s, old > s->file_size ? old - s->file_size : 0);
+    /* A slot may fit that the careful reckoning left out. */
+    while (!(options->given & OPTION_NEW_SIZE) && r->slots < s->absent &&
+           slack_size(s, r->slots + 1) && slack_size(s, r->slots + 1) <= old)
+        r->slots++;
+    if (!slack_size(s, r->slots))
+        return say_error("Choose a smaller --size.",
+                         "%s: would get blocks behind 2 TiB, where a VHD can have none", r->path);
+    uint64_t taken = s->file_size + ROOM;
+    r->first = slack_fitting(s, free_bytes > taken ? free_bytes - taken : 0);
+    if (r->first > r->slots)
+        r->first = r->slots;
+    return STATUS_OK;
+}
+
+static enum status plan_empty(struct rollback *r, const struct options *options)
+{
+    struct leaf *l = &r->leaf;
+    bool simple;
+    if (edit_is_simple(&l->edit, r->path, &simple))
+        return STATUS_FAILED;
+    if (!simple)
+        return say_error("Say rollback --drop, then snapshot.",
+                         "%s: is in so many fragments that it cannot be replaced at once", r->path);
+    struct chain *chain = &l->disk.chain;
+    uint32_t block = chain->link[0]->image.block_size;
+    enum status status = newvhd_make(&r->vhd, &chain->link[1]->image, r->path, r->parent, block);
+    return status ? status : plan_slots(r, options);
+}
+
+static enum status plan(struct rollback *r, const struct options *options)
+{
+    struct leaf *l = &r->leaf;
+    struct chain *chain = &l->disk.chain;
+    if (chain->count < 2)
+        return say_error("mkimage snapshot makes a child that can be rolled back.",
+                         "%s: has no parent, so there is nothing to go back to", leaf_path(l, 0));
+    if (chain->link[0]->image.sectors != chain->link[1]->image.sectors)
+        return say_error("Use the program that changed its size.",
+                         "%s: is not as large as its parent, so going back would change the disk",
+                         leaf_path(l, 0));
+    r->path = strdup(leaf_path(l, 0));
+    r->parent = strdup(leaf_path(l, 1));
+    if (!r->path || !r->parent)
+        return say_error("Free some memory.", "out of memory");
+    enum status status = leaf_no_children(l, 0, CHAIN_MAX);
+    if (!status && options->drop && !leaf_on_volume(l, 1))
+        status = say_error("Roll it back without --drop, or edit \\vhdboot.cfg by hand.",
+                           "%s: lies on another volume", r->parent);
+    if (status)
+        return status;
+    return options->drop ? leaf_plan_menu(l, r->parent, true, &r->menu) : plan_empty(r, options);
+}
+
+/* The slots that had no room beside the old clusters. */
+static enum status add_slots(struct rollback *r)
+{
+    struct edit *e = &r->leaf.edit;
+    struct slack s = r->vhd.slack;
+    uint32_t left = r->slots - r->first;
+    s.now.count = r->first;
+    s.now.limit = slack_size(&r->vhd.slack, r->first) - VHD_FOOTER_SIZE;
+    s.file_size = s.now.limit + VHD_FOOTER_SIZE;
+    enum status status = STATUS_OK;
+    if (!e->rehearsal)
+        status = leaf_reopen(&r->leaf, r->path);
+    return status ? status
+                  : reserve_slots(e, r->path, &s, left, &r->leaf.disk.chain.link[0]->extents, NULL);
+}
+
+static enum status empty(struct rollback *r)
+{
+    struct edit *e = &r->leaf.edit;
+    struct edit_content content = {.front = r->vhd.front,
+                                   .front_size = r->vhd.front_size,
+                                   .back = r->vhd.slack.footer,
+                                   .back_size = sizeof r->vhd.slack.footer,
+                                   .size = slack_size(&r->vhd.slack, r->first)};
+    if (!e->rehearsal)
+        progress_start("making an empty child", content.size);
+    enum status status = edit_put(e, r->path, &content, NULL);
+    progress_end();
+    if (!status && r->first < r->slots)
+        status = add_slots(r);
+    return status;
+}
+
+static enum status drop(struct rollback *r)
+{
+    struct edit *e = &r->leaf.edit;
+    enum status status = leaf_put_first(&r->leaf, &r->menu);
+    if (!status && !e->rehearsal && r->menu.first)
+        status = edit_reopen(e);
+    if (!status)
+        status = leaf_put_then(&r->leaf, &r->menu);
+    if (!status && !e->rehearsal)
+        status = edit_reopen(e);
+    return status ? status : edit_remove(e, r->path);
+}
+
+enum status verb_rollback(const struct options *options)
+{
+    struct rollback r = {0};
+    if (options->drop && options->given & OPTION_NEW_SIZE)
+        return say_usage("rollback takes --drop or --size, not both");
+    enum status status = leaf_open(&r.leaf, options);
+    if (status)
+        return status;
+    status = plan(&r, options);
+    if (!status) {
+        edit_rehearse(&r.leaf.edit);
+        status = options->drop ? drop(&r) : empty(&r);
+        edit_end_rehearsal(&r.leaf.edit);
+    }
+    if (!status && !options->dry_run)
+        status = options->drop ? drop(&r) : empty(&r);
+    const char *would = options->dry_run ? "would be" : "is";
+    if (!status && options->drop)
+        say("%s: %s removed, and %s %s what the entry starts", r.path, would, r.parent, would);
+    else if (!status)
+        say("%s: %s empty again, room for %s", r.path, would, slack_text(&r.vhd.slack, r.slots));
+    leaf_menu_free(&r.menu);
+    newvhd_free(&r.vhd);
+    free(r.path);
+    free(r.parent);
+    leaf_close(&r.leaf);
+    return status;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The verbs that main's table lists, each in a file of its own. */
+#ifndef MKIMAGE_VERBS_VERBS_H
+#define MKIMAGE_VERBS_VERBS_H
+
+#include "cli/options.h"
+
+enum status verb_flash(const struct options *options);
+enum status verb_install(const struct options *options);
+enum status verb_restore(const struct options *options);
+enum status verb_reserve(const struct options *options);
+enum status verb_snapshot(const struct options *options);
+enum status verb_rollback(const struct options *options);
+enum status verb_merge(const struct options *options);
+enum status verb_check(const struct options *options);
+enum status verb_map(const struct options *options);
+enum status verb_read(const struct options *options);
+enum status verb_ls(const struct options *options);
+enum status verb_cat(const struct options *options);
+enum status verb_extents(const struct options *options);
+enum status verb_vhd_info(const struct options *options);
+enum status verb_vhd_read(const struct options *options);
+enum status verb_vhd_check(const struct options *options);
+
+#endif

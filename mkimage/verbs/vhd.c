@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* mkimage vhd info, read, check: an image on the host, or on TARGET's volume. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "core/chain/chain.h"
+#include "core/base/bounds.h"
+#include "core/map/map.h"
+#include "core/vhd/vhd.h"
+#include "host/hostfiles.h"
+#include "cli/json.h"
+#include "verbs/map.h"
+#include "image/slack.h"
+#include "flash/target.h"
+#include "verbs/verbs.h"
+
+struct source {
+    bool on_volume;
+    const char *name;
+    char *path; /* of the leaf, in its own world */
+    struct target target;
+    struct hostfiles host;
+    struct chain_files volume_files;
+    struct arena arena;
+    struct chain chain;
+    bool has_slack; /* the leaf gets new blocks, and `slack` says how many; for vhd info */
+    struct slack slack;
+};
+
+static enum err open_on_volume(struct chain_files *files, const char *path, struct file *file,
+                               uint8_t *drive_index, struct fail *f)
+{
+    *drive_index = 0;
+    return ntfs_open(files->ctx, path, file, f);
+}
+
+static void source_close(struct source *s)
+{
+    if (s->on_volume)
+        target_close(&s->target);
+    else
+        hostfiles_close(&s->host);
+    arena_close(&s->arena);
+    free(s->path);
+}
+
+/* Finds where FILE is and gets ready to open files there. A file of the host that has this very
+ * name comes first, whatever colons are in it. */
+static enum status source_find(struct source *s, const struct options *options)
+{
+    *s = (struct source){.name = options->argument[0]};
+    hostfiles_init(&s->host);
+    char *target = NULL;
+    const char *path;
+    enum status status = arena_open(&s->arena);
+    if (status)
+        return status;
+    if (access(s->name, F_OK) && target_split(s->name, &target, &path)) {
+        status = target_open(&s->target, target, options->partition);
+        if (status) {
+            arena_close(&s->arena);
+            return status;
+        }
+        s->on_volume = true;
+        s->volume_files = (struct chain_files){.open = open_on_volume, .ctx = &s->target.volume};
+        s->path = strdup(path);
+    } else {
+        s->path = realpath(s->name, NULL);
+        if (!s->path)
+            s->path = strdup(s->name); /* opening it says what is wrong */
+    }
+    return s->path ? STATUS_OK : say_error("Free some memory.", "out of memory");
+}
+
+static enum status source_open(struct source *s, const struct options *options)
+{
+    enum status status = source_find(s, options);
+    if (status)
+        return status;
+    struct fail f;
+    struct chain_files *files = s->on_volume ? &s->volume_files : &s->host.files;
+    if (chain_open(&s->chain, files, s->path, &s->arena, &f)) {
+        status = say_fail_advice(&f, f.err == ERR_NOT_FOUND ? "Check the name." : NULL);
+        source_close(s);
+    }
+    return status;
+}
+
+/* The whole name where struct file has only a part of it. */
+static const char *link_name(const struct source *s, unsigned index)
+{
+    return s->on_volume || index >= s->host.count ? s->chain.link[index]->file.path
+                                                  : s->host.file[index].path;
+}
+
+/* A child notes down when its parent was changed last: some programs by the footer, others by the
+ * file. Where neither agrees, the parent may have been written since, and nobody can say. */
+static void look_at_times(struct source *s)
+{
+    const uint64_t vhd_epoch = 946684800; /* 2000-01-01 in Unix time */
+    for (unsigned i = 0; i + 1 < s->chain.count; i++) {
+        struct image *child = &s->chain.link[i]->image;
+        const struct image *parent = &s->chain.link[i + 1]->image;
+        if (!child->parent_timestamp || child->parent_timestamp == parent->timestamp)
+            continue;
+        const struct hostfile *host = s->chain.link[i + 1]->file.ctx;
+        struct stat st;
+        if (!s->on_volume && !fstat(host->fd, &st) &&
+            (uint64_t)st.st_mtime - vhd_epoch == child->parent_timestamp)
+            continue;
+        notes_add(&child->notes,
+                  "its parent's time is not the one noted down when this disk was made: has the "
+                  "parent been written since?",
+                  0);
+    }
+}
+
+/* What takes more than opening to find out: counts, overlaps, bitmaps, times. */
+static enum err look_closely(struct source *s, unsigned index, struct fail *f)
+{
+    struct image *image = &s->chain.link[index]->image;
+    enum err err = image->check ? image->check(image, &s->arena, f) : ERR_OK;
+    if (!err)
+        err = vhd_bitmap_check(image, &s->arena, f);
+    return err;
+}
+
+/* Calls `each` for every note of every image. */
+static void each_warning(const struct source *s, void (*each)(const char *text))
+{
+    for (unsigned i = 0; i < s->chain.count; i++) {
+        const struct notes *notes = &s->chain.link[i]->image.notes;
+        for (unsigned k = 0; k < notes->count; k++) {
+            char note[256], text[1024];
+            notes_format(notes, k, note, sizeof note);
+            snprintf(text, sizeof text, "%s%s%s", s->chain.count > 1 ? link_name(s, i) : "",
+                     s->chain.count > 1 ? ": " : "", note);
+            each(text);
+        }
+    }
+}
+
+static void warning_json(const char *text)
+{
+    json_string(NULL, text);
+}
+
+static void warning_text(const char *text)
+{
+    printf("warning: %s\n", text);
+}
+
+static const char *const formats[] = {[IMAGE_VHD] = "vhd", [IMAGE_VHDX] = "vhdx"};
+static const char *const kinds[] = {
+    [IMAGE_FIXED] = "fixed", [IMAGE_DYNAMIC] = "dynamic", [IMAGE_DIFFERENCING] = "differencing"};
+
+/* The id's bytes as they lie in the file. */
+static const char *id_text(const struct image *image, char text[33])
+{
+    for (unsigned i = 0; i < sizeof image->id; i++)
+        sprintf(text + 2 * i, "%02x", image->id[i]);
+    return text;
+}
+
+static void info_json(const struct source *s)
+{
+    const struct image *leaf = &s->chain.link[0]->image;
+    json_object(NULL);
+    json_string("format", formats[leaf->format]);
+    json_string("kind", kinds[leaf->kind]);
+    json_number("size", leaf->sectors << SECTOR_SHIFT);
+    json_number("block_size", leaf->block_size);
+    json_number("allocated", leaf->allocated);
+    if (s->has_slack)
+        json_number("slack", (uint64_t)slack_left(&s->slack) * leaf->block_size);
+    else
+        json_null("slack");
+    json_string("creator", leaf->creator);
+    if (leaf->format == IMAGE_VHD) {
+        json_array("geometry");
+        json_number(NULL, leaf->cylinders);
+        json_number(NULL, leaf->heads);
+        json_number(NULL, leaf->track_sectors);
+        json_end();
+    }
+    json_array("ids");
+    for (unsigned i = 0; i < s->chain.count; i++) {
+        char id[33];
+        json_string(NULL, id_text(&s->chain.link[i]->image, id));
+    }
+    json_end();
+    json_array("chain");
+    for (unsigned i = 0; i < s->chain.count; i++)
+        json_string(NULL, link_name(s, i));
+    json_end();
+    json_array("warnings");
+    each_warning(s, warning_json);
+    json_end();
+    json_end();
+}
+
+static void info_text(const struct source *s)
+{
+    for (unsigned i = 0; i < s->chain.count; i++) {
+        const struct image *image = &s->chain.link[i]->image;
+        printf("%s: %s, %s", link_name(s, i), image_kind_name(image),
+               say_bytes(image->sectors << SECTOR_SHIFT));
+        if (image->block_size)
+            printf(", blocks of %s, %s stored", say_bytes(image->block_size),
+                   say_bytes(image->allocated));
+        if (!i && s->has_slack && s->slack.absent)
+            printf(", slack for %s", slack_text(&s->slack, slack_left(&s->slack)));
+        if (image->creator[0])
+            printf(", made by \"%.8s\"", image->creator);
+        char id[33];
+        if (image->format == IMAGE_VHD)
+            printf(", geometry %u/%u/%u", image->cylinders, image->heads, image->track_sectors);
+        printf(", id %s\n", id_text(image, id));
+    }
+    each_warning(s, warning_text);
+}
+
+enum status verb_vhd_info(const struct options *options)
+{
+    struct source s;
+    enum status status = source_open(&s, options);
+    if (status)
+        return status;
+    for (unsigned i = 0; i < s.chain.count; i++) {
+        struct fail f;
+        if (look_closely(&s, i, &f)) {
+            status = say_fail(&f);
+            source_close(&s);
+            return status;
+        }
+    }
+    struct image *leaf = &s.chain.link[0]->image;
+    struct fail none;
+    s.has_slack = slack_grows(leaf) && !slack_find(&s.slack, leaf, &s.arena, &none);
+    look_at_times(&s);
+    if (options->json)
+        info_json(&s);
+    else
+        info_text(&s);
+    source_close(&s);
+    return STATUS_OK;
+}
+
+enum status verb_vhd_read(const struct options *options)
+{
+    struct source s;
+    enum status status = source_open(&s, options);
+    if (status)
+        return status;
+    struct map map;
+    struct fail f;
+    struct blk *const drive[MAP_DRIVES_MAX] = {s.on_volume ? &s.target.blk : &s.host.blk};
+    if (map_build(&map, &s.chain, &(struct map_writes){0}, &s.arena, &f))
+        status = say_fail(&f);
+    else
+        status = sectors_write(s.name, &map, drive, options);
+    source_close(&s);
+    return status;
+}
+
+enum status verb_vhd_check(const struct options *options)
+{
+    struct source s;
+    enum status status = source_open(&s, options);
+    if (status)
+        return status;
+    for (unsigned i = 0; i < s.chain.count; i++) {
+        struct fail f;
+        if (look_closely(&s, i, &f)) {
+            (void)fail_subject(&f, link_name(&s, i));
+            status = say_fail(&f);
+        }
+    }
+    look_at_times(&s);
+    each_warning(&s, warning_text);
+    if (!status)
+        printf("%s: %s, clean\n", s.name, image_kind_name(&s.chain.link[0]->image));
+    source_close(&s);
+    return status;
+}

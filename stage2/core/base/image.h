@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A virtual disk image as the chain sees it: which sectors of the disk it stores, and where in its
+ * file. vhd.c and vhdx.c fill one in; neither knows the other, nor NTFS, nor the parent's contents.
+ */
+#ifndef CORE_BASE_IMAGE_H
+#define CORE_BASE_IMAGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "core/base/errors.h"
+
+struct arena;
+struct file;
+
+enum image_format { IMAGE_VHD, IMAGE_VHDX };
+enum image_kind { IMAGE_FIXED, IMAGE_DYNAMIC, IMAGE_DIFFERENCING };
+
+/* What an image says of a run of sectors of the disk. */
+enum image_state {
+    IMAGE_DATA,   /* stored in the file, from file_sector on */
+    IMAGE_ZERO,   /* zeros, whatever a parent says */
+    IMAGE_ABSENT, /* not stored: the parent's contents, or zeros where there is none */
+};
+
+struct image_run {
+    enum image_state state;
+    uint64_t count;       /* sectors, > 0, up to the end of the disk at most */
+    uint64_t file_sector; /* IMAGE_DATA: where the first one lies in the file */
+    bool in_place;        /* IMAGE_DATA: overwriting the sectors there is all that a write takes; no
+                           * table of the image says anything of them that would change. Whether the
+                           * image may be written at all is not asked here */
+};
+
+/* Where an image says that its parent lies; the order in image.parent is the order to try. */
+struct image_parent {
+    const char *source; /* what named it: "W2ru", "MacX", "relative_path", "header name" … */
+    bool relative;      /* to the child's folder; else to the volume's root */
+    const char *path;   /* UTF-8, in the arena; drive letter or volume name stripped; may hold .. */
+};
+
+#define IMAGE_PARENTS_MAX 12
+
+struct image {
+    struct file *file;
+    enum image_format format;
+    enum image_kind kind;
+    uint64_t sectors;          /* size of the disk */
+    uint32_t block_size;       /* bytes; 0 for a fixed VHD */
+    uint64_t allocated;        /* bytes of blocks that the file stores; 0 until `check` has run */
+    uint8_t id[16];            /* VHD: unique id; VHDX: data-write GUID */
+    char creator[8];           /* VHD: creator application, printable; VHDX: empty */
+    uint32_t timestamp;        /* VHD: seconds since 2000-01-01 UTC, by the footer */
+    uint32_t parent_timestamp; /* and what a child noted down of its parent: its footer's or its
+                                  file's */
+    uint16_t cylinders;        /* VHD: the footer's ATA geometry; nothing relies on it */
+    uint8_t heads, track_sectors;
+    bool read_only;           /* must not be written; a note says why */
+    uint8_t parent_id[2][16]; /* IMAGE_DIFFERENCING: the ids of which its parent must have one */
+    unsigned parent_ids;      /* how many of them there are */
+    unsigned parent_count;
+    struct image_parent parent[IMAGE_PARENTS_MAX];
+    struct notes notes;
+    void *ctx; /* the format's own state, in the arena */
+
+    /* The longest run at `lba` (< sectors) that is alike; it may end earlier, but never later,
+     * than the state changes. Allocates nothing. */
+    enum err (*run)(struct image *image, uint64_t lba, struct image_run *run, struct fail *f);
+
+    /* Walks the whole block table: fills in `allocated`, fails at the first entry that `run` would
+     * refuse and at blocks that lie over each other. Open has done it already where the table is
+     * small; NULL where there is nothing to walk. Gives its memory back to `a`. */
+    enum err (*check)(struct image *image, struct arena *a, struct fail *f);
+};
+
+/* "fixed VHD", "dynamic VHDX" … */
+const char *image_kind_name(const struct image *image);
+
+/* Adds a place to look for the parent, behind those that are there; not twice, and none where there
+ * is no room. `path` stays in use. */
+void image_parent_add(struct image *image, const char *source, bool relative, const char *path);
+
+/* Adds a path as Windows writes it: C:\x, \\?\C:\x, \\?\Volume{..}\x and \x count from the root of
+ * the child's volume, all others from the child's folder (Xen's tools write such a path where an
+ * absolute one belongs). What lies on another machine (\\server\share) is no place to look. */
+void image_parent_add_windows(struct image *image, const char *source, const char *path);
+
+/* Adds the last part of any path, in the child's folder: for images that were moved together. */
+void image_parent_add_beside(struct image *image, const char *source, const char *path);
+
+#endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * \vhdboot.cfg: UTF-8 lines, `key = value`, [sections]; # starts a comment. A line that is not
+ * understood is remembered with its number and skipped, the rest counts.
+ */
+#ifndef CORE_ENTRY_CONFIG_H
+#define CORE_ENTRY_CONFIG_H
+
+#include <stdint.h>
+#include "core/base/errors.h"
+#include "core/map/map.h"
+
+struct arena;
+
+#define CONFIG_ENTRIES_MAX    32
+#define CONFIG_PARENTS_MAX    8
+#define CONFIG_COMPLAINTS_MAX 8
+#define CONFIG_SIZE_MAX       65536u
+#define CONFIG_TIMEOUT_NONE   UINT32_MAX /* timeout = none: wait for ever */
+#define CONFIG_TIMEOUT_UNSET  (UINT32_MAX - 1)
+
+struct config_entry {
+    const char *name;  /* the section's */
+    const char *title; /* name where none is given */
+    const char *vhd;   /* path; never NULL in a config that config_parse returned */
+    /* Where parents lie that the disk itself does not lead to, in the order to try. */
+    const char *parent[CONFIG_PARENTS_MAX];
+    unsigned parent_count;
+    enum write_mode write;
+    bool ram;             /* read into memory before it starts: changes are gone at power off */
+    uint64_t discard_max; /* bytes of memory for changes that are not kept; 0: not said */
+    bool force;           /* write to a hibernated or unclean volume all the same */
+    bool hide;            /* the guest sees no physical hard disk */
+};
+
+struct config_complaint {
+    unsigned line;        /* from 1 */
+    const char *sentence; /* "unknown key" … */
+    char word[40];        /* the word it is about, cut */
+};
+
+struct config {
+    uint32_t timeout_seconds;
+    unsigned default_entry; /* index; 0 where `default` is missing or names no section */
+    unsigned count;
+    struct config_entry entry[CONFIG_ENTRIES_MAX];
+    unsigned complaint_count; /* may exceed CONFIG_COMPLAINTS_MAX: only so many are kept */
+    struct config_complaint complaint[CONFIG_COMPLAINTS_MAX];
+};
+
+/* Parses `size` bytes of text; strings are copied into `a`. Bad lines are complaints, not failures;
+ * fails only with ERR_MEMORY, or ERR_CONFIG for UTF-16. */
+MUST_CHECK enum err config_parse(struct config *config, const uint8_t *text, uint32_t size,
+                                 struct arena *a, struct fail *f);
+
+#endif

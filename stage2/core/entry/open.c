@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/entry/open.h"
+#include "core/base/arena.h"
+#include "core/chain/path.h"
+#include "core/base/mem.h"
+#include "core/part/format.h"
+#include "core/base/text.h"
+#include "core/entry/writes.h"
+
+/* A config file's text, read whole. */
+static enum err config_read(struct config *config, struct file *file, struct arena *a,
+                            struct fail *f)
+{
+    if (file->size > CONFIG_SIZE_MAX) {
+        (void)fail(f, ERR_CONFIG, "the file has %u bytes: more than a config may have", file->size);
+        return fail_subject(f, file->path);
+    }
+    uint32_t size = (uint32_t)file->size;
+    uint8_t *text = arena_alloc(a, size);
+    if (!text) {
+        (void)fail(f, ERR_MEMORY, "no memory for the config's %u bytes", size);
+        return fail_subject(f, file->path);
+    }
+    enum err err = size ? file_read(file, 0, text, size, f) : ERR_OK;
+    if (!err)
+        err = config_parse(config, text, size, a, f);
+    return err ? fail_subject(f, file->path) : ERR_OK;
+}
+
+/* Names go into memory set aside before the walk: the walk gives back all that is taken from its
+ * volume's arena meanwhile. */
+struct boot_listing {
+    struct config *config;
+    enum write_mode write;
+    char *names;
+    size_t used;
+    unsigned left_out;
+};
+
+#define BOOT_NAME_SIZE (sizeof((struct ntfs_dirent *)NULL)->name + 1) /* and a backslash */
+
+static bool ends_with(const char *name, size_t length, const char *suffix)
+{
+    size_t n = text_length(suffix);
+    if (length <= n)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        char c = name[length - n + i];
+        if ((c >= 'A' && c <= 'Z' ? c + 32 : c) != suffix[i])
+            return false;
+    }
+    return true;
+}
+
+/* An entry for a file of the root directory that is named like an image. */
+static bool boot_list_file(void *ctx, const struct ntfs_dirent *file)
+{
+    struct boot_listing *listing = ctx;
+    struct config *config = listing->config;
+    size_t length = text_length(file->name);
+    if (file->directory ||
+        (!ends_with(file->name, length, ".vhd") && !ends_with(file->name, length, ".vhdx")))
+        return true;
+    if (config->count == CONFIG_ENTRIES_MAX) {
+        listing->left_out++;
+        return true;
+    }
+
+    char *path = listing->names + listing->used; /* zeroed: the NUL is there */
+    path[0] = '\\';
+    memcpy(path + 1, file->name, length);
+    listing->used += length + 2;
+    config->entry[config->count++] = (struct config_entry){
+        .name = path + 1, .title = path + 1, .vhd = path, .write = listing->write};
+    return true;
+}
+
+static enum err boot_list(struct config *config, struct ntfs *vol, struct arena *a, struct fail *f)
+{
+    /* What a config says that is not understood may have been that nothing is to be written. */
+    bool careful = config->complaint_count;
+    struct boot_listing listing = {.config = config,
+                                   .write = careful ? WRITE_NONE : WRITE_PERSISTENT};
+    listing.names = arena_array(a, CONFIG_ENTRIES_MAX, BOOT_NAME_SIZE);
+    if (!listing.names)
+        return fail(f, ERR_MEMORY, "no memory for the list of images", 0);
+    enum err err = ntfs_list(vol, "\\", boot_list_file, &listing, f);
+    if (err)
+        return err;
+    if (listing.left_out)
+        notes_add(&vol->notes, "%u more images in the root directory are not in the menu",
+                  listing.left_out);
+    if (careful)
+        notes_add(&vol->notes,
+                  "no section of " BOOT_CONFIG_PATH " is understood: nothing will be written", 0);
+    return ERR_OK;
+}
+
+enum err boot_entries(struct config *config, bool *from_file, struct ntfs *vol, struct arena *a,
+                      struct fail *f)
+{
+    *config = (struct config){.timeout_seconds = CONFIG_TIMEOUT_UNSET};
+    struct file file;
+    enum err err = ntfs_open(vol, BOOT_CONFIG_PATH, &file, f);
+    *from_file = !err;
+    if (!err)
+        err = config_read(config, &file, a, f);
+    if (err && err != ERR_NOT_FOUND)
+        return err;
+    if (config->count)
+        return ERR_OK;
+
+    /* No config, or one that names no image: what stands in the root directory. */
+    err = boot_list(config, vol, a, f);
+    if (err || config->count)
+        return err;
+    if (*from_file) {
+        (void)fail(f, ERR_NOT_FOUND, "the config names no image, and the root directory holds none",
+                   0);
+        return fail_subject(f, BOOT_CONFIG_PATH);
+    }
+    return fail(f, ERR_NOT_FOUND,
+                "neither " BOOT_CONFIG_PATH " nor a *.vhd or *.vhdx is in the root directory", 0);
+}
+
+static bool boot_names_volume(const struct config_entry *entry)
+{
+    bool names = chain_path_volume(entry->vhd) != 0;
+    for (unsigned i = 0; i < entry->parent_count; i++)
+        names |= chain_path_volume(entry->parent[i]) != 0;
+    return names;
+}
+
+/* chain_files over the machine's volumes. */
+struct boot_files {
+    struct volumes *volumes;
+    unsigned leaf_volume;
+    bool leaf_opened;
+};
+
+static enum err boot_open_file(struct chain_files *files, const char *path, struct file *file,
+                               uint8_t *drive_index, struct fail *f)
+{
+    struct boot_files *on = files->ctx;
+    unsigned volume;
+    enum err err = volumes_open(on->volumes, path, file, &volume, f);
+    if (err)
+        return err;
+    *drive_index = on->volumes->volume[volume].drive_index;
+    if (!on->leaf_opened)
+        on->leaf_volume = volume;
+    on->leaf_opened = true;
+    return ERR_OK;
+}
+
+enum err boot_open(struct boot_disk *disk, const struct config_entry *entry,
+                   struct volumes *volumes, uint64_t memory_bytes, struct arena *a, struct fail *f)
+{
+    *disk = (struct boot_disk){.hide_drives = entry->hide, .in_memory = entry->ram};
+    enum err err = boot_names_volume(entry) ? volumes_find(volumes, f) : ERR_OK;
+    if (err)
+        return err;
+    struct boot_files on = {.volumes = volumes};
+    struct chain_files files = {.open = boot_open_file,
+                                .ctx = &on,
+                                .parent = entry->parent,
+                                .parent_count = entry->parent_count};
+    err = chain_open(&disk->chain, &files, entry->vhd, a, f);
+    if (err)
+        return err;
+
+    const struct ntfs *vol = volumes->volume[on.leaf_volume].ntfs;
+    const struct chain *chain = &disk->chain;
+    notes_add_all(&disk->notes, &vol->notes, NULL);
+    for (unsigned i = 0; i < chain->count; i++)
+        notes_add_all(&disk->notes, &chain->link[i]->image.notes,
+                      chain->count > 1 ? chain->link[i]->path : NULL);
+
+    struct map_writes writes;
+    err = writes_choose(&writes, entry, &disk->chain, vol, memory_bytes, &disk->notes, f);
+    if (!err)
+        err = map_build(&disk->map, &disk->chain, &writes, a, f);
+    disk->write_protected = !writes.in_place && writes.growth == MAP_GROWS_NOT;
+    return err;
+}
+
+const char *boot_record_fault(const uint8_t *sector)
+{
+    static const uint8_t no_code[sizeof((struct mbr *)NULL)->code];
+    if (sector[510] != 0x55 || sector[511] != 0xaa)
+        return "the disk has no boot record: its sector 0 lacks 55AAh";
+    if (!memcmp(sector, no_code, sizeof no_code))
+        return "the disk has no boot code; was it made for UEFI?";
+    return NULL;
+}

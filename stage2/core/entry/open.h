@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The path from a volume to a block map, walked by stage2 on the machine and by mkimage check on
+ * the host: volume -> entries (vhdboot.cfg, or the images in the root directory) -> chain -> map.
+ */
+#ifndef CORE_ENTRY_OPEN_H
+#define CORE_ENTRY_OPEN_H
+
+#include <stdbool.h>
+#include "core/chain/chain.h"
+#include "core/entry/config.h"
+#include "core/base/errors.h"
+#include "core/map/map.h"
+#include "core/ntfs/ntfs.h"
+#include "core/entry/volumes.h"
+
+struct arena;
+
+#define BOOT_CONFIG_PATH "\\vhdboot.cfg"
+#define BOOT_STAGE2_PATH "\\vhdboot.bin"
+
+/* Reads the volume's config, or, where there is none or it names no image, makes an entry of every
+ * *.vhd and *.vhdx in the root directory in name order (without a config timeout is unset, and a
+ * single one starts at once). ERR_NOT_FOUND where there is neither. */
+MUST_CHECK enum err boot_entries(struct config *config, bool *from_file, struct ntfs *vol,
+                                 struct arena *a, struct fail *f);
+
+struct boot_disk {
+    struct chain chain;
+    struct map map;
+    bool write_protected; /* the disk answers writes with error 03h */
+    bool hide_drives;     /* the guest sees no physical hard disk */
+    bool in_memory;       /* all of it is to be read into memory before it starts */
+    struct notes notes;   /* why, and what is odd */
+};
+
+/* Opens the entry's image and compiles it. Applies the rules of what may be written: mode, volume
+ * state, image state, `force`. `memory_bytes` is the machine's memory, 0 where there is none for
+ * changes. */
+MUST_CHECK enum err boot_open(struct boot_disk *disk, const struct config_entry *entry,
+                              struct volumes *volumes, uint64_t memory_bytes, struct arena *a,
+                              struct fail *f);
+
+/* Why a disk with this sector 0 cannot be started, as the sentence of an ERR_NO_SYSTEM; NULL where
+ * it can be tried. */
+const char *boot_record_fault(const uint8_t *sector);
+
+#endif

@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Cuts the disk's runs into pages, in one pass over the disk: the page cells are allocated first,
+ * the runs of SPLIT pages and the records of MIXED ones grow behind them. Time is linear in pages
+ * and runs.
+ */
+#include "core/base/arena.h"
+#include "core/chain/chain.h"
+#include "core/base/bounds.h"
+#include "core/map/map.h"
+#include "core/map/source.h"
+#include "core/base/mem.h"
+
+/* Pages get larger where their cells would pass this. */
+#define MAP_PAGES_BYTES_MAX   ((uint64_t)16 << 20)
+/* What free records may take: in a differencing disk each has a bitmap. */
+#define MAP_RECORDS_BYTES_MAX (16u << 20)
+/* 64 KiB: a guest's scattered small writes use up little more memory than they have bytes. */
+#define MAP_MEMORY_PAGE_SHIFT 7
+#define MAP_GROW_CELLS        8192u
+
+struct map_builder {
+    struct map *map;
+    struct arena *arena;
+    uint64_t room;       /* cells that are allocated */
+    uint64_t cells;      /* cells that are used, or would be if there were memory */
+    uint64_t last;       /* the cell that was appended last */
+    uint64_t page_first; /* index of the current page's first run */
+
+    /* The disk's pages, then those of the leaf's file. */
+    uint64_t page;    /* the current one's cell */
+    uint64_t at;      /* the next run's first sector of the disk or file */
+    uint64_t sectors; /* of the disk or file */
+
+    struct map_run whole; /* the disk's first run, and whether it is the only one */
+    bool one_run;
+};
+
+static uint32_t page_sectors(const struct map *map)
+{
+    return 1u << map->page_shift;
+}
+
+static uint64_t pages_of(uint64_t sectors, unsigned page_shift)
+{
+    return round_up_shift(sectors, page_shift) >> page_shift;
+}
+
+/* Appends a cell, or only counts it once memory has run out: the failure then tells how much it
+ * takes. */
+static void builder_cell(struct map_builder *b, uint64_t cell)
+{
+    if (b->cells == b->room) {
+        /* The arena hands out from the bottom up, so this piece follows the last one. */
+        uint64_t *more = arena_array(b->arena, MAP_GROW_CELLS, sizeof *more);
+        if (more == b->map->cell + b->room)
+            b->room += MAP_GROW_CELLS;
+    }
+    if (b->cells < b->room)
+        b->map->cell[b->cells] = cell;
+    b->cells++;
+    b->last = cell;
+}
+
+/* Does `run` go on where the last run of this page ends? `at` is its first sector in the page. */
+static bool builder_joins(const struct map_builder *b, const struct map_run *run, uint32_t at)
+{
+    if (b->cells == b->page_first)
+        return false;
+    uint64_t same = map_cell(run->kind, run->drive, 0, 0) | (run->writable ? MAP_WRITABLE : 0);
+    uint64_t mask = MAP_KIND_MASK | MAP_WRITABLE | MAP_DRIVE_MASK << MAP_DRIVE_SHIFT;
+    if ((b->last & mask) != same)
+        return false;
+    return run->kind != MAP_DIRECT ||
+           map_cell_lba(b->last) + (at - map_cell_first(b->last)) == run->drive_lba;
+}
+
+/* The current page is complete: one run becomes its cell, more stay and the cell points to them. */
+static void builder_page_end(struct map_builder *b)
+{
+    uint64_t runs = b->cells - b->page_first;
+    b->map->cell[b->page++] =
+        runs == 1 ? b->last : map_cell(MAP_SPLIT, 0, (uint32_t)runs - 1, b->page_first);
+    if (runs == 1)
+        b->cells--;
+    b->page_first = b->cells;
+}
+
+/* Appends the next run, page by page. */
+static void builder_run(struct map_builder *b, struct map_run run)
+{
+    b->map->writable |= run.writable;
+    while (run.count) { /* ends: every round takes at least one sector off run.count */
+        uint32_t at = (uint32_t)b->at & (page_sectors(b->map) - 1);
+        uint64_t left = page_sectors(b->map) - at;
+        uint64_t n = run.count < left ? run.count : left;
+        if (!builder_joins(b, &run, at))
+            builder_cell(
+                b, map_cell(run.kind, run.drive, at, run.kind == MAP_DIRECT ? run.drive_lba : 0) |
+                       (run.writable ? MAP_WRITABLE : 0));
+        b->at += n;
+        if (n == left || b->at == b->sectors)
+            builder_page_end(b);
+        run.count -= n;
+        run.drive_lba += n;
+    }
+}
+
+/* As builder_run, for the disk itself: is it all one run? */
+static void builder_disk_run(struct map_builder *b, struct map_run run)
+{
+    if (!b->at)
+        b->whole = run;
+    else if (run.kind != b->whole.kind || run.writable != b->whole.writable ||
+             run.drive != b->whole.drive || run.drive_lba != b->whole.drive_lba + b->at)
+        b->one_run = false;
+    builder_run(b, run);
+}
+
+/* Appends the disk's runs up to sector `end`. */
+static enum err fill_runs(struct map_builder *b, struct map_source *source, uint64_t end,
+                          struct fail *f)
+{
+    while (b->at < end) { /* ends: every run has at least one sector */
+        struct map_run run;
+        enum err err = map_source_next(source, b->at, &run, f);
+        if (err)
+            return err;
+        if (run.count > end - b->at)
+            run.count = end - b->at;
+        builder_disk_run(b, run);
+    }
+    return ERR_OK;
+}
+
+/* A new record behind all cells; returns the index of its first. */
+static uint64_t builder_record(struct map_builder *b, uint64_t base, uint64_t own,
+                               const uint8_t *bitmap)
+{
+    uint64_t record = b->cells;
+    builder_cell(b, base);
+    builder_cell(b, own | MAP_WRITABLE);
+    for (uint32_t i = MAP_RECORD_BITMAP; i < b->map->record_cells; i++) {
+        uint64_t bits = 0;
+        if (bitmap)
+            memcpy(&bits, bitmap + (size_t)(i - MAP_RECORD_BITMAP) * sizeof bits, sizeof bits);
+        builder_cell(b, bits);
+    }
+    b->page_first = b->cells;
+    return record;
+}
+
+/* The disk of a differencing leaf that grows: a page a block. What the leaf has of a block only in
+ * part becomes a MIXED page over the parents'. */
+static enum err fill_differencing(struct map_builder *b, struct map_source *source, struct fail *f)
+{
+    struct map *map = b->map;
+    struct image *leaf = &source->chain->link[0]->image;
+    for (uint32_t block = 0; block < map->file_page; block++) {
+        uint64_t end = (uint64_t)(block + 1) << map->page_shift;
+        struct vhd_block found;
+        enum err err = vhd_block_get(leaf, block, &found, f);
+        if (err)
+            return err;
+        source->first = found.full ? 0 : 1;
+        err = fill_runs(b, source, end < map->sectors ? end : map->sectors, f);
+        if (err)
+            return err;
+        if (!found.present || found.full)
+            continue;
+        uint64_t record =
+            builder_record(b, map->cell[block], map_cell(MAP_FILE, 0, 0, found.data), found.bitmap);
+        map->cell[block] = map_cell(MAP_MIXED, 0, 0, record) | MAP_WRITABLE;
+        b->one_run = false;
+        map->writable = true;
+    }
+    return ERR_OK;
+}
+
+/* The pages of the leaf's file. */
+static enum err fill_file(struct map_builder *b, struct map_source *source, struct fail *f)
+{
+    b->at = 0;
+    b->sectors = b->map->file_sectors;
+    b->page = b->map->file_page;
+    source->first = 0;
+    while (b->at < b->sectors) { /* ends: every run has at least one sector */
+        struct map_run run = {.count = b->sectors - b->at};
+        enum err err = map_source_place(source, 0, b->at, &run, f);
+        if (err)
+            return err;
+        run.writable = true;
+        builder_run(b, run);
+    }
+    return ERR_OK;
+}
+
+/* The free records: a slot of the slack each, or a page of memory. */
+static void fill_records(struct map_builder *b, const struct map_writes *writes)
+{
+    struct map *map = b->map;
+    bool memory = map->growth == MAP_GROWS_IN_MEMORY;
+    size_t room = arena_left(b->arena) / 2;
+    uint32_t most = room < MAP_RECORDS_BYTES_MAX ? (uint32_t)room : MAP_RECORDS_BYTES_MAX;
+    most = (most >> 3) / map->record_cells;
+    uint64_t count =
+        memory ? writes->memory >> SECTOR_SHIFT >> map->page_shift : writes->slack.count;
+
+    map->record_first = (uint32_t)b->cells;
+    for (uint64_t i = 0; i < count && i < most; i++) {
+        uint64_t slot = writes->slack.first + i * writes->slack.stride;
+        builder_record(b, 0,
+                       memory ? map_cell(MAP_RAM, 0, 0, 0)
+                              : map_cell(MAP_FILE, 0, 0, slot + writes->slack.bitmap_sectors),
+                       NULL);
+    }
+    map->record_clean = map->record_first;
+    map->record_end = (uint32_t)b->cells;
+    map->writable |= map->record_end != map->record_first;
+}
+
+static enum err map_fill(struct map_builder *b, struct map_source *source,
+                         const struct map_writes *writes, struct fail *f)
+{
+    struct map *map = b->map;
+    enum err err = map->growth == MAP_GROWS_DIFFERENCING ? fill_differencing(b, source, f)
+                                                         : fill_runs(b, source, map->sectors, f);
+    if (!err && map->page_count > map->file_page)
+        err = fill_file(b, source, f);
+    if (err)
+        return err;
+    if (map->growth != MAP_GROWS_NOT)
+        fill_records(b, writes);
+    if (b->cells > b->room)
+        return fail(f, ERR_MEMORY, "the block map takes %u bytes of memory", b->cells << 3);
+    if (b->cells > UINT32_MAX)
+        return fail(f, ERR_LIMIT, "the block map has %u entries, more than it can", b->cells);
+    map->cell_count = (uint32_t)b->cells;
+    map->contiguous = b->one_run && b->whole.kind == MAP_DIRECT;
+    return ERR_OK;
+}
+
+/* Chooses the page's size, and with it how many there are. */
+static enum err choose_pages(struct map *map, const struct map_writes *writes,
+                             const struct chain *chain, struct fail *f)
+{
+    if (map->growth == MAP_GROWS_DYNAMIC || map->growth == MAP_GROWS_DIFFERENCING) {
+        map->page_shift = log2_u32(writes->slack.block_sectors);
+        map->bitmap_sectors = writes->slack.bitmap_sectors;
+        map->bat_sector = writes->slack.bat_sector;
+        map->record_cells = MAP_RECORD_BITMAP;
+        if (map->growth == MAP_GROWS_DIFFERENCING)
+            map->record_cells += map->bitmap_sectors * (SECTOR_SIZE / sizeof map->cell[0]);
+        map->file_page = (uint32_t)pages_of(map->sectors, map->page_shift);
+        map->file_sectors = chain->link[0]->file.size >> SECTOR_SHIFT;
+        map->page_count = map->file_page + (uint32_t)pages_of(map->file_sectors, map->page_shift);
+        return ERR_OK;
+    }
+    map->page_shift = map->growth == MAP_GROWS_IN_MEMORY ? MAP_MEMORY_PAGE_SHIFT : MAP_PAGE_SHIFT;
+    while (map->page_shift < MAP_PAGE_SHIFT_MAX &&
+           pages_of(map->sectors, map->page_shift) << 3 > MAP_PAGES_BYTES_MAX)
+        map->page_shift++;
+    map->record_cells = MAP_RECORD_BITMAP + (page_sectors(map) + 63) / 64;
+    uint64_t pages = pages_of(map->sectors, map->page_shift);
+    if (pages > MAP_PAGES_BYTES_MAX >> 3)
+        return fail(f, ERR_LIMIT, "the disk has %u sectors: more than 64 TiB", map->sectors);
+    map->page_count = map->file_page = (uint32_t)pages;
+    return ERR_OK;
+}
+
+enum err map_build(struct map *map, const struct chain *chain, const struct map_writes *writes,
+                   struct arena *a, struct fail *f)
+{
+    *map = (struct map){.sectors = chain->link[0]->image.sectors, .growth = writes->growth};
+    for (unsigned i = 0; i < chain->count; i++) {
+        if (chain->link[i]->drive_index >= MAP_DRIVES_MAX)
+            return fail(f, ERR_LIMIT, "the images lie on more than %u drives", MAP_DRIVES_MAX);
+    }
+    enum err err = choose_pages(map, writes, chain, f);
+    if (err)
+        return err;
+
+    struct map_source *source = arena_alloc(a, sizeof *source);
+    if (!source)
+        return fail(f, ERR_MEMORY, "no memory for the block map", 0);
+    source->chain = chain;
+    source->writable = writes->in_place;
+
+    size_t mark = arena_mark(a);
+    uint64_t room = round_up_shift(map->page_count, 1); /* the arena aligns to two cells */
+    map->cell = arena_array(a, room, sizeof map->cell[0]);
+    if (!map->cell)
+        return fail(f, ERR_MEMORY, "the block map takes %u bytes of memory at the least",
+                    (uint64_t)map->page_count << 3);
+    struct map_builder b = {.map = map,
+                            .arena = a,
+                            .room = room,
+                            .cells = map->page_count,
+                            .page_first = map->page_count,
+                            .sectors = map->sectors,
+                            .one_run = true};
+    err = map_fill(&b, source, writes, f);
+    if (!err) /* what the last piece has too much goes back */
+        arena_release(a, mark + (size_t)round_up_shift(b.cells << 3, 4));
+    return err;
+}
+
+uint64_t map_growth_bytes(const struct chain *chain, const struct vhd_slack *slack)
+{
+    unsigned shift = log2_u32(slack->block_sectors);
+    return (pages_of(chain->link[0]->image.sectors, shift) +
+            pages_of(chain->link[0]->file.size >> SECTOR_SHIFT, shift))
+           << 3;
+}
+
+uint32_t map_records(const struct map *map)
+{
+    return map->growth == MAP_GROWS_NOT ? 0
+                                        : (map->record_end - map->record_first) / map->record_cells;
+}
+
+uint64_t map_memory_bytes(const struct map *map)
+{
+    return map->growth == MAP_GROWS_IN_MEMORY
+               ? (uint64_t)map_records(map) << map->page_shift << SECTOR_SHIFT
+               : 0;
+}
+
+void map_memory_place(struct map *map, uint64_t address)
+{
+    uint64_t sector = address >> SECTOR_SHIFT;
+    if (map->growth != MAP_GROWS_IN_MEMORY)
+        return; /* the records name sectors of the file */
+    for (uint32_t at = map->record_first; at < map->record_end; at += map->record_cells) {
+        map->cell[at + MAP_RECORD_OWN] = map_cell(MAP_RAM, 0, 0, sector) | MAP_WRITABLE;
+        sector += page_sectors(map);
+    }
+}
+
+void map_join(struct map *map)
+{
+    uint32_t size = page_sectors(map);
+    if (map->growth != MAP_GROWS_NOT)
+        return; /* a page's cell changes with the first write to it */
+    for (uint32_t page = map->file_page; page-- > 1;) {
+        uint64_t *cell = &map->cell[page - 1];
+        uint64_t next = map->cell[page];
+        if (map_cell_kind(*cell) != MAP_DIRECT || (uint8_t)*cell != (uint8_t)next ||
+            map_cell_lba(*cell) + size != map_cell_lba(next))
+            continue;
+        uint64_t more = map_cell_first(next);
+        more += more < MAP_JOINED_MAX;
+        *cell |= more << MAP_FIRST_SHIFT;
+    }
+}

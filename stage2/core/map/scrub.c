@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/map/scrub.h"
+#include "core/base/bounds.h"
+#include "core/base/mem.h"
+
+static bool is_zero(const uint8_t *data, uint32_t size)
+{
+    for (uint32_t i = 0; i < size; i++) {
+        if (data[i])
+            return false;
+    }
+    return true;
+}
+
+/* One slot's data, from `sector` of the file on. */
+static bool scrub(const struct map *map, struct blk *const *drive, uint64_t sector, uint8_t *buffer)
+{
+    struct fail ignored;
+    for (uint32_t left = 1u << map->page_shift; left;) { /* ends: every round lowers left */
+        struct map_run run = map_find_file(map, sector);
+        uint32_t n = left < MAP_SCRUB_SECTORS ? left : MAP_SCRUB_SECTORS;
+        if (n > run.count)
+            n = (uint32_t)run.count;
+        if (run.kind != MAP_DIRECT ||
+            blk_read(drive[run.drive], run.drive_lba, n, buffer, &ignored))
+            return false;
+        if (!is_zero(buffer, n << SECTOR_SHIFT)) {
+            memset(buffer, 0, n << SECTOR_SHIFT);
+            if (blk_write(drive[run.drive], run.drive_lba, n, buffer, &ignored))
+                return false;
+        }
+        sector += n;
+        left -= n;
+    }
+    return true;
+}
+
+void map_scrub(struct map *map, struct blk *const *drive, bool (*more)(void),
+               uint8_t buffer[MAP_SCRUB_SECTORS * 512])
+{
+    map->record_clean = map->record_first;
+    if (map->growth != MAP_GROWS_DYNAMIC)
+        return;
+    while (map->record_clean < map->record_end && more()) { /* ends: record_clean grows */
+        uint64_t own = map->cell[map->record_clean + MAP_RECORD_OWN];
+        if (!scrub(map, drive, map_cell_lba(own), buffer))
+            return;
+        map->record_clean += map->record_cells;
+    }
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Looks ahead of the guest whether free slots of a dynamic VHD are empty, and empties them. */
+#ifndef CORE_MAP_SCRUB_H
+#define CORE_MAP_SCRUB_H
+
+#include "core/map/map.h"
+
+#define MAP_SCRUB_SECTORS 127u /* of the buffer: what one call of a BIOS reads */
+
+/*
+ * Makes the own sectors of free records zero, in order, as long as `more` says; what it got done is
+ * map->record_clean. The resident handler does the rest when a slot is needed, a sector at a time.
+ * Nothing refers to a slot yet, so power may fail at any point. `drive` is indexed by the map's
+ * drive numbers. A sector that fails ends it: the handler will meet it and tell the guest.
+ */
+void map_scrub(struct map *map, struct blk *const *drive, bool (*more)(void),
+               uint8_t buffer[MAP_SCRUB_SECTORS * 512]);
+
+#endif

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * VHD as it lies in a file. All integers are big-endian.
+ *
+ *   fixed         disk contents, footer
+ *   others        copy of the footer, dynamic header, BAT, blocks …, footer
+ *
+ * The footer at the end of the file is the one that counts; the copy at the start helps where the
+ * end is damaged, and only for dynamic and differencing disks: in a fixed one the guest's own data
+ * stands there. Early Virtual PC wrote 511 bytes of footer; the missing last byte is zero.
+ * A checksum is the complement of the sum of the structure's bytes, its own field taken as zero.
+ */
+#ifndef CORE_VHD_FORMAT_H
+#define CORE_VHD_FORMAT_H
+
+#include "core/base/bounds.h"
+#include "core/base/endian.h"
+
+#define VHD_FOOTER_SIZE       512u
+#define VHD_SHORT_FOOTER_SIZE 511u
+#define VHD_VERSION_MAJOR     1
+
+enum vhd_type { VHD_FIXED = 2, VHD_DYNAMIC = 3, VHD_DIFFERENCING = 4 };
+
+struct vhd_footer {
+    uint8_t cookie[8];       /* 0x00: "conectix" */
+    be32 features;           /* 0x08 */
+    be32 version;            /* 0x0c: 00010000h */
+    be64 header_offset;      /* 0x10: of the dynamic header; all ones in a fixed disk */
+    be32 timestamp;          /* 0x18: seconds since 2000-01-01 UTC */
+    uint8_t creator[4];      /* 0x1c */
+    be32 creator_version;    /* 0x20 */
+    uint8_t creator_host[4]; /* 0x24 */
+    be64 original_size;      /* 0x28: bytes */
+    be64 current_size;       /* 0x30: bytes; the size of the disk, whatever the geometry says */
+    be16 cylinders;          /* 0x38 */
+    uint8_t heads;           /* 0x3a */
+    uint8_t track_sectors;   /* 0x3b */
+    be32 type;               /* 0x3c: enum vhd_type */
+    be32 checksum;           /* 0x40 */
+    uint8_t id[16];          /* 0x44 */
+    uint8_t saved_state;     /* 0x54: a suspended virtual machine goes on with this disk */
+    uint8_t reserved[427];   /* 0x55 */
+};
+static_assert(sizeof(struct vhd_footer) == VHD_FOOTER_SIZE, "VHD footer");
+static_assert(offsetof(struct vhd_footer, saved_state) == 0x54, "VHD saved state");
+
+/* Follows the copy of the footer, or lies where the footer says. */
+struct vhd_header {
+    uint8_t cookie[8];        /* 0x000: "cxsparse" */
+    be64 next_offset;         /* 0x008: unused */
+    be64 bat_offset;          /* 0x010 */
+    be32 version;             /* 0x018: 00010000h */
+    be32 bat_entries;         /* 0x01c */
+    be32 block_size;          /* 0x020: bytes of data a block */
+    be32 checksum;            /* 0x024 */
+    uint8_t parent_id[16];    /* 0x028 */
+    be32 parent_time;         /* 0x038 */
+    be32 reserved;            /* 0x03c */
+    uint8_t parent_name[512]; /* 0x040: UTF-16BE, padded with zeros */
+    struct vhd_locator {
+        uint8_t code[4];       /* 0x00: "W2ru", "W2ku", "MacX", "Wi2r", "Wi2k"; zero where unused */
+        be32 data_space;       /* 0x04: sectors, or bytes: writers differ, so it is not used */
+        be32 data_length;      /* 0x08: bytes */
+        be32 reserved;         /* 0x0c */
+        be64 data_offset;      /* 0x10 */
+    } locator[8];              /* 0x240 */
+    uint8_t reserved_end[256]; /* 0x300 */
+};
+static_assert(sizeof(struct vhd_header) == 1024, "VHD dynamic header");
+static_assert(offsetof(struct vhd_header, locator) == 0x240, "VHD parent locators");
+static_assert(sizeof(struct vhd_locator) == 24, "VHD parent locator");
+
+/*
+ * The BAT holds a big-endian 32-bit number a block: the sector of the file where the block starts.
+ * A block is its bitmap, a bit a sector, most significant bit first, padded to a sector, then the
+ * data. Differencing: a bit of 1 says that the sector is here, 0 that it is the parent's. Dynamic:
+ * the bits are not read, as most writers set them all and a 0 stands over zeros at the most.
+ */
+#define VHD_BAT_ABSENT     0xffffffffu
+#define VHD_BLOCK_SIZE_MIN SECTOR_SIZE
+
+#endif

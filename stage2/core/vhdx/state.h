@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the parts of the VHDX engine share. Only vhdx*.c include this. */
+#ifndef CORE_VHDX_STATE_H
+#define CORE_VHDX_STATE_H
+
+#include "core/base/arena.h"
+#include "core/base/errors.h"
+#include "core/base/image.h"
+#include "core/vhdx/format.h"
+
+#define VHDX_WINDOW_SIZE VHDX_TABLE_SIZE
+#define VHDX_BITS_SIZE   0x4000u
+#define VHDX_NONE        UINT32_MAX
+#define VHDX_AREAS_MAX   4
+
+/* A page of the file as the log has it. */
+struct vhdx_page {
+    uint64_t number;     /* offset >> VHDX_PAGE_SHIFT */
+    uint32_t order;      /* of two for one page the higher is the newer */
+    const uint8_t *data; /* NULL: zeros */
+};
+
+/* A part of the file where no block may lie. */
+struct vhdx_area {
+    uint64_t offset;
+    uint64_t length;
+};
+
+struct vhdx {
+    struct file *file;
+    uint64_t size; /* the file's, or, if more, what it would have after the log's replay */
+
+    struct vhdx_header header; /* the one that counts */
+    uint32_t header_offset;    /* VHDX_HEADER_1 or VHDX_HEADER_2: where it lies */
+    bool log_in_use;           /* it was not replayed into the file */
+
+    struct vhdx_page *page; /* the log's, by number; none twice */
+    uint32_t page_count;
+
+    struct vhdx_area area[VHDX_AREAS_MAX];
+    unsigned area_count;
+
+    uint64_t metadata_offset;
+    uint32_t metadata_length;
+    uint64_t bat_offset;
+    uint32_t bat_length;
+
+    bool has_parent;
+    bool sectors_4k;
+    unsigned block_shift; /* log2 of bytes */
+    unsigned ratio_shift; /* log2 of blocks a chunk */
+    uint32_t block_count;
+    uint64_t last_length; /* bytes of the last block that belong to the disk */
+
+    uint8_t *window;    /* a piece of the BAT; during open whatever is being read */
+    uint32_t window_at; /* its offset in the BAT, or VHDX_NONE */
+
+    uint8_t *bits;       /* a piece of a sector bitmap; differencing only */
+    uint64_t bits_at;    /* its offset in the file; UINT64_MAX: none */
+    uint32_t bits_chunk; /* the chunk whose bitmap's place is known, or VHDX_NONE */
+    uint64_t bits_start; /* that place */
+};
+
+/* Reads the file as it would be after the log's replay; zeros between the file's end and v->size.
+ */
+MUST_CHECK enum err vhdx_read(struct vhdx *v, uint64_t off, void *buf, uint32_t len,
+                              struct fail *f);
+
+/* The checksum of a structure whose own field, bytes 4..7, counts as zero. */
+uint32_t vhdx_crc(const uint8_t *data, uint32_t len);
+
+/* Keeps blocks away from [offset, offset + length), and from what was reserved before. */
+MUST_CHECK enum err vhdx_reserve(struct vhdx *v, uint64_t offset, uint64_t length, struct fail *f);
+bool vhdx_reserved(const struct vhdx *v, uint64_t offset, uint64_t length);
+
+/* log.c: makes v->page and v->size from the log of `header`. */
+MUST_CHECK enum err vhdx_log_load(struct vhdx *v, const struct vhdx_header *header, struct arena *a,
+                                  struct fail *f);
+/* Lays the log's pages over what was read from the file. */
+void vhdx_log_apply(const struct vhdx *v, uint64_t off, uint8_t *buf, uint32_t len);
+/* The first of the log's pages with this number or a higher one; NULL: none. */
+const struct vhdx_page *vhdx_log_page(const struct vhdx *v, uint64_t number);
+
+/* metadata.c: what the metadata region says of the disk and of its parent. */
+MUST_CHECK enum err vhdx_metadata_load(struct vhdx *v, struct image *image, struct arena *a,
+                                       struct fail *f);
+MUST_CHECK enum err vhdx_locator_load(struct vhdx *v, struct image *image, uint64_t off,
+                                      uint32_t len, struct arena *a, struct fail *f);
+
+/* bat.c: checks the BAT's size, fills in image->run and check. */
+MUST_CHECK enum err vhdx_bat_load(struct vhdx *v, struct image *image, struct arena *a,
+                                  struct fail *f);
+
+#endif

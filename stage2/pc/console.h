@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Screen, keyboard and clock by the BIOS, so that a firmware that mirrors INT 10h and 16h to a
+ * serial line works too. */
+#ifndef STAGE2_PC_CONSOLE_H
+#define STAGE2_PC_CONSOLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CONSOLE_COLUMNS  80
+#define CONSOLE_ROWS     25
+
+/* About 18.2 a second. */
+#define TICKS_PER_SECOND 18
+
+/* What console_key returns: ASCII, or one of these. */
+enum key {
+    KEY_NONE = 0,
+    KEY_ENTER = 13,
+    KEY_ESCAPE = 27,
+    KEY_UP = 0x100,
+    KEY_DOWN,
+    KEY_HOME,
+    KEY_END,
+    KEY_PAGE_UP,
+    KEY_PAGE_DOWN,
+    KEY_OTHER,
+};
+
+/* Text mode 3, unless the screen is in a text mode already. */
+void console_init(void);
+
+/* Prints UTF-8; characters that code page 437 lacks become `?`. \n starts a new line; a word that
+ * does not fit the line goes to the next. */
+void console_print(const char *s);
+
+/* Prints `a`, `b` and a line's end. */
+void console_line(const char *a, const char *b);
+
+/* Where the cursor is, 0 at the top; and to there, column 0. */
+unsigned console_row(void);
+void console_goto_row(unsigned row);
+
+/* The key pressed, KEY_NONE where none is waiting. */
+unsigned console_key(void);
+
+/* Waits for a key; forever where `ticks` is UINT32_MAX, else KEY_NONE after so long. */
+unsigned console_wait_key(uint32_t ticks);
+
+/* Throws away the keys that are waiting. */
+void console_flush_keys(void);
+
+/* Ticks of the BIOS since console_init; counts on over midnight. Interrupts are on only while the
+ * BIOS runs, so it moves only if that happens now and then. */
+uint32_t console_ticks(void);
+
+/* Waits for the next tick, so that a firmware that mirrors the screen to a serial line from its
+ * timer interrupt has sent all of it. Gives up where the clock stands still. */
+void console_settle(void);
+
+/* Stops for good. Ctrl-Alt-Del still works. */
+void console_halt(void) __attribute__((noreturn));
+
+/* Code page 437's character for a code point, `?` where it has none. */
+uint8_t console_cp437(uint32_t code_point);
+
+/* The code point that starts at *s, and moves *s behind it; U+FFFD for what is not UTF-8. */
+uint32_t console_utf8_next(const char **s);
+
+/* What a scan code (AH) and a character (AL) of INT 16h mean. */
+unsigned console_key_of(uint16_t ax);
+
+#endif

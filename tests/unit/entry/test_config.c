@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "unit/unit.h"
+#include "core/base/arena.h"
+#include "core/entry/config.h"
+
+static struct config config;
+
+static void parse(const char *text)
+{
+    static uint8_t memory[8192];
+    struct arena a;
+    struct fail f;
+    arena_init(&a, memory, sizeof memory);
+    CHECK_EQ(config_parse(&config, (const uint8_t *)text, (uint32_t)strlen(text), &a, &f), ERR_OK);
+}
+
+TEST(config_memory_keys)
+{
+    parse("[a]\nvhd = x\nram = yes\ndiscard_max = 64M\n[b]\nvhd = x\nram = perhaps\n"
+          "discard_max = 4096\n[c]\nvhd = x\ndiscard_max = 12X\n[d]\nvhd = x\ndiscard_max = G\n"
+          "[e]\nvhd = x\ndiscard_max = 99999999999G\n");
+    CHECK(config.entry[0].ram && !config.entry[1].ram && !config.entry[2].ram);
+    CHECK_EQ(config.entry[0].discard_max, 64u << 20);
+    CHECK_EQ(config.entry[1].discard_max, 4096);
+    CHECK_EQ(config.entry[2].discard_max, 0);
+    CHECK_EQ(config.complaint_count, 4);
+    CHECK_EQ(config.complaint[0].line, 7);
+    CHECK_EQ(config.complaint[1].line, 11);
+}
+
+TEST(config_reads_the_whole_form)
+{
+    parse("timeout = 5                 # seconds\r\n"
+          "default = lab\r\n"
+          "\r\n"
+          "[win]\r\n"
+          "vhd = \\a.vhd\r\n"
+          "[lab]\r\n"
+          "title  = Hyper-V Server 2008 R2\r\n"
+          "vhd    = \\vhd\\server #1.vhd    # which one\r\n"
+          "write  = none\r\n"
+          "force = yes");
+    CHECK_EQ(config.complaint_count, 0);
+    CHECK_EQ(config.count, 2);
+    CHECK_EQ(config.timeout_seconds, 5);
+    CHECK_EQ(config.default_entry, 1);
+    CHECK_STR(config.entry[0].title, "win");
+    CHECK_EQ(config.entry[0].write, WRITE_PERSISTENT);
+    CHECK(!config.entry[0].force);
+    CHECK_STR(config.entry[1].name, "lab");
+    CHECK_STR(config.entry[1].title, "Hyper-V Server 2008 R2");
+    CHECK_STR(config.entry[1].vhd, "\\vhd\\server");
+    CHECK_EQ(config.entry[1].write, WRITE_NONE);
+    CHECK(config.entry[1].force);
+}
+
+TEST(config_of_nothing)
+{
+    parse("");
+    CHECK_EQ(config.count, 0);
+    CHECK_EQ(config.timeout_seconds, CONFIG_TIMEOUT_UNSET);
+    parse("\xef\xbb\xbf# only a comment\n\n  \n");
+    CHECK_EQ(config.complaint_count, 0);
+}
+
+TEST(config_byte_order_mark_and_case)
+{
+    parse("\xef\xbb\xbfTimeOut = NONE\n[A]\nVHD=\\x.vhd\nWrite=Discard\n");
+    CHECK_EQ(config.complaint_count, 0);
+    CHECK_EQ(config.timeout_seconds, CONFIG_TIMEOUT_NONE);
+    CHECK_EQ(config.entry[0].write, WRITE_DISCARD);
+}
+
+TEST(config_lines_end_with_cr_alone_too)
+{
+    parse("timeout = 3\r[a]\rvhd = \\a.vhd\r\rbogus = 1\r\nhide = yes\n");
+    CHECK_EQ(config.timeout_seconds, 3);
+    CHECK_EQ(config.count, 1);
+    CHECK_STR(config.entry[0].vhd, "\\a.vhd");
+    CHECK(config.entry[0].hide);
+    CHECK_EQ(config.complaint_count, 1);
+    CHECK_EQ(config.complaint[0].line, 5);
+}
+
+TEST(config_in_utf16_is_refused)
+{
+    static const char *const texts[] = {"\xff\xfe[\0", "\xfe\xff\0[", "[\0a\0", "\0[\0a"};
+    for (unsigned i = 0; i < 4; i++) {
+        static uint8_t memory[64];
+        struct arena a;
+        struct fail f;
+        arena_init(&a, memory, sizeof memory);
+        CHECK_EQ(config_parse(&config, (const uint8_t *)texts[i], 4, &a, &f), ERR_CONFIG);
+        CHECK(strstr(f.sentence, "UTF-16"));
+    }
+}
+
+TEST(config_keeps_a_hash_inside_a_name)
+{
+    parse("[a]\nvhd = \\c#\\disk#1.vhd\n");
+    CHECK_STR(config.entry[0].vhd, "\\c#\\disk#1.vhd");
+}
+
+TEST(config_names_what_it_does_not_know_and_goes_on)
+{
+    parse("colour = red\n"
+          "timeout = soon\n"
+          "[a]\n"
+          "vhd = \\a.vhd\n"
+          "ramdisk = 1\n"
+          "nonsense\n"
+          "write = maybe\n"
+          "title =\n"
+          "default = a\n");
+    CHECK_EQ(config.count, 1);
+    CHECK_EQ(config.complaint_count, 7);
+    CHECK_EQ(config.complaint[0].line, 1);
+    CHECK_STR(config.complaint[0].word, "colour");
+    CHECK_EQ(config.complaint[1].line, 2);
+    CHECK_STR(config.complaint[1].word, "soon");
+    CHECK_EQ(config.complaint[2].line, 5);
+    CHECK_STR(config.complaint[2].sentence, "unknown key");
+    CHECK_EQ(config.complaint[6].line, 9);
+    CHECK_EQ(config.entry[0].write, WRITE_NONE);
+    CHECK_STR(config.entry[0].title, "a");
+}
+
+TEST(config_section_without_image_is_left_out)
+{
+    parse("default = a\n[a]\ntitle = x\n[b]\nvhd = \\b.vhd\n");
+    CHECK_EQ(config.count, 1);
+    CHECK_STR(config.entry[0].name, "b");
+    CHECK_EQ(config.default_entry, 0);
+    CHECK_EQ(config.complaint_count, 2);
+    CHECK_EQ(config.complaint[0].line, 2);
+    CHECK_EQ(config.complaint[1].line, 1);
+}
+
+TEST(config_bad_sections_do_not_leak_their_lines)
+{
+    parse("[a\ntimeout = 3\n[]\ntimeout = 4\n[x]\nvhd=1\n[X]\nvhd=2\n[");
+    CHECK_EQ(config.timeout_seconds, CONFIG_TIMEOUT_UNSET);
+    CHECK_EQ(config.count, 1);
+    CHECK_STR(config.entry[0].vhd, "1");
+    CHECK_EQ(config.complaint_count, 4);
+}
+
+TEST(config_too_many_sections)
+{
+    static char text[40 * 32];
+    for (int i = 0; i < 40; i++)
+        sprintf(text + strlen(text), "[s%d]\nvhd = \\%d.vhd\n", i, i);
+    parse(text);
+    CHECK_EQ(config.count, CONFIG_ENTRIES_MAX);
+    CHECK_EQ(config.complaint_count, 8);
+    CHECK_STR(config.complaint[0].word, "s32");
+}
+
+TEST(config_long_words_are_cut_between_characters)
+{
+    parse("[a]\nvhd=1\n"
+          "0123456789012345678901234567890123456\xc3\xa4\xc3\xa4 = 1\n");
+    CHECK_EQ(strlen(config.complaint[0].word), 39);
+    parse("[a]\nvhd=1\n"
+          "01234567890123456789012345678901234567\xc3\xa4\xc3\xa4 = 1\n");
+    CHECK_EQ(strlen(config.complaint[0].word), 38);
+}
+
+TEST(config_parents_in_their_order)
+{
+    parse("[a]\nvhd = \\c.vhd\nparent = BASES:\\vhd\\b.vhd\nparent = \\old\\b.vhd\n"
+          "[b]\nvhd = \\d.vhd\n"
+          "parent=1\nparent=2\nparent=3\nparent=4\nparent=5\nparent=6\nparent=7\nparent=8\n"
+          "parent=9\n");
+    CHECK_EQ(config.entry[0].parent_count, 2);
+    CHECK_STR(config.entry[0].parent[0], "BASES:\\vhd\\b.vhd");
+    CHECK_STR(config.entry[0].parent[1], "\\old\\b.vhd");
+    CHECK_EQ(config.entry[1].parent_count, CONFIG_PARENTS_MAX);
+    CHECK_EQ(config.complaint_count, 1);
+    CHECK_STR(config.complaint[0].word, "9");
+}
+
+TEST(config_without_memory)
+{
+    static uint8_t memory[32];
+    struct arena a;
+    struct fail f;
+    arena_init(&a, memory, sizeof memory);
+    const char *text = "[a name that is longer than the memory]\nvhd = 1\n";
+    CHECK_EQ(config_parse(&config, (const uint8_t *)text, (uint32_t)strlen(text), &a, &f),
+             ERR_MEMORY);
+}
+
+TEST(config_hides_drives)
+{
+    parse("[a]\nvhd = x\nhide = yes\n[b]\nvhd = x\nhide = No\n[c]\nvhd = x\n");
+    CHECK_EQ(config.complaint_count, 0);
+    CHECK(config.entry[0].hide);
+    CHECK(!config.entry[1].hide);
+    CHECK(!config.entry[2].hide);
+}
+
+TEST(config_hides_drives_where_it_does_not_understand)
+{
+    parse("[a]\nvhd = x\nhide = maybe\n");
+    CHECK_EQ(config.complaint_count, 1);
+    CHECK_EQ(config.complaint[0].line, 3);
+    CHECK_STR(config.complaint[0].word, "maybe");
+    CHECK(config.entry[0].hide);
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The menu's keys and the console's tables. */
+#include "unit/unit.h"
+
+static uint8_t low_memory[0x600];
+#define BIOS_LOW_MEMORY low_memory
+#include "pc/console.c"
+#include "menu.c"
+
+static void set_ticks(uint32_t ticks)
+{
+    memcpy(low_memory + BDA_TICKS, &ticks, 4);
+}
+
+void bios_call(uint8_t vector, struct bios_regs *r)
+{
+    (void)vector;
+    r->eflags = BIOS_ZERO; /* no key */
+}
+
+void bios_idle(void)
+{
+    set_ticks(bda_ticks() + 1);
+}
+
+static struct menu m;
+
+TEST(menu_arrows_wrap)
+{
+    menu_init(&m, 3, 1, 5);
+    CHECK_EQ(menu_key(&m, KEY_UP), MENU_STAY);
+    CHECK_EQ(m.selected, 0);
+    menu_key(&m, KEY_UP);
+    CHECK_EQ(m.selected, 2);
+    menu_key(&m, KEY_DOWN);
+    CHECK_EQ(m.selected, 0);
+    menu_key(&m, KEY_END);
+    CHECK_EQ(m.selected, 2);
+    menu_key(&m, KEY_HOME);
+    CHECK_EQ(m.selected, 0);
+    CHECK_EQ(menu_key(&m, KEY_ENTER), MENU_START);
+}
+
+TEST(menu_digit_starts_up_to_nine)
+{
+    menu_init(&m, 9, 0, 5);
+    CHECK_EQ(menu_key(&m, '7'), MENU_START);
+    CHECK_EQ(m.selected, 6);
+    menu_init(&m, 2, 0, 5);
+    CHECK_EQ(menu_key(&m, '3'), MENU_STAY);
+    CHECK_EQ(menu_key(&m, '0'), MENU_STAY);
+    CHECK_EQ(m.selected, 0);
+}
+
+TEST(menu_two_digits_move)
+{
+    menu_init(&m, 12, 0, 5);
+    CHECK_EQ(menu_key(&m, '1'), MENU_STAY);
+    CHECK_EQ(m.selected, 0);
+    CHECK_EQ(menu_key(&m, '2'), MENU_STAY);
+    CHECK_EQ(m.selected, 11);
+    CHECK_EQ(menu_key(&m, '3'), MENU_STAY); /* 123 is none: a new number */
+    CHECK_EQ(m.selected, 2);
+    CHECK_EQ(menu_key(&m, KEY_ENTER), MENU_START);
+}
+
+TEST(menu_countdown)
+{
+    menu_init(&m, 2, 0, 5);
+    CHECK(m.counting);
+    CHECK_EQ(m.seconds, 5);
+    CHECK_EQ(menu_key(&m, KEY_ESCAPE), MENU_STAY);
+    CHECK(!m.counting);
+    menu_init(&m, 2, 0, CONFIG_TIMEOUT_NONE);
+    CHECK(!m.counting);
+    menu_init(&m, 2, 0, CONFIG_TIMEOUT_UNSET);
+    CHECK_EQ(m.seconds, MENU_TIMEOUT_DEFAULT);
+    menu_key(&m, KEY_OTHER);
+    CHECK(!m.counting);
+}
+
+TEST(menu_starts_by_time)
+{
+    static struct config config;
+    config.count = 2;
+    config.default_entry = 1;
+    config.entry[0].title = config.entry[1].title = "title";
+    CHECK_EQ(menu_choose(&config, 0), 1);
+    set_ticks(TICKS_PER_DAY - 20); /* over midnight */
+    console_init();
+    CHECK_EQ(menu_choose(&config, 3), 1);
+    CHECK(console_ticks() >= 3 * TICKS_PER_SECOND);
+}
+
+TEST(menu_scrolls)
+{
+    menu_init(&m, 32, 31, 5);
+    CHECK_EQ(m.first, 16);
+    for (unsigned i = 0; i < 32; i++) {
+        menu_key(&m, KEY_UP);
+        CHECK(m.selected >= m.first && m.selected < m.first + m.rows);
+    }
+    CHECK_EQ(m.selected, 31);
+    menu_key(&m, KEY_HOME);
+    menu_key(&m, KEY_PAGE_DOWN);
+    CHECK_EQ(m.selected, 16);
+    menu_key(&m, KEY_PAGE_DOWN);
+    CHECK_EQ(m.selected, 31);
+    menu_key(&m, KEY_PAGE_UP);
+    menu_key(&m, KEY_PAGE_UP);
+    CHECK_EQ(m.selected, 0);
+    CHECK_EQ(m.first, 0);
+}
+
+TEST(console_keys)
+{
+    CHECK_EQ(console_key_of(0x1c0d), KEY_ENTER);
+    CHECK_EQ(console_key_of(0x4800), KEY_UP);
+    CHECK_EQ(console_key_of(0x50e0), KEY_DOWN);
+    CHECK_EQ(console_key_of(0x0231), '1');
+    CHECK_EQ(console_key_of(0x3b00), KEY_OTHER);
+}
+
+TEST(console_letters)
+{
+    CHECK_EQ(console_cp437('a'), 'a');
+    CHECK_EQ(console_cp437(0xe4), 0x84);
+    CHECK_EQ(console_cp437(0xdf), 0xe1);
+    CHECK_EQ(console_cp437(0xf1), 0xa4);
+    CHECK_EQ(console_cp437(0x2603), '?');
+    CHECK_EQ(console_cp437(7), '?');
+    CHECK_EQ(console_cp437(0), '?');
+}
+
+TEST(console_utf8)
+{
+    const char *s = "a\xc3\xa4\xe2\x98\x83\xff\xc3";
+    CHECK_EQ(console_utf8_next(&s), 'a');
+    CHECK_EQ(console_utf8_next(&s), 0xe4);
+    CHECK_EQ(console_utf8_next(&s), 0x2603);
+    CHECK_EQ(console_utf8_next(&s), 0xfffd);
+    CHECK_EQ(console_utf8_next(&s), 0xfffd);
+    CHECK_EQ(*s, 0); /* never beyond the end */
+}
