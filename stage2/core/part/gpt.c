@@ -5,7 +5,9 @@
  */
 #include "core/part/gpt.h"
 #include "core/base/blk.h"
+#include "core/base/bounds.h"
 #include "core/base/crc32.h"
+#include "core/base/endian.h"
 #include "core/base/mem.h"
 #include "core/part/format.h"
 
