@@ -9,6 +9,7 @@
 #include "core/base/bounds.h"
 #include "core/map/map.h"
 #include "core/map/source.h"
+#include "core/vhd/bat.h"
 #include "core/base/mem.h"
 
 /* Pages get larger where their cells would pass this. */

@@ -4,11 +4,14 @@
  * name in the header. They are hints: the parent's id decides, so a locator that cannot be read is
  * only one place less to look.
  */
+#include "core/vhd/parent.h"
+#include <stdbool.h>
 #include "core/base/arena.h"
+#include "core/base/endian.h"
 #include "core/base/file.h"
+#include "core/base/image.h"
 #include "core/base/mem.h"
 #include "core/base/text.h"
-#include "core/vhd/dynamic.h"
 
 #define LOCATOR_LENGTH_MAX 65536u
 #define NAME_UNITS         256u
