@@ -4,8 +4,15 @@
  * a window of 63.5 KiB and `run` joins blocks as far as the window goes, so that a disk of 64 TiB
  * takes a few hundred calls. Every entry is checked when it is used.
  */
+#include "core/vhdx/bat.h"
+#include <stdbool.h>
+#include "core/base/arena.h"
+#include "core/base/bounds.h"
+#include "core/base/endian.h"
 #include "core/base/file.h"
-#include "core/base/mem.h"
+#include "core/base/image.h"
+#include "core/vhdx/format.h"
+#include "core/vhdx/pages.h"
 #include "core/vhdx/state.h"
 
 #define ENTRY_SHIFT     3
@@ -225,7 +232,7 @@ static enum err data_trim(const struct vhdx *v, struct image_run *run, struct fa
         run->count = stored - run->file_sector;
 
     const struct vhdx_page *page =
-        vhdx_log_page(v, run->file_sector >> (VHDX_PAGE_SHIFT - SECTOR_SHIFT));
+        vhdx_page_find(v, run->file_sector >> (VHDX_PAGE_SHIFT - SECTOR_SHIFT));
     if (!page)
         return ERR_OK;
     uint64_t start = page->number << (VHDX_PAGE_SHIFT - SECTOR_SHIFT);

@@ -5,9 +5,16 @@
  * candidates, in the order of `paths`; then come their last parts in the child's folder, for images
  * that were moved together.
  */
+#include "core/vhdx/locator.h"
+#include <stdbool.h>
 #include "core/base/arena.h"
+#include "core/base/bounds.h"
+#include "core/base/endian.h"
+#include "core/base/image.h"
 #include "core/base/mem.h"
 #include "core/base/text.h"
+#include "core/vhdx/format.h"
+#include "core/vhdx/pages.h"
 #include "core/vhdx/state.h"
 
 #define LOCATOR_SIZE_MAX VHDX_WINDOW_SIZE

@@ -10,9 +10,14 @@
  * Cost: each sector of the ring is read at most twice to find the sequence, because a sector that
  * belongs to one entry cannot be the head of another; and once more to replay it.
  */
+#include "core/vhdx/log.h"
+#include <stdbool.h>
+#include "core/base/arena.h"
 #include "core/base/crc32c.h"
+#include "core/base/endian.h"
 #include "core/base/file.h"
 #include "core/base/mem.h"
+#include "core/vhdx/format.h"
 #include "core/vhdx/state.h"
 
 #define WINDOW_SECTORS (VHDX_WINDOW_SIZE >> VHDX_PAGE_SHIFT)
@@ -388,35 +393,4 @@ enum err vhdx_log_load(struct vhdx *v, const struct vhdx_header *header, struct 
     if (!v->page)
         return fail(f, ERR_MEMORY, "no memory for %u pages of a VHDX's log", pages);
     return sequence_replay(&l, first, last, pages, a, f);
-}
-
-const struct vhdx_page *vhdx_log_page(const struct vhdx *v, uint64_t number)
-{
-    uint32_t low = 0;
-    uint32_t high = v->page_count;
-    while (low < high) { /* ends: the interval shrinks every round */
-        uint32_t middle = low + (high - low) / 2;
-        if (v->page[middle].number < number)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < v->page_count ? &v->page[low] : NULL;
-}
-
-void vhdx_log_apply(const struct vhdx *v, uint64_t off, uint8_t *buf, uint32_t len)
-{
-    const struct vhdx_page *p = vhdx_log_page(v, off >> VHDX_PAGE_SHIFT);
-    for (; p && p < v->page + v->page_count; p++) {
-        uint64_t start = p->number << VHDX_PAGE_SHIFT;
-        uint64_t from = start > off ? start : off;
-        uint64_t to = start + VHDX_PAGE_SIZE < off + len ? start + VHDX_PAGE_SIZE : off + len;
-        if (from >= to)
-            return;
-        if (p->data)
-            memcpy(buf + (size_t)(from - off), p->data + (size_t)(from - start),
-                   (size_t)(to - from));
-        else
-            memset(buf + (size_t)(from - off), 0, (size_t)(to - from));
-    }
 }
