@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Lists a folder. */
 #include "core/base/arena.h"
+#include "core/base/endian.h"
+#include "core/base/text.h"
+#include "core/ntfs/format.h"
 #include "core/ntfs/index.h"
+#include "core/ntfs/inode.h"
 #include "core/ntfs/lookup.h"
+#include "core/ntfs/ntfs.h"
 #include "core/ntfs/path.h"
 #include "core/ntfs/sectors.h"
 

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "core/ntfs/index.h"
 #include "core/base/arena.h"
+#include "core/base/bounds.h"
+#include "core/base/endian.h"
 #include "core/base/mem.h"
+#include "core/ntfs/inode.h"
+#include "core/ntfs/ntfs.h"
 #include "core/ntfs/record.h"
 #include "core/ntfs/sectors.h"
 

@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "core/ntfs/lookup.h"
 #include "core/base/arena.h"
+#include "core/base/endian.h"
 #include "core/base/mem.h"
+#include "core/ntfs/attr.h"
+#include "core/ntfs/format.h"
 #include "core/ntfs/index.h"
-#include "core/ntfs/sectors.h"
+#include "core/ntfs/inode.h"
+#include "core/ntfs/ntfs.h"
+#include "core/ntfs/upcase.h"
 
 /* An index of so many bytes is searched whole before a name is said to be missing: that costs one
  * or two reads, and finds names that a damaged order hides in a block which is itself in order. */

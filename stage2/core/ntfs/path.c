@@ -3,7 +3,7 @@
 #include "core/base/arena.h"
 #include "core/base/mem.h"
 #include "core/ntfs/lookup.h"
-#include "core/ntfs/sectors.h"
+#include "core/ntfs/ntfs.h"
 
 /* The code point at *s, which has `left` (> 0) bytes; UINT32_MAX where it is malformed. */
 static uint32_t code_point(const uint8_t **s, size_t left)

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "core/ntfs/state.h"
 #include "core/base/arena.h"
+#include "core/base/bounds.h"
+#include "core/base/endian.h"
 #include "core/base/mem.h"
-#include "core/ntfs/lookup.h"
-#include "core/ntfs/record.h"
-#include "core/ntfs/sectors.h"
 #include "core/base/text.h"
+#include "core/ntfs/attr.h"
+#include "core/ntfs/format.h"
+#include "core/ntfs/inode.h"
+#include "core/ntfs/lookup.h"
+#include "core/ntfs/ntfs.h"
+#include "core/ntfs/record.h"
 
 #define HIBERFIL_HEADER 4096 /* a shorter hiberfil.sys is one that was never finished */
 

@@ -3,7 +3,8 @@
 #include "core/base/arena.h"
 #include "core/base/mem.h"
 #include "core/ntfs/format.h"
-#include "core/ntfs/sectors.h"
+#include "core/ntfs/inode.h"
+#include "core/ntfs/ntfs.h"
 
 #define PAGE_SHIFT 8 /* log2 of units a page of one sector */
 
@@ -19,7 +20,7 @@ static uint16_t ascii_fold(uint16_t unit)
 
 static enum err load_page(struct ntfs *vol, unsigned number, const uint8_t **page, struct fail *f)
 {
-    struct ntfs_upcase *u = &vol->state->upcase;
+    struct ntfs_upcase *u = vol->upcase;
     for (unsigned i = 0; i < NTFS_UPCASE_PAGES; i++) {
         if (u->number[i] == number + 1) {
             *page = u->page[i];
@@ -40,7 +41,7 @@ static enum err load_page(struct ntfs *vol, unsigned number, const uint8_t **pag
 
 static enum err fold(struct ntfs *vol, uint16_t unit, uint16_t *folded, struct fail *f)
 {
-    const struct ntfs_upcase *u = &vol->state->upcase;
+    const struct ntfs_upcase *u = vol->upcase;
     if (!u->table.present || (unit < 0x80 && u->plain_ascii)) {
         *folded = ascii_fold(unit);
         return ERR_OK;
@@ -57,7 +58,7 @@ static enum err fold(struct ntfs *vol, uint16_t unit, uint16_t *folded, struct f
 /* Does the table treat ASCII as all tables that were ever seen do? */
 static enum err look_at_ascii(struct ntfs *vol, struct fail *f)
 {
-    struct ntfs_upcase *u = &vol->state->upcase;
+    struct ntfs_upcase *u = vol->upcase;
     bool plain = true;
     for (uint16_t unit = 0; unit < 0x80; unit++) {
         uint16_t folded;
@@ -90,7 +91,7 @@ static enum err open_table(struct ntfs *vol, struct ntfs_attr *table, struct fai
 
 void ntfs_upcase_open(struct ntfs *vol)
 {
-    struct ntfs_upcase *u = &vol->state->upcase;
+    struct ntfs_upcase *u = vol->upcase;
     struct fail f;
     size_t mark = arena_mark(vol->arena);
     enum err err = open_table(vol, &u->table, &f);

@@ -3,6 +3,7 @@
 #include "unit/ntfs_image.h"
 #include "core/ntfs/mft.h"
 #include "core/ntfs/sectors.h"
+#include "core/ntfs/upcase.h"
 
 TEST(mount_good)
 {
@@ -156,7 +157,7 @@ TEST(mft_attribute_list)
 {
     struct image *im = im_make(1024, 1024);
     CHECK_EQ(mount_split(im, im_ref(15), im_ref(0), 16), ERR_OK);
-    CHECK_EQ(im->vol.state->mft.runs.clusters, 64);
+    CHECK_EQ(im->vol.mft->data.runs.clusters, 64);
     CHECK_FAIL(im, mount_split(im, im_ref(20), im_ref(0), 16), ERR_CORRUPT, "before it can");
     CHECK_FAIL(im, mount_split(im, im_ref(14), im_ref(0), 16), ERR_CORRUPT, "FILE signature");
     CHECK_FAIL(im, mount_split(im, im_ref(15) + ((uint64_t)1 << 48), im_ref(0), 16), ERR_CORRUPT,
@@ -335,7 +336,7 @@ TEST(upcase_order)
         CHECK(compare(im, &a, 1, &b, 1) < 0);
     }
     im->bad_lba = IM_UPCASE_BYTE / 512 + 0xf0;
-    im->vol.state->cache.line_no[0] = UINT64_MAX;
+    im->vol.sectors->cache.line_no[0] = UINT64_MAX;
     int order;
     struct ntfs_name x = {(const uint8_t *)u"\xf001", 1}, y = {(const uint8_t *)u"\xf002", 1};
     CHECK_EQ(ntfs_name_fold_compare(&im->vol, x, y, &order, &im->f), ERR_READ);
