@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "core/entry/config.h"
-#include <stdbool.h>
 #include "core/base/arena.h"
 #include "core/base/bounds.h"
 #include "core/base/mem.h"

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "core/entry/open.h"
 #include "core/base/arena.h"
-#include "core/chain/path.h"
+#include "core/base/endian.h"
+#include "core/base/file.h"
+#include "core/base/image.h"
 #include "core/base/mem.h"
-#include "core/part/format.h"
 #include "core/base/text.h"
+#include "core/chain/path.h"
 #include "core/entry/writes.h"
+#include "core/map/format.h"
+#include "core/ntfs/ntfs.h"
+#include "core/part/format.h"
 
 /* A config file's text, read whole. */
 static enum err config_read(struct config *config, struct file *file, struct arena *a,
@@ -187,9 +192,10 @@ enum err boot_open(struct boot_disk *disk, const struct config_entry *entry,
 const char *boot_record_fault(const uint8_t *sector)
 {
     static const uint8_t no_code[sizeof((struct mbr *)NULL)->code];
-    if (sector[510] != 0x55 || sector[511] != 0xaa)
+    const struct mbr *mbr = (const struct mbr *)sector;
+    if (le16_get(mbr->signature) != MBR_BOOT_SIGNATURE)
         return "the disk has no boot record: its sector 0 lacks 55AAh";
-    if (!memcmp(sector, no_code, sizeof no_code))
+    if (!memcmp(mbr->code, no_code, sizeof no_code))
         return "the disk has no boot code; was it made for UEFI?";
     return NULL;
 }

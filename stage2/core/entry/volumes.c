@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "core/entry/volumes.h"
+#include <stddef.h>
 #include "core/base/arena.h"
-#include "core/chain/path.h"
+#include "core/base/file.h"
 #include "core/base/mem.h"
-#include "core/part/part.h"
 #include "core/base/text.h"
+#include "core/chain/path.h"
+#include "core/ntfs/ntfs.h"
+#include "core/part/part.h"
 
 #define SERIAL_DIGITS 16
 

@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "core/entry/writes.h"
+#include <stdbool.h>
 #include "core/base/bounds.h"
+#include "core/base/file.h"
+#include "core/base/image.h"
+#include "core/chain/chain.h"
+#include "core/entry/config.h"
+#include "core/map/format.h"
+#include "core/map/map.h"
 #include "core/ntfs/ntfs.h"
 #include "core/vhd/slack.h"
 

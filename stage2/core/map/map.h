@@ -16,8 +16,6 @@
 struct arena;
 struct chain;
 
-enum write_mode { WRITE_PERSISTENT, WRITE_DISCARD, WRITE_NONE };
-
 /* How the disk is to be written. */
 struct map_writes {
     bool in_place;          /* present sectors of the leaf, where they lie */
