@@ -10,7 +10,6 @@
 #ifndef CORE_BASE_ERRORS_H
 #define CORE_BASE_ERRORS_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 

@@ -6,7 +6,6 @@
 #ifndef CORE_BASE_FILE_H
 #define CORE_BASE_FILE_H
 
-#include <stdbool.h>
 #include <stdint.h>
 #include "core/base/errors.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "core/chain/chain.h"
 #include "core/base/arena.h"
-#include "core/chain/path.h"
 #include "core/base/mem.h"
 #include "core/base/text.h"
+#include "core/chain/path.h"
 #include "core/vhd/vhd.h"
 #include "core/vhdx/vhdx.h"
 

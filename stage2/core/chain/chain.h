@@ -6,6 +6,7 @@
 #ifndef CORE_CHAIN_CHAIN_H
 #define CORE_CHAIN_CHAIN_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include "core/base/errors.h"
 #include "core/base/file.h"

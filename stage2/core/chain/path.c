@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "core/chain/path.h"
+#include <stdbool.h>
 #include "core/base/arena.h"
+#include "core/base/image.h"
 #include "core/base/mem.h"
 #include "core/base/text.h"
 

@@ -3,11 +3,10 @@
 #ifndef CORE_CHAIN_PATH_H
 #define CORE_CHAIN_PATH_H
 
-#include <stdbool.h>
 #include <stddef.h>
-#include "core/base/image.h"
 
 struct arena;
+struct image_parent;
 
 /* Length of the "VOLUME:" that a path may start with; 0 where there is none. */
 size_t chain_path_volume(const char *path);

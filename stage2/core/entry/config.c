@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "core/entry/config.h"
 #include "core/base/arena.h"
-#include "core/base/bounds.h"
 #include "core/base/mem.h"
 #include "core/base/text.h"
 

@@ -3,7 +3,6 @@
 #include "core/base/arena.h"
 #include "core/base/endian.h"
 #include "core/base/file.h"
-#include "core/base/image.h"
 #include "core/base/mem.h"
 #include "core/base/text.h"
 #include "core/chain/path.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "core/map/map.h"
+#include "core/base/blk.h"
 #include "core/base/bounds.h"
 #include "core/base/mem.h"
 

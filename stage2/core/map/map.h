@@ -8,12 +8,12 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include "core/base/blk.h"
 #include "core/base/errors.h"
 #include "core/map/format.h"
 #include "core/vhd/slack.h"
 
 struct arena;
+struct blk;
 struct chain;
 
 /* How the disk is to be written. */

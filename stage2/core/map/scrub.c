@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "core/map/scrub.h"
+#include "core/base/blk.h"
 #include "core/base/bounds.h"
+#include "core/base/errors.h"
 #include "core/base/mem.h"
+#include "core/map/format.h"
+#include "core/map/map.h"
 
 static bool is_zero(const uint8_t *data, uint32_t size)
 {

@@ -6,8 +6,13 @@
 #ifndef CORE_MAP_SOURCE_H
 #define CORE_MAP_SOURCE_H
 
+#include <stdbool.h>
+#include <stdint.h>
+#include "core/base/errors.h"
+#include "core/base/image.h"
 #include "core/chain/chain.h"
-#include "core/map/map.h"
+
+struct map_run;
 
 /* Where an image and its file were asked last: runs are longer than what is taken of them. */
 struct map_cursor {

@@ -2,6 +2,7 @@
 /* Opens files by path. */
 #include "core/ntfs/file.h"
 #include "core/base/arena.h"
+#include "core/base/errors.h"
 #include "core/base/file.h"
 #include "core/ntfs/extents.h"
 #include "core/ntfs/format.h"

@@ -8,9 +8,10 @@
 
 #include <stdint.h>
 #include "core/base/errors.h"
-#include "core/ntfs/attr.h"
 
 struct ntfs;
+struct ntfs_attr;
+struct ntfs_inode;
 
 /* Opens the file that `reference` names; memory from vol->arena. ERR_CORRUPT where the record is
  * free, reused, an extension of another, or malformed. */

@@ -3,6 +3,7 @@
 #include "core/base/arena.h"
 #include "core/base/blk.h"
 #include "core/base/bounds.h"
+#include "core/base/errors.h"
 #include "core/ntfs/boot.h"
 #include "core/ntfs/mft.h"
 #include "core/ntfs/ntfs.h"

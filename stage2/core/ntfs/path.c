@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "core/ntfs/path.h"
 #include "core/base/arena.h"
-#include "core/base/mem.h"
+#include "core/base/text.h"
 #include "core/ntfs/lookup.h"
 #include "core/ntfs/ntfs.h"
 

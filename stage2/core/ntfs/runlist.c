@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "core/ntfs/runlist.h"
 #include "core/base/arena.h"
-#include "core/base/mem.h"
 
 /* Adds `count` clusters at lcn behind the last run. */
 static enum err append(struct ntfs_runs *runs, struct arena *a, uint64_t lcn, uint64_t count,

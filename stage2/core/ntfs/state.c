@@ -3,6 +3,7 @@
 #include "core/base/arena.h"
 #include "core/base/bounds.h"
 #include "core/base/endian.h"
+#include "core/base/errors.h"
 #include "core/base/mem.h"
 #include "core/base/text.h"
 #include "core/ntfs/attr.h"

@@ -10,6 +10,7 @@
 #include "core/base/endian.h"
 #include "core/base/mem.h"
 #include "core/part/format.h"
+#include "core/part/table.h"
 
 #define GPT_ENTRY_SIZE_MAX 4096u
 #define GPT_ARRAY_MAX      (1u << 20) /* bytes; tools write 16 KiB */

@@ -4,9 +4,9 @@
 #define CORE_PART_GPT_H
 
 #include "core/base/errors.h"
-#include "core/part/table.h"
 
 struct blk;
+struct part_table;
 
 /* Adds the partitions of the drive's GPT to `table`, from the backup where the first is damaged.
  * ERR_CORRUPT where neither is whole, with what is wrong with the first. */

@@ -9,6 +9,7 @@
 #include "core/base/endian.h"
 #include "core/base/errors.h"
 #include "core/part/format.h"
+#include "core/part/table.h"
 
 /* As many logical partitions as fit in the table, and more than any tool makes. */
 #define EBR_MAX 128

@@ -3,10 +3,9 @@
 #ifndef CORE_PART_MBR_H
 #define CORE_PART_MBR_H
 
-#include "core/part/table.h"
-
 struct blk;
 struct mbr;
+struct part_table;
 
 /* Adds the partitions of the drive's MBR, which was read and has its signature, and the logical
  * ones, for which it reads on. */

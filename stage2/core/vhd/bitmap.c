@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Do a dynamic VHD's bitmaps tell the truth? Only mkimage asks: reading goes without them. */
-#include "core/vhd/vhd.h"
 #include "core/base/arena.h"
 #include "core/base/bounds.h"
+#include "core/base/errors.h"
 #include "core/base/file.h"
+#include "core/base/image.h"
 #include "core/vhd/bat.h"
 #include "core/vhd/format.h"
+#include "core/vhd/vhd.h"
 
 static bool is_zero(const uint8_t *sector)
 {

@@ -2,10 +2,13 @@
 /* Opens dynamic and differencing VHDs, and tells where their sectors are. */
 #include "core/vhd/dynamic.h"
 #include "core/base/arena.h"
+#include "core/base/bounds.h"
+#include "core/base/endian.h"
 #include "core/base/file.h"
 #include "core/base/image.h"
 #include "core/base/mem.h"
 #include "core/vhd/bat.h"
+#include "core/vhd/footer.h"
 #include "core/vhd/format.h"
 #include "core/vhd/overlap.h"
 #include "core/vhd/parent.h"

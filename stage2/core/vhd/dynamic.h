@@ -4,10 +4,10 @@
 #define CORE_VHD_DYNAMIC_H
 
 #include "core/base/errors.h"
-#include "core/vhd/footer.h"
 
 struct arena;
 struct image;
+struct vhd_footers;
 
 /* Opens the disk whose footer was chosen; fills in the rest of `image`. */
 MUST_CHECK enum err vhd_dynamic_open(struct image *image, const struct vhd_footers *footers,

@@ -7,11 +7,13 @@
 #include "core/vhd/parent.h"
 #include <stdbool.h>
 #include "core/base/arena.h"
+#include "core/base/bounds.h"
 #include "core/base/endian.h"
 #include "core/base/file.h"
 #include "core/base/image.h"
 #include "core/base/mem.h"
 #include "core/base/text.h"
+#include "core/vhd/format.h"
 
 #define LOCATOR_LENGTH_MAX 65536u
 #define NAME_UNITS         256u

@@ -4,10 +4,10 @@
 #define CORE_VHD_PARENT_H
 
 #include "core/base/errors.h"
-#include "core/vhd/format.h"
 
 struct arena;
 struct image;
+struct vhd_header;
 
 /* Lists the places where a differencing disk's parent may lie, in the order to try them. What
  * cannot be read or understood is left out. */

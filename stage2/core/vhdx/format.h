@@ -19,6 +19,8 @@
 #ifndef CORE_VHDX_FORMAT_H
 #define CORE_VHDX_FORMAT_H
 
+#include <stddef.h>
+#include <stdint.h>
 #include "core/base/bounds.h"
 #include "core/base/endian.h"
 
