@@ -2,6 +2,7 @@
 /* From a file's runs to extents on the drive, for those who map its sectors. */
 #include "core/ntfs/extents.h"
 #include "core/base/arena.h"
+#include "core/base/bits.h"
 #include "core/base/bounds.h"
 #include "core/base/file.h"
 #include "core/ntfs/attr.h"
@@ -55,12 +56,10 @@ static enum err mapped_sectors(struct ntfs *vol, const struct ntfs_attr *data, u
     whole.size = whole.initialized = *sectors << SECTOR_SHIFT;
     uint8_t sector[SECTOR_SIZE];
     enum err err = ntfs_attr_read(vol, &whole, whole.size - SECTOR_SIZE, sector, SECTOR_SIZE, f);
-    for (uint32_t i = used; i < SECTOR_SIZE && !err; i++) {
-        if (sector[i])
-            err = fail(f, ERR_UNINIT,
-                       "only the first %u bytes of the file were written, and old contents follow",
-                       data->initialized);
-    }
+    if (!err && !bytes_are(sector + used, SECTOR_SIZE - used, 0))
+        err = fail(f, ERR_UNINIT,
+                   "only the first %u bytes of the file were written, and old contents follow",
+                   data->initialized);
     return err;
 }
 

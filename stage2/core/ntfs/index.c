@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "core/ntfs/index.h"
 #include "core/base/arena.h"
+#include "core/base/bits.h"
 #include "core/base/bounds.h"
 #include "core/base/endian.h"
 #include "core/base/mem.h"
@@ -108,7 +109,7 @@ static enum err block_in_use(struct ntfs_index *index, uint64_t block, bool *use
     if (block >> 3 >= index->bitmap.size)
         return ERR_OK;
     enum err err = ntfs_attr_read(index->vol, &index->bitmap, block >> 3, &byte, 1, f);
-    *used = byte >> (block & 7) & 1;
+    *used = bit_get(&byte, (uint32_t)block & 7, BITS_LSB_FIRST);
     return err;
 }
 
@@ -267,7 +268,7 @@ static enum err scan_blocks(struct ntfs_index *index, uint64_t first,
     enum err err =
         bytes ? ntfs_attr_read(index->vol, &index->bitmap, first >> 3, bits, bytes, f) : ERR_OK;
     for (uint32_t i = 0; !err && *more && i < SCAN_BLOCKS && first + i < index->blocks; i++) {
-        if (!(bits[i >> 3] >> (i & 7) & 1))
+        if (!bit_get(bits, i, BITS_LSB_FIRST))
             continue;
         err = block_read(index, &index->node[1], first + i, f);
         if (!err)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "core/ntfs/state.h"
 #include "core/base/arena.h"
+#include "core/base/bits.h"
 #include "core/base/bounds.h"
 #include "core/base/endian.h"
 #include "core/base/errors.h"
@@ -81,15 +82,6 @@ struct restart {
     uint32_t page_size;
 };
 
-static bool all_ones(const uint8_t *bytes, uint32_t size)
-{
-    for (uint32_t i = 0; i < size; i++) {
-        if (bytes[i] != 0xff)
-            return false;
-    }
-    return true;
-}
-
 /* Reads the restart page at `off` of the log. */
 static enum err read_restart(struct ntfs *vol, const struct ntfs_attr *log, uint64_t off,
                              struct restart *r, struct fail *f)
@@ -104,7 +96,7 @@ static enum err read_restart(struct ntfs *vol, const struct ntfs_attr *log, uint
 
     const struct ntfs_restart_page *head = (const struct ntfs_restart_page *)page;
     uint32_t magic = le32_get(head->block.magic);
-    r->empty = all_ones(page, NTFS_RECORD_MAX);
+    r->empty = bytes_are(page, NTFS_RECORD_MAX, 0xff);
     r->page_size = le32_get(head->system_page_size);
     if (magic != NTFS_MAGIC_RSTR && magic != NTFS_MAGIC_CHKD)
         return ERR_OK;

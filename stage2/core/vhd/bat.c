@@ -5,6 +5,7 @@
  * trust.
  */
 #include "core/vhd/bat.h"
+#include "core/base/bits.h"
 #include "core/base/bounds.h"
 #include "core/base/file.h"
 #include "core/base/image.h"
@@ -66,23 +67,6 @@ enum err vhd_bitmap_load(struct image *image, uint32_t block, uint32_t entry, st
     return err;
 }
 
-uint32_t vhd_bits_alike(const uint8_t *bitmap, uint32_t at, uint32_t end)
-{
-    bool value = bitmap[at >> 3] >> (7 - (at & 7)) & 1;
-    uint8_t all = value ? 0xff : 0;
-    uint32_t i = at + 1;
-    while (i < end) { /* ends: i grows */
-        if (!(i & 7) && bitmap[i >> 3] == all) {
-            i += 8;
-            continue;
-        }
-        if ((bitmap[i >> 3] >> (7 - (i & 7)) & 1) != value)
-            break;
-        i++;
-    }
-    return (i < end ? i : end) - at;
-}
-
 enum err vhd_block_get(struct image *image, uint32_t block, struct vhd_block *found, struct fail *f)
 {
     struct vhd_disk *disk = image->ctx;
@@ -102,6 +86,7 @@ enum err vhd_block_get(struct image *image, uint32_t block, struct vhd_block *fo
         return fail_subject(f, image->file->path);
     found->bitmap = disk->bitmap;
     uint32_t end = vhd_block_sectors(image, block);
-    found->full = disk->bitmap[0] & 0x80 && vhd_bits_alike(disk->bitmap, 0, end) == end;
+    found->full = bit_get(disk->bitmap, 0, BITS_MSB_FIRST) &&
+                  bits_alike(disk->bitmap, 0, end, BITS_MSB_FIRST) == end;
     return ERR_OK;
 }

@@ -43,9 +43,6 @@ MUST_CHECK enum err vhd_bat_get(struct image *image, uint32_t block, uint32_t *e
 MUST_CHECK enum err vhd_bitmap_load(struct image *image, uint32_t block, uint32_t entry,
                                     struct fail *f);
 
-/* How many bits from `at` on, below `end`, are alike; most significant bit first. */
-uint32_t vhd_bits_alike(const uint8_t *bitmap, uint32_t at, uint32_t end);
-
 /* What the BAT says of `block` (< the disk's blocks). `data` is the file's sector where its data
  * start. In a differencing disk, `bitmap` is the block's, until the next call. */
 struct vhd_block {

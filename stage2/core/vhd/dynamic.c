@@ -2,6 +2,7 @@
 /* Opens dynamic and differencing VHDs, and tells where their sectors are. */
 #include "core/vhd/dynamic.h"
 #include "core/base/arena.h"
+#include "core/base/bits.h"
 #include "core/base/bounds.h"
 #include "core/base/endian.h"
 #include "core/base/file.h"
@@ -56,8 +57,8 @@ static enum err vhd_dynamic_run(struct image *image, uint64_t lba, struct image_
     err = vhd_bitmap_load(image, block, entry, f);
     if (err)
         return err;
-    run->count = vhd_bits_alike(disk->bitmap, in, end);
-    run->in_place = disk->bitmap[in >> 3] >> (7 - (in & 7)) & 1;
+    run->count = bits_alike(disk->bitmap, in, end, BITS_MSB_FIRST);
+    run->in_place = bit_get(disk->bitmap, in, BITS_MSB_FIRST);
     if (!run->in_place) {
         run->state = IMAGE_ABSENT;
         run->file_sector = 0;
