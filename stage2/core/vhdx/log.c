@@ -13,10 +13,12 @@
 #include "core/vhdx/log.h"
 #include <stdbool.h>
 #include "core/base/arena.h"
+#include "core/base/bounds.h"
 #include "core/base/crc32c.h"
 #include "core/base/endian.h"
 #include "core/base/file.h"
 #include "core/base/mem.h"
+#include "core/base/sort.h"
 #include "core/vhdx/format.h"
 #include "core/vhdx/state.h"
 
@@ -304,39 +306,19 @@ static enum err entry_replay(struct log *l, uint32_t at, uint8_t *descriptors, u
     return ERR_OK;
 }
 
-static bool page_before(const struct vhdx_page *a, const struct vhdx_page *b)
-{
-    return a->number != b->number ? a->number < b->number : a->order < b->order;
-}
+static_assert(sizeof(struct vhdx_page) <= SORT_ITEM_MAX, "a page of the log, sorted");
 
-/* Moves page[root] down until no child is above it; `count` pages are in the heap. */
-static void heap_sift(struct vhdx_page *page, uint32_t root, uint32_t count)
+static bool page_before(const void *first, const void *second)
 {
-    struct vhdx_page moved = page[root];
-    while (root < count / 2) { /* ends: root at least doubles */
-        uint32_t child = 2 * root + 1;
-        if (child + 1 < count && page_before(&page[child], &page[child + 1]))
-            child++;
-        if (!page_before(&moved, &page[child]))
-            break;
-        page[root] = page[child];
-        root = child;
-    }
-    page[root] = moved;
+    const struct vhdx_page *a = first, *b = second;
+    return a->number != b->number ? a->number < b->number : a->order < b->order;
 }
 
 /* Sorts the pages by number and keeps the newest of each. */
 static void pages_sort(struct vhdx *v)
 {
     struct vhdx_page *page = v->page;
-    for (uint32_t i = v->page_count / 2; i > 0; i--)
-        heap_sift(page, i - 1, v->page_count);
-    for (uint32_t count = v->page_count; count > 1; count--) {
-        struct vhdx_page last = page[0];
-        page[0] = page[count - 1];
-        page[count - 1] = last;
-        heap_sift(page, 0, count - 1);
-    }
+    sort_items(page, v->page_count, sizeof *page, page_before);
     uint32_t kept = 0;
     for (uint32_t i = 0; i < v->page_count; i++) {
         if (i + 1 == v->page_count || page[i + 1].number != page[i].number)
