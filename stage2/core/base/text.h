@@ -4,6 +4,7 @@
 #ifndef CORE_BASE_TEXT_H
 #define CORE_BASE_TEXT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,5 +31,11 @@ void text_utf16le(struct text *t, const uint8_t *units, size_t unit_count);
 
 size_t text_length(const char *s);
 int text_compare(const char *a, const char *b); /* as strcmp */
+
+/* Are the `length` bytes at `a` all of `b`, but for the case of ASCII letters? */
+bool text_same_caseless(const char *a, size_t length, const char *b);
+
+/* What a hexadecimal digit is worth; -1: it is none. */
+int text_hex_digit(uint32_t c);
 
 #endif

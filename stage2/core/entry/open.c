@@ -46,14 +46,7 @@ struct boot_listing {
 static bool ends_with(const char *name, size_t length, const char *suffix)
 {
     size_t n = text_length(suffix);
-    if (length <= n)
-        return false;
-    for (size_t i = 0; i < n; i++) {
-        char c = name[length - n + i];
-        if ((c >= 'A' && c <= 'Z' ? c + 32 : c) != suffix[i])
-            return false;
-    }
-    return true;
+    return length > n && text_same_caseless(name + length - n, n, suffix);
 }
 
 /* An entry for a file of the root directory that is named like an image. */

@@ -22,14 +22,6 @@
 static_assert(sizeof((struct vhd_header){0}.locator) == LOCATORS * sizeof(struct vhd_locator),
               "locators of a VHD header");
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Adds the path of a file URL, which is decoded in place: file://HOST/path. The host may be empty
  * or localhost; "." means a path from the child's folder. */
 static void parent_add_url(struct image *image, const char *source, char *url)
@@ -43,8 +35,8 @@ static void parent_add_url(struct image *image, const char *source, char *url)
 
     char *to = url;
     while (*from) {
-        int high = from[0] == '%' ? hex_digit(from[1]) : -1;
-        int low = high >= 0 ? hex_digit(from[2]) : -1;
+        int high = from[0] == '%' ? text_hex_digit((uint8_t)from[1]) : -1;
+        int low = high >= 0 ? text_hex_digit((uint8_t)from[2]) : -1;
         bool coded = low >= 0 && (high || low);
         *to++ = coded ? (char)(high << 4 | low) : *from;
         from += coded ? 3 : 1;

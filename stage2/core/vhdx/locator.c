@@ -62,14 +62,6 @@ static bool value_find(struct view item, unsigned count, const char *key, struct
     return false;
 }
 
-static int hex_digit(unsigned c)
-{
-    if (c >= '0' && c <= '9')
-        return (int)(c - '0');
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? (int)(c - 'a' + 10) : -1;
-}
-
 /* {aabbccdd-eeff-gghh-iijj-kkllmmnnoopp} to its 16 bytes. */
 static bool linkage_parse(struct utf16 s, uint8_t id[16])
 {
@@ -81,13 +73,13 @@ static bool linkage_parse(struct utf16 s, uint8_t id[16])
     for (size_t i = 0; i < s.units; i++) {
         unsigned c = s.data[2 * i] | (unsigned)s.data[2 * i + 1] << 8;
         bool dash = i == 9 || i == 14 || i == 19 || i == 24;
-        int digit = hex_digit(c);
+        int digit = text_hex_digit(c);
         if (i == 0 || i == LINKAGE_UNITS - 1 || dash) {
             if (c != (unsigned)(dash ? '-' : i ? '}' : '{'))
                 return false;
             continue;
         }
-        if (c > 'f' || digit < 0)
+        if (digit < 0)
             return false;
         uint8_t *byte = &id[order[digits >> 1]];
         *byte = (uint8_t)(*byte << 4 | digit);
