@@ -188,7 +188,7 @@ static void step(struct ntfs_node *node)
     node->pos += le16_get(entry_at(node, node->pos)->length);
 }
 
-/* Stands at the first entry of the node that is not before `from`, folded. */
+/* Stands at the first entry of the node that is not before `from`, whatever their case. */
 static enum err skip_smaller(struct ntfs_index *index, struct ntfs_node *node,
                              const struct ntfs_name *from, struct fail *f)
 {
@@ -197,7 +197,8 @@ static enum err skip_smaller(struct ntfs_index *index, struct ntfs_node *node,
         if (!from || is_last(entry))
             return ERR_OK;
         int order;
-        enum err err = ntfs_name_fold_compare(index->vol, ntfs_entry_name(entry), *from, &order, f);
+        enum err err =
+            ntfs_name_compare_caseless(index->vol, ntfs_entry_name(entry), *from, &order, f);
         if (err || order >= 0)
             return err;
         step(node);

@@ -56,7 +56,7 @@ static enum err search_tree(struct ntfs_index *index, struct match *m, struct fa
         if (err || !entry)
             return err;
         int order;
-        err = ntfs_name_fold_compare(m->vol, ntfs_entry_name(entry), m->wanted, &order, f);
+        err = ntfs_name_compare_caseless(m->vol, ntfs_entry_name(entry), m->wanted, &order, f);
         if (err || order)
             return err;
         take(m, entry);
@@ -68,7 +68,7 @@ static bool scan_entry(void *ctx, const struct ntfs_index_entry *entry)
 {
     struct match *m = ctx;
     int order;
-    m->err = ntfs_name_fold_compare(m->vol, ntfs_entry_name(entry), m->wanted, &order, m->f);
+    m->err = ntfs_name_compare_caseless(m->vol, ntfs_entry_name(entry), m->wanted, &order, m->f);
     if (!m->err && !order)
         take(m, entry);
     return !m->err && !m->exact;

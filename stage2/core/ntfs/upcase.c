@@ -13,7 +13,7 @@ static uint16_t unit_at(struct ntfs_name name, unsigned index)
     return (uint16_t)(name.units[2 * index] | name.units[2 * index + 1] << 8);
 }
 
-static uint16_t ascii_fold(uint16_t unit)
+static uint16_t ascii_upper(uint16_t unit)
 {
     return unit >= 'a' && unit <= 'z' ? (uint16_t)(unit - ('a' - 'A')) : unit;
 }
@@ -39,11 +39,11 @@ static enum err load_page(struct ntfs *vol, unsigned number, const uint8_t **pag
     return ERR_OK;
 }
 
-static enum err fold(struct ntfs *vol, uint16_t unit, uint16_t *folded, struct fail *f)
+static enum err unit_upper(struct ntfs *vol, uint16_t unit, uint16_t *upper, struct fail *f)
 {
     const struct ntfs_upcase *u = vol->upcase;
     if (!u->table.present || (unit < 0x80 && u->plain_ascii)) {
-        *folded = ascii_fold(unit);
+        *upper = ascii_upper(unit);
         return ERR_OK;
     }
     const uint8_t *page;
@@ -51,7 +51,7 @@ static enum err fold(struct ntfs *vol, uint16_t unit, uint16_t *folded, struct f
     if (err)
         return err;
     unsigned low = unit & ((1u << PAGE_SHIFT) - 1);
-    *folded = (uint16_t)(page[2 * low] | page[2 * low + 1] << 8);
+    *upper = (uint16_t)(page[2 * low] | page[2 * low + 1] << 8);
     return ERR_OK;
 }
 
@@ -61,11 +61,11 @@ static enum err look_at_ascii(struct ntfs *vol, struct fail *f)
     struct ntfs_upcase *u = vol->upcase;
     bool plain = true;
     for (uint16_t unit = 0; unit < 0x80; unit++) {
-        uint16_t folded;
-        enum err err = fold(vol, unit, &folded, f);
+        uint16_t upper;
+        enum err err = unit_upper(vol, unit, &upper, f);
         if (err)
             return err;
-        plain = plain && folded == ascii_fold(unit);
+        plain = plain && upper == ascii_upper(unit);
     }
     u->plain_ascii = plain;
     if (!plain)
@@ -105,8 +105,8 @@ void ntfs_upcase_open(struct ntfs *vol)
     }
 }
 
-enum err ntfs_name_fold_compare(struct ntfs *vol, struct ntfs_name a, struct ntfs_name b,
-                                int *order, struct fail *f)
+enum err ntfs_name_compare_caseless(struct ntfs *vol, struct ntfs_name a, struct ntfs_name b,
+                                    int *order, struct fail *f)
 {
     unsigned shorter = a.length < b.length ? a.length : b.length;
     for (unsigned i = 0; i < shorter; i++) {
@@ -114,9 +114,9 @@ enum err ntfs_name_fold_compare(struct ntfs *vol, struct ntfs_name a, struct ntf
         uint16_t ub = unit_at(b, i);
         if (ua == ub)
             continue;
-        enum err err = fold(vol, ua, &ua, f);
+        enum err err = unit_upper(vol, ua, &ua, f);
         if (!err)
-            err = fold(vol, ub, &ub, f);
+            err = unit_upper(vol, ub, &ub, f);
         if (err)
             return err;
         if (ua != ub) {
@@ -131,7 +131,7 @@ enum err ntfs_name_fold_compare(struct ntfs *vol, struct ntfs_name a, struct ntf
 enum err ntfs_name_compare(struct ntfs *vol, struct ntfs_name a, struct ntfs_name b, int *order,
                            struct fail *f)
 {
-    enum err err = ntfs_name_fold_compare(vol, a, b, order, f);
+    enum err err = ntfs_name_compare_caseless(vol, a, b, order, f);
     if (err || *order)
         return err;
     for (unsigned i = 0; i < a.length && !*order; i++)

@@ -305,17 +305,17 @@ TEST(upcase_of_the_volume)
     CHECK(im_noted(im, "$UpCase cannot be read"));
     int order;
     struct ntfs_name a = {(const uint8_t *)u"a\xe4", 2}, b = {(const uint8_t *)u"A\xe4", 2};
-    CHECK_EQ(ntfs_name_fold_compare(&im->vol, a, b, &order, &im->f), ERR_OK);
+    CHECK_EQ(ntfs_name_compare_caseless(&im->vol, a, b, &order, &im->f), ERR_OK);
     CHECK_EQ(order, 0);
 }
 
 static int compare(struct image *im, const char16_t *a, unsigned na, const char16_t *b, unsigned nb)
 {
-    int folded, order;
+    int caseless, order;
     struct ntfs_name x = {(const uint8_t *)a, (uint8_t)na}, y = {(const uint8_t *)b, (uint8_t)nb};
-    CHECK_EQ(ntfs_name_fold_compare(&im->vol, x, y, &folded, &im->f), ERR_OK);
+    CHECK_EQ(ntfs_name_compare_caseless(&im->vol, x, y, &caseless, &im->f), ERR_OK);
     CHECK_EQ(ntfs_name_compare(&im->vol, x, y, &order, &im->f), ERR_OK);
-    CHECK(!folded || (folded < 0) == (order < 0));
+    CHECK(!caseless || (caseless < 0) == (order < 0));
     return order;
 }
 
@@ -324,10 +324,10 @@ TEST(upcase_order)
     struct image *im = im_make(1024, 1024);
     CHECK_EQ(im_mount(im), ERR_OK);
     CHECK(compare(im, IM_NAME("abc"), IM_NAME("ABD")) < 0);
-    CHECK(compare(im, IM_NAME("abc"), IM_NAME("ABC")) > 0); /* like folded: by unit then */
+    CHECK(compare(im, IM_NAME("abc"), IM_NAME("ABC")) > 0); /* alike but for case: by unit then */
     CHECK(compare(im, IM_NAME("abc"), IM_NAME("abc")) == 0);
     CHECK(compare(im, IM_NAME("abc"), IM_NAME("ab")) > 0);
-    CHECK(compare(im, IM_NAME("a_"), IM_NAME("aB")) > 0); /* folds up, not down */
+    CHECK(compare(im, IM_NAME("a_"), IM_NAME("aB")) > 0); /* compared as upper case, not lower */
     CHECK(compare(im, IM_NAME("\xe4"), IM_NAME("\xc4z")) < 0);
     CHECK(compare(im, IM_NAME("\xdf"), IM_NAME("ss")) > 0);
     CHECK(compare(im, IM_NAME("\xd83d\xde00"), IM_NAME("\xd83d\xde01")) < 0);
@@ -339,7 +339,7 @@ TEST(upcase_order)
     im->vol.sectors->cache.line_no[0] = UINT64_MAX;
     int order;
     struct ntfs_name x = {(const uint8_t *)u"\xf001", 1}, y = {(const uint8_t *)u"\xf002", 1};
-    CHECK_EQ(ntfs_name_fold_compare(&im->vol, x, y, &order, &im->f), ERR_READ);
+    CHECK_EQ(ntfs_name_compare_caseless(&im->vol, x, y, &order, &im->f), ERR_READ);
     CHECK_EQ(ntfs_name_compare(&im->vol, x, y, &order, &im->f), ERR_READ);
 }
 
