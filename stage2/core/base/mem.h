@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The only four functions that core takes from outside: libc's on the host, mem.c's in stage2. */
+/* The only four functions that core takes from outside: libc's on the host, pc/mem.c's in
+ * stage2. */
 #ifndef CORE_BASE_MEM_H
 #define CORE_BASE_MEM_H
 

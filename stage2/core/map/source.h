@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What the disk is made of, as one stream of runs: images asked child first, their file sectors
- * looked up in the files' extents. map.c cuts the stream into pages.
+ * looked up in the files' extents. build.c cuts the stream into pages.
  */
 #ifndef CORE_MAP_SOURCE_H
 #define CORE_MAP_SOURCE_H

@@ -89,12 +89,12 @@ static enum err read_bytes(struct ntfs *vol, uint64_t lba, uint64_t off, uint8_t
         enum err err;
         if (!skip && len >= SECTOR_SIZE) {
             n = len & ~(SECTOR_SIZE - 1);
-            err = ntfs_volume_read(vol, lba, n >> SECTOR_SHIFT, buf, f);
+            err = ntfs_sectors_read(vol, lba, n >> SECTOR_SHIFT, buf, f);
             lba += n >> SECTOR_SHIFT;
         } else {
             uint8_t sector[SECTOR_SIZE];
             n = len < SECTOR_SIZE - skip ? len : SECTOR_SIZE - skip;
-            err = ntfs_volume_read(vol, lba, 1, sector, f);
+            err = ntfs_sectors_read(vol, lba, 1, sector, f);
             if (!err)
                 memcpy(buf, sector + skip, n);
             lba++;

@@ -18,7 +18,7 @@ static enum err read_at_lcn(struct ntfs *vol, uint64_t lcn, uint64_t number, uin
                     lcn);
     uint32_t sectors = vol->record_size >> SECTOR_SHIFT;
     uint64_t lba = (lcn << vol->cluster_shift) + number * sectors;
-    enum err err = ntfs_volume_read(vol, lba, sectors, buf, f);
+    enum err err = ntfs_sectors_read(vol, lba, sectors, buf, f);
     return err ? err : ntfs_record_check(buf, vol->record_size, number, f);
 }
 

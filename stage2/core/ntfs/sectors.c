@@ -14,7 +14,8 @@ void ntfs_unlimit_reads(struct ntfs *vol)
     vol->sectors->limited = false;
 }
 
-enum err ntfs_volume_read(struct ntfs *vol, uint64_t lba, uint32_t count, void *buf, struct fail *f)
+enum err ntfs_sectors_read(struct ntfs *vol, uint64_t lba, uint32_t count, void *buf,
+                           struct fail *f)
 {
     if (!range_ok(lba, count, vol->clusters << vol->cluster_shift))
         return fail(f, ERR_CORRUPT, "sector %u is beyond the end of the volume", lba);

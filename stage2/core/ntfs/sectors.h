@@ -33,8 +33,8 @@ void ntfs_limit_reads(struct ntfs *vol, uint32_t sectors);
 void ntfs_unlimit_reads(struct ntfs *vol);
 
 /* Reads 512-byte sectors [lba, lba + count) of the volume. */
-MUST_CHECK enum err ntfs_volume_read(struct ntfs *vol, uint64_t lba, uint32_t count, void *buf,
-                                     struct fail *f);
+MUST_CHECK enum err ntfs_sectors_read(struct ntfs *vol, uint64_t lba, uint32_t count, void *buf,
+                                      struct fail *f);
 
 /* What runlists may say on this volume. */
 struct ntfs_run_limits ntfs_run_limits(const struct ntfs *vol);

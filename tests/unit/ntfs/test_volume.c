@@ -349,11 +349,11 @@ TEST(reads_are_limited)
     CHECK_EQ(im_mount(im), ERR_OK);
     uint8_t buf[1024];
     ntfs_limit_reads(&im->vol, 3);
-    CHECK_EQ(ntfs_volume_read(&im->vol, 0, 2, buf, &im->f), ERR_OK);
-    CHECK_FAIL(im, ntfs_volume_read(&im->vol, 0, 2, buf, &im->f), ERR_LIMIT, "gave up");
+    CHECK_EQ(ntfs_sectors_read(&im->vol, 0, 2, buf, &im->f), ERR_OK);
+    CHECK_FAIL(im, ntfs_sectors_read(&im->vol, 0, 2, buf, &im->f), ERR_LIMIT, "gave up");
     CHECK_FAIL(im, ntfs_mft_read(&im->vol, 0, buf, &im->f), ERR_LIMIT, "gave up");
     ntfs_unlimit_reads(&im->vol);
-    CHECK_EQ(ntfs_volume_read(&im->vol, 0, 2, buf, &im->f), ERR_OK);
-    CHECK_FAIL(im, ntfs_volume_read(&im->vol, IM_BYTES / 512, 1, buf, &im->f), ERR_CORRUPT,
+    CHECK_EQ(ntfs_sectors_read(&im->vol, 0, 2, buf, &im->f), ERR_OK);
+    CHECK_FAIL(im, ntfs_sectors_read(&im->vol, IM_BYTES / 512, 1, buf, &im->f), ERR_CORRUPT,
                "beyond the end of the volume");
 }
