@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Goes by whole bytes where it can: bitmaps are mostly all ones or all zeros. */
 #include "core/base/bits.h"
 
 uint32_t bits_alike(const uint8_t *bits, uint32_t at, uint32_t end, enum bit_order order)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Parts of paths. */
 #include "core/base/path.h"
 
 const char *path_last_part(const char *path)

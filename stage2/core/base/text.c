@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Every letter goes through text_char() or text_code_point(), which never write past the buffer. */
 #include "core/base/text.h"
 
 void text_init(struct text *t, char *buf, size_t size)

@@ -33,9 +33,9 @@ struct chain_link {
     struct file file;
     struct image image;
     struct extent_list extents;
-    unsigned
-        parent_used; /* the next link was found by image.parent[this]; past its end: the user's */
-    uint8_t drive_index; /* which drive the file lies on, as chain_files says */
+    uint8_t drive_index;  /* which drive the file lies on, as chain_files says */
+    unsigned parent_used; /* the next link was found by image.parent[this], or, past its end, by
+                           * the user's */
 };
 
 struct chain {

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Puts a path together part by part, so that `..` is worked out before anything is opened. */
 #include "core/chain/path.h"
 #include <stdbool.h>
 #include "core/base/arena.h"

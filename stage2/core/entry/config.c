@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Reads the text line by line; a word that is not understood gets the careful meaning. */
 #include "core/entry/config.h"
 #include "core/base/arena.h"
 #include "core/base/mem.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the menu shows, and what becomes of the entry that was chosen. */
 #include "core/entry/open.h"
 #include "core/base/arena.h"
 #include "core/base/endian.h"

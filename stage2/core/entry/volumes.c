@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Mounts the NTFS volumes of drives, and finds the one that a path names. */
 #include "core/entry/volumes.h"
 #include <stddef.h>
 #include "core/base/arena.h"

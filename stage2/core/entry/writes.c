@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Asks the volume, the file and the image in turn; who objects does so in a note. */
 #include "core/entry/writes.h"
 #include <stdbool.h>
 #include "core/base/bounds.h"
@@ -64,8 +65,7 @@ static bool leaf_takes_writes(const struct chain_link *leaf, bool force, struct 
     }
     if (!leaf->image.read_only) /* the image's own note says why */
         return true;
-    if (leaf->image.format ==
-        IMAGE_VHDX) { /* its log would undo what is written: no matter of force */
+    if (leaf->image.format == IMAGE_VHDX) { /* its log would undo writes: no matter of force */
         notes_add(notes,
                   "the log of the VHDX was not replayed: the disk is write-protected; attach the "
                   "image once where it can be repaired",

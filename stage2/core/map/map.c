@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Looks up in a map, as the resident handler does it in the guest's machine. */
 #include "core/map/map.h"
 #include "core/base/bits.h"
 #include "core/base/blk.h"

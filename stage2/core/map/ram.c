@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Follows the page and run cells that lead to the drive, reads, and points them to memory. */
 #include "core/map/ram.h"
 #include <stdbool.h>
 #include "core/base/blk.h"

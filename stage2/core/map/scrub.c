@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Reads the free slots piece by piece and writes zeros over what is not zero. */
 #include "core/map/scrub.h"
 #include "core/base/bits.h"
 #include "core/base/blk.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Asks the images, child first, then the file's extents, each with a finger on the last answer. */
 #include "core/map/source.h"
 #include "core/base/errors.h"
 #include "core/base/file.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A walk keeps one node a level in memory, checked as a whole before any of its entries is used. */
 #include "core/ntfs/index.h"
 #include "core/base/arena.h"
 #include "core/base/bits.h"
@@ -58,8 +59,7 @@ static enum err check_order(struct ntfs_index *index, const struct ntfs_index_en
     return err;
 }
 
-/* Checks the node whose header is at `head` with `room` bytes, and stands before its first entry.
- */
+/* Checks the node whose header is at `head` with `room` bytes, and goes to its first entry. */
 static enum err node_open(struct ntfs_index *index, struct ntfs_node *node, const uint8_t *head,
                           uint32_t room, struct fail *f)
 {

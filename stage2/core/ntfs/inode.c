@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Opens a file by its number, and its attributes by type and name. */
 #include "core/ntfs/inode.h"
 #include "core/base/arena.h"
 #include "core/base/endian.h"

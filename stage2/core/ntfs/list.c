@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Walks an attribute list entry by entry. */
 #include "core/ntfs/list.h"
 #include "core/base/bounds.h"
 #include "core/base/endian.h"

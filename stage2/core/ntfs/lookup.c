@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Goes down the tree; where its order cannot be relied on, through all of it. */
 #include "core/ntfs/lookup.h"
 #include "core/base/arena.h"
 #include "core/base/endian.h"

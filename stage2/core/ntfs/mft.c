@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Reads records, the first four from $MFTMirr where they are torn. $MFT tells itself where it lies,
+ * so its first piece must lead to the others.
+ */
 #include "core/ntfs/mft.h"
 #include "core/base/arena.h"
 #include "core/base/bounds.h"

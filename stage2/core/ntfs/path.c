@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* UTF-8 into names, and name after name through the folders, `..` without asking the volume. */
 #include "core/ntfs/path.h"
 #include "core/base/arena.h"
 #include "core/base/path.h"

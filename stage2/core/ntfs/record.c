@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Everything is checked once, when the record comes in; who walks it need not ask again. */
 #include "core/ntfs/record.h"
 #include "core/base/bounds.h"
 #include "core/base/endian.h"

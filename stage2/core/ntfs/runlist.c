@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Decodes mapping pairs, finds clusters by halving, and looks for clusters with two owners. */
 #include "core/ntfs/runlist.h"
 #include "core/base/arena.h"
 #include "core/base/sort.h"
@@ -124,8 +125,7 @@ struct place {
 };
 static_assert(sizeof(struct place) <= SORT_ITEM_MAX);
 
-/* By cluster; of two at one cluster an empty one comes first, which shares nothing with the other.
- */
+/* By cluster; of two at one, the empty one comes first, which shares nothing with the other. */
 static bool place_before(const void *first, const void *second)
 {
     const struct place *a = first, *b = second;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Every read of a volume comes by here: its range is checked, and it is counted. */
 #include "core/ntfs/sectors.h"
 #include "core/base/bounds.h"
 

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Reads what says whether the volume was left in order; nothing of it keeps a volume from opening.
+ */
 #include "core/ntfs/state.h"
 #include "core/base/arena.h"
 #include "core/base/bits.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Keeps the pages of the table that were asked for last, and none where the letters are ASCII. */
 #include "core/ntfs/upcase.h"
 #include "core/base/arena.h"
 #include "core/base/mem.h"

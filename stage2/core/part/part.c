@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Decides which of a drive's tables counts, and which of its partitions is meant. */
 #include "core/part/part.h"
 #include "core/base/blk.h"
 #include "core/base/bounds.h"
@@ -42,8 +43,7 @@ enum err part_read(struct part_table *table, struct blk *drive, struct fail *f)
         err = part_gpt_read(table, drive, f);
         if (!err)
             return ERR_OK;
-        /* A hybrid's other entries may still be good; with none, the GPT's failure is the answer.
-         */
+        /* A hybrid's other entries may still be good; without any the GPT's failure counts. */
         part_mbr_add(table, drive, &mbr);
         if (!table->count)
             return err;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Judges the footer; a fixed disk is opened here, the others by dynamic.c. */
 #include "core/vhd/vhd.h"
 #include "core/base/bounds.h"
 #include "core/base/endian.h"

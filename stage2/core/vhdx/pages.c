@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Lays the log's pages over what the file has. */
 #include "core/vhdx/pages.h"
 #include "core/base/bounds.h"
 #include "core/base/file.h"

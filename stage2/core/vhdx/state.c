@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The checksum, and the places in the file where no block may lie. */
 #include "core/vhdx/state.h"
 #include "core/base/crc32c.h"
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Makes the next header, with new ids. */
 #include "core/vhdx/write.h"
 #include "core/base/bounds.h"
 #include "core/base/endian.h"
