@@ -2,6 +2,7 @@
 /* What the menu shows, and what becomes of the entry that was chosen. */
 #include "core/entry/open.h"
 #include "core/base/arena.h"
+#include "core/base/bits.h"
 #include "core/base/endian.h"
 #include "core/base/file.h"
 #include "core/base/mem.h"
@@ -184,11 +185,10 @@ enum err boot_open(struct boot_disk *disk, const struct config_entry *entry,
 
 const char *boot_record_fault(const uint8_t *sector)
 {
-    static const uint8_t no_code[sizeof((struct mbr *)NULL)->code];
     const struct mbr *mbr = (const struct mbr *)sector;
     if (le16_get(mbr->signature) != MBR_BOOT_SIGNATURE)
         return "the disk has no boot record: its sector 0 lacks 55AAh";
-    if (!memcmp(mbr->code, no_code, sizeof no_code))
+    if (bytes_are(mbr->code, sizeof mbr->code, 0))
         return "the disk has no boot code; was it made for UEFI?";
     return NULL;
 }

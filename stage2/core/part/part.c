@@ -15,6 +15,12 @@ static bool is_ntfs_boot_record(const void *sector)
     return !memcmp(mark->oem, "NTFS    ", 8) && le16_get(mark->signature) == MBR_BOOT_SIGNATURE;
 }
 
+static bool is_bitlocker_boot_record(const void *sector)
+{
+    const struct ntfs_boot_mark *mark = sector;
+    return !memcmp(mark->oem, "-FVE-FS-", 8);
+}
+
 enum err part_read(struct part_table *table, struct blk *drive, struct fail *f)
 {
     memset(table, 0, sizeof *table);
@@ -77,7 +83,7 @@ enum err part_pick(const struct part_table *table, struct blk *drive, unsigned n
             } else if (is_ntfs_boot_record(sector)) {
                 *part = p;
                 return ERR_OK;
-            } else if (!memcmp(sector + 3, "-FVE-FS-", 8) && err == ERR_PARTITION) {
+            } else if (is_bitlocker_boot_record(sector) && err == ERR_PARTITION) {
                 err = fail(f, ERR_BITLOCKER, "partition %u is encrypted by BitLocker", p->number);
             }
         }

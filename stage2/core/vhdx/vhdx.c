@@ -2,6 +2,7 @@
 /* Opens a VHDX: picks the valid header, has the log laid over the file, finds the two regions. */
 #include "core/vhdx/vhdx.h"
 #include "core/base/arena.h"
+#include "core/base/bits.h"
 #include "core/base/bounds.h"
 #include "core/base/endian.h"
 #include "core/base/file.h"
@@ -14,8 +15,6 @@
 #include "core/vhdx/state.h"
 
 #define MIB_MASK (((uint64_t)1 << VHDX_MIB_SHIFT) - 1)
-
-static const uint8_t zero_id[16];
 
 enum err vhdx_probe(struct file *file, bool *is_vhdx, struct fail *f)
 {
@@ -147,7 +146,7 @@ static enum err log_load(struct vhdx *v, struct image *image, struct arena *a, s
 
     uint64_t offset = le64_get(header->log_offset);
     uint32_t length = le32_get(header->log_length);
-    v->log_in_use = memcmp(header->log_id, zero_id, 16);
+    v->log_in_use = !bytes_are(header->log_id, sizeof header->log_id, 0);
     bool sound = length && !((offset | length) & MIB_MASK) &&
                  range_ok(offset, length, v->file->size) && !vhdx_reserved(v, offset, length);
     if (sound)
