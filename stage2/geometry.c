@@ -5,6 +5,7 @@
  * agrees with every CHS address of the table wins.
  */
 #include "geometry.h"
+#include <stdbool.h>
 #include "core/base/endian.h"
 #include "core/base/mem.h"
 

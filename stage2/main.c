@@ -10,6 +10,7 @@
 #include "core/map/scrub.h"
 #include "core/base/bounds.h"
 #include "core/ntfs/boot.h"
+#include "core/ntfs/ntfs.h"
 #include "core/part/part.h"
 #include "core/base/text.h"
 #include "pc/drive.h"

@@ -6,6 +6,7 @@
 #include "core/base/arena.h"
 #include "core/base/bounds.h"
 #include "core/base/endian.h"
+#include "core/vhd/bat.h"
 #include "core/vhd/slack.h"
 #include "cli/progress.h"
 

@@ -15,6 +15,7 @@
 #define CORE_NTFS_FORMAT_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include "core/base/bounds.h"
 #include "core/base/endian.h"
 

@@ -11,6 +11,8 @@
 #ifndef CORE_PART_FORMAT_H
 #define CORE_PART_FORMAT_H
 
+#include <stddef.h>
+#include <stdint.h>
 #include "core/base/bounds.h"
 #include "core/base/endian.h"
 

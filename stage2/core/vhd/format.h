@@ -13,6 +13,8 @@
 #ifndef CORE_VHD_FORMAT_H
 #define CORE_VHD_FORMAT_H
 
+#include <stddef.h>
+#include <stdint.h>
 #include "core/base/bounds.h"
 #include "core/base/endian.h"
 

@@ -2,6 +2,7 @@
 /* A disk that moves into memory: every stored sector once, and the map leads there. */
 #include "core/map/ram.h"
 #include "core/base/bounds.h"
+#include "core/map/map.h"
 #include "unit/fakes.h"
 
 #define PAGE    ((uint64_t)128)
