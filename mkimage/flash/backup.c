@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "core/base/endian.h"
-#include "host/device.h"
+#include "host/fd.h"
 
 #define STAGE2_OLD_MAX ((uint64_t)64 << 20)
 

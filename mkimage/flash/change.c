@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "flash/bootcode.h"
+#include "host/fd.h"
 
 enum status change_allowed(const struct target *t)
 {

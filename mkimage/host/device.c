@@ -8,47 +8,10 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "host/busy.h"
 #include "core/base/bounds.h"
+#include "host/busy.h"
+#include "host/fd.h"
 #include "host/overlay.h"
-
-bool fd_pread(int fd, void *buf, size_t size, uint64_t off)
-{
-    uint8_t *to = buf;
-    while (size) {
-        ssize_t n = pread(fd, to, size, (off_t)off);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0) {
-            if (!n)
-                errno = EIO;
-            return false;
-        }
-        to += n;
-        off += (uint64_t)n;
-        size -= (size_t)n;
-    }
-    return true;
-}
-
-bool fd_pwrite(int fd, const void *buf, size_t size, uint64_t off)
-{
-    const uint8_t *from = buf;
-    while (size) {
-        ssize_t n = pwrite(fd, from, size, (off_t)off);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0) {
-            if (!n)
-                errno = EIO;
-            return false;
-        }
-        from += n;
-        off += (uint64_t)n;
-        size -= (size_t)n;
-    }
-    return true;
-}
 
 bool disk_pread(const struct disk *d, void *buf, size_t size, uint64_t off)
 {

@@ -10,7 +10,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
 #include "core/base/blk.h"
 #include "cli/say.h"
 
@@ -47,9 +46,5 @@ void disk_blk(struct blk *b, struct disk *d);
 
 /* Says that the disk did not take a write. */
 enum status disk_write_failed(const struct disk *d);
-
-/* pread/pwrite until all of it is done. */
-bool fd_pread(int fd, void *buf, size_t size, uint64_t off);
-bool fd_pwrite(int fd, const void *buf, size_t size, uint64_t off);
 
 #endif

@@ -12,7 +12,7 @@
 #include <wctype.h>
 #include "core/base/bounds.h"
 #include "core/base/text.h"
-#include "host/device.h"
+#include "host/fd.h"
 
 static enum err host_read(struct file *file, uint64_t off, void *buf, uint32_t len, struct fail *f)
 {

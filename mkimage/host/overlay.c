@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include "host/device.h"
+#include "host/fd.h"
 
 void overlay_init(struct overlay *o, int fd)
 {

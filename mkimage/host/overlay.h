@@ -14,7 +14,7 @@
 
 struct overlay_sector {
     uint64_t lba;
-    uint8_t step; /* enum change_step (change.h): when it is its turn */
+    uint8_t step; /* when it is its turn to be written; the user's own numbers */
     uint8_t before[SECTOR_SIZE], after[SECTOR_SIZE];
 };
 

@@ -6,6 +6,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 #include "ntfs/place.h"
+#include "host/fd.h"
 #include "cli/progress.h"
 
 #define CHUNK ((uint64_t)4 << 20)

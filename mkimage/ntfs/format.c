@@ -17,6 +17,7 @@
 #include <unistd.h>
 #include "core/base/bounds.h"
 #include "core/base/endian.h"
+#include "host/fd.h"
 
 #define RECORD_MAX    65536u
 #define MFT_ROOM      ((uint64_t)1 << 20)

@@ -16,6 +16,7 @@
 #include "core/vhd/vhd.h"
 #include "core/vhdx/vhdx.h"
 #include "flash/entry.h"
+#include "host/fd.h"
 #include "host/hostfiles.h"
 #include "cli/progress.h"
 #include "verbs/verbs.h"

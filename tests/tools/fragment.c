@@ -15,6 +15,7 @@
 #include "core/base/bounds.h"
 #include "ntfs/place.h"
 #include "flash/target.h"
+#include "host/fd.h"
 
 /* One piece whose middle is the sector `at` of the volume. */
 static enum status place_around(struct volume *v, uint64_t size, uint64_t at, struct placement *p)
