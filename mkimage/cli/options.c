@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "cli/bytes.h"
 
 static const struct {
     enum option bit;
@@ -54,41 +55,6 @@ void options_help(const struct verb *verb)
     printf("  %-22s %s\n", "--help", "this text");
 }
 
-static bool number(const char *text, uint64_t *value)
-{
-    if (*text < '0' || *text > '9')
-        return false;
-    uint64_t v = 0;
-    for (; *text >= '0' && *text <= '9'; text++) {
-        if (__builtin_mul_overflow(v, (uint64_t)10, &v) ||
-            __builtin_add_overflow(v, (uint64_t)(*text - '0'), &v))
-            return false;
-    }
-    *value = v;
-    return !*text;
-}
-
-bool options_size(const char *text, uint64_t *bytes)
-{
-    char digits[32];
-    size_t length = strlen(text);
-    if (!length || length >= sizeof digits)
-        return false;
-    memcpy(digits, text, length + 1);
-
-    static const char units[] = "KMGT";
-    char last = digits[length - 1];
-    const char *unit = strchr(units, last >= 'a' && last <= 'z' ? last - 'a' + 'A' : last);
-    unsigned shift = unit ? 10 * (unsigned)(unit - units + 1) : 0;
-    if (unit)
-        digits[length - 1] = '\0';
-    uint64_t value;
-    if (!number(digits, &value) || value > UINT64_MAX >> shift)
-        return false;
-    *bytes = value << shift;
-    return true;
-}
-
 /* --vhd a,b: split at commas, except that a name that exists as it stands is one name. */
 static enum status add_vhds(struct options *o, const char *value)
 {
@@ -119,12 +85,12 @@ static enum status set(struct options *o, enum option bit, const char *name, con
     case OPTION_VHD:
         return add_vhds(o, value);
     case OPTION_RESERVE:
-        if (strcmp(value, "none") && (!options_size(value, &o->reserve) || !o->reserve))
+        if (strcmp(value, "none") && (!bytes_parse(value, &o->reserve) || !o->reserve))
             return say_usage("--reserve %s: neither a size nor none", value);
         return STATUS_OK;
     case OPTION_SIZE:
     case OPTION_NEW_SIZE:
-        if (!options_size(value, &o->size) || !o->size)
+        if (!bytes_parse(value, &o->size) || !o->size)
             return say_usage("--size %s: not a size; write bytes, or a number with K, M, G or T",
                              value);
         return STATUS_OK;
@@ -148,7 +114,7 @@ static enum status set(struct options *o, enum option bit, const char *name, con
     case OPTION_PARTITION:
     case OPTION_LBA:
     case OPTION_COUNT:
-        if (!number(value, &n) || (bit == OPTION_PARTITION && (!n || n > 128)))
+        if (!bytes_parse_number(value, &n) || (bit == OPTION_PARTITION && (!n || n > 128)))
             return say_usage("--%s %s: not a number that can be meant", name, value);
         if (bit == OPTION_PARTITION)
             o->partition = (unsigned)n;

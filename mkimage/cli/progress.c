@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
-#include "cli/say.h"
+#include "cli/bytes.h"
 
 static struct {
     const char *what;
@@ -40,8 +40,8 @@ void progress_add(uint64_t bytes)
     task.shown = t;
     task.visible = true;
     unsigned percent = task.total ? (unsigned)(task.done * 100 / task.total) : 100;
-    fprintf(stderr, "\r\033[K%s: %u %%, %s of %s, %.0f s", task.what, percent, say_bytes(task.done),
-            say_bytes(task.total), t - task.started);
+    fprintf(stderr, "\r\033[K%s: %u %%, %s of %s, %.0f s", task.what, percent,
+            bytes_text(task.done), bytes_text(task.total), t - task.started);
     fflush(stderr);
 }
 

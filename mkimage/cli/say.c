@@ -2,7 +2,6 @@
 #include "cli/say.h"
 #include <stdarg.h>
 #include <stdio.h>
-#include "core/base/text.h"
 #include "cli/progress.h"
 
 void say(const char *format, ...)
@@ -59,15 +58,4 @@ enum status say_usage(const char *format, ...)
     va_end(arguments);
     fputs(". See mkimage --help.\n", stderr);
     return STATUS_USAGE;
-}
-
-const char *say_bytes(uint64_t bytes)
-{
-    static char buffer[4][32];
-    static unsigned next;
-    char *buf = buffer[next++ % 4];
-    struct text t;
-    text_init(&t, buf, sizeof buffer[0]);
-    text_bytes(&t, bytes);
-    return buf;
 }

@@ -30,7 +30,4 @@ enum status say_error(const char *advice, const char *format, ...)
 /* A command line that cannot be meant. Returns STATUS_USAGE. */
 enum status say_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* "20 GiB", "1.5 MiB" in one of a few static buffers, for use inside one call. */
-const char *say_bytes(uint64_t bytes);
-
 #endif

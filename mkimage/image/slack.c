@@ -2,6 +2,7 @@
 #include "image/slack.h"
 #include <stdio.h>
 #include <string.h>
+#include "cli/bytes.h"
 #include "core/base/bounds.h"
 #include "core/base/file.h"
 #include "core/base/text.h"
@@ -119,7 +120,7 @@ const char *slack_text(const struct slack *s, uint32_t slots)
     static unsigned next;
     char *text = buffer[next++ % 2];
     snprintf(text, sizeof buffer[0], "%s (%u block%s)",
-             say_bytes((uint64_t)slots * s->now.block_sectors << SECTOR_SHIFT), slots,
+             bytes_text((uint64_t)slots * s->now.block_sectors << SECTOR_SHIFT), slots,
              slots == 1 ? "" : "s");
     return text;
 }

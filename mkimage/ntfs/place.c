@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include "cli/bytes.h"
 #include "ntfs/libntfs.h"
 
 /* Left free behind the MFT where there is a choice, so that it can grow in one piece. */
@@ -130,7 +131,7 @@ static enum status no_room(const struct volume *v, uint64_t need)
 {
     return say_error("Make room on the volume, or choose a larger one.",
                      "%s: the volume has no room for %s: %s are free", v->disk->path,
-                     say_bytes(need), say_bytes(volume_free(v)));
+                     bytes_text(need), bytes_text(volume_free(v)));
 }
 
 enum status place_find(struct volume *v, uint64_t size, struct placement *p)
@@ -257,7 +258,7 @@ enum status place_find_pieces(struct volume *v, uint64_t size, uint32_t pieces, 
     *p = (struct placement){0};
     if (!pieces || pieces > need)
         return say_error("Ask for fewer.", "%s: a file of %s has no %u pieces", v->disk->path,
-                         say_bytes(size), pieces);
+                         bytes_text(size), pieces);
     struct runs runs;
     bool ok = free_runs(v, &runs, true);
     if (ok && runs.count)

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "cli/bytes.h"
 #include "flash/bootcode.h"
 #include "core/base/endian.h"
 #include "flash/entry.h"
@@ -239,8 +240,8 @@ static void check_volume(struct check *c)
     }
     passed(c, "volume", "NTFS %u.%u, %s, clusters of %s%s%s%s%s", volume->version_major,
            volume->version_minor,
-           say_bytes(volume->clusters << (volume->cluster_shift + SECTOR_SHIFT)),
-           say_bytes((uint64_t)SECTOR_SIZE << volume->cluster_shift),
+           bytes_text(volume->clusters << (volume->cluster_shift + SECTOR_SHIFT)),
+           bytes_text((uint64_t)SECTOR_SIZE << volume->cluster_shift),
            volume->hibernated ? ", Windows is hibernated on it" : "",
            volume->log_unclean ? ", its log is not clean" : "",
            volume->dirty ? ", marked dirty" : "", notes);
@@ -293,7 +294,7 @@ static bool check_image(struct check *c)
     for (uint64_t lba = 0; lba < disk->map.sectors; runs++)
         lba += map_find_long(&disk->map, lba).count;
     passed(c, "map", "%" PRIu64 " sectors, %" PRIu64 " run%s, %s%s%s", disk->map.sectors, runs,
-           runs == 1 ? "" : "s", say_bytes(map_bytes(&disk->map)),
+           runs == 1 ? "" : "s", bytes_text(map_bytes(&disk->map)),
            disk->write_protected ? ", write-protected" : "", notes);
     return true;
 }

@@ -14,6 +14,7 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "cli/bytes.h"
 #include "flash/bootcode.h"
 #include "host/busy.h"
 #include "core/entry/open.h"
@@ -104,7 +105,7 @@ static enum status check_size(struct flash *flash)
             flash->size = disk.size;
         if (flash->size > disk.size)
             return say_error("Choose a smaller --size.", "%s: has only %s", flash->output,
-                             say_bytes(disk.size));
+                             bytes_text(disk.size));
     } else if (!flash->size) {
         flash->size = flash_default_size(&flash->plan);
     }
@@ -124,7 +125,7 @@ static enum status check_size(struct flash *flash)
         needed = FORMAT_LEAST;
     if (needed > flash->volume)
         return say_error("Choose a larger one.", "%s: %s is too small, %s are needed",
-                         flash->output, say_bytes(flash->size), say_bytes(needed + flash->start));
+                         flash->output, bytes_text(flash->size), bytes_text(needed + flash->start));
     if (share)
         flash_share_slack(&flash->plan, (flash->volume - needed) / 2, SLACK_MAX);
     return STATUS_OK;
@@ -146,7 +147,7 @@ static enum status open_output(struct flash *flash)
         (struct disk){.path = flash->output, .fd = fd, .size = flash->size, .fresh = true};
     if (ftruncate(fd, (off_t)flash->size))
         return say_error("Choose a smaller --size, or another file system.",
-                         "%s: cannot be made %s large: %s", flash->output, say_bytes(flash->size),
+                         "%s: cannot be made %s large: %s", flash->output, bytes_text(flash->size),
                          strerror(errno));
     return STATUS_OK;
 }
@@ -354,8 +355,8 @@ static enum status verify(const struct flash *flash)
 
 static void report(const struct flash *flash, const char *done)
 {
-    say("%s: %s%s, one NTFS partition of %s", flash->output, done, say_bytes(flash->size),
-        say_bytes(flash->volume));
+    say("%s: %s%s, one NTFS partition of %s", flash->output, done, bytes_text(flash->size),
+        bytes_text(flash->volume));
     for (unsigned i = 0; i < flash->plan.count; i++) {
         const struct flash_image *image = &flash->plan.image[i];
         uint32_t pieces = image->placement.count;

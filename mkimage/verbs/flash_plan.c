@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "cli/bytes.h"
 #include "flash/bootcode.h"
 #include "core/base/arena.h"
 #include "core/entry/open.h"
@@ -151,7 +152,7 @@ static enum status check_image(struct flash_plan *plan, unsigned index, struct a
         if (image->grows && slack_find(&image->slack, leaf, arena, &f))
             status = say_fail(&f);
         snprintf(image->kind, sizeof image->kind, "%s, %s", image_kind_name(leaf),
-                 say_bytes(leaf->sectors << SECTOR_SHIFT));
+                 bytes_text(leaf->sectors << SECTOR_SHIFT));
     }
     hostfiles_close(&files);
     return status;

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "cli/bytes.h"
 #include "core/chain/chain.h"
 #include "core/base/bounds.h"
 #include "core/map/map.h"
@@ -206,10 +207,10 @@ static void info_text(const struct source *s)
     for (unsigned i = 0; i < s->chain.count; i++) {
         const struct image *image = &s->chain.link[i]->image;
         printf("%s: %s, %s", link_name(s, i), image_kind_name(image),
-               say_bytes(image->sectors << SECTOR_SHIFT));
+               bytes_text(image->sectors << SECTOR_SHIFT));
         if (image->block_size)
-            printf(", blocks of %s, %s stored", say_bytes(image->block_size),
-                   say_bytes(image->allocated));
+            printf(", blocks of %s, %s stored", bytes_text(image->block_size),
+                   bytes_text(image->allocated));
         if (!i && s->has_slack && s->slack.absent)
             printf(", slack for %s", slack_text(&s->slack, slack_left(&s->slack)));
         if (image->creator[0])
