@@ -11,18 +11,18 @@ enum status edit_open(struct edit *e, const struct options *options)
     struct stat st;
     if (!stat(e->path, &st) && S_ISBLK(st.st_mode) && !options->yes && !options->dry_run)
         return say_error("Say --yes if you mean it.", "%s: is a block device", e->path);
-    return install_open(&e->in, e->path, e->partition);
+    return session_open(&e->session, e->path, e->partition);
 }
 
 void edit_close(struct edit *e)
 {
-    install_close(&e->in);
+    session_close(&e->session);
 }
 
 enum status edit_reopen(struct edit *e)
 {
-    install_close(&e->in);
-    return install_open(&e->in, e->path, e->partition);
+    session_close(&e->session);
+    return session_open(&e->session, e->path, e->partition);
 }
 
 void edit_rehearse(struct edit *e)
@@ -33,8 +33,8 @@ void edit_rehearse(struct edit *e)
 /* An overlay that holds nothing. */
 static void forget(struct edit *e)
 {
-    overlay_free(&e->in.overlay);
-    overlay_init(&e->in.overlay, e->in.disk.fd);
+    overlay_free(&e->session.overlay);
+    overlay_init(&e->session.overlay, e->session.disk.fd);
 }
 
 void edit_end_rehearsal(struct edit *e)
@@ -45,10 +45,10 @@ void edit_end_rehearsal(struct edit *e)
 
 static enum status begin(struct edit *e, struct volume *v)
 {
-    const struct part *part = e->in.target.part;
+    const struct part *part = e->session.target.part;
     uint64_t start = part->start_lba << SECTOR_SHIFT;
-    enum status status = volume_mend_mirror(&e->in.disk, start);
-    return status ? status : volume_open(v, &e->in.disk, start, part->sectors << SECTOR_SHIFT);
+    enum status status = volume_mend_mirror(&e->session.disk, start);
+    return status ? status : volume_open(v, &e->session.disk, start, part->sectors << SECTOR_SHIFT);
 }
 
 /* Closes the volume and writes what the overlay holds. */
@@ -56,16 +56,18 @@ static enum status finish(struct edit *e, struct volume *v, bool backwards, enum
 {
     static const struct placement none;
     if (!status)
-        status = install_note_zones(&e->in, v, &none);
+        status = session_note_zones(&e->session, v, &none);
     enum status closed = volume_close(v);
     if (status || closed)
         return STATUS_FAILED;
     if (e->rehearsal)
         return STATUS_OK;
-    overlay_settle(&e->in.overlay);
-    change_calm(&e->in.overlay, e->in.target.volume.record_size, e->in.target.volume.index_size);
-    change_sort(&e->in.overlay, &e->in.target, e->in.copy_lba, e->in.zones, e->in.zone_count);
-    status = change_commit(&e->in.disk, &e->in.overlay, backwards);
+    overlay_settle(&e->session.overlay);
+    change_calm(&e->session.overlay, e->session.target.volume.record_size,
+                e->session.target.volume.index_size);
+    change_sort(&e->session.overlay, &e->session.target, e->session.copy_lba, e->session.zones,
+                e->session.zone_count);
+    status = change_commit(&e->session.disk, &e->session.overlay, backwards);
     forget(e);
     return status;
 }
@@ -77,12 +79,12 @@ static enum status fill(struct edit *e, struct volume *v, const struct placement
 {
     if (e->rehearsal)
         return STATUS_OK;
-    struct overlay *keep = e->in.disk.overlay;
+    struct overlay *keep = e->session.disk.overlay;
     uint64_t clusters = 0;
     for (uint32_t i = 0; i < p->count; i++)
         clusters += p->piece[i].count;
     uint64_t zeros = from + c->front_size, back = c->size - c->back_size;
-    e->in.disk.overlay = NULL;
+    e->session.disk.overlay = NULL;
     enum status status = place_write(v, p, from, c->front, c->front_size);
     if (!status)
         status = place_write(v, p, zeros, NULL, back - zeros);
@@ -90,9 +92,9 @@ static enum status fill(struct edit *e, struct volume *v, const struct placement
         status = place_write(v, p, back, c->back, c->back_size);
     if (!status)
         status = place_write(v, p, c->size, NULL, clusters * v->cluster_size - c->size);
-    if (!status && !disk_sync(&e->in.disk))
-        status = disk_write_failed(&e->in.disk);
-    e->in.disk.overlay = keep;
+    if (!status && !disk_sync(&e->session.disk))
+        status = disk_write_failed(&e->session.disk);
+    e->session.disk.overlay = keep;
     return status;
 }
 
@@ -212,7 +214,7 @@ bool edit_read_at(struct edit *e, const struct extent_list *list, uint64_t off, 
     while (size) { /* ends: size shrinks */
         uint64_t at = 0, n = locate(list, off, &at);
         n = n < size ? n : size;
-        if (!n || !disk_pread(&e->in.disk, to, (size_t)n, at)) {
+        if (!n || !disk_pread(&e->session.disk, to, (size_t)n, at)) {
             errno = n ? errno : EIO;
             return false;
         }
@@ -227,18 +229,18 @@ bool edit_write_at(struct edit *e, const struct extent_list *list, uint64_t off,
                    uint64_t size)
 {
     const uint8_t *from = data;
-    struct overlay *keep = e->in.disk.overlay;
+    struct overlay *keep = e->session.disk.overlay;
     bool ok = true;
-    e->in.disk.overlay = NULL;
+    e->session.disk.overlay = NULL;
     while (ok && size) { /* ends: size shrinks */
         uint64_t at = 0, n = locate(list, off, &at);
         n = n < size ? n : size;
         errno = EIO;
-        ok = n && disk_pwrite(&e->in.disk, from, (size_t)n, at);
+        ok = n && disk_pwrite(&e->session.disk, from, (size_t)n, at);
         from += n;
         off += n;
         size -= n;
     }
-    e->in.disk.overlay = keep;
+    e->session.disk.overlay = keep;
     return ok;
 }

@@ -10,11 +10,11 @@
 #ifndef MKIMAGE_FLASH_EDIT_H
 #define MKIMAGE_FLASH_EDIT_H
 
-#include "verbs/install.h"
+#include "flash/session.h"
 #include "cli/options.h"
 
 struct edit {
-    struct install in;
+    struct session session;
     const char *path; /* TARGET */
     unsigned partition;
     bool rehearsal;
@@ -24,7 +24,7 @@ struct edit {
 enum status edit_open(struct edit *e, const struct options *options);
 void edit_close(struct edit *e);
 
-/* Core's view again, after changes: all that was opened through e->in.target is gone. */
+/* Core's view again, after changes: all that was opened through e->session.target is gone. */
 enum status edit_reopen(struct edit *e);
 
 /* From now on nothing is written, until edit_end_rehearsal forgets it all. */

@@ -163,7 +163,7 @@ static bool link_pending(struct writer *w)
     uint8_t sector[SECTOR_SIZE];
     if (!w->pendings)
         return true;
-    if (!disk_sync(&w->f->edit->in.disk))
+    if (!disk_sync(&w->f->edit->session.disk))
         return false;
     for (unsigned i = 0; i < w->pendings; i++) {
         uint64_t entry = (uint64_t)w->pending[i].block * 4;
@@ -176,7 +176,7 @@ static bool link_pending(struct writer *w)
             return false;
     }
     w->pendings = 0;
-    return disk_sync(&w->f->edit->in.disk);
+    return disk_sync(&w->f->edit->session.disk);
 }
 
 /* A block that the parent lacks goes into its next slot, whole where every bit will be 1. */
@@ -224,7 +224,7 @@ static enum status write_unit(struct writer *w, uint64_t lba, uint32_t count)
         ok = write_present(w, block.data, count);
     else
         ok = write_absent(w, index, count);
-    return ok ? STATUS_OK : disk_write_failed(&w->f->edit->in.disk);
+    return ok ? STATUS_OK : disk_write_failed(&w->f->edit->session.disk);
 }
 
 enum status fold_run(struct fold *f)
@@ -242,8 +242,8 @@ enum status fold_run(struct fold *f)
         uint64_t left = sectors - lba;
         status = write_unit(&w, lba, left < w.unit ? (uint32_t)left : w.unit);
     }
-    if (!status && (!link_pending(&w) || !disk_sync(&f->edit->in.disk)))
-        status = disk_write_failed(&f->edit->in.disk);
+    if (!status && (!link_pending(&w) || !disk_sync(&f->edit->session.disk)))
+        status = disk_write_failed(&f->edit->session.disk);
     progress_end();
     free(w.data);
     free(w.mask);

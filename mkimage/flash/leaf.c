@@ -10,7 +10,7 @@
 /* The chain as the machine opens it. Write modes are none of this program's business. */
 static enum err open_chain(struct leaf *l, const char *vhd, struct fail *f)
 {
-    struct target *t = &l->edit.in.target;
+    struct target *t = &l->edit.session.target;
     struct config_entry entry = l->menu.config.entry[l->entry];
     entry.vhd = vhd;
     entry.write = WRITE_NONE;
@@ -52,7 +52,7 @@ enum status leaf_open(struct leaf *l, const struct options *options)
     enum status status = edit_open(&l->edit, options);
     if (status)
         return status;
-    struct target *t = &l->edit.in.target;
+    struct target *t = &l->edit.session.target;
     struct fail f;
     target_further(t, options->drive, options->drives);
     status = menu_open(&l->menu, &t->volume, &t->arena);
@@ -78,13 +78,13 @@ void leaf_close(struct leaf *l)
 enum status leaf_reopen(struct leaf *l, const char *vhd)
 {
     /* The entry's strings lie in the arena that goes away. */
-    const char *const *further = l->edit.in.target.further_path;
-    unsigned count = l->edit.in.target.further_paths;
+    const char *const *further = l->edit.session.target.further_path;
+    unsigned count = l->edit.session.target.further_paths;
     char *path = strdup(vhd), *name = strdup(l->menu.config.entry[l->entry].name);
     menu_close(&l->menu);
     enum status status =
         path && name ? edit_reopen(&l->edit) : say_error("Free some memory.", "out of memory");
-    struct target *t = &l->edit.in.target;
+    struct target *t = &l->edit.session.target;
     struct fail f;
     if (!status) {
         target_further(t, further, count);
@@ -122,7 +122,7 @@ enum status leaf_no_children(struct leaf *l, unsigned link, unsigned except)
     struct chain *chain = &l->disk.chain;
     char *child;
     enum status status =
-        kin_find(&l->edit.in.target, &chain->link[link]->image,
+        kin_find(&l->edit.session.target, &chain->link[link]->image,
                  except < chain->count ? &chain->link[except]->file : NULL, &child);
     if (!status && child)
         status = say_error("Merge or remove that one first.",
@@ -134,7 +134,7 @@ enum status leaf_no_children(struct leaf *l, unsigned link, unsigned except)
 
 bool leaf_has_entry(struct leaf *l, unsigned index)
 {
-    struct target *t = &l->edit.in.target;
+    struct target *t = &l->edit.session.target;
     struct file file;
     struct fail f;
     const char *vhd = l->menu.config.entry[index].vhd;
@@ -158,7 +158,7 @@ static const char *leaf_value(struct leaf *l, unsigned index, const char *path)
     size_t folder = folder_length(path);
     bool beside = folder == folder_length(own) && !strncasecmp(path, own, folder);
     size_t keep = beside ? folder_length(old) : 0;
-    char *value = arena_alloc(&l->edit.in.target.arena, keep + strlen(path) + 1);
+    char *value = arena_alloc(&l->edit.session.target.arena, keep + strlen(path) + 1);
     if (!value)
         return NULL;
     memcpy(value, old, keep);
@@ -180,7 +180,7 @@ enum status leaf_plan_menu(struct leaf *l, const char *path, bool all, struct le
 {
     *m = (struct leaf_menu){0};
     bool complete = l->menu.complete;
-    struct arena *arena = &l->edit.in.target.arena;
+    struct arena *arena = &l->edit.session.target.arena;
     enum status status = menu_complete(&l->menu, arena);
     if (!status && !complete)
         status = keep_text(&l->menu, &m->first, &m->first_size);

@@ -26,7 +26,7 @@ static enum status look(struct merge *m)
     m->fold = (struct fold){.edit = &m->leaf.edit,
                             .child = chain->link[0],
                             .parent = chain->link[1],
-                            .arena = &m->leaf.edit.in.target.arena};
+                            .arena = &m->leaf.edit.session.target.arena};
     enum status status = fold_open(&m->fold);
     uint32_t have = m->fold.slack.now.count;
     m->add = m->fold.new_blocks > have ? m->fold.new_blocks - have : 0;

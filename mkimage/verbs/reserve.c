@@ -37,8 +37,9 @@ enum status reserve_slots(struct edit *e, const char *path, const struct slack *
     progress_end();
     if (status || e->rehearsal)
         return status;
-    if (!edit_write_at(e, list, s->now.limit, zeros, sizeof s->footer) || !disk_sync(&e->in.disk))
-        return disk_write_failed(&e->in.disk);
+    if (!edit_write_at(e, list, s->now.limit, zeros, sizeof s->footer) ||
+        !disk_sync(&e->session.disk))
+        return disk_write_failed(&e->session.disk);
     return STATUS_OK;
 }
 
@@ -188,7 +189,7 @@ static enum status find_path(struct edit *e, const struct options *options, cons
     if (*path)
         return STATUS_OK;
     entry = (struct entry){0};
-    if (entry_choose(&entry, &e->in.target, options->entry, &f)) {
+    if (entry_choose(&entry, &e->session.target, options->entry, &f)) {
         (void)fail_subject(&f, e->path);
         return say_fail(&f);
     }
@@ -200,9 +201,9 @@ static enum status open_image(struct edit *e, const char *path, struct image *im
                               struct file *file, struct extent_list *list)
 {
     struct fail f;
-    struct arena *arena = &e->in.target.arena;
+    struct arena *arena = &e->session.target.arena;
     bool is_vhd = false, is_vhdx = false;
-    enum err err = ntfs_open(&e->in.target.volume, path, file, &f);
+    enum err err = ntfs_open(&e->session.target.volume, path, file, &f);
     if (!err)
         err = vhd_probe(file, &is_vhd, &f);
     if (!err && !is_vhd)
@@ -251,7 +252,7 @@ static enum status reserve_on_flash(const struct options *options)
     if (!status)
         status = slack_allowed(&image);
     if (!status)
-        status = slack_look(&s, &image, &e.in.target.arena);
+        status = slack_look(&s, &image, &e.session.target.arena);
     uint32_t add = status ? 0 : wanted(path, &s, options);
     if (add) {
         edit_rehearse(&e);
@@ -260,7 +261,7 @@ static enum status reserve_on_flash(const struct options *options)
     }
     struct flash_file on_flash = {&e, &list};
     if (!status && !options->dry_run && !clean(&image, &s, flash_io, &on_flash))
-        status = disk_write_failed(&e.in.disk);
+        status = disk_write_failed(&e.session.disk);
     if (!status && add && !options->dry_run)
         status = reserve_slots(&e, path, &s, add, &list, &pieces);
     if (!status && add)

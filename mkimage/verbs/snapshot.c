@@ -27,7 +27,7 @@ static bool is_there(struct leaf *l, const char *path)
 {
     struct file file;
     struct fail f;
-    return ntfs_open(&l->edit.in.target.volume, path, &file, &f) != ERR_NOT_FOUND;
+    return ntfs_open(&l->edit.session.target.volume, path, &file, &f) != ERR_NOT_FOUND;
 }
 
 /* The parent's name with a number that no file has yet: x.vhd, x-1.vhd, x-2.vhd. */

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "flash/session.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include "core/entry/open.h"
+#include "flash/backup.h"
+
+enum status session_open(struct session *s, const char *path, unsigned partition)
+{
+    *s = (struct session){.disk.fd = -1};
+    enum status status = target_open(&s->target, path, partition);
+    if (status)
+        return status;
+    status = change_allowed(&s->target);
+    if (!status) /* for writing also where nothing is written: the same checks */
+        status = disk_open(&s->disk, path, DISK_WRITE);
+    if (status) {
+        target_close(&s->target);
+        return status;
+    }
+    overlay_init(&s->overlay, s->disk.fd);
+    s->disk.overlay = &s->overlay;
+    s->copy_lba = change_copy_lba(&s->target);
+    return STATUS_OK;
+}
+
+void session_close(struct session *s)
+{
+    overlay_free(&s->overlay);
+    free(s->zones);
+    disk_close(&s->disk);
+    target_close(&s->target);
+}
+
+/* Is there room for 16 sectors of boot record where the volume starts? */
+enum status session_check_boot_file(struct session *s)
+{
+    struct file file;
+    struct extent_list list;
+    struct fail f;
+    struct target *t = &s->target;
+    if (ntfs_open(&t->volume, "\\$Boot", &file, &f) || file_extents(&file, &list, &t->arena, &f)) {
+        (void)fail_subject(&f, t->disk.path);
+        return say_fail(&f);
+    }
+    if (!list.count || list.extent[0].drive_lba != t->part->start_lba ||
+        list.extent[0].count < VBR_SIZE / SECTOR_SIZE)
+        return say_error("Format the partition anew.",
+                         "%s: the volume's $Boot has no room for the boot record", t->disk.path);
+    return STATUS_OK;
+}
+
+enum status session_note_zones(struct session *s, struct volume *v, const struct placement *p)
+{
+    struct volume_zone *zones;
+    unsigned count;
+    enum status status = volume_zones(v, &zones, &count);
+    if (status)
+        return status;
+    free(s->zones);
+    s->zone_count = 0;
+    s->zones = calloc(count + p->count, sizeof *s->zones);
+    if (!s->zones) {
+        free(zones);
+        return say_error("Free some memory.", "out of memory");
+    }
+    for (uint32_t i = 0; i < p->count; i++)
+        s->zones[s->zone_count++] =
+            (struct volume_zone){v->start + p->piece[i].lcn * v->cluster_size,
+                                 p->piece[i].count * v->cluster_size, AREA_OTHER, 0};
+    memcpy(s->zones + s->zone_count, zones, count * sizeof *zones);
+    s->zone_count += count;
+    free(zones);
+    return STATUS_OK;
+}
+
+enum status session_stage2(struct session *s, const void *data, uint64_t size)
+{
+    struct volume v;
+    struct placement p = {0};
+    const struct part *part = s->target.part;
+    enum status status = volume_mend_mirror(&s->disk, part->start_lba << SECTOR_SHIFT);
+    if (!status)
+        status = volume_open(&v, &s->disk, part->start_lba << SECTOR_SHIFT,
+                             part->sectors << SECTOR_SHIFT);
+    if (status)
+        return status;
+    if (size == BACKUP_NO_FILE) {
+        status = volume_remove(&v, BOOT_STAGE2_PATH);
+    } else {
+        status = place_find(&v, size, &p);
+        if (!status)
+            status = place_claim(&v, &p);
+        if (!status)
+            status = place_fill_memory(&v, &p, data, size);
+        if (!status)
+            status = place_file(&v, BOOT_STAGE2_PATH, size, &p);
+    }
+    if (!status)
+        status = session_note_zones(s, &v, &p);
+    enum status closed = volume_close(&v);
+    placement_free(&p);
+    return status ? status : closed;
+}
+
+/* Boot record and its copy into the overlay. */
+enum status session_vbr(struct session *s, const uint8_t vbr[VBR_SIZE])
+{
+    uint64_t start = s->target.part->start_lba << SECTOR_SHIFT;
+    if (!disk_pwrite(&s->disk, vbr, VBR_SIZE, start) ||
+        (s->copy_lba && !disk_pwrite(&s->disk, vbr, SECTOR_SIZE, s->copy_lba << SECTOR_SHIFT)))
+        return disk_write_failed(&s->disk);
+    return STATUS_OK;
+}
