@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "flash/edit.h"
+#include "flash/change.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 enum status edit_open(struct edit *e, const struct options *options)
 {
     *e = (struct edit){.path = options->argument[0], .partition = options->partition};
-    struct stat st;
-    if (!stat(e->path, &st) && S_ISBLK(st.st_mode) && !options->yes && !options->dry_run)
-        return say_error("Say --yes if you mean it.", "%s: is a block device", e->path);
-    return session_open(&e->session, e->path, e->partition);
+    enum status status = session_confirm(options);
+    return status ? status : session_open(&e->session, e->path, e->partition);
 }
 
 void edit_close(struct edit *e)
@@ -30,25 +28,10 @@ void edit_rehearse(struct edit *e)
     e->rehearsal = true;
 }
 
-/* An overlay that holds nothing. */
-static void forget(struct edit *e)
-{
-    overlay_free(&e->session.overlay);
-    overlay_init(&e->session.overlay, e->session.disk.fd);
-}
-
 void edit_end_rehearsal(struct edit *e)
 {
     e->rehearsal = false;
-    forget(e);
-}
-
-static enum status begin(struct edit *e, struct volume *v)
-{
-    const struct part *part = e->session.target.part;
-    uint64_t start = part->start_lba << SECTOR_SHIFT;
-    enum status status = volume_mend_mirror(&e->session.disk, start);
-    return status ? status : volume_open(v, &e->session.disk, start, part->sectors << SECTOR_SHIFT);
+    session_overlay(&e->session);
 }
 
 /* Closes the volume and writes what the overlay holds. */
@@ -62,13 +45,9 @@ static enum status finish(struct edit *e, struct volume *v, bool backwards, enum
         return STATUS_FAILED;
     if (e->rehearsal)
         return STATUS_OK;
-    overlay_settle(&e->session.overlay);
-    change_calm(&e->session.overlay, e->session.target.volume.record_size,
-                e->session.target.volume.index_size);
-    change_sort(&e->session.overlay, &e->session.target, e->session.copy_lba, e->session.zones,
-                e->session.zone_count);
+    session_order(&e->session);
     status = change_commit(&e->session.disk, &e->session.overlay, backwards);
-    forget(e);
+    session_overlay(&e->session);
     return status;
 }
 
@@ -103,7 +82,7 @@ enum status edit_put(struct edit *e, const char *path, const struct edit_content
 {
     struct volume v;
     struct placement p = {0};
-    enum status status = begin(e, &v);
+    enum status status = session_volume(&e->session, &v);
     if (status)
         return status;
     status = place_find(&v, content->size, &p);
@@ -146,7 +125,7 @@ enum status edit_extend(struct edit *e, const char *path, uint64_t old_size,
 {
     struct volume v;
     struct placement all = {0};
-    enum status status = begin(e, &v);
+    enum status status = session_volume(&e->session, &v);
     if (status)
         return status;
     status = extend(e, &v, path, old_size, content, &all);
@@ -156,14 +135,14 @@ enum status edit_extend(struct edit *e, const char *path, uint64_t old_size,
     placement_free(&all);
     if (status)
         return status;
-    status = begin(e, &v);
+    status = session_volume(&e->session, &v);
     return status ? status : finish(e, &v, false, place_resize(&v, path, content->size));
 }
 
 enum status edit_remove(struct edit *e, const char *path)
 {
     struct volume v;
-    enum status status = begin(e, &v);
+    enum status status = session_volume(&e->session, &v);
     if (status)
         return status;
     return finish(e, &v, true, volume_remove(&v, path));
@@ -172,26 +151,26 @@ enum status edit_remove(struct edit *e, const char *path)
 enum status edit_is_simple(struct edit *e, const char *path, bool *simple)
 {
     struct volume v;
-    enum status status = begin(e, &v);
+    enum status status = session_volume(&e->session, &v);
     if (status)
         return status;
     status = place_is_simple(&v, path, simple);
     enum status closed = volume_close(&v);
     if (!e->rehearsal)
-        forget(e);
+        session_overlay(&e->session);
     return status ? status : closed;
 }
 
 enum status edit_free(struct edit *e, uint64_t *bytes)
 {
     struct volume v;
-    enum status status = begin(e, &v);
+    enum status status = session_volume(&e->session, &v);
     if (status)
         return status;
     *bytes = volume_free(&v);
     status = volume_close(&v);
     if (!e->rehearsal)
-        forget(e);
+        session_overlay(&e->session);
     return status;
 }
 

@@ -1,10 +1,29 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The one way to open a flash for a change, and what install and restore put there alike. */
 #include "flash/session.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include "core/entry/open.h"
 #include "flash/backup.h"
+#include "flash/change.h"
+
+enum status session_confirm(const struct options *options)
+{
+    const char *path = options->argument[0];
+    struct stat st;
+    if (!stat(path, &st) && S_ISBLK(st.st_mode) && !options->yes && !options->dry_run)
+        return say_error("Say --yes if you mean it.", "%s: is a block device", path);
+    return STATUS_OK;
+}
+
+void session_overlay(struct session *s)
+{
+    overlay_free(&s->overlay);
+    overlay_init(&s->overlay, s->disk.fd);
+    s->disk.overlay = &s->overlay;
+}
 
 enum status session_open(struct session *s, const char *path, unsigned partition)
 {
@@ -19,8 +38,7 @@ enum status session_open(struct session *s, const char *path, unsigned partition
         target_close(&s->target);
         return status;
     }
-    overlay_init(&s->overlay, s->disk.fd);
-    s->disk.overlay = &s->overlay;
+    session_overlay(s);
     s->copy_lba = change_copy_lba(&s->target);
     return STATUS_OK;
 }
@@ -33,7 +51,6 @@ void session_close(struct session *s)
     target_close(&s->target);
 }
 
-/* Is there room for 16 sectors of boot record where the volume starts? */
 enum status session_check_boot_file(struct session *s)
 {
     struct file file;
@@ -49,6 +66,14 @@ enum status session_check_boot_file(struct session *s)
         return say_error("Format the partition anew.",
                          "%s: the volume's $Boot has no room for the boot record", t->disk.path);
     return STATUS_OK;
+}
+
+enum status session_volume(struct session *s, struct volume *v)
+{
+    const struct part *part = s->target.part;
+    uint64_t start = part->start_lba << SECTOR_SHIFT;
+    enum status status = volume_mend_mirror(&s->disk, start);
+    return status ? status : volume_open(v, &s->disk, start, part->sectors << SECTOR_SHIFT);
 }
 
 enum status session_note_zones(struct session *s, struct volume *v, const struct placement *p)
@@ -75,15 +100,26 @@ enum status session_note_zones(struct session *s, struct volume *v, const struct
     return STATUS_OK;
 }
 
+void session_order(struct session *s)
+{
+    overlay_settle(&s->overlay);
+    change_calm(&s->overlay, s->target.volume.record_size, s->target.volume.index_size);
+    change_sort(&s->overlay, &s->target, s->copy_lba, s->zones, s->zone_count);
+}
+
+enum status session_read_code(struct session *s, uint8_t mbr[SECTOR_SIZE], uint8_t vbr[VBR_SIZE])
+{
+    uint64_t start = s->target.part->start_lba << SECTOR_SHIFT;
+    if (disk_pread(&s->disk, vbr, VBR_SIZE, start) && disk_pread(&s->disk, mbr, SECTOR_SIZE, 0))
+        return STATUS_OK;
+    return disk_read_failed(&s->disk);
+}
+
 enum status session_stage2(struct session *s, const void *data, uint64_t size)
 {
     struct volume v;
     struct placement p = {0};
-    const struct part *part = s->target.part;
-    enum status status = volume_mend_mirror(&s->disk, part->start_lba << SECTOR_SHIFT);
-    if (!status)
-        status = volume_open(&v, &s->disk, part->start_lba << SECTOR_SHIFT,
-                             part->sectors << SECTOR_SHIFT);
+    enum status status = session_volume(s, &v);
     if (status)
         return status;
     if (size == BACKUP_NO_FILE) {
@@ -104,7 +140,6 @@ enum status session_stage2(struct session *s, const void *data, uint64_t size)
     return status ? status : closed;
 }
 
-/* Boot record and its copy into the overlay. */
 enum status session_vbr(struct session *s, const uint8_t vbr[VBR_SIZE])
 {
     uint64_t start = s->target.part->start_lba << SECTOR_SHIFT;

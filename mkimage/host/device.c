@@ -70,6 +70,12 @@ bool disk_sync(struct disk *d)
     return d->overlay || !fsync(d->fd);
 }
 
+enum status disk_read_failed(const struct disk *d)
+{
+    return say_error("The drive may be failing: copy what is on it.", "%s: cannot be read: %s",
+                     d->path, strerror(errno));
+}
+
 enum status disk_write_failed(const struct disk *d)
 {
     return say_error("Check its free space and its health, then run this again.",

@@ -44,7 +44,8 @@ bool disk_sync(struct disk *d);
 /* As core's drive; `b` lives as long as `d`. */
 void disk_blk(struct blk *b, struct disk *d);
 
-/* Says that the disk did not take a write. */
+/* Say that the disk did not give a read, or take a write, with errno. */
+enum status disk_read_failed(const struct disk *d);
 enum status disk_write_failed(const struct disk *d);
 
 #endif

@@ -131,8 +131,7 @@ enum status volume_mend_mirror(struct disk *disk, uint64_t start)
     enum { RECORDS = 4, RECORD_MAX = 4096 };
     static u8 boot[512], mft[RECORDS * RECORD_MAX], mirror[RECORDS * RECORD_MAX];
     if (!disk_pread(disk, boot, sizeof boot, start))
-        return say_error("The drive may be failing: copy what is on it.", "%s: cannot be read: %s",
-                         disk->path, strerror(errno));
+        return disk_read_failed(disk);
     const NTFS_BOOT_SECTOR *b = (const NTFS_BOOT_SECTOR *)boot;
     u64 sector = le16_to_cpu(b->bpb.bytes_per_sector), per = b->bpb.sectors_per_cluster;
     u64 cluster = sector * (per > 128 ? (u64)1 << (256 - per) : per);

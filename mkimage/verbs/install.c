@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include "flash/backup.h"
 #include "flash/bootcode.h"
+#include "flash/change.h"
 #include "flash/session.h"
 #include "core/entry/open.h"
 #include "ntfs/place.h"
@@ -62,10 +63,9 @@ static enum status build(struct session *s, const struct options *options, struc
     uint8_t vbr[VBR_SIZE], mbr[SECTOR_SIZE];
     const struct part_table *table = &s->target.table;
     uint64_t start = s->target.part->start_lba;
-    if (!disk_pread(&s->disk, vbr, sizeof vbr, start << SECTOR_SHIFT) ||
-        !disk_pread(&s->disk, mbr, sizeof mbr, 0))
-        return say_error("The drive may be failing: copy what is on it.", "%s: cannot be read: %s",
-                         s->disk.path, strerror(errno));
+    enum status status = session_read_code(s, mbr, vbr);
+    if (status)
+        return status;
     *b = (struct backup){.disk_size = s->disk.size,
                          .start_lba = start,
                          .serial = s->target.volume.serial,
@@ -73,7 +73,7 @@ static enum status build(struct session *s, const struct options *options, struc
                          .has_mbr = table->scheme == PART_MBR && !options->no_mbr};
     memcpy(b->mbr, mbr, sizeof mbr);
     memcpy(b->vbr, vbr, sizeof vbr);
-    enum status status = read_old(s, &b->stage2, &b->stage2_size);
+    status = read_old(s, &b->stage2, &b->stage2_size);
     if (!status && !is_there(s, blob_stage2, stage2_size(), b->stage2, b->stage2_size))
         status = session_stage2(s, blob_stage2, stage2_size());
     if (status)
@@ -83,9 +83,7 @@ static enum status build(struct session *s, const struct options *options, struc
     bootcode_mbr(mbr);
     if (!status && b->has_mbr && !disk_pwrite(&s->disk, mbr, sizeof mbr, 0))
         status = disk_write_failed(&s->disk);
-    overlay_settle(&s->overlay);
-    change_calm(&s->overlay, s->target.volume.record_size, s->target.volume.index_size);
-    change_sort(&s->overlay, &s->target, s->copy_lba, s->zones, s->zone_count);
+    session_order(s);
     b->sector = s->overlay.sector;
     b->sectors = s->overlay.count;
     return status;
@@ -145,16 +143,14 @@ static enum status commit(struct session *s, const struct options *options, cons
 
 enum status verb_install(const struct options *options)
 {
-    const char *path = options->argument[0];
-    struct stat st;
     if (!bootcode_complete())
         return say_error("Build it again with make.", "this mkimage was built without boot code");
-    if (!stat(path, &st) && S_ISBLK(st.st_mode) && !options->yes && !options->dry_run)
-        return say_error("Say --yes if you mean it.", "%s: is a block device", path);
-    enum status status = check_backup_file(options->backup);
+    enum status status = session_confirm(options);
+    if (!status)
+        status = check_backup_file(options->backup);
     struct session s;
     if (!status)
-        status = session_open(&s, path, options->partition);
+        status = session_open(&s, options->argument[0], options->partition);
     if (status)
         return status;
     struct backup backup = {0};

@@ -8,6 +8,8 @@
 #include <string.h>
 #include "flash/backup.h"
 #include "core/part/part.h"
+#include "flash/change.h"
+#include "flash/bootcode.h"
 #include "flash/session.h"
 #include "verbs/verbs.h"
 
@@ -71,11 +73,9 @@ static enum status put_all_back(struct session *s, const struct backup *b)
 static enum status put_code_back(struct session *s, const struct backup *b)
 {
     uint8_t vbr[VBR_SIZE], mbr[SECTOR_SIZE];
-    uint64_t start = b->start_lba << SECTOR_SHIFT;
-    if (!disk_pread(&s->disk, vbr, sizeof vbr, start) || !disk_pread(&s->disk, mbr, sizeof mbr, 0))
-        return say_error("The drive may be failing: copy what is on it.", "%s: cannot be read: %s",
-                         s->disk.path, strerror(errno));
-    enum status status = session_check_boot_file(s);
+    enum status status = session_read_code(s, mbr, vbr);
+    if (!status)
+        status = session_check_boot_file(s);
     if (!status)
         status = session_stage2(s, b->stage2, b->stage2_size);
     if (status)
@@ -86,9 +86,7 @@ static enum status put_code_back(struct session *s, const struct backup *b)
     memcpy(mbr, b->mbr, MBR_CODE_MAX);
     if (!status && b->has_mbr && !disk_pwrite(&s->disk, mbr, sizeof mbr, 0))
         status = disk_write_failed(&s->disk);
-    overlay_settle(&s->overlay);
-    change_calm(&s->overlay, s->target.volume.record_size, s->target.volume.index_size);
-    change_sort(&s->overlay, &s->target, s->copy_lba, s->zones, s->zone_count);
+    session_order(s);
     return status;
 }
 
@@ -129,8 +127,7 @@ static enum status open_disk(struct session *s, const struct backup *b, const ch
         status = disk_open(&s->disk, path, DISK_WRITE);
     if (status)
         return status;
-    overlay_init(&s->overlay, s->disk.fd);
-    s->disk.overlay = &s->overlay;
+    session_overlay(s);
     status = check_same(s, b);
     if (status)
         return status;
