@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "cli/say.h"
 #include <stdarg.h>
-#include <stdio.h>
 #include "cli/progress.h"
 
 void say(const char *format, ...)

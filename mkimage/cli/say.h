@@ -6,6 +6,7 @@
 #ifndef MKIMAGE_CLI_SAY_H
 #define MKIMAGE_CLI_SAY_H
 
+#include <stdio.h>
 #include "core/base/errors.h"
 
 enum status { STATUS_OK = 0, STATUS_FAILED = 1, STATUS_USAGE = 2 };

@@ -7,9 +7,12 @@
 #ifndef MKIMAGE_FLASH_BACKUP_H
 #define MKIMAGE_FLASH_BACKUP_H
 
-#include "flash/bootcode.h"
-#include "host/overlay.h"
+#include <stdbool.h>
+#include <stdint.h>
 #include "cli/say.h"
+#include "core/base/bounds.h"
+#include "host/overlay.h"
+#include "layout.h"
 
 #define BACKUP_NO_FILE UINT64_MAX
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "flash/change.h"
-#include <stdlib.h>
 #include <string.h>
-#include "flash/bootcode.h"
+#include "core/base/bounds.h"
+#include "core/ntfs/ntfs.h"
+#include "core/part/part.h"
 #include "host/fd.h"
+#include "layout.h"
 
 enum status change_allowed(const struct target *t)
 {

@@ -9,8 +9,12 @@
 #ifndef MKIMAGE_FLASH_CHANGE_H
 #define MKIMAGE_FLASH_CHANGE_H
 
-#include "host/overlay.h"
+#include <stdbool.h>
+#include <stdint.h>
+#include "cli/say.h"
 #include "flash/target.h"
+#include "host/device.h"
+#include "host/overlay.h"
 #include "ntfs/volume.h"
 
 /* In the order of writing. */

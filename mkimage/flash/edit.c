@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "flash/edit.h"
-#include "flash/change.h"
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
+#include "core/base/bounds.h"
+#include "flash/change.h"
+#include "host/device.h"
+#include "host/overlay.h"
+#include "ntfs/place.h"
+#include "ntfs/volume.h"
 
 enum status edit_open(struct edit *e, const struct options *options)
 {

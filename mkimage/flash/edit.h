@@ -10,8 +10,12 @@
 #ifndef MKIMAGE_FLASH_EDIT_H
 #define MKIMAGE_FLASH_EDIT_H
 
-#include "flash/session.h"
+#include <stdbool.h>
+#include <stdint.h>
 #include "cli/options.h"
+#include "cli/say.h"
+#include "core/base/file.h"
+#include "flash/session.h"
 
 struct edit {
     struct session session;

@@ -3,8 +3,11 @@
 #ifndef MKIMAGE_FLASH_ENTRY_H
 #define MKIMAGE_FLASH_ENTRY_H
 
-#include "core/entry/open.h"
+#include <stdbool.h>
 #include "cli/options.h"
+#include "cli/say.h"
+#include "core/entry/config.h"
+#include "core/entry/open.h"
 #include "flash/target.h"
 
 struct entry {

@@ -3,11 +3,13 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include "core/base/arena.h"
+#include "cli/progress.h"
 #include "core/base/bounds.h"
 #include "core/base/endian.h"
+#include "core/base/file.h"
+#include "core/base/image.h"
 #include "core/vhd/slack.h"
-#include "cli/progress.h"
+#include "host/device.h"
 
 /* A fixed parent has no blocks: it is written in pieces of this size. */
 #define PIECE_SECTORS 4096u

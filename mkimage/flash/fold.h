@@ -8,6 +8,9 @@
 #ifndef MKIMAGE_FLASH_FOLD_H
 #define MKIMAGE_FLASH_FOLD_H
 
+#include <stdint.h>
+#include "cli/say.h"
+#include "core/base/arena.h"
 #include "core/chain/chain.h"
 #include "flash/edit.h"
 #include "image/slack.h"

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include "core/base/arena.h"
+#include "core/ntfs/ntfs.h"
 #include "core/vhd/vhd.h"
 
 /* A volume's folders are a tree; one that is damaged might lead round. */

@@ -3,6 +3,9 @@
 #ifndef MKIMAGE_FLASH_KIN_H
 #define MKIMAGE_FLASH_KIN_H
 
+#include <stdbool.h>
+#include "cli/say.h"
+#include "core/base/file.h"
 #include "core/base/image.h"
 #include "flash/target.h"
 

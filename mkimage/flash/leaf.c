@@ -1,11 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "flash/leaf.h"
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include "core/base/arena.h"
+#include "core/base/file.h"
+#include "core/base/image.h"
+#include "core/chain/chain.h"
 #include "core/chain/path.h"
+#include "core/entry/config.h"
+#include "core/map/map.h"
+#include "core/ntfs/ntfs.h"
 #include "flash/kin.h"
+#include "flash/target.h"
 
 /* The chain as the machine opens it. Write modes are none of this program's business. */
 static enum err open_chain(struct leaf *l, const char *vhd, struct fail *f)

@@ -4,10 +4,13 @@
 #ifndef MKIMAGE_FLASH_LEAF_H
 #define MKIMAGE_FLASH_LEAF_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include "cli/options.h"
+#include "cli/say.h"
 #include "core/entry/open.h"
 #include "flash/edit.h"
 #include "flash/menu.h"
-#include "image/slack.h"
 
 struct leaf {
     struct edit edit;

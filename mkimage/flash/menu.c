@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include "core/entry/open.h"
 #include "core/base/file.h"
+#include "core/entry/open.h"
 
 #define BY_HAND "Edit \\vhdboot.cfg by hand (README.md says how), then run this again."
 

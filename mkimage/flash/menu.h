@@ -6,10 +6,12 @@
 #ifndef MKIMAGE_FLASH_MENU_H
 #define MKIMAGE_FLASH_MENU_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include "cli/say.h"
 #include "core/base/arena.h"
 #include "core/entry/config.h"
 #include "core/ntfs/ntfs.h"
-#include "cli/say.h"
 
 struct menu {
     char *text;

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include "core/base/file.h"
+#include "core/ntfs/ntfs.h"
 
 static enum err origin_open_file(struct chain_files *files, const char *path, struct file *file,
                                  uint8_t *drive_index, struct fail *f)

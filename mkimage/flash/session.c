@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The one way to open a flash for a change, and what install and restore put there alike. */
 #include "flash/session.h"
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include "core/base/file.h"
 #include "core/entry/open.h"
+#include "core/ntfs/ntfs.h"
+#include "core/part/part.h"
 #include "flash/backup.h"
 #include "flash/change.h"
 

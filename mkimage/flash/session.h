@@ -7,8 +7,10 @@
 #ifndef MKIMAGE_FLASH_SESSION_H
 #define MKIMAGE_FLASH_SESSION_H
 
+#include <stdint.h>
 #include "cli/options.h"
 #include "cli/say.h"
+#include "core/base/bounds.h"
 #include "flash/target.h"
 #include "host/device.h"
 #include "host/overlay.h"

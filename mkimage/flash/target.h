@@ -6,11 +6,14 @@
 #ifndef MKIMAGE_FLASH_TARGET_H
 #define MKIMAGE_FLASH_TARGET_H
 
+#include <stdbool.h>
+#include "cli/say.h"
 #include "core/base/arena.h"
-#include "core/ntfs/ntfs.h"
-#include "core/part/part.h"
+#include "core/base/blk.h"
 #include "core/entry/volumes.h"
 #include "core/map/format.h"
+#include "core/ntfs/ntfs.h"
+#include "core/part/part.h"
 #include "host/device.h"
 
 #define TARGET_FURTHER_MAX 7

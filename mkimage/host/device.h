@@ -10,8 +10,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include "core/base/blk.h"
 #include "cli/say.h"
+#include "core/base/blk.h"
 
 struct overlay;
 

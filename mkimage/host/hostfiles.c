@@ -10,7 +10,10 @@
 #include <unistd.h>
 #include <wchar.h>
 #include <wctype.h>
+#include "core/base/arena.h"
 #include "core/base/bounds.h"
+#include "core/base/errors.h"
+#include "core/base/file.h"
 #include "core/base/text.h"
 #include "host/fd.h"
 

@@ -6,10 +6,9 @@
 #ifndef MKIMAGE_HOST_HOSTFILES_H
 #define MKIMAGE_HOST_HOSTFILES_H
 
-#include "core/base/arena.h"
+#include <stdint.h>
 #include "core/base/blk.h"
 #include "core/chain/chain.h"
-#include "cli/say.h"
 
 struct hostfile {
     int fd;

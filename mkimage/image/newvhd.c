@@ -10,10 +10,12 @@
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
+#include "core/base/bounds.h"
 #include "core/base/endian.h"
 #include "core/base/file.h"
 #include "core/ntfs/path.h"
 #include "core/vhd/footer.h"
+#include "core/vhd/format.h"
 
 #define HEADER_AT  512u
 #define LOCATOR_AT 1536u

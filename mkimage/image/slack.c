@@ -5,7 +5,6 @@
 #include "cli/bytes.h"
 #include "core/base/bounds.h"
 #include "core/base/file.h"
-#include "core/base/text.h"
 
 #define DEFAULT_MAX ((uint64_t)4 << 30)
 

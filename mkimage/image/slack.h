@@ -6,11 +6,13 @@
 #ifndef MKIMAGE_IMAGE_SLACK_H
 #define MKIMAGE_IMAGE_SLACK_H
 
+#include <stdbool.h>
+#include <stdint.h>
+#include "cli/say.h"
 #include "core/base/arena.h"
 #include "core/base/image.h"
 #include "core/vhd/format.h"
 #include "core/vhd/slack.h"
-#include "cli/say.h"
 
 struct slack {
     struct vhd_slack now;

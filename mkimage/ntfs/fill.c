@@ -5,9 +5,13 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
-#include "ntfs/place.h"
-#include "host/fd.h"
 #include "cli/progress.h"
+#include "cli/say.h"
+#include "core/base/file.h"
+#include "host/device.h"
+#include "host/fd.h"
+#include "ntfs/place.h"
+#include "ntfs/volume.h"
 
 #define CHUNK ((uint64_t)4 << 20)
 #define ZEROS ((uint64_t)64 << 20) /* no data to carry, but the kernel may have to write them */

@@ -3,6 +3,8 @@
 #ifndef MKIMAGE_NTFS_FORMAT_H
 #define MKIMAGE_NTFS_FORMAT_H
 
+#include <stdint.h>
+#include "cli/say.h"
 #include "host/device.h"
 
 #define FORMAT_CLUSTER 4096u

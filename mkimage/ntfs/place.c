@@ -2,7 +2,6 @@
 #include "ntfs/place.h"
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include "cli/bytes.h"
 #include "ntfs/libntfs.h"
 

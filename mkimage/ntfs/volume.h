@@ -7,6 +7,10 @@
 #ifndef MKIMAGE_NTFS_VOLUME_H
 #define MKIMAGE_NTFS_VOLUME_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "cli/say.h"
 #include "host/device.h"
 
 struct _ntfs_volume;

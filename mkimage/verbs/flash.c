@@ -8,20 +8,29 @@
 #include <linux/fs.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "cli/bytes.h"
-#include "flash/bootcode.h"
-#include "host/busy.h"
-#include "core/entry/open.h"
-#include "verbs/flash_plan.h"
-#include "ntfs/format.h"
+#include "cli/options.h"
 #include "cli/progress.h"
+#include "cli/say.h"
+#include "core/base/bounds.h"
+#include "core/entry/config.h"
+#include "core/entry/open.h"
+#include "core/vhd/format.h"
+#include "flash/bootcode.h"
 #include "flash/target.h"
+#include "host/busy.h"
+#include "host/device.h"
+#include "image/slack.h"
+#include "layout.h"
+#include "ntfs/format.h"
+#include "ntfs/place.h"
+#include "ntfs/volume.h"
+#include "verbs/flash_plan.h"
 #include "verbs/verbs.h"
 
 /* Slack where nobody said how much: writing it takes its time, and it can be added to. */

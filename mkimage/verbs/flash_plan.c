@@ -2,21 +2,26 @@
 #include "verbs/flash_plan.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "cli/bytes.h"
-#include "flash/bootcode.h"
 #include "core/base/arena.h"
-#include "core/entry/open.h"
+#include "core/base/bounds.h"
 #include "core/chain/chain.h"
 #include "core/chain/path.h"
-#include "ntfs/format.h"
-#include "host/hostfiles.h"
+#include "core/entry/config.h"
+#include "core/entry/open.h"
+#include "core/map/map.h"
+#include "core/ntfs/ntfs.h"
+#include "flash/bootcode.h"
 #include "flash/target.h"
+#include "host/hostfiles.h"
+#include "ntfs/format.h"
+#include "ntfs/volume.h"
 
 static const char *last_part(const char *path)
 {

@@ -4,12 +4,16 @@
 #ifndef MKIMAGE_VERBS_FLASH_PLAN_H
 #define MKIMAGE_VERBS_FLASH_PLAN_H
 
-#include "core/entry/config.h"
-#include "core/base/image.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include "cli/options.h"
+#include "cli/say.h"
+#include "core/base/file.h"
+#include "core/base/image.h"
 #include "flash/origin.h"
-#include "ntfs/place.h"
 #include "image/slack.h"
+#include "ntfs/place.h"
 
 #define FLASH_START_LBA  2048u
 #define FLASH_IMAGES_MAX (VHDS_MAX + 64)

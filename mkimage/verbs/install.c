@@ -3,18 +3,22 @@
  * mkimage install: boot code into a disk that has an NTFS partition. The whole change is made in an
  * overlay first: until it is complete, checked and saved, the disk is only read.
  */
-#include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
+#include "cli/options.h"
+#include "cli/say.h"
+#include "core/base/bounds.h"
+#include "core/base/file.h"
+#include "core/entry/open.h"
+#include "core/ntfs/ntfs.h"
+#include "core/part/part.h"
 #include "flash/backup.h"
 #include "flash/bootcode.h"
 #include "flash/change.h"
 #include "flash/session.h"
-#include "core/entry/open.h"
-#include "ntfs/place.h"
+#include "host/device.h"
+#include "layout.h"
 #include "verbs/verbs.h"
 
 #define STAGE2_OLD_MAX ((uint64_t)16 << 20)

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* mkimage ls, cat, extents: files of the volume through the loader's own NTFS reader. */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include "core/base/bounds.h"
 #include "cli/json.h"
+#include "cli/options.h"
+#include "cli/say.h"
+#include "core/base/file.h"
+#include "core/ntfs/ntfs.h"
 #include "flash/target.h"
 #include "verbs/verbs.h"
 

@@ -4,10 +4,12 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <unistd.h>
-#include "core/base/bounds.h"
-#include "flash/entry.h"
 #include "cli/json.h"
 #include "cli/progress.h"
+#include "core/base/bounds.h"
+#include "core/map/format.h"
+#include "flash/entry.h"
+#include "flash/target.h"
 #include "verbs/verbs.h"
 
 #define CHUNK_SECTORS 2048u

@@ -3,8 +3,10 @@
 #ifndef MKIMAGE_VERBS_MAP_H
 #define MKIMAGE_VERBS_MAP_H
 
-#include "core/map/map.h"
 #include "cli/options.h"
+#include "cli/say.h"
+#include "core/base/blk.h"
+#include "core/map/map.h"
 
 /* Sectors [--lba, --lba + --count) of the disk that `map` describes. `name` is what messages call
  * it. */

@@ -6,6 +6,10 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include "cli/options.h"
+#include "cli/say.h"
+#include "core/chain/chain.h"
+#include "flash/edit.h"
 #include "flash/fold.h"
 #include "flash/leaf.h"
 #include "verbs/reserve.h"

@@ -13,12 +13,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "cli/options.h"
+#include "cli/progress.h"
+#include "core/base/arena.h"
+#include "core/base/bounds.h"
+#include "core/base/image.h"
+#include "core/ntfs/ntfs.h"
 #include "core/vhd/vhd.h"
 #include "core/vhdx/vhdx.h"
 #include "flash/entry.h"
+#include "flash/target.h"
+#include "host/device.h"
 #include "host/fd.h"
 #include "host/hostfiles.h"
-#include "cli/progress.h"
 #include "verbs/verbs.h"
 
 static const uint8_t zeros[1 << 18];

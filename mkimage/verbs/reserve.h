@@ -3,6 +3,8 @@
 #ifndef MKIMAGE_VERBS_RESERVE_H
 #define MKIMAGE_VERBS_RESERVE_H
 
+#include <stdint.h>
+#include "cli/say.h"
 #include "core/base/file.h"
 #include "flash/edit.h"
 #include "image/slack.h"

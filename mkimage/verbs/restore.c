@@ -4,13 +4,19 @@
  * wrote, all of them get their old bytes. Where the volume was written to since, its metadata has
  * moved on: then the boot code gets its old bytes, and vhdboot.bin its old content.
  */
-#include <errno.h>
 #include <string.h>
-#include "flash/backup.h"
+#include "cli/options.h"
+#include "cli/say.h"
+#include "core/base/bounds.h"
 #include "core/part/part.h"
-#include "flash/change.h"
+#include "flash/backup.h"
 #include "flash/bootcode.h"
+#include "flash/change.h"
 #include "flash/session.h"
+#include "flash/target.h"
+#include "host/device.h"
+#include "host/overlay.h"
+#include "layout.h"
 #include "verbs/verbs.h"
 
 #define SERIAL 0x48 /* of the volume, in its boot record */

@@ -4,12 +4,17 @@
  * empty child in one change, so it is the old one or the empty one; or, with --drop, the menu leads
  * to the parent before the child is removed.
  */
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include "cli/options.h"
+#include "cli/progress.h"
+#include "cli/say.h"
+#include "core/chain/chain.h"
+#include "core/vhd/format.h"
+#include "flash/edit.h"
 #include "flash/leaf.h"
 #include "image/newvhd.h"
-#include "cli/progress.h"
+#include "image/slack.h"
 #include "verbs/reserve.h"
 #include "verbs/verbs.h"
 

@@ -8,9 +8,20 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include "cli/options.h"
+#include "cli/progress.h"
+#include "cli/say.h"
+#include "core/base/file.h"
+#include "core/base/image.h"
+#include "core/chain/chain.h"
+#include "core/entry/config.h"
+#include "core/map/map.h"
+#include "core/ntfs/ntfs.h"
+#include "flash/edit.h"
 #include "flash/leaf.h"
 #include "image/newvhd.h"
-#include "cli/progress.h"
+#include "image/slack.h"
+#include "ntfs/volume.h"
 #include "verbs/verbs.h"
 
 #define NAMES_MAX 10000u

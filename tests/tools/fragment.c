@@ -12,10 +12,15 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "cli/say.h"
 #include "core/base/bounds.h"
-#include "ntfs/place.h"
+#include "core/base/file.h"
+#include "core/ntfs/ntfs.h"
 #include "flash/target.h"
+#include "host/device.h"
 #include "host/fd.h"
+#include "ntfs/place.h"
+#include "ntfs/volume.h"
 
 /* One piece whose middle is the sector `at` of the volume. */
 static enum status place_around(struct volume *v, uint64_t size, uint64_t at, struct placement *p)
