@@ -11,8 +11,8 @@
 #include "core/chain/chain.h"
 #include "flash/edit.h"
 #include "flash/fold.h"
+#include "flash/grow.h"
 #include "flash/leaf.h"
-#include "verbs/reserve.h"
 #include "verbs/verbs.h"
 
 struct merge {
@@ -61,8 +61,8 @@ static enum status plan(struct merge *m)
 static enum status grow_parent(struct merge *m)
 {
     struct chain_link *parent = m->leaf.disk.chain.link[1];
-    return m->add ? reserve_slots(&m->leaf.edit, m->parent, &m->fold.slack, m->add,
-                                  &parent->extents, NULL)
+    return m->add ? grow_slots(&m->leaf.edit, m->parent, &m->fold.slack, m->add, &parent->extents,
+                               NULL)
                   : STATUS_OK;
 }
 

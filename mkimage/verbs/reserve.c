@@ -5,7 +5,6 @@
  * end, which nothing refers to yet; the file's new size; and, when that is on the disk, zeros over
  * the old footer.
  */
-#include "verbs/reserve.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -15,40 +14,25 @@
 #include <unistd.h>
 #include "cli/options.h"
 #include "cli/progress.h"
+#include "cli/say.h"
 #include "core/base/arena.h"
 #include "core/base/bounds.h"
+#include "core/base/file.h"
 #include "core/base/image.h"
 #include "core/ntfs/ntfs.h"
 #include "core/vhd/vhd.h"
 #include "core/vhdx/vhdx.h"
+#include "flash/edit.h"
 #include "flash/entry.h"
+#include "flash/grow.h"
 #include "flash/target.h"
 #include "host/device.h"
 #include "host/fd.h"
 #include "host/hostfiles.h"
+#include "image/slack.h"
 #include "verbs/verbs.h"
 
 static const uint8_t zeros[1 << 18];
-
-enum status reserve_slots(struct edit *e, const char *path, const struct slack *s, uint32_t add,
-                          const struct extent_list *list, uint32_t *pieces)
-{
-    uint64_t size = slack_size(s, add);
-    if (!size)
-        return say_error("Choose a smaller --size.",
-                         "%s: would get blocks behind 2 TiB, where a VHD can have none", path);
-    struct edit_content content = {.back = s->footer, .back_size = sizeof s->footer, .size = size};
-    if (!e->rehearsal)
-        progress_start("reserving", size - s->file_size);
-    enum status status = edit_extend(e, path, s->file_size, &content, pieces);
-    progress_end();
-    if (status || e->rehearsal)
-        return status;
-    if (!edit_write_at(e, list, s->now.limit, zeros, sizeof s->footer) ||
-        !disk_sync(&e->session.disk))
-        return disk_write_failed(&e->session.disk);
-    return STATUS_OK;
-}
 
 /* Reads or writes a part of the image's file. */
 typedef bool transfer(void *ctx, uint64_t off, void *buf, size_t size, bool write);
@@ -263,14 +247,14 @@ static enum status reserve_on_flash(const struct options *options)
     uint32_t add = status ? 0 : wanted(path, &s, options);
     if (add) {
         edit_rehearse(&e);
-        status = reserve_slots(&e, path, &s, add, &list, &pieces);
+        status = grow_slots(&e, path, &s, add, &list, &pieces);
         edit_end_rehearsal(&e);
     }
     struct flash_file on_flash = {&e, &list};
     if (!status && !options->dry_run && !clean(&image, &s, flash_io, &on_flash))
         status = disk_write_failed(&e.session.disk);
     if (!status && add && !options->dry_run)
-        status = reserve_slots(&e, path, &s, add, &list, &pieces);
+        status = grow_slots(&e, path, &s, add, &list, &pieces);
     if (!status && add)
         report(path, &s, add, options->dry_run ? "would get" : "got", pieces);
     edit_close(&e);

@@ -12,10 +12,10 @@
 #include "core/chain/chain.h"
 #include "core/vhd/format.h"
 #include "flash/edit.h"
+#include "flash/grow.h"
 #include "flash/leaf.h"
 #include "image/newvhd.h"
 #include "image/slack.h"
-#include "verbs/reserve.h"
 #include "verbs/verbs.h"
 
 #define ROOM ((uint64_t)1 << 20) /* that is left for the volume's own needs */
@@ -108,7 +108,7 @@ static enum status add_slots(struct rollback *r)
     if (!e->rehearsal)
         status = leaf_reopen(&r->leaf, r->path);
     return status ? status
-                  : reserve_slots(e, r->path, &s, left, &r->leaf.disk.chain.link[0]->extents, NULL);
+                  : grow_slots(e, r->path, &s, left, &r->leaf.disk.chain.link[0]->extents, NULL);
 }
 
 static enum status empty(struct rollback *r)
