@@ -21,8 +21,8 @@
 #include "core/vhd/vhd.h"
 #include "flash/target.h"
 #include "host/hostfiles.h"
+#include "image/sectors.h"
 #include "image/slack.h"
-#include "verbs/map.h"
 #include "verbs/verbs.h"
 
 struct source {
