@@ -22,6 +22,7 @@
 #include "core/entry/open.h"
 #include "core/vhd/format.h"
 #include "flash/bootcode.h"
+#include "flash/plan.h"
 #include "flash/target.h"
 #include "host/busy.h"
 #include "host/device.h"
@@ -30,7 +31,6 @@
 #include "ntfs/format.h"
 #include "ntfs/place.h"
 #include "ntfs/volume.h"
-#include "verbs/flash_plan.h"
 #include "verbs/verbs.h"
 
 /* Slack where nobody said how much: writing it takes its time, and it can be added to. */

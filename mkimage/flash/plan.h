@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What goes on a flash and where: everything that can be known, and refused, before OUTPUT is
  * touched. */
-#ifndef MKIMAGE_VERBS_FLASH_PLAN_H
-#define MKIMAGE_VERBS_FLASH_PLAN_H
+#ifndef MKIMAGE_FLASH_PLAN_H
+#define MKIMAGE_FLASH_PLAN_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "verbs/flash_plan.h"
+#include "flash/plan.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
