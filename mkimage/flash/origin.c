@@ -3,15 +3,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include "core/base/file.h"
-#include "core/ntfs/ntfs.h"
-
-static enum err origin_open_file(struct chain_files *files, const char *path, struct file *file,
-                                 uint8_t *drive_index, struct fail *f)
-{
-    *drive_index = 0;
-    return ntfs_open(files->ctx, path, file, f);
-}
 
 enum status origin_open(struct origin **list, const char *target, struct origin **origin)
 {
@@ -33,7 +24,7 @@ enum status origin_open(struct origin **list, const char *target, struct origin 
         return status;
     }
     o->real = real;
-    o->files = (struct chain_files){.open = origin_open_file, .ctx = &o->target.volume};
+    o->files = target_files(&o->target);
     o->next = *list;
     *list = *origin = o;
     return STATUS_OK;

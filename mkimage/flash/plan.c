@@ -18,6 +18,7 @@
 #include "core/map/map.h"
 #include "core/ntfs/ntfs.h"
 #include "flash/bootcode.h"
+#include "flash/source.h"
 #include "flash/target.h"
 #include "host/hostfiles.h"
 #include "ntfs/format.h"
@@ -65,14 +66,13 @@ static enum status open_volume_image(struct flash_plan *plan, struct flash_image
     return STATUS_OK;
 }
 
-/* A file of the host that has this very name comes first, whatever colons are in it. */
 static enum status open_image(struct flash_plan *plan, struct flash_image *image,
                               const char *source)
 {
     *image = (struct flash_image){.source = source, .fd = -1};
     char *target = NULL;
     const char *path;
-    bool on_volume = access(source, F_OK) && target_split(source, &target, &path);
+    bool on_volume = source_on_target(source, &target, &path);
     enum status status =
         on_volume ? open_volume_image(plan, image, target, path) : open_host_image(image);
     free(target);

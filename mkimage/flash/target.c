@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "flash/target.h"
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
+#include "core/base/file.h"
 
 /* Address space, not memory: pages come when core uses them. */
 #define ARENA_SIZE ((size_t)(sizeof(size_t) > 4 ? (uint64_t)16 << 30 : (uint64_t)1 << 30))
@@ -95,31 +93,22 @@ enum status target_open(struct target *t, const char *path, unsigned partition)
     return status;
 }
 
+static enum err open_file(struct chain_files *files, const char *path, struct file *file,
+                          uint8_t *drive_index, struct fail *f)
+{
+    *drive_index = 0;
+    return ntfs_open(files->ctx, path, file, f);
+}
+
+struct chain_files target_files(struct target *t)
+{
+    return (struct chain_files){.open = open_file, .ctx = &t->volume};
+}
+
 void target_close(struct target *t)
 {
     disk_close(&t->disk);
     for (unsigned i = 0; i < TARGET_FURTHER_MAX; i++)
         disk_close(&t->further[i]);
     arena_close(&t->arena);
-}
-
-bool target_split(const char *argument, char **target, const char **path)
-{
-    const char *first = NULL;
-    for (const char *colon = argument; (colon = strchr(colon, ':')); colon++) {
-        if (colon == argument || (colon[1] != '/' && colon[1] != '\\' && colon[1]))
-            continue;
-        if (!first)
-            first = colon;
-        *target = strndup(argument, (size_t)(colon - argument));
-        *path = colon[1] ? colon + 1 : "/";
-        if (*target && !access(*target, F_OK))
-            return true;
-        free(*target);
-    }
-    if (!first)
-        return false;
-    *target = strndup(argument, (size_t)(first - argument));
-    *path = first[1] ? first + 1 : "/";
-    return *target;
 }

@@ -6,10 +6,10 @@
 #ifndef MKIMAGE_FLASH_TARGET_H
 #define MKIMAGE_FLASH_TARGET_H
 
-#include <stdbool.h>
 #include "cli/say.h"
 #include "core/base/arena.h"
 #include "core/base/blk.h"
+#include "core/chain/chain.h"
 #include "core/entry/volumes.h"
 #include "core/map/format.h"
 #include "core/ntfs/ntfs.h"
@@ -52,11 +52,7 @@ void target_further(struct target *t, const char *const *path, unsigned count);
 enum status target_open_disk(struct target *t, const char *path);
 enum err target_mount(struct target *t, unsigned partition, struct fail *f);
 
-/*
- * Splits TARGET:/path. False where `argument` is not of that form. A TARGET that exists wins where
- * the name of a host file holds a colon itself. `target` is allocated, `path` points into the
- * argument.
- */
-bool target_split(const char *argument, char **target, const char **path);
+/* As chain_open opens files of its volume, and of no other one. */
+struct chain_files target_files(struct target *t);
 
 #endif

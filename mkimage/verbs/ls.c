@@ -8,6 +8,7 @@
 #include "cli/say.h"
 #include "core/base/file.h"
 #include "core/ntfs/ntfs.h"
+#include "flash/source.h"
 #include "flash/target.h"
 #include "verbs/verbs.h"
 
@@ -15,7 +16,7 @@
 static enum status open_path(struct target *t, const struct options *options, const char **path)
 {
     char *name;
-    if (!target_split(options->argument[0], &name, path))
+    if (!source_split(options->argument[0], &name, path))
         return say_usage("%s: not of the form TARGET:/path", options->argument[0]);
     enum status status = target_open(t, name, options->partition);
     if (status)

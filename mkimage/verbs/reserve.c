@@ -25,6 +25,7 @@
 #include "flash/edit.h"
 #include "flash/entry.h"
 #include "flash/grow.h"
+#include "flash/source.h"
 #include "flash/target.h"
 #include "host/device.h"
 #include "host/fd.h"
@@ -294,7 +295,7 @@ enum status verb_reserve(const struct options *options)
     struct options o = *options;
     char *target = NULL;
     const char *path;
-    if (access(o.argument[0], F_OK) && target_split(o.argument[0], &target, &path)) {
+    if (source_on_target(o.argument[0], &target, &path)) {
         if (o.entry || o.file) {
             free(target);
             return say_usage("reserve takes TARGET:/path, or --entry or --file, not both");
