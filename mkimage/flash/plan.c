@@ -20,7 +20,7 @@
 #include "flash/bootcode.h"
 #include "flash/source.h"
 #include "flash/target.h"
-#include "host/hostfiles.h"
+#include "host/files.h"
 #include "ntfs/format.h"
 #include "ntfs/volume.h"
 

@@ -12,7 +12,7 @@
 #include "core/base/blk.h"
 #include "core/chain/chain.h"
 #include "flash/target.h"
-#include "host/hostfiles.h"
+#include "host/files.h"
 
 /*
  * Splits TARGET:/path. False where `argument` is not of that form. A TARGET that exists wins where

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "flash/target.h"
 #include <sys/mman.h>
-#include "core/base/file.h"
 
 /* Address space, not memory: pages come when core uses them. */
 #define ARENA_SIZE ((size_t)(sizeof(size_t) > 4 ? (uint64_t)16 << 30 : (uint64_t)1 << 30))
@@ -103,6 +102,18 @@ static enum err open_file(struct chain_files *files, const char *path, struct fi
 struct chain_files target_files(struct target *t)
 {
     return (struct chain_files){.open = open_file, .ctx = &t->volume};
+}
+
+bool target_same_file(struct target *t, struct file *a, struct file *b)
+{
+    struct extent_list x, y;
+    struct fail f;
+    size_t mark = arena_mark(&t->arena);
+    bool same = !file_extents(a, &x, &t->arena, &f) && !file_extents(b, &y, &t->arena, &f) &&
+                x.count && y.count && x.extent[0].drive_lba == y.extent[0].drive_lba &&
+                x.extent[0].drive_lba != EXTENT_HOLE;
+    arena_release(&t->arena, mark);
+    return same;
 }
 
 void target_close(struct target *t)

@@ -6,9 +6,11 @@
 #ifndef MKIMAGE_FLASH_TARGET_H
 #define MKIMAGE_FLASH_TARGET_H
 
+#include <stdbool.h>
 #include "cli/say.h"
 #include "core/base/arena.h"
 #include "core/base/blk.h"
+#include "core/base/file.h"
 #include "core/chain/chain.h"
 #include "core/entry/volumes.h"
 #include "core/map/format.h"
@@ -54,5 +56,8 @@ enum err target_mount(struct target *t, unsigned partition, struct fail *f);
 
 /* As chain_open opens files of its volume, and of no other one. */
 struct chain_files target_files(struct target *t);
+
+/* Are two files of the volume the same? By where they lie. */
+bool target_same_file(struct target *t, struct file *a, struct file *b);
 
 #endif

@@ -29,7 +29,7 @@
 #include "flash/target.h"
 #include "host/device.h"
 #include "host/fd.h"
-#include "host/hostfiles.h"
+#include "host/files.h"
 #include "image/slack.h"
 #include "verbs/verbs.h"
 

@@ -13,7 +13,7 @@
 #include "core/map/map.h"
 #include "core/vhd/vhd.h"
 #include "flash/source.h"
-#include "host/hostfiles.h"
+#include "host/files.h"
 #include "image/sectors.h"
 #include "image/slack.h"
 #include "verbs/verbs.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "flash/kin.h"
+#include "flash/dependents.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,18 +77,6 @@ static enum status find_images(struct target *t, struct walk *w)
     return w->out_of_memory ? say_error("Free some memory.", "out of memory") : STATUS_OK;
 }
 
-bool kin_same_file(struct target *t, struct file *a, struct file *b)
-{
-    struct extent_list x, y;
-    struct fail f;
-    size_t mark = arena_mark(&t->arena);
-    bool same = !file_extents(a, &x, &t->arena, &f) && !file_extents(b, &y, &t->arena, &f) &&
-                x.count && y.count && x.extent[0].drive_lba == y.extent[0].drive_lba &&
-                x.extent[0].drive_lba != EXTENT_HOLE;
-    arena_release(&t->arena, mark);
-    return same;
-}
-
 /* Does the image at `path` name this parent? */
 static bool is_child(struct target *t, const char *path, const struct image *parent,
                      struct file *except)
@@ -106,14 +94,15 @@ static bool is_child(struct target *t, const char *path, const struct image *par
         err = vhd_open(&image, &file, &t->arena, &f);
     if (!err && is_vhd && image.kind == IMAGE_DIFFERENCING)
         child = !memcmp(image.parent_id[0], parent->id, sizeof parent->id) &&
-                (!except || !kin_same_file(t, &file, except));
+                (!except || !target_same_file(t, &file, except));
     if (err)
         say_warning("%s: cannot be opened, so its parent is not known", path);
     arena_release(&t->arena, mark);
     return child;
 }
 
-enum status kin_find(struct target *t, const struct image *image, struct file *except, char **child)
+enum status dependents_find(struct target *t, const struct image *image, struct file *except,
+                            char **child)
 {
     struct walk w = {0};
     *child = NULL;

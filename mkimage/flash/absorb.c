@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "flash/fold.h"
+#include "flash/absorb.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +22,7 @@ struct pending {
 };
 
 struct writer {
-    struct fold *f;
+    struct absorb *f;
     const struct extent_list *list; /* of the parent */
     uint32_t unit;                  /* sectors: a block of the parent, or a piece */
     uint8_t *data, *mask, *bitmap;  /* of one unit: what the child stores, a byte a sector */
@@ -63,7 +63,7 @@ static enum err child_unit(struct image *child, uint64_t lba, uint32_t count, ui
     return ERR_OK;
 }
 
-static enum status check_parent(const struct fold *f)
+static enum status check_parent(const struct absorb *f)
 {
     struct fail fail;
     const struct image *child = &f->child->image, *parent = &f->parent->image;
@@ -76,7 +76,7 @@ static enum status check_parent(const struct fold *f)
     return parent->kind == IMAGE_FIXED ? slack_may_write(parent) : slack_allowed(parent);
 }
 
-enum status fold_open(struct fold *f)
+enum status absorb_open(struct absorb *f)
 {
     struct image *child = &f->child->image, *parent = &f->parent->image;
     f->new_blocks = 0;
@@ -229,7 +229,7 @@ static enum status write_unit(struct writer *w, uint64_t lba, uint32_t count)
     return ok ? STATUS_OK : disk_write_failed(&w->f->edit->session.disk);
 }
 
-enum status fold_run(struct fold *f)
+enum status absorb_run(struct absorb *f)
 {
     uint64_t sectors = f->child->image.sectors;
     struct writer w = {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "flash/menu.h"
+#include "flash/config_text.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,9 +14,9 @@ static enum status no_memory(void)
     return say_error("Free some memory.", "out of memory");
 }
 
-enum status menu_open(struct menu *m, struct ntfs *volume, struct arena *a)
+enum status config_text_open(struct config_text *m, struct ntfs *volume, struct arena *a)
 {
-    *m = (struct menu){.newline = "\r\n"};
+    *m = (struct config_text){.newline = "\r\n"};
     struct file file;
     struct fail f;
     bool from_file;
@@ -48,10 +48,10 @@ enum status menu_open(struct menu *m, struct ntfs *volume, struct arena *a)
     return err ? say_fail(&f) : STATUS_OK;
 }
 
-void menu_close(struct menu *m)
+void config_text_close(struct config_text *m)
 {
     free(m->text);
-    *m = (struct menu){0};
+    *m = (struct config_text){0};
 }
 
 static bool same_entry(const struct config_entry *a, const struct config_entry *b)
@@ -83,14 +83,14 @@ static bool reads_as(const char *text, size_t size, const struct config *wanted,
 }
 
 /* Takes a text that was judged. */
-static void adopt(struct menu *m, char *text, size_t size)
+static void adopt(struct config_text *m, char *text, size_t size)
 {
     free(m->text);
     m->text = text;
     m->size = size;
 }
 
-enum status menu_complete(struct menu *m, struct arena *a)
+enum status config_text_complete(struct config_text *m, struct arena *a)
 {
     if (m->complete)
         return STATUS_OK;
@@ -155,8 +155,8 @@ static bool find_value(const char *line, const char *end, const char **value, si
 }
 
 /* The text with one value replaced; NULL where memory is out. */
-static char *replaced(const struct menu *m, const char *value, size_t length, const char *with,
-                      size_t *size)
+static char *replaced(const struct config_text *m, const char *value, size_t length,
+                      const char *with, size_t *size)
 {
     size_t before = (size_t)(value - m->text), n = strlen(with);
     char *text = malloc(m->size - length + n + 1);
@@ -169,7 +169,8 @@ static char *replaced(const struct menu *m, const char *value, size_t length, co
     return text;
 }
 
-enum status menu_set_vhd(struct menu *m, unsigned index, const char *vhd, struct arena *a)
+enum status config_text_set_vhd(struct config_text *m, unsigned index, const char *vhd,
+                                struct arena *a)
 {
     const char *old = m->config.entry[index].vhd;
     m->config.entry[index].vhd = vhd;

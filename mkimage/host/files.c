@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "host/hostfiles.h"
+#include "host/files.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

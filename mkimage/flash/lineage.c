@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "flash/leaf.h"
+#include "flash/lineage.h"
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -11,26 +11,26 @@
 #include "core/entry/config.h"
 #include "core/map/map.h"
 #include "core/ntfs/ntfs.h"
-#include "flash/kin.h"
+#include "flash/dependents.h"
 #include "flash/target.h"
 
 /* The chain as the machine opens it. Write modes are none of this program's business. */
-static enum err open_chain(struct leaf *l, const char *vhd, struct fail *f)
+static enum err open_chain(struct lineage *l, const char *vhd, struct fail *f)
 {
     struct target *t = &l->edit.session.target;
-    struct config_entry entry = l->menu.config.entry[l->entry];
+    struct config_entry entry = l->text.config.entry[l->entry];
     entry.vhd = vhd;
     entry.write = WRITE_NONE;
     entry.ram = false;
     return boot_open(&l->disk, &entry, &t->volumes, 0, &t->arena, f);
 }
 
-static enum status check_leaf(const struct leaf *l)
+static enum status check_leaf(const struct lineage *l)
 {
     const struct image *image = &l->disk.chain.link[0]->image;
-    if (!leaf_on_volume(l, 0))
+    if (!lineage_on_volume(l, 0))
         return say_error("Name the disk that it lies on as TARGET, with a config of its own.",
-                         "%s: lies on another volume", l->menu.config.entry[l->entry].vhd);
+                         "%s: lies on another volume", l->text.config.entry[l->entry].vhd);
     if (image->format != IMAGE_VHD)
         return say_error("Convert it to a VHD first (qemu-img convert -O vpc).",
                          "%s: is a VHDX, and the loader adds no blocks to one: a child that is a "
@@ -39,9 +39,9 @@ static enum status check_leaf(const struct leaf *l)
     return STATUS_OK;
 }
 
-static enum status find_entry(struct leaf *l, const char *name)
+static enum status find_entry(struct lineage *l, const char *name)
 {
-    const struct config *config = &l->menu.config;
+    const struct config *config = &l->text.config;
     l->entry = config->default_entry;
     if (!name)
         return STATUS_OK;
@@ -53,49 +53,49 @@ static enum status find_entry(struct leaf *l, const char *name)
                      "%s: there is no entry %s", l->edit.path, name);
 }
 
-enum status leaf_open(struct leaf *l, const struct options *options)
+enum status lineage_open(struct lineage *l, const struct options *options)
 {
-    *l = (struct leaf){0};
+    *l = (struct lineage){0};
     enum status status = edit_open(&l->edit, options);
     if (status)
         return status;
     struct target *t = &l->edit.session.target;
     struct fail f;
     target_further(t, options->drive, options->drives);
-    status = menu_open(&l->menu, &t->volume, &t->arena);
+    status = config_text_open(&l->text, &t->volume, &t->arena);
     if (!status)
         status = find_entry(l, options->entry);
-    if (!status && open_chain(l, l->menu.config.entry[l->entry].vhd, &f)) {
+    if (!status && open_chain(l, l->text.config.entry[l->entry].vhd, &f)) {
         (void)fail_subject(&f, t->disk.path);
         status = say_fail(&f);
     }
     if (!status)
         status = check_leaf(l);
     if (status)
-        leaf_close(l);
+        lineage_close(l);
     return status;
 }
 
-void leaf_close(struct leaf *l)
+void lineage_close(struct lineage *l)
 {
-    menu_close(&l->menu);
+    config_text_close(&l->text);
     edit_close(&l->edit);
 }
 
-enum status leaf_reopen(struct leaf *l, const char *vhd)
+enum status lineage_reopen(struct lineage *l, const char *vhd)
 {
     /* The entry's strings lie in the arena that goes away. */
     const char *const *further = l->edit.session.target.further_path;
     unsigned count = l->edit.session.target.further_paths;
-    char *path = strdup(vhd), *name = strdup(l->menu.config.entry[l->entry].name);
-    menu_close(&l->menu);
+    char *path = strdup(vhd), *name = strdup(l->text.config.entry[l->entry].name);
+    config_text_close(&l->text);
     enum status status =
         path && name ? edit_reopen(&l->edit) : say_error("Free some memory.", "out of memory");
     struct target *t = &l->edit.session.target;
     struct fail f;
     if (!status) {
         target_further(t, further, count);
-        status = menu_open(&l->menu, &t->volume, &t->arena);
+        status = config_text_open(&l->text, &t->volume, &t->arena);
     }
     if (!status)
         status = find_entry(l, name);
@@ -111,7 +111,7 @@ enum status leaf_reopen(struct leaf *l, const char *vhd)
     return status;
 }
 
-const char *leaf_path(const struct leaf *l, unsigned link)
+const char *lineage_path(const struct lineage *l, unsigned link)
 {
     const struct chain_link *x = l->disk.chain.link[link];
     /* file.path has the volume's letters, but is cut where it is long. */
@@ -119,35 +119,35 @@ const char *leaf_path(const struct leaf *l, unsigned link)
     return path + chain_path_volume(path);
 }
 
-bool leaf_on_volume(const struct leaf *l, unsigned link)
+bool lineage_on_volume(const struct lineage *l, unsigned link)
 {
     return !chain_path_volume(l->disk.chain.link[link]->path);
 }
 
-enum status leaf_no_children(struct leaf *l, unsigned link, unsigned except)
+enum status lineage_no_children(struct lineage *l, unsigned link, unsigned except)
 {
     struct chain *chain = &l->disk.chain;
     char *child;
     enum status status =
-        kin_find(&l->edit.session.target, &chain->link[link]->image,
-                 except < chain->count ? &chain->link[except]->file : NULL, &child);
+        dependents_find(&l->edit.session.target, &chain->link[link]->image,
+                        except < chain->count ? &chain->link[except]->file : NULL, &child);
     if (!status && child)
         status = say_error("Merge or remove that one first.",
                            "%s: is the parent of %s as well, which would be damaged",
-                           leaf_path(l, link), child);
+                           lineage_path(l, link), child);
     free(child);
     return status;
 }
 
-bool leaf_has_entry(struct leaf *l, unsigned index)
+bool lineage_has_entry(struct lineage *l, unsigned index)
 {
     struct target *t = &l->edit.session.target;
     struct file file;
     struct fail f;
-    const char *vhd = l->menu.config.entry[index].vhd;
+    const char *vhd = l->text.config.entry[index].vhd;
     return index == l->entry ||
            (!chain_path_volume(vhd) && !ntfs_open(&t->volume, vhd, &file, &f) &&
-            kin_same_file(t, &file, &l->disk.chain.link[0]->file));
+            target_same_file(t, &file, &l->disk.chain.link[0]->file));
 }
 
 static size_t folder_length(const char *path)
@@ -159,9 +159,9 @@ static size_t folder_length(const char *path)
 }
 
 /* The `vhd =` value for an image at `path`: in the leaf's folder as the entry writes that. */
-static const char *leaf_value(struct leaf *l, unsigned index, const char *path)
+static const char *leaf_value(struct lineage *l, unsigned index, const char *path)
 {
-    const char *old = l->menu.config.entry[index].vhd, *own = leaf_path(l, 0);
+    const char *old = l->text.config.entry[index].vhd, *own = lineage_path(l, 0);
     size_t folder = folder_length(path);
     bool beside = folder == folder_length(own) && !strncasecmp(path, own, folder);
     size_t keep = beside ? folder_length(old) : 0;
@@ -173,57 +173,71 @@ static const char *leaf_value(struct leaf *l, unsigned index, const char *path)
     return value;
 }
 
-static enum status keep_text(const struct menu *menu, char **text, size_t *size)
+static enum status keep_text(const struct config_text *from, char **text, size_t *size)
 {
-    *text = malloc(menu->size + 1);
+    *text = malloc(from->size + 1);
     if (!*text)
         return say_error("Free some memory.", "out of memory");
-    memcpy(*text, menu->text, menu->size);
-    *size = menu->size;
+    memcpy(*text, from->text, from->size);
+    *size = from->size;
     return STATUS_OK;
 }
 
-enum status leaf_plan_menu(struct leaf *l, const char *path, bool all, struct leaf_menu *m)
+enum status lineage_plan_config(struct lineage *l, const char *path, bool all,
+                                struct lineage_config *c)
 {
-    *m = (struct leaf_menu){0};
-    bool complete = l->menu.complete;
+    *c = (struct lineage_config){0};
+    bool complete = l->text.complete;
     struct arena *arena = &l->edit.session.target.arena;
-    enum status status = menu_complete(&l->menu, arena);
+    enum status status = config_text_complete(&l->text, arena);
     if (!status && !complete)
-        status = keep_text(&l->menu, &m->first, &m->first_size);
-    for (unsigned i = 0; !status && i < l->menu.config.count; i++) {
-        if (i != l->entry && !(all && leaf_has_entry(l, i)))
+        status = keep_text(&l->text, &c->first, &c->first_size);
+    for (unsigned i = 0; !status && i < l->text.config.count; i++) {
+        if (i != l->entry && !(all && lineage_has_entry(l, i)))
             continue;
         const char *value = leaf_value(l, i, path);
-        status = value ? menu_set_vhd(&l->menu, i, value, arena)
+        status = value ? config_text_set_vhd(&l->text, i, value, arena)
                        : say_error("Free some memory.", "out of memory");
     }
     if (!status)
-        status = keep_text(&l->menu, &m->then, &m->then_size);
+        status = keep_text(&l->text, &c->then, &c->then_size);
     if (status)
-        leaf_menu_free(m);
+        lineage_config_free(c);
     return status;
 }
 
-void leaf_menu_free(struct leaf_menu *m)
+void lineage_config_free(struct lineage_config *c)
 {
-    free(m->first);
-    free(m->then);
-    *m = (struct leaf_menu){0};
+    free(c->first);
+    free(c->then);
+    *c = (struct lineage_config){0};
 }
 
-static enum status put(struct leaf *l, const char *text, size_t size)
+static enum status put(struct lineage *l, const char *text, size_t size)
 {
     struct edit_content content = {.front = text, .front_size = size, .size = size};
     return edit_put(&l->edit, BOOT_CONFIG_PATH, &content, NULL);
 }
 
-enum status leaf_put_first(struct leaf *l, const struct leaf_menu *m)
+enum status lineage_put_first(struct lineage *l, const struct lineage_config *c)
 {
-    return m->first ? put(l, m->first, m->first_size) : STATUS_OK;
+    return c->first ? put(l, c->first, c->first_size) : STATUS_OK;
 }
 
-enum status leaf_put_then(struct leaf *l, const struct leaf_menu *m)
+enum status lineage_put_then(struct lineage *l, const struct lineage_config *c)
 {
-    return put(l, m->then, m->then_size);
+    return put(l, c->then, c->then_size);
+}
+
+enum status lineage_drop(struct lineage *l, const struct lineage_config *c, const char *path)
+{
+    bool real = !l->edit.rehearsal;
+    enum status status = lineage_put_first(l, c);
+    if (!status && real && c->first)
+        status = edit_reopen(&l->edit);
+    if (!status)
+        status = lineage_put_then(l, c);
+    if (!status && real)
+        status = edit_reopen(&l->edit);
+    return status ? status : edit_remove(&l->edit, path);
 }
