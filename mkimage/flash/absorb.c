@@ -165,7 +165,7 @@ static bool link_pending(struct writer *w)
     uint8_t sector[SECTOR_SIZE];
     if (!w->pendings)
         return true;
-    if (!disk_sync(&w->f->edit->session.disk))
+    if (!device_sync(&w->f->edit->session.device))
         return false;
     for (unsigned i = 0; i < w->pendings; i++) {
         uint64_t entry = (uint64_t)w->pending[i].block * 4;
@@ -178,7 +178,7 @@ static bool link_pending(struct writer *w)
             return false;
     }
     w->pendings = 0;
-    return disk_sync(&w->f->edit->session.disk);
+    return device_sync(&w->f->edit->session.device);
 }
 
 /* A block that the parent lacks goes into its next slot, whole where every bit will be 1. */
@@ -226,7 +226,7 @@ static enum status write_unit(struct writer *w, uint64_t lba, uint32_t count)
         ok = write_present(w, block.data, count);
     else
         ok = write_absent(w, index, count);
-    return ok ? STATUS_OK : disk_write_failed(&w->f->edit->session.disk);
+    return ok ? STATUS_OK : device_write_failed(&w->f->edit->session.device);
 }
 
 enum status absorb_run(struct absorb *f)
@@ -244,8 +244,8 @@ enum status absorb_run(struct absorb *f)
         uint64_t left = sectors - lba;
         status = write_unit(&w, lba, left < w.unit ? (uint32_t)left : w.unit);
     }
-    if (!status && (!link_pending(&w) || !disk_sync(&f->edit->session.disk)))
-        status = disk_write_failed(&f->edit->session.disk);
+    if (!status && (!link_pending(&w) || !device_sync(&f->edit->session.device)))
+        status = device_write_failed(&f->edit->session.device);
     progress_end();
     free(w.data);
     free(w.mask);

@@ -16,9 +16,9 @@
 #define STAGE2_OLD_MAX ((uint64_t)64 << 20)
 
 struct backup_header {
-    char magic[16]; /* 0x00 */
-    le64 sum;       /* 0x10 */
-    le64 disk_size; /* 0x18 */
+    char magic[16];   /* 0x00 */
+    le64 sum;         /* 0x10 */
+    le64 device_size; /* 0x18 */
     le64 start_lba;
     le64 serial;
     le64 copy_lba;
@@ -58,7 +58,7 @@ static uint8_t *serialize(const struct backup *b, size_t *size)
         return NULL;
     struct backup_header *header = (struct backup_header *)bytes;
     memcpy(header->magic, magic, sizeof magic);
-    header->disk_size = le64_make(b->disk_size);
+    header->device_size = le64_make(b->device_size);
     header->start_lba = le64_make(b->start_lba);
     header->serial = le64_make(b->serial);
     header->copy_lba = le64_make(b->copy_lba);
@@ -119,7 +119,7 @@ static enum status parse(struct backup *b, uint8_t *bytes, size_t size, const ch
     if (sum_of(0xcbf29ce484222325u, bytes, size) != sum)
         return not_one(path);
 
-    *b = (struct backup){.disk_size = le64_get(header->disk_size),
+    *b = (struct backup){.device_size = le64_get(header->device_size),
                          .start_lba = le64_get(header->start_lba),
                          .serial = le64_get(header->serial),
                          .copy_lba = le64_get(header->copy_lba),

@@ -17,7 +17,7 @@
 #define BACKUP_NO_FILE UINT64_MAX
 
 struct backup {
-    uint64_t disk_size;   /* bytes */
+    uint64_t device_size; /* bytes */
     uint64_t start_lba;   /* of the volume */
     uint64_t serial;      /* the volume's */
     uint64_t copy_lba;    /* of the boot record's copy; 0: none */

@@ -19,7 +19,7 @@ enum status change_allowed(const struct target *t)
         (void)fail(&f, ERR_CORRUPT, "the volume is marked dirty", 0);
     else
         return STATUS_OK;
-    (void)fail_subject(&f, t->disk.path);
+    (void)fail_subject(&f, t->device.path);
     return say_fail_advice(&f, f.err == ERR_HIBERNATED
                                    ? "Start that Windows and shut it down fully (shutdown /s /f "
                                      "/t 0)."
@@ -31,7 +31,7 @@ enum status change_allowed(const struct target *t)
 static bool is_copy(const struct target *t, uint64_t lba)
 {
     uint8_t sector[SECTOR_SIZE];
-    return disk_pread(&t->disk, sector, sizeof sector, lba << SECTOR_SHIFT) &&
+    return device_pread(&t->device, sector, sizeof sector, lba << SECTOR_SHIFT) &&
            !memcmp(sector + 3, "NTFS    ", 8);
 }
 
@@ -39,7 +39,7 @@ uint64_t change_copy_lba(const struct target *t)
 {
     uint8_t vbr[SECTOR_SIZE];
     const struct part *part = t->part;
-    if (!disk_pread(&t->disk, vbr, sizeof vbr, part->start_lba << SECTOR_SHIFT))
+    if (!device_pread(&t->device, vbr, sizeof vbr, part->start_lba << SECTOR_SHIFT))
         return 0;
     uint64_t sectors = 0;
     for (unsigned i = 0; i < 8; i++)
@@ -199,8 +199,9 @@ void change_calm(struct overlay *o, uint32_t record_size, uint32_t index_size)
     overlay_settle(o);
 }
 
-/* Writes the sectors of one step, neighbours together, and waits until they are on the disk. */
-static bool write_step(struct disk *disk, const struct overlay *o, enum change_step step, bool both)
+/* Writes the sectors of one step, neighbours together, and waits until they are on the device. */
+static bool write_step(struct device *device, const struct overlay *o, enum change_step step,
+                       bool both)
 {
     enum { TOGETHER = 128 };
     static uint8_t buffer[TOGETHER * SECTOR_SIZE];
@@ -218,15 +219,15 @@ static bool write_step(struct disk *disk, const struct overlay *o, enum change_s
                 buffer[n * SECTOR_SIZE + k] = both ? s->before[k] | s->after[k] : s->after[k];
             n++;
         }
-        if (!disk_pwrite(disk, buffer, n * SECTOR_SIZE, o->sector[i].lba << SECTOR_SHIFT))
+        if (!device_pwrite(device, buffer, n * SECTOR_SIZE, o->sector[i].lba << SECTOR_SHIFT))
             return false;
         any = true;
         i += n;
     }
-    return !any || disk_sync(disk);
+    return !any || device_sync(device);
 }
 
-enum status change_commit(struct disk *disk, const struct overlay *o, bool backwards)
+enum status change_commit(struct device *device, const struct overlay *o, bool backwards)
 {
     struct order {
         enum change_step step;
@@ -246,13 +247,13 @@ enum status change_commit(struct disk *disk, const struct overlay *o, bool backw
         {CHANGE_DATA, false}};
     static_assert(sizeof forward == sizeof backward, "every step both ways");
     const struct order *order = backwards ? backward : forward;
-    struct overlay *keep = disk->overlay;
-    disk->overlay = NULL;
+    struct overlay *keep = device->overlay;
+    device->overlay = NULL;
     bool ok = true;
     for (unsigned i = 0; ok && i < sizeof forward / sizeof forward[0]; i++)
-        ok = write_step(disk, o, order[i].step, order[i].both);
-    disk->overlay = keep;
-    return ok ? STATUS_OK : disk_write_failed(disk);
+        ok = write_step(device, o, order[i].step, order[i].both);
+    device->overlay = keep;
+    return ok ? STATUS_OK : device_write_failed(device);
 }
 
 void change_list(const struct overlay *o)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A change of a disk that boots or shall boot, made in memory first and then written in an order
+ * A change of a device that boots or shall boot, made in memory first and then written in an order
  * that a cut of the power survives: at each point the old boot code or the new one is whole, and
  * the volume has at worst clusters that are marked as used and belong to nobody. A new name in a
  * folder takes more than one sector, as with every driver of NTFS: there the drive must not fail
@@ -54,7 +54,7 @@ void change_sort(struct overlay *o, const struct target *t, uint64_t copy_lba,
 
 /* Writes what the overlay holds; `backwards` for a change that is taken back: then what refers to
  * things goes before the things. */
-enum status change_commit(struct disk *disk, const struct overlay *o, bool backwards);
+enum status change_commit(struct device *device, const struct overlay *o, bool backwards);
 
 /* A line a kind of sector that would be written. */
 void change_list(const struct overlay *o);

@@ -68,7 +68,7 @@ static enum status find_images(struct target *t, struct walk *w)
         return say_fail(&f);
     for (size_t i = 0; i < w->folders.count && !w->out_of_memory; i++) {
         if (i == FOLDERS_MAX)
-            return say_error("Run chkdsk on it.", "%s: has more than %u folders", t->disk.path,
+            return say_error("Run chkdsk on it.", "%s: has more than %u folders", t->device.path,
                              FOLDERS_MAX);
         w->folder = w->folders.path[i];
         if (ntfs_list(&t->volume, w->folder, each, w, &f))

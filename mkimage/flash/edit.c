@@ -49,7 +49,7 @@ static enum status finish(struct edit *e, struct volume *v, bool backwards, enum
     if (e->rehearsal)
         return STATUS_OK;
     session_order(&e->session);
-    status = change_commit(&e->session.disk, &e->session.overlay, backwards);
+    status = change_commit(&e->session.device, &e->session.overlay, backwards);
     session_overlay(&e->session);
     return status;
 }
@@ -61,12 +61,12 @@ static enum status fill(struct edit *e, struct volume *v, const struct placement
 {
     if (e->rehearsal)
         return STATUS_OK;
-    struct overlay *keep = e->session.disk.overlay;
+    struct overlay *keep = e->session.device.overlay;
     uint64_t clusters = 0;
     for (uint32_t i = 0; i < p->count; i++)
         clusters += p->piece[i].count;
     uint64_t zeros = from + c->front_size, back = c->size - c->back_size;
-    e->session.disk.overlay = NULL;
+    e->session.device.overlay = NULL;
     enum status status = place_write(v, p, from, c->front, c->front_size);
     if (!status)
         status = place_write(v, p, zeros, NULL, back - zeros);
@@ -74,9 +74,9 @@ static enum status fill(struct edit *e, struct volume *v, const struct placement
         status = place_write(v, p, back, c->back, c->back_size);
     if (!status)
         status = place_write(v, p, c->size, NULL, clusters * v->cluster_size - c->size);
-    if (!status && !disk_sync(&e->session.disk))
-        status = disk_write_failed(&e->session.disk);
-    e->session.disk.overlay = keep;
+    if (!status && !device_sync(&e->session.device))
+        status = device_write_failed(&e->session.device);
+    e->session.device.overlay = keep;
     return status;
 }
 
@@ -196,7 +196,7 @@ bool edit_read_at(struct edit *e, const struct extent_list *list, uint64_t off, 
     while (size) { /* ends: size shrinks */
         uint64_t at = 0, n = locate(list, off, &at);
         n = n < size ? n : size;
-        if (!n || !disk_pread(&e->session.disk, to, (size_t)n, at)) {
+        if (!n || !device_pread(&e->session.device, to, (size_t)n, at)) {
             errno = n ? errno : EIO;
             return false;
         }
@@ -211,18 +211,18 @@ bool edit_write_at(struct edit *e, const struct extent_list *list, uint64_t off,
                    uint64_t size)
 {
     const uint8_t *from = data;
-    struct overlay *keep = e->session.disk.overlay;
+    struct overlay *keep = e->session.device.overlay;
     bool ok = true;
-    e->session.disk.overlay = NULL;
+    e->session.device.overlay = NULL;
     while (ok && size) { /* ends: size shrinks */
         uint64_t at = 0, n = locate(list, off, &at);
         n = n < size ? n : size;
         errno = EIO;
-        ok = n && disk_pwrite(&e->session.disk, from, (size_t)n, at);
+        ok = n && device_pwrite(&e->session.device, from, (size_t)n, at);
         from += n;
         off += n;
         size -= n;
     }
-    e->session.disk.overlay = keep;
+    e->session.device.overlay = keep;
     return ok;
 }

@@ -31,7 +31,7 @@ enum status entry_open(struct entry *e, struct target *t, const struct options *
     target_further(t, options->drive, options->drives);
     if (entry_choose(e, t, options->entry, &f) ||
         boot_open(&e->disk, e->chosen, &t->volumes, 0, &t->arena, &f)) {
-        (void)fail_subject(&f, t->disk.path);
+        (void)fail_subject(&f, t->device.path);
         status = say_fail(&f);
         target_close(t);
     }

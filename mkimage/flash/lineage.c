@@ -66,7 +66,7 @@ enum status lineage_open(struct lineage *l, const struct options *options)
     if (!status)
         status = find_entry(l, options->entry);
     if (!status && open_chain(l, l->text.config.entry[l->entry].vhd, &f)) {
-        (void)fail_subject(&f, t->disk.path);
+        (void)fail_subject(&f, t->device.path);
         status = say_fail(&f);
     }
     if (!status)
@@ -103,7 +103,7 @@ enum status lineage_reopen(struct lineage *l, const char *vhd)
     if (kept)
         strcpy(kept, path);
     if (!status && open_chain(l, kept, &f)) {
-        (void)fail_subject(&f, t->disk.path);
+        (void)fail_subject(&f, t->device.path);
         status = say_fail(&f);
     }
     free(path);

@@ -23,19 +23,19 @@ enum status session_confirm(const struct options *options)
 void session_overlay(struct session *s)
 {
     overlay_free(&s->overlay);
-    overlay_init(&s->overlay, s->disk.fd);
-    s->disk.overlay = &s->overlay;
+    overlay_init(&s->overlay, s->device.fd);
+    s->device.overlay = &s->overlay;
 }
 
 enum status session_open(struct session *s, const char *path, unsigned partition)
 {
-    *s = (struct session){.disk.fd = -1};
+    *s = (struct session){.device.fd = -1};
     enum status status = target_open(&s->target, path, partition);
     if (status)
         return status;
     status = change_allowed(&s->target);
     if (!status) /* for writing also where nothing is written: the same checks */
-        status = disk_open(&s->disk, path, DISK_WRITE);
+        status = device_open(&s->device, path, DEVICE_WRITE);
     if (status) {
         target_close(&s->target);
         return status;
@@ -49,7 +49,7 @@ void session_close(struct session *s)
 {
     overlay_free(&s->overlay);
     free(s->zones);
-    disk_close(&s->disk);
+    device_close(&s->device);
     target_close(&s->target);
 }
 
@@ -60,13 +60,13 @@ enum status session_check_boot_file(struct session *s)
     struct fail f;
     struct target *t = &s->target;
     if (ntfs_open(&t->volume, "\\$Boot", &file, &f) || file_extents(&file, &list, &t->arena, &f)) {
-        (void)fail_subject(&f, t->disk.path);
+        (void)fail_subject(&f, t->device.path);
         return say_fail(&f);
     }
     if (!list.count || list.extent[0].drive_lba != t->part->start_lba ||
         list.extent[0].count < VBR_SIZE / SECTOR_SIZE)
         return say_error("Format the partition anew.",
-                         "%s: the volume's $Boot has no room for the boot record", t->disk.path);
+                         "%s: the volume's $Boot has no room for the boot record", t->device.path);
     return STATUS_OK;
 }
 
@@ -74,8 +74,8 @@ enum status session_volume(struct session *s, struct volume *v)
 {
     const struct part *part = s->target.part;
     uint64_t start = part->start_lba << SECTOR_SHIFT;
-    enum status status = volume_mend_mirror(&s->disk, start);
-    return status ? status : volume_open(v, &s->disk, start, part->sectors << SECTOR_SHIFT);
+    enum status status = volume_mend_mirror(&s->device, start);
+    return status ? status : volume_open(v, &s->device, start, part->sectors << SECTOR_SHIFT);
 }
 
 enum status session_note_zones(struct session *s, struct volume *v, const struct placement *p)
@@ -112,9 +112,10 @@ void session_order(struct session *s)
 enum status session_read_code(struct session *s, uint8_t mbr[SECTOR_SIZE], uint8_t vbr[VBR_SIZE])
 {
     uint64_t start = s->target.part->start_lba << SECTOR_SHIFT;
-    if (disk_pread(&s->disk, vbr, VBR_SIZE, start) && disk_pread(&s->disk, mbr, SECTOR_SIZE, 0))
+    if (device_pread(&s->device, vbr, VBR_SIZE, start) &&
+        device_pread(&s->device, mbr, SECTOR_SIZE, 0))
         return STATUS_OK;
-    return disk_read_failed(&s->disk);
+    return device_read_failed(&s->device);
 }
 
 enum status session_stage2(struct session *s, const void *data, uint64_t size)
@@ -145,8 +146,8 @@ enum status session_stage2(struct session *s, const void *data, uint64_t size)
 enum status session_vbr(struct session *s, const uint8_t vbr[VBR_SIZE])
 {
     uint64_t start = s->target.part->start_lba << SECTOR_SHIFT;
-    if (!disk_pwrite(&s->disk, vbr, VBR_SIZE, start) ||
-        (s->copy_lba && !disk_pwrite(&s->disk, vbr, SECTOR_SIZE, s->copy_lba << SECTOR_SHIFT)))
-        return disk_write_failed(&s->disk);
+    if (!device_pwrite(&s->device, vbr, VBR_SIZE, start) ||
+        (s->copy_lba && !device_pwrite(&s->device, vbr, SECTOR_SIZE, s->copy_lba << SECTOR_SHIFT)))
+        return device_write_failed(&s->device);
     return STATUS_OK;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A flash that is to be changed, opened twice: core reads it as it is; what libntfs-3g and the boot
- * code write goes into an overlay. Promises: the disk is only read, until somebody writes the
+ * code write goes into an overlay. Promises: the device is only read, until somebody writes the
  * overlay to it (change.h).
  */
 #ifndef MKIMAGE_FLASH_SESSION_H
@@ -20,7 +20,7 @@
 
 struct session {
     struct target target;
-    struct disk disk; /* writes to it end in the overlay */
+    struct device device; /* writes to it end in the overlay */
     struct overlay overlay;
     uint64_t copy_lba; /* where the boot record's copy lies, or 0 */
     struct volume_zone *zones;
@@ -34,7 +34,7 @@ enum status session_confirm(const struct options *options);
 enum status session_open(struct session *s, const char *path, unsigned partition);
 void session_close(struct session *s);
 
-/* Puts an overlay under the open disk: what was written there from now on is forgotten again. */
+/* Puts an overlay under the open device: what was written there from now on is forgotten again. */
 void session_overlay(struct session *s);
 
 /* Opens the volume for libntfs-3g, after mending what a cut may have left of the MFT's mirror. */

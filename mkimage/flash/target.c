@@ -22,19 +22,19 @@ void arena_close(struct arena *arena)
     arena->base = NULL;
 }
 
-enum status target_open_disk(struct target *t, const char *path)
+enum status target_open_device(struct target *t, const char *path)
 {
-    *t = (struct target){.disk.fd = -1};
+    *t = (struct target){.device.fd = -1};
     for (unsigned i = 0; i < TARGET_FURTHER_MAX; i++)
         t->further[i].fd = -1;
-    enum status status = disk_open(&t->disk, path, DISK_READ);
+    enum status status = device_open(&t->device, path, DEVICE_READ);
     if (!status)
         status = arena_open(&t->arena);
     if (status) {
         target_close(t);
         return status;
     }
-    disk_blk(&t->blk, &t->disk);
+    device_blk(&t->blk, &t->device);
     t->drive[0] = &t->blk;
     return STATUS_OK;
 }
@@ -50,11 +50,11 @@ static enum err find_volumes(struct volumes *v, struct fail *f)
     struct target *t = v->ctx;
     enum err err = volumes_add_drive(v, &t->cache.blk, 0, &t->arena, f);
     for (unsigned i = 0; !err && i < t->further_paths; i++) {
-        if (disk_open(&t->further[i], t->further_path[i], DISK_READ)) {
+        if (device_open(&t->further[i], t->further_path[i], DEVICE_READ)) {
             (void)fail(f, ERR_READ, "cannot be opened", 0);
             return fail_subject(f, t->further_path[i]);
         }
-        disk_blk(&t->further_blk[i], &t->further[i]);
+        device_blk(&t->further_blk[i], &t->further[i]);
         t->drive[i + 1] = &t->further_blk[i];
         err = volumes_add_drive(v, t->drive[i + 1], (uint8_t)(i + 1), &t->arena, f);
     }
@@ -73,7 +73,7 @@ enum err target_mount(struct target *t, unsigned partition, struct fail *f)
         err = ntfs_mount(&t->volume, &t->cache.blk, t->part->start_lba, t->part->sectors, &t->arena,
                          f);
     if (err)
-        return fail_subject(f, t->disk.path);
+        return fail_subject(f, t->device.path);
     t->volumes = (struct volumes){.count = 1, .find = find_volumes, .ctx = t};
     t->volumes.volume[0].ntfs = &t->volume;
     return ERR_OK;
@@ -81,7 +81,7 @@ enum err target_mount(struct target *t, unsigned partition, struct fail *f)
 
 enum status target_open(struct target *t, const char *path, unsigned partition)
 {
-    enum status status = target_open_disk(t, path);
+    enum status status = target_open_device(t, path);
     if (status)
         return status;
     struct fail f;
@@ -118,8 +118,8 @@ bool target_same_file(struct target *t, struct file *a, struct file *b)
 
 void target_close(struct target *t)
 {
-    disk_close(&t->disk);
+    device_close(&t->device);
     for (unsigned i = 0; i < TARGET_FURTHER_MAX; i++)
-        disk_close(&t->further[i]);
+        device_close(&t->further[i]);
     arena_close(&t->arena);
 }

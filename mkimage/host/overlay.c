@@ -51,7 +51,7 @@ static bool grow(struct overlay *o)
     return true;
 }
 
-/* The sector's entry, made from the disk's content where there is none yet. */
+/* The sector's entry, made from the device's content where there is none yet. */
 static struct overlay_sector *entry_of(struct overlay *o, uint64_t lba)
 {
     if (o->slots) {

@@ -41,8 +41,8 @@ static_assert(offsetof(struct ntfs_bpb, record_size) == 0x40, "NTFS boot sector"
 
 struct pack {
     int fd; /* what mkntfs made */
-    struct disk *disk;
-    uint64_t start; /* of the volume on the disk */
+    struct device *device;
+    uint64_t start; /* of the volume on the device */
     uint64_t cluster_size, clusters;
     uint64_t mft_lcn, fixed_end; /* clusters below fixed_end stay where they are */
     uint64_t next;               /* where the next attribute goes */
@@ -147,7 +147,7 @@ static bool copy_clusters(struct pack *p, uint64_t from, uint64_t to, uint64_t c
     while (left) {
         size_t n = left < sizeof buffer ? (size_t)left : sizeof buffer;
         if (!fd_pread(p->fd, buffer, n, source) ||
-            !disk_pwrite(p->disk, buffer, n, p->start + target))
+            !device_pwrite(p->device, buffer, n, p->start + target))
             return false;
         source += n;
         target += n;
@@ -250,7 +250,7 @@ static bool write_bitmap(struct pack *p)
     for (uint64_t bit = p->clusters; bit < bytes * 8; bit++)
         mark(p, bit, 1);
     return p->bitmap_lcn &&
-           disk_pwrite(p->disk, p->bitmap, bytes, p->start + p->bitmap_lcn * p->cluster_size);
+           device_pwrite(p->device, p->bitmap, bytes, p->start + p->bitmap_lcn * p->cluster_size);
 }
 
 static bool pack_volume(struct pack *p, uint64_t size)
@@ -270,16 +270,16 @@ static bool pack_volume(struct pack *p, uint64_t size)
     for (uint64_t i = 0; ok && i < p->mft_bytes / p->record_size; i++)
         ok = pack_record(p, i);
     if (!ok || !write_bitmap(p) ||
-        !disk_pwrite(p->disk, p->mft, p->mft_bytes, p->start + p->mft_lcn * p->cluster_size))
+        !device_pwrite(p->device, p->mft, p->mft_bytes, p->start + p->mft_lcn * p->cluster_size))
         return false;
 
     uint64_t mirror = p->mirror_clusters * p->cluster_size;
     if (!mirror || mirror > p->mft_bytes ||
-        !disk_pwrite(p->disk, p->mft, mirror, p->start + p->mirror_lcn * p->cluster_size))
+        !device_pwrite(p->device, p->mft, mirror, p->start + p->mirror_lcn * p->cluster_size))
         return false;
     put64(boot + offsetof(struct ntfs_bpb, mirror_lcn), p->mirror_lcn);
-    return disk_pwrite(p->disk, boot, SECTOR_SIZE, p->start) &&
-           disk_pwrite(p->disk, boot, SECTOR_SIZE, p->start + size - SECTOR_SIZE);
+    return device_pwrite(p->device, boot, SECTOR_SIZE, p->start) &&
+           device_pwrite(p->device, boot, SECTOR_SIZE, p->start + size - SECTOR_SIZE);
 }
 
 /* Runs mkntfs on the open file, with what it has to say going to /dev/null. */
@@ -313,7 +313,7 @@ static enum status run_mkntfs(int fd, uint64_t start_lba, const char *label)
     return STATUS_OK;
 }
 
-enum status format_volume(struct disk *disk, uint64_t start, uint64_t size, const char *label)
+enum status format_volume(struct device *device, uint64_t start, uint64_t size, const char *label)
 {
     int fd = memfd_create("volume", MFD_CLOEXEC);
     if (fd < 0 || ftruncate(fd, (off_t)size)) {
@@ -323,10 +323,10 @@ enum status format_volume(struct disk *disk, uint64_t start, uint64_t size, cons
                          strerror(errno));
     }
     enum status status = run_mkntfs(fd, start >> SECTOR_SHIFT, label);
-    struct pack p = {.fd = fd, .disk = disk, .start = start};
+    struct pack p = {.fd = fd, .device = device, .start = start};
     errno = EINVAL;
     if (!status && !pack_volume(&p, size))
-        status = disk_write_failed(disk);
+        status = device_write_failed(device);
     free(p.bitmap);
     free(p.mft);
     close(fd);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Makes a fresh NTFS volume inside a disk, with all its free space in one run. */
+/* Makes a fresh NTFS volume inside a device, with all its free space in one run. */
 #ifndef MKIMAGE_NTFS_FORMAT_H
 #define MKIMAGE_NTFS_FORMAT_H
 
@@ -13,7 +13,7 @@
 /* Bytes that a volume of `size` bytes needs for itself, at most. */
 uint64_t format_overhead(uint64_t size);
 
-/* Formats [start, start + size) of the disk with mkntfs. */
-enum status format_volume(struct disk *disk, uint64_t start, uint64_t size, const char *label);
+/* Formats [start, start + size) of the device with mkntfs. */
+enum status format_volume(struct device *device, uint64_t start, uint64_t size, const char *label);
 
 #endif

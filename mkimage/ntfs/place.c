@@ -8,7 +8,7 @@
 /* Left free behind the MFT where there is a choice, so that it can grow in one piece. */
 #define MFT_ROOM  ((uint64_t)1 << 20)
 
-/* A file starts on this boundary of the disk where its run has room for that: partitions inside a
+/* A file starts on this boundary of the device where its run has room for that: partitions inside a
  * virtual disk are aligned alike, and then so are its writes on the flash. */
 #define ALIGNMENT ((uint64_t)1 << 20)
 
@@ -94,7 +94,7 @@ static int by_lcn(const void *a, const void *b)
     return x->lcn < y->lcn ? -1 : 1;
 }
 
-/* The start inside `run` where `need` clusters lie aligned on the disk, if they fit so. */
+/* The start inside `run` where `need` clusters lie aligned on the device, if they fit so. */
 static uint64_t aligned(const struct volume *v, const struct piece *run, uint64_t need)
 {
     uint64_t byte = v->start + run->lcn * v->cluster_size;
@@ -129,7 +129,7 @@ static bool choose(const struct volume *v, const struct runs *runs, uint64_t nee
 static enum status no_room(const struct volume *v, uint64_t need)
 {
     return say_error("Make room on the volume, or choose a larger one.",
-                     "%s: the volume has no room for %s: %s are free", v->disk->path,
+                     "%s: the volume has no room for %s: %s are free", v->device->path,
                      bytes_text(need), bytes_text(volume_free(v)));
 }
 
@@ -256,7 +256,7 @@ enum status place_find_pieces(struct volume *v, uint64_t size, uint32_t pieces, 
     uint64_t need = (size + v->cluster_size - 1) / v->cluster_size;
     *p = (struct placement){0};
     if (!pieces || pieces > need)
-        return say_error("Ask for fewer.", "%s: a file of %s has no %u pieces", v->disk->path,
+        return say_error("Ask for fewer.", "%s: a file of %s has no %u pieces", v->device->path,
                          bytes_text(size), pieces);
     struct runs runs;
     bool ok = free_runs(v, &runs, true);

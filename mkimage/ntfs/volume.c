@@ -11,20 +11,20 @@ static struct volume *volume_of(struct ntfs_device *dev)
     return dev->d_private;
 }
 
-static int device_open(struct ntfs_device *dev, int flags)
+static int io_open(struct ntfs_device *dev, int flags)
 {
     (void)flags;
     NDevSetOpen(dev);
     return 0;
 }
 
-static int device_close(struct ntfs_device *dev)
+static int io_close(struct ntfs_device *dev)
 {
     NDevClearOpen(dev);
     return 0;
 }
 
-static s64 device_seek(struct ntfs_device *dev, s64 offset, int whence)
+static s64 io_seek(struct ntfs_device *dev, s64 offset, int whence)
 {
     struct volume *v = volume_of(dev);
     if (whence == SEEK_CUR)
@@ -48,50 +48,50 @@ static s64 inside(const struct volume *v, s64 count, s64 offset)
     return (uint64_t)count < left ? count : (s64)left;
 }
 
-static s64 device_pread(struct ntfs_device *dev, void *buf, s64 count, s64 offset)
+static s64 io_pread(struct ntfs_device *dev, void *buf, s64 count, s64 offset)
 {
     struct volume *v = volume_of(dev);
     count = inside(v, count, offset);
-    return disk_pread(v->disk, buf, (size_t)count, v->start + (uint64_t)offset) ? count : -1;
+    return device_pread(v->device, buf, (size_t)count, v->start + (uint64_t)offset) ? count : -1;
 }
 
-static s64 device_pwrite(struct ntfs_device *dev, const void *buf, s64 count, s64 offset)
+static s64 io_pwrite(struct ntfs_device *dev, const void *buf, s64 count, s64 offset)
 {
     struct volume *v = volume_of(dev);
     count = inside(v, count, offset);
-    return disk_pwrite(v->disk, buf, (size_t)count, v->start + (uint64_t)offset) ? count : -1;
+    return device_pwrite(v->device, buf, (size_t)count, v->start + (uint64_t)offset) ? count : -1;
 }
 
-static s64 device_read(struct ntfs_device *dev, void *buf, s64 count)
+static s64 io_read(struct ntfs_device *dev, void *buf, s64 count)
 {
     struct volume *v = volume_of(dev);
-    s64 n = device_pread(dev, buf, count, v->position);
+    s64 n = io_pread(dev, buf, count, v->position);
     v->position += n > 0 ? n : 0;
     return n;
 }
 
-static s64 device_write(struct ntfs_device *dev, const void *buf, s64 count)
+static s64 io_write(struct ntfs_device *dev, const void *buf, s64 count)
 {
     struct volume *v = volume_of(dev);
-    s64 n = device_pwrite(dev, buf, count, v->position);
+    s64 n = io_pwrite(dev, buf, count, v->position);
     v->position += n > 0 ? n : 0;
     return n;
 }
 
-/* Callers sync the disk themselves, where the order counts. */
-static int device_sync(struct ntfs_device *dev)
+/* Callers sync the device themselves, where the order counts. */
+static int io_sync(struct ntfs_device *dev)
 {
     (void)dev;
     return 0;
 }
 
-static int device_stat(struct ntfs_device *dev, struct stat *st)
+static int io_stat(struct ntfs_device *dev, struct stat *st)
 {
     *st = (struct stat){.st_mode = S_IFREG | 0600, .st_size = (off_t)volume_of(dev)->size};
     return 0;
 }
 
-static int device_ioctl(struct ntfs_device *dev, unsigned long request, void *argument)
+static int io_ioctl(struct ntfs_device *dev, unsigned long request, void *argument)
 {
     (void)dev;
     (void)request;
@@ -101,16 +101,16 @@ static int device_ioctl(struct ntfs_device *dev, unsigned long request, void *ar
 }
 
 static struct ntfs_device_operations operations = {
-    .open = device_open,
-    .close = device_close,
-    .seek = device_seek,
-    .read = device_read,
-    .write = device_write,
-    .pread = device_pread,
-    .pwrite = device_pwrite,
-    .sync = device_sync,
-    .stat = device_stat,
-    .ioctl = device_ioctl,
+    .open = io_open,
+    .close = io_close,
+    .seek = io_seek,
+    .read = io_read,
+    .write = io_write,
+    .pread = io_pread,
+    .pwrite = io_pwrite,
+    .sync = io_sync,
+    .stat = io_stat,
+    .ioctl = io_ioctl,
 };
 
 enum status volume_failed(const struct volume *v, const char *path, const char *what)
@@ -122,16 +122,16 @@ enum status volume_failed(const struct volume *v, const char *path, const char *
         advice = "Remove or rename what has this name.";
     else if (errno == ENOENT || errno == ENOTDIR)
         advice = "Name a folder that is there.";
-    return say_error(advice, "%s: %s%s%s: %s", v->disk->path, path, *path ? ": " : "", what,
+    return say_error(advice, "%s: %s%s%s: %s", v->device->path, path, *path ? ": " : "", what,
                      strerror(errno));
 }
 
-enum status volume_mend_mirror(struct disk *disk, uint64_t start)
+enum status volume_mend_mirror(struct device *device, uint64_t start)
 {
     enum { RECORDS = 4, RECORD_MAX = 4096 };
     static u8 boot[512], mft[RECORDS * RECORD_MAX], mirror[RECORDS * RECORD_MAX];
-    if (!disk_pread(disk, boot, sizeof boot, start))
-        return disk_read_failed(disk);
+    if (!device_pread(device, boot, sizeof boot, start))
+        return device_read_failed(device);
     const NTFS_BOOT_SECTOR *b = (const NTFS_BOOT_SECTOR *)boot;
     u64 sector = le16_to_cpu(b->bpb.bytes_per_sector), per = b->bpb.sectors_per_cluster;
     u64 cluster = sector * (per > 128 ? (u64)1 << (256 - per) : per);
@@ -140,8 +140,8 @@ enum status volume_mend_mirror(struct disk *disk, uint64_t start)
     u64 at = (u64)sle64_to_cpu(b->mft_lcn) * cluster,
         copy = (u64)sle64_to_cpu(b->mftmirr_lcn) * cluster;
     if (record > RECORD_MAX || record < 512 ||
-        !disk_pread(disk, mft, RECORDS * record, start + at) ||
-        !disk_pread(disk, mirror, RECORDS * record, start + copy) ||
+        !device_pread(device, mft, RECORDS * record, start + at) ||
+        !device_pread(device, mirror, RECORDS * record, start + copy) ||
         !memcmp(mft, mirror, RECORDS * record))
         return STATUS_OK; /* mounting says what is wrong, if anything is */
     /* Where the mirror does not hold records, something else is wrong. */
@@ -149,21 +149,21 @@ enum status volume_mend_mirror(struct disk *disk, uint64_t start)
         if (memcmp(mft + i * record, "FILE", 4) || memcmp(mirror + i * record, "FILE", 4))
             return STATUS_OK;
     }
-    return disk_pwrite(disk, mft, RECORDS * record, start + copy) ? STATUS_OK
-                                                                  : disk_write_failed(disk);
+    return device_pwrite(device, mft, RECORDS * record, start + copy) ? STATUS_OK
+                                                                      : device_write_failed(device);
 }
 
-enum status volume_open(struct volume *v, struct disk *disk, uint64_t start, uint64_t size)
+enum status volume_open(struct volume *v, struct device *device, uint64_t start, uint64_t size)
 {
-    *v = (struct volume){.disk = disk, .start = start, .size = size};
+    *v = (struct volume){.device = device, .start = start, .size = size};
     ntfs_log_set_handler(ntfs_log_handler_null); /* mkimage says what failed, once */
-    v->device = ntfs_device_alloc(disk->path, 0, &operations, v);
-    if (v->device)
-        v->ntfs = ntfs_device_mount(v->device, NTFS_MNT_NONE);
+    v->ntfs_device = ntfs_device_alloc(device->path, 0, &operations, v);
+    if (v->ntfs_device)
+        v->ntfs = ntfs_device_mount(v->ntfs_device, NTFS_MNT_NONE);
     if (!v->ntfs) {
         enum status status = volume_failed(v, "", "the NTFS volume cannot be opened for writing");
-        if (v->device)
-            ntfs_device_free(v->device);
+        if (v->ntfs_device)
+            ntfs_device_free(v->ntfs_device);
         return status;
     }
     v->cluster_size = v->ntfs->cluster_size;

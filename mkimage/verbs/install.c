@@ -70,7 +70,7 @@ static enum status build(struct session *s, const struct options *options, struc
     enum status status = session_read_code(s, mbr, vbr);
     if (status)
         return status;
-    *b = (struct backup){.disk_size = s->disk.size,
+    *b = (struct backup){.device_size = s->device.size,
                          .start_lba = start,
                          .serial = s->target.volume.serial,
                          .copy_lba = s->copy_lba,
@@ -85,8 +85,8 @@ static enum status build(struct session *s, const struct options *options, struc
     bootcode_vbr(vbr);
     status = session_vbr(s, vbr);
     bootcode_mbr(mbr);
-    if (!status && b->has_mbr && !disk_pwrite(&s->disk, mbr, sizeof mbr, 0))
-        status = disk_write_failed(&s->disk);
+    if (!status && b->has_mbr && !device_pwrite(&s->device, mbr, sizeof mbr, 0))
+        status = device_write_failed(&s->device);
     session_order(s);
     b->sector = s->overlay.sector;
     b->sectors = s->overlay.count;
@@ -97,7 +97,7 @@ static enum status build(struct session *s, const struct options *options, struc
 static void warn(const struct session *s, const struct options *options)
 {
     const struct part *part = s->target.part;
-    const char *path = s->disk.path;
+    const char *path = s->device.path;
     if (s->target.table.scheme == PART_MBR && part->number > PART_PRIMARIES)
         say_warning("%s: partition %u is a logical one, which no MBR starts", path, part->number);
     else if (s->target.table.scheme == PART_MBR && !part->active)
@@ -113,7 +113,7 @@ static enum status check_table(const struct session *s, const struct options *op
 {
     if (s->target.table.scheme == PART_GPT && !options->no_mbr)
         return say_error("Use an MBR disk, or say --no-mbr if something else starts the partition.",
-                         "%s: is a GPT disk, whose MBR starts no partition", s->disk.path);
+                         "%s: is a GPT disk, whose MBR starts no partition", s->device.path);
     return STATUS_OK;
 }
 
@@ -127,7 +127,7 @@ static enum status check_backup_file(const char *path)
 
 static enum status commit(struct session *s, const struct options *options, const struct backup *b)
 {
-    const char *path = s->disk.path;
+    const char *path = s->device.path;
     unsigned long count = s->overlay.count;
     if (options->dry_run) {
         say("%s, partition %u: would write %lu sectors", path, s->target.part->number, count);
@@ -136,7 +136,7 @@ static enum status commit(struct session *s, const struct options *options, cons
     }
     enum status status = options->backup ? backup_save(b, options->backup) : STATUS_OK;
     if (!status)
-        status = change_commit(&s->disk, &s->overlay, false);
+        status = change_commit(&s->device, &s->overlay, false);
     if (!status && !count)
         say("%s: everything was there already", path);
     else if (!status)

@@ -121,27 +121,27 @@ static bool extend(int fd, const struct slack *s, uint64_t size)
 
 static bool host_io(void *ctx, uint64_t off, void *buf, size_t size, bool write)
 {
-    const struct disk *disk = ctx;
-    return write ? fd_pwrite(disk->fd, buf, size, off) : fd_pread(disk->fd, buf, size, off);
+    const struct device *device = ctx;
+    return write ? fd_pwrite(device->fd, buf, size, off) : fd_pread(device->fd, buf, size, off);
 }
 
 static enum status extend_host(const char *path, const struct image *image, const struct slack *s,
                                uint32_t add)
 {
     uint64_t size = slack_size(s, add);
-    struct disk disk;
+    struct device device;
     if (!size)
         return say_error("Choose a smaller --size.",
                          "%s: would get blocks behind 2 TiB, where a VHD can have none", path);
-    enum status status = disk_open(&disk, path, DISK_WRITE); /* refuses one that is in use */
+    enum status status = device_open(&device, path, DEVICE_WRITE); /* refuses one that is in use */
     if (status)
         return status;
-    bool ok = clean(image, s, host_io, &disk);
+    bool ok = clean(image, s, host_io, &device);
     progress_start("reserving", size - s->file_size);
-    if (!ok || (add && !extend(disk.fd, s, size)))
-        status = disk_write_failed(&disk);
+    if (!ok || (add && !extend(device.fd, s, size)))
+        status = device_write_failed(&device);
     progress_end();
-    disk_close(&disk);
+    device_close(&device);
     return status;
 }
 
@@ -253,7 +253,7 @@ static enum status reserve_on_flash(const struct options *options)
     }
     struct flash_file on_flash = {&e, &list};
     if (!status && !options->dry_run && !clean(&image, &s, flash_io, &on_flash))
-        status = disk_write_failed(&e.session.disk);
+        status = device_write_failed(&e.session.device);
     if (!status && add && !options->dry_run)
         status = grow_slots(&e, path, &s, add, &list, &pieces);
     if (!status && add)

@@ -26,12 +26,12 @@ static enum status check_same(const struct session *s, const struct backup *b)
 {
     const char *advice = "Name the disk that the backup was made of.";
     uint8_t sector[SECTOR_SIZE];
-    if (!disk_pread(&s->disk, sector, sizeof sector, b->start_lba << SECTOR_SHIFT) ||
+    if (!device_pread(&s->device, sector, sizeof sector, b->start_lba << SECTOR_SHIFT) ||
         memcmp(sector + SERIAL, b->vbr + SERIAL, 8))
-        return say_error(advice, "%s: is not the volume that was backed up", s->disk.path);
-    if (b->has_mbr && (!disk_pread(&s->disk, sector, sizeof sector, 0) ||
+        return say_error(advice, "%s: is not the volume that was backed up", s->device.path);
+    if (b->has_mbr && (!device_pread(&s->device, sector, sizeof sector, 0) ||
                        memcmp(sector + MBR_SIGNATURE, b->mbr + MBR_SIGNATURE, 4)))
-        return say_error(advice, "%s: has another disk signature", s->disk.path);
+        return say_error(advice, "%s: has another disk signature", s->device.path);
     return STATUS_OK;
 }
 
@@ -48,8 +48,8 @@ static enum found find(const struct session *s, const struct backup *b)
     enum found found = FOUND_ALL;
     for (uint64_t i = 0; i < b->sectors; i++) {
         const struct overlay_sector *sector = &b->sector[i];
-        if (sector->lba >= s->disk.size >> SECTOR_SHIFT ||
-            !disk_pread(&s->disk, now, sizeof now, sector->lba << SECTOR_SHIFT))
+        if (sector->lba >= s->device.size >> SECTOR_SHIFT ||
+            !device_pread(&s->device, now, sizeof now, sector->lba << SECTOR_SHIFT))
             return FOUND_OTHER;
         if (!memcmp(now, sector->after, SECTOR_SIZE))
             continue;
@@ -63,9 +63,9 @@ static enum found find(const struct session *s, const struct backup *b)
 static enum status put_all_back(struct session *s, const struct backup *b)
 {
     for (uint64_t i = 0; i < b->sectors; i++) {
-        if (!disk_pwrite(&s->disk, b->sector[i].before, SECTOR_SIZE,
-                         b->sector[i].lba << SECTOR_SHIFT))
-            return disk_write_failed(&s->disk);
+        if (!device_pwrite(&s->device, b->sector[i].before, SECTOR_SIZE,
+                           b->sector[i].lba << SECTOR_SHIFT))
+            return device_write_failed(&s->device);
     }
     overlay_settle(&s->overlay);
     for (size_t i = 0, k = 0; i < s->overlay.count; i++) { /* both are sorted by lba */
@@ -90,8 +90,8 @@ static enum status put_code_back(struct session *s, const struct backup *b)
     memcpy(vbr + BPB_END, b->vbr + BPB_END, VBR_SIZE - BPB_END);
     status = session_vbr(s, vbr);
     memcpy(mbr, b->mbr, MBR_CODE_MAX);
-    if (!status && b->has_mbr && !disk_pwrite(&s->disk, mbr, sizeof mbr, 0))
-        status = disk_write_failed(&s->disk);
+    if (!status && b->has_mbr && !device_pwrite(&s->device, mbr, sizeof mbr, 0))
+        status = device_write_failed(&s->device);
     session_order(s);
     return status;
 }
@@ -101,7 +101,7 @@ static enum status find_partition(const char *path, const struct backup *b, unsi
 {
     struct target t;
     struct fail f;
-    enum status status = target_open_disk(&t, path);
+    enum status status = target_open_device(&t, path);
     if (status)
         return status;
     const struct part *part = NULL;
@@ -125,12 +125,12 @@ static enum status find_partition(const char *path, const struct backup *b, unsi
 static enum status open_disk(struct session *s, const struct backup *b, const char *path,
                              enum found *found)
 {
-    *s = (struct session){.disk.fd = -1, .target.disk.fd = -1};
+    *s = (struct session){.device.fd = -1, .target.device.fd = -1};
     unsigned number = 0;
     struct fail f;
     enum status status = find_partition(path, b, &number);
     if (!status)
-        status = disk_open(&s->disk, path, DISK_WRITE);
+        status = device_open(&s->device, path, DEVICE_WRITE);
     if (status)
         return status;
     session_overlay(s);
@@ -138,7 +138,7 @@ static enum status open_disk(struct session *s, const struct backup *b, const ch
     if (status)
         return status;
     *found = find(s, b);
-    status = target_open_disk(&s->target, path);
+    status = target_open_device(&s->target, path);
     if (status || *found == FOUND_MIXED)
         return status;
     if (target_mount(&s->target, number, &f))
@@ -164,7 +164,7 @@ enum status verb_restore(const struct options *options)
         change_list(&s.overlay);
     } else if (!status) {
         /* Backwards also where only code goes back, as the file may go away. */
-        status = change_commit(&s.disk, &s.overlay, true);
+        status = change_commit(&s.device, &s.overlay, true);
         if (!status)
             say("%s: restored, %zu sectors written%s", path, s.overlay.count,
                 found == FOUND_OTHER

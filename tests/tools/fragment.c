@@ -128,20 +128,20 @@ int main(int argc, char **argv)
         host = temporary;
     }
     uint64_t start, size;
-    struct disk disk;
+    struct device device;
     struct volume v;
     if (!status)
         status = find(argument[0], partition, &start, &size);
     if (!status)
-        status = disk_open(&disk, argument[0], DISK_WRITE);
+        status = device_open(&device, argument[0], DEVICE_WRITE);
     if (!status)
-        status = volume_open(&v, &disk, start, size);
+        status = volume_open(&v, &device, start, size);
     if (!status) {
         if (at)
             at -= start >> SECTOR_SHIFT;
         status = fill(&v, host, argument[2], (uint32_t)strtoul(argument[3], NULL, 10), scatter, at);
         enum status closed = volume_close(&v);
-        disk_close(&disk);
+        device_close(&device);
         status = status ? status : closed;
     }
     if (host == temporary)
