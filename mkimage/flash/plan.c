@@ -21,7 +21,7 @@
 #include "flash/source.h"
 #include "flash/target.h"
 #include "host/files.h"
-#include "ntfs/format.h"
+#include "ntfs/mkfs.h"
 #include "ntfs/volume.h"
 
 static const char *last_part(const char *path)
@@ -415,9 +415,9 @@ enum status flash_plan(struct flash_plan *plan, const struct options *options)
         status = make_config(plan);
     arena_close(&arena);
 
-    plan->needed = plan->config_size + stage2_size() + 2 * FORMAT_CLUSTER;
+    plan->needed = plan->config_size + stage2_size() + 2 * MKFS_CLUSTER;
     for (unsigned i = 0; i < plan->count; i++)
-        plan->needed += plan->image[i].size + FORMAT_CLUSTER;
+        plan->needed += plan->image[i].size + MKFS_CLUSTER;
     if (status)
         flash_plan_free(plan);
     return status;
@@ -435,6 +435,6 @@ void flash_plan_free(struct flash_plan *plan)
 uint64_t flash_default_size(const struct flash_plan *plan)
 {
     uint64_t files = plan->needed + plan->needed / 50 + ((uint64_t)64 << 20);
-    uint64_t volume = files + format_overhead(files + files / 50);
+    uint64_t volume = files + mkfs_overhead(files + files / 50);
     return round_up_shift(volume, 20) + ((uint64_t)FLASH_START_LBA << SECTOR_SHIFT);
 }

@@ -28,7 +28,7 @@
 #include "host/device.h"
 #include "image/slack.h"
 #include "layout.h"
-#include "ntfs/format.h"
+#include "ntfs/mkfs.h"
 #include "ntfs/place.h"
 #include "ntfs/volume.h"
 #include "verbs/verbs.h"
@@ -129,9 +129,9 @@ static enum status check_size(struct flash *flash)
     flash->start = (uint64_t)FLASH_START_LBA << SECTOR_SHIFT;
     uint64_t end = sectors << SECTOR_SHIFT;
     flash->volume_size = end > flash->start ? end - flash->start : 0;
-    uint64_t needed = flash->plan.needed + format_overhead(flash->volume_size);
-    if (needed < FORMAT_LEAST)
-        needed = FORMAT_LEAST;
+    uint64_t needed = flash->plan.needed + mkfs_overhead(flash->volume_size);
+    if (needed < MKFS_LEAST)
+        needed = MKFS_LEAST;
     if (needed > flash->volume_size)
         return say_error("Choose a larger one.", "%s: %s is too small, %s are needed",
                          flash->output, bytes_text(flash->size), bytes_text(needed + flash->start));
@@ -314,8 +314,8 @@ static enum status make(struct flash *flash)
 {
     enum status status = wipe(flash);
     if (!status)
-        status = format_volume(&flash->device, flash->start, flash->volume_size,
-                               flash->options->label ? flash->options->label : "VHDBOOT");
+        status = mkfs_volume(&flash->device, flash->start, flash->volume_size,
+                             flash->options->label ? flash->options->label : "VHDBOOT");
     struct volume v;
     if (!status)
         status = volume_open(&v, &flash->device, flash->start, flash->volume_size);
