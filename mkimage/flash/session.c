@@ -10,6 +10,7 @@
 #include "core/part/part.h"
 #include "flash/backup.h"
 #include "flash/change.h"
+#include "ntfs/mirror.h"
 
 enum status session_confirm(const struct options *options)
 {
@@ -74,7 +75,7 @@ enum status session_volume(struct session *s, struct volume *v)
 {
     const struct part *part = s->target.part;
     uint64_t start = part->start_lba << SECTOR_SHIFT;
-    enum status status = volume_mend_mirror(&s->device, start);
+    enum status status = mirror_mend(&s->device, start);
     return status ? status : volume_open(v, &s->device, start, part->sectors << SECTOR_SHIFT);
 }
 

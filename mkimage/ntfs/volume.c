@@ -126,33 +126,6 @@ enum status volume_failed(const struct volume *v, const char *path, const char *
                      strerror(errno));
 }
 
-enum status volume_mend_mirror(struct device *device, uint64_t start)
-{
-    enum { RECORDS = 4, RECORD_MAX = 4096 };
-    static u8 boot[512], mft[RECORDS * RECORD_MAX], mirror[RECORDS * RECORD_MAX];
-    if (!device_pread(device, boot, sizeof boot, start))
-        return device_read_failed(device);
-    const NTFS_BOOT_SECTOR *b = (const NTFS_BOOT_SECTOR *)boot;
-    u64 sector = le16_to_cpu(b->bpb.bytes_per_sector), per = b->bpb.sectors_per_cluster;
-    u64 cluster = sector * (per > 128 ? (u64)1 << (256 - per) : per);
-    s8 size = b->clusters_per_mft_record;
-    u64 record = size < 0 ? (u64)1 << -size : (u64)size * cluster;
-    u64 at = (u64)sle64_to_cpu(b->mft_lcn) * cluster,
-        copy = (u64)sle64_to_cpu(b->mftmirr_lcn) * cluster;
-    if (record > RECORD_MAX || record < 512 ||
-        !device_pread(device, mft, RECORDS * record, start + at) ||
-        !device_pread(device, mirror, RECORDS * record, start + copy) ||
-        !memcmp(mft, mirror, RECORDS * record))
-        return STATUS_OK; /* mounting says what is wrong, if anything is */
-    /* Where the mirror does not hold records, something else is wrong. */
-    for (unsigned i = 0; i < RECORDS; i++) {
-        if (memcmp(mft + i * record, "FILE", 4) || memcmp(mirror + i * record, "FILE", 4))
-            return STATUS_OK;
-    }
-    return device_pwrite(device, mft, RECORDS * record, start + copy) ? STATUS_OK
-                                                                      : device_write_failed(device);
-}
-
 enum status volume_open(struct volume *v, struct device *device, uint64_t start, uint64_t size)
 {
     *v = (struct volume){.device = device, .start = start, .size = size};

@@ -26,12 +26,6 @@ struct volume {
     int64_t position;
 };
 
-/*
- * Makes the MFT's mirror equal to the first records of the MFT, where an install that was cut left
- * them different: libntfs-3g mounts no such volume. Only for a volume that core has mounted.
- */
-enum status volume_mend_mirror(struct device *device, uint64_t start);
-
 /* Mounts the volume that lies at [start, start + size) of the device. */
 enum status volume_open(struct volume *v, struct device *device, uint64_t start, uint64_t size);
 
