@@ -10,30 +10,35 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "core/base/bounds.h"
 #include "core/base/endian.h"
 #include "host/fd.h"
+#include "layout.h"
 
 #define STAGE2_OLD_MAX ((uint64_t)64 << 20)
 
 struct backup_header {
-    char magic[16];   /* 0x00 */
-    le64 sum;         /* 0x10 */
-    le64 device_size; /* 0x18 */
-    le64 start_lba;
-    le64 serial;
-    le64 copy_lba;
-    le64 has_mbr;
-    le64 stage2_size;
-    le64 sectors; /* 0x48 */
-    uint8_t mbr[SECTOR_SIZE];
-    uint8_t vbr[VBR_SIZE];
+    char magic[16];         /* 0x00 */
+    le64 sum;               /* 0x10 */
+    le64 device_size;       /* 0x18 */
+    le64 start_lba;         /* 0x20 */
+    le64 serial;            /* 0x28 */
+    le64 copy_lba;          /* 0x30 */
+    le64 has_mbr;           /* 0x38 */
+    le64 stage2_size;       /* 0x40 */
+    le64 sectors;           /* 0x48 */
+    struct mbr mbr;         /* 0x50 */
+    struct boot_record vbr; /* 0x250 */
 };
+static_assert(offsetof(struct backup_header, sum) == 0x10, "backup header");
 static_assert(offsetof(struct backup_header, mbr) == 0x50, "backup header");
+static_assert(sizeof(struct backup_header) == 0x250 + VBR_SIZE, "backup header");
 
 struct backup_sector {
-    le64 lba;
-    le64 step;
-    uint8_t before[SECTOR_SIZE], after[SECTOR_SIZE];
+    le64 lba;                    /* 0x000 */
+    le64 step;                   /* 0x008 */
+    uint8_t before[SECTOR_SIZE]; /* 0x010 */
+    uint8_t after[SECTOR_SIZE];  /* 0x210 */
 };
 static_assert(sizeof(struct backup_sector) == 16 + 2 * SECTOR_SIZE, "backup sector");
 
@@ -65,8 +70,8 @@ static uint8_t *serialize(const struct backup *b, size_t *size)
     header->has_mbr = le64_make(b->has_mbr);
     header->stage2_size = le64_make(b->stage2_size);
     header->sectors = le64_make(b->sectors);
-    memcpy(header->mbr, b->mbr, sizeof header->mbr);
-    memcpy(header->vbr, b->vbr, sizeof header->vbr);
+    header->mbr = b->mbr;
+    header->vbr = b->vbr;
     if (old)
         memcpy(header + 1, b->stage2, old);
     struct backup_sector *sector = (struct backup_sector *)(bytes + sizeof *header + old);
@@ -125,9 +130,9 @@ static enum status parse(struct backup *b, uint8_t *bytes, size_t size, const ch
                          .copy_lba = le64_get(header->copy_lba),
                          .has_mbr = le64_get(header->has_mbr),
                          .stage2_size = le64_get(header->stage2_size),
-                         .sectors = le64_get(header->sectors)};
-    memcpy(b->mbr, header->mbr, sizeof b->mbr);
-    memcpy(b->vbr, header->vbr, sizeof b->vbr);
+                         .sectors = le64_get(header->sectors),
+                         .mbr = header->mbr,
+                         .vbr = header->vbr};
     uint64_t old = b->stage2_size == BACKUP_NO_FILE ? 0 : b->stage2_size;
     uint64_t rest = size - sizeof *header;
     if (old > rest || (rest - old) / sizeof(struct backup_sector) != b->sectors ||

@@ -10,9 +10,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "cli/say.h"
-#include "core/base/bounds.h"
+#include "core/part/format.h"
+#include "flash/bootcode.h"
 #include "host/overlay.h"
-#include "layout.h"
 
 #define BACKUP_NO_FILE UINT64_MAX
 
@@ -23,8 +23,8 @@ struct backup {
     uint64_t copy_lba;    /* of the boot record's copy; 0: none */
     bool has_mbr;         /* the MBR was replaced */
     uint64_t stage2_size; /* BACKUP_NO_FILE: there was no vhdboot.bin */
-    uint8_t mbr[SECTOR_SIZE];
-    uint8_t vbr[VBR_SIZE];
+    struct mbr mbr;
+    struct boot_record vbr;
     uint8_t *stage2;
     struct overlay_sector *sector;
     uint64_t sectors;

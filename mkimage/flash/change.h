@@ -46,7 +46,7 @@ uint64_t change_copy_lba(const struct target *t);
  * one sector is all that is written: it decides. Where more changes, the new number stays, and with
  * it the mark that tells a torn record.
  */
-void change_calm(struct overlay *o, uint32_t record_size, uint32_t index_size);
+void change_keep_numbers(struct overlay *o, uint32_t record_size, uint32_t index_size);
 
 /* Assigns each sector its step, by the volume's zones. `data` says which clusters are new. */
 void change_sort(struct overlay *o, const struct target *t, uint64_t copy_lba,

@@ -4,12 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include "core/base/bounds.h"
 #include "core/base/file.h"
 #include "core/entry/open.h"
 #include "core/ntfs/ntfs.h"
 #include "core/part/part.h"
 #include "flash/backup.h"
 #include "flash/change.h"
+#include "layout.h"
 #include "ntfs/mirror.h"
 
 enum status session_confirm(const struct options *options)
@@ -106,15 +108,15 @@ enum status session_note_zones(struct session *s, struct volume *v, const struct
 void session_order(struct session *s)
 {
     overlay_settle(&s->overlay);
-    change_calm(&s->overlay, s->target.volume.record_size, s->target.volume.index_size);
+    change_keep_numbers(&s->overlay, s->target.volume.record_size, s->target.volume.index_size);
     change_sort(&s->overlay, &s->target, s->copy_lba, s->zones, s->zone_count);
 }
 
-enum status session_read_code(struct session *s, uint8_t mbr[SECTOR_SIZE], uint8_t vbr[VBR_SIZE])
+enum status session_read_code(struct session *s, struct mbr *mbr, struct boot_record *vbr)
 {
     uint64_t start = s->target.part->start_lba << SECTOR_SHIFT;
-    if (device_pread(&s->device, vbr, VBR_SIZE, start) &&
-        device_pread(&s->device, mbr, SECTOR_SIZE, 0))
+    if (device_pread(&s->device, vbr, sizeof *vbr, start) &&
+        device_pread(&s->device, mbr, sizeof *mbr, 0))
         return STATUS_OK;
     return device_read_failed(&s->device);
 }
@@ -144,11 +146,12 @@ enum status session_stage2(struct session *s, const void *data, uint64_t size)
     return status ? status : closed;
 }
 
-enum status session_vbr(struct session *s, const uint8_t vbr[VBR_SIZE])
+enum status session_vbr(struct session *s, const struct boot_record *vbr)
 {
     uint64_t start = s->target.part->start_lba << SECTOR_SHIFT;
-    if (!device_pwrite(&s->device, vbr, VBR_SIZE, start) ||
-        (s->copy_lba && !device_pwrite(&s->device, vbr, SECTOR_SIZE, s->copy_lba << SECTOR_SHIFT)))
+    if (!device_pwrite(&s->device, vbr, sizeof *vbr, start) ||
+        (s->copy_lba &&
+         !device_pwrite(&s->device, &vbr->first, sizeof vbr->first, s->copy_lba << SECTOR_SHIFT)))
         return device_write_failed(&s->device);
     return STATUS_OK;
 }

@@ -10,11 +10,11 @@
 #include <stdint.h>
 #include "cli/options.h"
 #include "cli/say.h"
-#include "core/base/bounds.h"
+#include "core/part/format.h"
+#include "flash/bootcode.h"
 #include "flash/target.h"
 #include "host/device.h"
 #include "host/overlay.h"
-#include "layout.h"
 #include "ntfs/place.h"
 #include "ntfs/volume.h"
 
@@ -47,7 +47,7 @@ enum status session_note_zones(struct session *s, struct volume *v, const struct
 void session_order(struct session *s);
 
 /* Reads sector 0 and the boot record as they are now. */
-enum status session_read_code(struct session *s, uint8_t mbr[SECTOR_SIZE], uint8_t vbr[VBR_SIZE]);
+enum status session_read_code(struct session *s, struct mbr *mbr, struct boot_record *vbr);
 
 /* Does the boot record have its 16 sectors at the start of the volume? */
 enum status session_check_boot_file(struct session *s);
@@ -56,6 +56,6 @@ enum status session_check_boot_file(struct session *s);
 enum status session_stage2(struct session *s, const void *data, uint64_t size);
 
 /* The boot record and its copy, into the overlay. */
-enum status session_vbr(struct session *s, const uint8_t vbr[VBR_SIZE]);
+enum status session_vbr(struct session *s, const struct boot_record *vbr);
 
 #endif

@@ -18,8 +18,10 @@
 #include "cli/progress.h"
 #include "cli/say.h"
 #include "core/base/bounds.h"
+#include "core/base/endian.h"
 #include "core/entry/config.h"
 #include "core/entry/open.h"
+#include "core/part/format.h"
 #include "core/vhd/format.h"
 #include "flash/bootcode.h"
 #include "flash/plan.h"
@@ -27,7 +29,6 @@
 #include "host/busy.h"
 #include "host/device.h"
 #include "image/slack.h"
-#include "layout.h"
 #include "ntfs/mkfs.h"
 #include "ntfs/place.h"
 #include "ntfs/volume.h"
@@ -161,12 +162,6 @@ static enum status open_output(struct flash *flash)
     return STATUS_OK;
 }
 
-static void put32(uint8_t *p, uint32_t value)
-{
-    for (unsigned i = 0; i < 4; i++)
-        p[i] = (uint8_t)(value >> 8 * i);
-}
-
 /* A sector number as cylinder, head and sector of a 255/63 geometry, or the "beyond" mark. */
 static void put_chs(uint8_t chs[3], uint64_t lba)
 {
@@ -182,23 +177,23 @@ static void put_chs(uint8_t chs[3], uint64_t lba)
 
 static enum status write_mbr(struct flash *flash)
 {
-    uint8_t mbr[SECTOR_SIZE] = {0};
-    uint8_t *entry = mbr + MBR_TABLE;
+    struct mbr mbr = {0};
     uint64_t start = flash->start >> SECTOR_SHIFT, sectors = flash->volume_size >> SECTOR_SHIFT;
-    bootcode_mbr(mbr);
+    bootcode_mbr(&mbr);
     do {
-        if (getrandom(mbr + MBR_SIGNATURE, 4, 0) != 4)
+        if (getrandom(&mbr.disk_signature, sizeof mbr.disk_signature, 0) !=
+            sizeof mbr.disk_signature)
             return say_error("Try again.", "no random numbers: %s", strerror(errno));
-    } while (!memcmp(mbr + MBR_SIGNATURE, "\0\0\0", 4));
-    entry[0] = 0x80;
-    put_chs(entry + 1, start);
-    entry[4] = 0x07;
-    put_chs(entry + 5, start + sectors - 1);
-    put32(entry + 8, (uint32_t)start);
-    put32(entry + 12, (uint32_t)sectors);
+    } while (!le32_get(mbr.disk_signature));
+    mbr.entry[0] = (struct mbr_entry){.active = MBR_ACTIVE,
+                                      .type = MBR_TYPE_NTFS,
+                                      .start_lba = le32_make((uint32_t)start),
+                                      .sectors = le32_make((uint32_t)sectors)};
+    put_chs(mbr.entry[0].chs_first, start);
+    put_chs(mbr.entry[0].chs_last, start + sectors - 1);
     /* A new file is worth nothing before it is complete: it goes to the disk when the host likes.
      */
-    if (!device_pwrite(&flash->device, mbr, sizeof mbr, 0) ||
+    if (!device_pwrite(&flash->device, &mbr, sizeof mbr, 0) ||
         (flash->is_block && !device_sync(&flash->device)))
         return device_write_failed(&flash->device);
     return STATUS_OK;
@@ -207,13 +202,13 @@ static enum status write_mbr(struct flash *flash)
 /* The boot record, and its copy in the partition's last sector. */
 static enum status write_vbr(struct flash *flash)
 {
-    uint8_t vbr[VBR_SIZE];
-    if (!device_pread(&flash->device, vbr, sizeof vbr, flash->start))
+    struct boot_record vbr;
+    uint64_t copy = flash->start + flash->volume_size - SECTOR_SIZE;
+    if (!device_pread(&flash->device, &vbr, sizeof vbr, flash->start))
         return device_write_failed(&flash->device);
-    bootcode_vbr(vbr);
-    if (!device_pwrite(&flash->device, vbr, sizeof vbr, flash->start) ||
-        !device_pwrite(&flash->device, vbr, SECTOR_SIZE,
-                       flash->start + flash->volume_size - SECTOR_SIZE))
+    bootcode_vbr(&vbr);
+    if (!device_pwrite(&flash->device, &vbr, sizeof vbr, flash->start) ||
+        !device_pwrite(&flash->device, &vbr.first, sizeof vbr.first, copy))
         return device_write_failed(&flash->device);
     return STATUS_OK;
 }

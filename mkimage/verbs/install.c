@@ -8,17 +8,16 @@
 #include <sys/stat.h>
 #include "cli/options.h"
 #include "cli/say.h"
-#include "core/base/bounds.h"
 #include "core/base/file.h"
 #include "core/entry/open.h"
 #include "core/ntfs/ntfs.h"
+#include "core/part/format.h"
 #include "core/part/part.h"
 #include "flash/backup.h"
 #include "flash/bootcode.h"
 #include "flash/change.h"
 #include "flash/session.h"
 #include "host/device.h"
-#include "layout.h"
 #include "verbs/verbs.h"
 
 #define STAGE2_OLD_MAX ((uint64_t)16 << 20)
@@ -64,28 +63,29 @@ static bool is_there(struct session *s, const uint8_t *data, uint64_t size, cons
 
 static enum status build(struct session *s, const struct options *options, struct backup *b)
 {
-    uint8_t vbr[VBR_SIZE], mbr[SECTOR_SIZE];
+    struct boot_record vbr;
+    struct mbr mbr;
     const struct part_table *table = &s->target.table;
     uint64_t start = s->target.part->start_lba;
-    enum status status = session_read_code(s, mbr, vbr);
+    enum status status = session_read_code(s, &mbr, &vbr);
     if (status)
         return status;
     *b = (struct backup){.device_size = s->device.size,
                          .start_lba = start,
                          .serial = s->target.volume.serial,
                          .copy_lba = s->copy_lba,
-                         .has_mbr = table->scheme == PART_MBR && !options->no_mbr};
-    memcpy(b->mbr, mbr, sizeof mbr);
-    memcpy(b->vbr, vbr, sizeof vbr);
+                         .has_mbr = table->scheme == PART_MBR && !options->no_mbr,
+                         .mbr = mbr,
+                         .vbr = vbr};
     status = read_old(s, &b->stage2, &b->stage2_size);
     if (!status && !is_there(s, blob_stage2, stage2_size(), b->stage2, b->stage2_size))
         status = session_stage2(s, blob_stage2, stage2_size());
     if (status)
         return status;
-    bootcode_vbr(vbr);
-    status = session_vbr(s, vbr);
-    bootcode_mbr(mbr);
-    if (!status && b->has_mbr && !device_pwrite(&s->device, mbr, sizeof mbr, 0))
+    bootcode_vbr(&vbr);
+    status = session_vbr(s, &vbr);
+    bootcode_mbr(&mbr);
+    if (!status && b->has_mbr && !device_pwrite(&s->device, &mbr, sizeof mbr, 0))
         status = device_write_failed(&s->device);
     session_order(s);
     b->sector = s->overlay.sector;

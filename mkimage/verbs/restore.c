@@ -8,6 +8,9 @@
 #include "cli/options.h"
 #include "cli/say.h"
 #include "core/base/bounds.h"
+#include "core/base/endian.h"
+#include "core/ntfs/format.h"
+#include "core/part/format.h"
 #include "core/part/part.h"
 #include "flash/backup.h"
 #include "flash/bootcode.h"
@@ -16,21 +19,19 @@
 #include "flash/target.h"
 #include "host/device.h"
 #include "host/overlay.h"
-#include "layout.h"
 #include "verbs/verbs.h"
-
-#define SERIAL 0x48 /* of the volume, in its boot record */
 
 /* Is it the disk that the backup was made of? By bytes that no install changes. */
 static enum status check_same(const struct session *s, const struct backup *b)
 {
     const char *advice = "Name the disk that the backup was made of.";
-    uint8_t sector[SECTOR_SIZE];
-    if (!device_pread(&s->device, sector, sizeof sector, b->start_lba << SECTOR_SHIFT) ||
-        memcmp(sector + SERIAL, b->vbr + SERIAL, 8))
+    struct ntfs_boot_record record;
+    struct mbr mbr;
+    if (!device_pread(&s->device, &record, sizeof record, b->start_lba << SECTOR_SHIFT) ||
+        le64_get(record.bpb.serial) != le64_get(b->vbr.first.bpb.serial))
         return say_error(advice, "%s: is not the volume that was backed up", s->device.path);
-    if (b->has_mbr && (!device_pread(&s->device, sector, sizeof sector, 0) ||
-                       memcmp(sector + MBR_SIGNATURE, b->mbr + MBR_SIGNATURE, 4)))
+    if (b->has_mbr && (!device_pread(&s->device, &mbr, sizeof mbr, 0) ||
+                       le32_get(mbr.disk_signature) != le32_get(b->mbr.disk_signature)))
         return say_error(advice, "%s: has another disk signature", s->device.path);
     return STATUS_OK;
 }
@@ -78,19 +79,19 @@ static enum status put_all_back(struct session *s, const struct backup *b)
 
 static enum status put_code_back(struct session *s, const struct backup *b)
 {
-    uint8_t vbr[VBR_SIZE], mbr[SECTOR_SIZE];
-    enum status status = session_read_code(s, mbr, vbr);
+    struct boot_record vbr;
+    struct mbr mbr;
+    enum status status = session_read_code(s, &mbr, &vbr);
     if (!status)
         status = session_check_boot_file(s);
     if (!status)
         status = session_stage2(s, b->stage2, b->stage2_size);
     if (status)
         return status;
-    memcpy(vbr, b->vbr, BPB_START);
-    memcpy(vbr + BPB_END, b->vbr + BPB_END, VBR_SIZE - BPB_END);
-    status = session_vbr(s, vbr);
-    memcpy(mbr, b->mbr, MBR_CODE_MAX);
-    if (!status && b->has_mbr && !device_pwrite(&s->device, mbr, sizeof mbr, 0))
+    bootcode_vbr_from(&vbr, &b->vbr);
+    status = session_vbr(s, &vbr);
+    memcpy(mbr.code, b->mbr.code, sizeof mbr.code);
+    if (!status && b->has_mbr && !device_pwrite(&s->device, &mbr, sizeof mbr, 0))
         status = device_write_failed(&s->device);
     session_order(s);
     return status;

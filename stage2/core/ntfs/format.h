@@ -18,6 +18,7 @@
 #include "core/base/bounds.h"
 #include "core/base/endian.h"
 
+#define NTFS_OEM             "NTFS    "
 #define NTFS_STRIDE          512u
 #define NTFS_CLUSTER_MAX     (2u << 20)
 #define NTFS_RECORD_MAX      4096u
