@@ -48,6 +48,11 @@ enum status say_error(const char *advice, const char *format, ...)
     return STATUS_FAILED;
 }
 
+enum status say_no_memory(void)
+{
+    return say_error("Free some memory.", "out of memory");
+}
+
 enum status say_usage(const char *format, ...)
 {
     fputs("mkimage: ", stderr);

@@ -28,6 +28,9 @@ enum status say_fail_advice(const struct fail *f, const char *advice);
 enum status say_error(const char *advice, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* There is no memory for what is wanted. Returns STATUS_FAILED. */
+enum status say_no_memory(void);
+
 /* A command line that cannot be meant. Returns STATUS_USAGE. */
 enum status say_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

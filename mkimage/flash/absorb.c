@@ -88,7 +88,7 @@ enum status absorb_open(struct absorb *f)
     uint32_t unit = unit_sectors(parent);
     uint8_t *mask = malloc(unit);
     if (!mask)
-        return say_error("Free some memory.", "out of memory");
+        return say_no_memory();
     for (uint64_t lba = 0; !status && lba < child->sectors; lba += unit) {
         uint64_t left = child->sectors - lba;
         struct vhd_block block;
@@ -237,8 +237,7 @@ enum status absorb_run(struct absorb *f)
     w.data = malloc((size_t)w.unit * SECTOR_SIZE);
     w.mask = malloc(w.unit);
     w.bitmap = malloc((size_t)f->slack.now.bitmap_sectors * SECTOR_SIZE + 1);
-    enum status status =
-        w.data && w.mask && w.bitmap ? STATUS_OK : say_error("Free some memory.", "out of memory");
+    enum status status = w.data && w.mask && w.bitmap ? STATUS_OK : say_no_memory();
     progress_start("merging", f->child->image.allocated);
     for (uint64_t lba = 0; !status && lba < sectors; lba += w.unit) {
         uint64_t left = sectors - lba;

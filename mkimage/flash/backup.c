@@ -90,7 +90,7 @@ enum status backup_save(const struct backup *b, const char *path)
     size_t size;
     uint8_t *bytes = serialize(b, &size);
     if (!bytes)
-        return say_error("Free some memory.", "out of memory");
+        return say_no_memory();
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd < 0) {
         free(bytes);
@@ -141,7 +141,7 @@ static enum status parse(struct backup *b, uint8_t *bytes, size_t size, const ch
     b->stage2 = malloc(old + 1);
     b->sector = calloc(b->sectors + 1, sizeof b->sector[0]);
     if (!b->stage2 || !b->sector)
-        return say_error("Free some memory.", "out of memory");
+        return say_no_memory();
     memcpy(b->stage2, header + 1, old);
     const struct backup_sector *sector = (struct backup_sector *)(bytes + sizeof *header + old);
     for (uint64_t i = 0; i < b->sectors; i++) {

@@ -9,11 +9,6 @@
 
 #define BY_HAND "Edit \\vhdboot.cfg by hand (README.md says how), then run this again."
 
-static enum status no_memory(void)
-{
-    return say_error("Free some memory.", "out of memory");
-}
-
 enum status config_text_open(struct config_text *m, struct ntfs *volume, struct arena *a)
 {
     *m = (struct config_text){.newline = "\r\n"};
@@ -29,7 +24,7 @@ enum status config_text_open(struct config_text *m, struct ntfs *volume, struct 
     }
     m->text = malloc(m->size + 1);
     if (!m->text)
-        return no_memory();
+        return say_no_memory();
     if (!err && m->size)
         err = file_read(&file, 0, m->text, (uint32_t)m->size, &f);
     if (err)
@@ -41,7 +36,7 @@ enum status config_text_open(struct config_text *m, struct ntfs *volume, struct 
 
     struct config *own = calloc(1, sizeof *own);
     if (!own)
-        return no_memory();
+        return say_no_memory();
     err = config_parse(own, (const uint8_t *)m->text, (uint32_t)m->size, a, &f);
     m->complete = !err && own->count;
     free(own);
@@ -98,7 +93,7 @@ enum status config_text_complete(struct config_text *m, struct arena *a)
     size_t size = 0;
     FILE *file = open_memstream(&text, &size);
     if (!file)
-        return no_memory();
+        return say_no_memory();
     fwrite(m->text, 1, m->size, file);
     if (m->size && m->text[m->size - 1] != '\n')
         fputs(m->newline, file);
@@ -110,7 +105,7 @@ enum status config_text_complete(struct config_text *m, struct arena *a)
     }
     if (fclose(file)) {
         free(text);
-        return no_memory();
+        return say_no_memory();
     }
     if (!reads_as(text, size, &m->config, a)) {
         free(text);
@@ -190,7 +185,7 @@ enum status config_text_set_vhd(struct config_text *m, unsigned index, const cha
             continue;
         char *text = replaced(m, value, length, vhd, &size);
         if (!text)
-            return no_memory();
+            return say_no_memory();
         if (reads_as(text, size, &m->config, a)) {
             adopt(m, text, size);
             return STATUS_OK;

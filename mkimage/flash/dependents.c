@@ -74,7 +74,7 @@ static enum status find_images(struct target *t, struct walk *w)
         if (ntfs_list(&t->volume, w->folder, each, w, &f))
             return say_fail(&f);
     }
-    return w->out_of_memory ? say_error("Free some memory.", "out of memory") : STATUS_OK;
+    return w->out_of_memory ? say_no_memory() : STATUS_OK;
 }
 
 /* Does the image at `path` name this parent? */
@@ -112,7 +112,7 @@ enum status dependents_find(struct target *t, const struct image *image, struct 
             continue;
         *child = strdup(w.images.path[i]);
         if (!*child)
-            status = say_error("Free some memory.", "out of memory");
+            status = say_no_memory();
     }
     list_free(&w.folders);
     list_free(&w.images);

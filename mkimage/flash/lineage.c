@@ -89,8 +89,7 @@ enum status lineage_reopen(struct lineage *l, const char *vhd)
     unsigned count = l->edit.session.target.further_paths;
     char *path = strdup(vhd), *name = strdup(l->text.config.entry[l->entry].name);
     config_text_close(&l->text);
-    enum status status =
-        path && name ? edit_reopen(&l->edit) : say_error("Free some memory.", "out of memory");
+    enum status status = path && name ? edit_reopen(&l->edit) : say_no_memory();
     struct target *t = &l->edit.session.target;
     struct fail f;
     if (!status) {
@@ -177,7 +176,7 @@ static enum status keep_text(const struct config_text *from, char **text, size_t
 {
     *text = malloc(from->size + 1);
     if (!*text)
-        return say_error("Free some memory.", "out of memory");
+        return say_no_memory();
     memcpy(*text, from->text, from->size);
     *size = from->size;
     return STATUS_OK;
@@ -196,8 +195,7 @@ enum status lineage_plan_config(struct lineage *l, const char *path, bool all,
         if (i != l->entry && !(all && lineage_has_entry(l, i)))
             continue;
         const char *value = leaf_value(l, i, path);
-        status = value ? config_text_set_vhd(&l->text, i, value, arena)
-                       : say_error("Free some memory.", "out of memory");
+        status = value ? config_text_set_vhd(&l->text, i, value, arena) : say_no_memory();
     }
     if (!status)
         status = keep_text(&l->text, &c->then, &c->then_size);

@@ -16,8 +16,7 @@ enum status origin_open(struct origin **list, const char *target, struct origin 
         }
     }
     struct origin *o = calloc(1, sizeof *o);
-    enum status status =
-        o ? target_open(&o->target, target, 0) : say_error("Free some memory.", "out of memory");
+    enum status status = o ? target_open(&o->target, target, 0) : say_no_memory();
     if (status) {
         free(real);
         free(o);

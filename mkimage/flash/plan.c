@@ -62,7 +62,7 @@ static enum status open_volume_image(struct flash_plan *plan, struct flash_image
     }
     image->size = image->file.size;
     if (asprintf(&image->real, "%s:%s", image->origin->real, image->file.path) < 0)
-        return say_error("Free some memory.", "out of memory");
+        return say_no_memory();
     return STATUS_OK;
 }
 
@@ -142,8 +142,7 @@ static enum status check_image(struct flash_plan *plan, unsigned index, struct a
         const struct chain_link *link = chain.link[i - 1];
         const char *source = link_source(&plan->image[index], chain.link[i], arena);
         unsigned parent = 0;
-        status = source ? plan_image(plan, source, &parent)
-                        : say_error("Free some memory.", "out of memory");
+        status = source ? plan_image(plan, source, &parent) : say_no_memory();
         if (!status && !plan->image[parent].is_parent) {
             plan->image[parent].is_parent = true;
             plan->image[parent].child = child;
@@ -218,7 +217,7 @@ static enum status set_path(struct flash_plan *plan, unsigned index, char *path)
     struct flash_image *image = &plan->image[index];
     image->path = path;
     if (!path)
-        return say_error("Free some memory.", "out of memory");
+        return say_no_memory();
     if (!volume_name_ok(path))
         return say_error("Correct it in the config.", "%s: NTFS takes no such path", path);
     if (path[1] == '$')
@@ -357,7 +356,7 @@ static enum status make_config(struct flash_plan *plan)
 {
     FILE *file = open_memstream(&plan->config, &plan->config_size);
     if (!file)
-        return say_error("Free some memory.", "out of memory");
+        return say_no_memory();
     unsigned entries = 0;
     for (unsigned i = 0; i < plan->count; i++)
         entries += !plan->image[i].is_parent;
@@ -377,7 +376,7 @@ static enum status make_config(struct flash_plan *plan)
                 image->path);
     }
     if (fclose(file))
-        return say_error("Free some memory.", "out of memory");
+        return say_no_memory();
     if (!ok) {
         plan->config_size = 0;
         say_warning("no \\vhdboot.cfg is made, as a name of an image cannot be written in it");

@@ -93,7 +93,7 @@ enum status session_note_zones(struct session *s, struct volume *v, const struct
     s->zones = calloc(count + p->count, sizeof *s->zones);
     if (!s->zones) {
         free(zones);
-        return say_error("Free some memory.", "out of memory");
+        return say_no_memory();
     }
     for (uint32_t i = 0; i < p->count; i++)
         s->zones[s->zone_count++] =

@@ -61,7 +61,7 @@ static enum status find(struct source *s, unsigned partition)
         if (!s->path)
             s->path = strdup(s->name); /* opening it says what is wrong */
     }
-    return s->path ? STATUS_OK : say_error("Free some memory.", "out of memory");
+    return s->path ? STATUS_OK : say_no_memory();
 }
 
 enum status source_open(struct source *s, const char *argument, unsigned partition)

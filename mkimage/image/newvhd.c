@@ -161,7 +161,7 @@ static enum status make_front(struct newvhd *n, const struct vhd_footer *parent,
     n->front_size = (size_t)round_up_shift(bat_end, SECTOR_SHIFT);
     n->front = calloc(1, n->front_size);
     if (!n->front)
-        return say_error("Free some memory.", "out of memory");
+        return say_no_memory();
     struct vhd_footer footer;
     struct vhd_header header;
     enum status status = make_footer(&footer, parent);

@@ -199,7 +199,7 @@ static enum status find_behind(struct volume *v, uint64_t last, uint64_t need, s
         return STATUS_OK;
     *p = (struct placement){malloc(sizeof found), 1};
     if (!p->piece)
-        return say_error("Free some memory.", "out of memory");
+        return say_no_memory();
     p->piece[0] = found;
     return STATUS_OK;
 }
@@ -231,7 +231,7 @@ enum status place_find_more(struct volume *v, uint64_t size, struct placement *p
             ok = runs_add(&all, more->piece[i].lcn, more->piece[i].count);
     }
     *p = (struct placement){all.run, (uint32_t)all.count};
-    return ok ? STATUS_OK : say_error("Free some memory.", "out of memory");
+    return ok ? STATUS_OK : say_no_memory();
 }
 
 /* Slot i of a scattered file: a permutation, as the step shares no factor with the count. */
@@ -277,7 +277,7 @@ enum status place_find_pieces(struct volume *v, uint64_t size, uint32_t pieces, 
         p->piece[i] = (struct piece){runs.run[0].lcn + before, each + (slot < longer)};
     }
     free(runs.run);
-    return p->piece ? STATUS_OK : say_error("Free some memory.", "out of memory");
+    return p->piece ? STATUS_OK : say_no_memory();
 }
 
 enum status place_claim(struct volume *v, const struct placement *p)

@@ -380,7 +380,7 @@ enum status verb_check(const struct options *options)
 {
     struct check *c = calloc(1, sizeof *c);
     if (!c)
-        return say_error("Free some memory.", "out of memory");
+        return say_no_memory();
     enum status status = target_open_device(&c->target, options->argument[0]);
     if (status) {
         free(c);

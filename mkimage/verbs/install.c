@@ -37,7 +37,7 @@ static enum status read_old(struct session *s, uint8_t **data, uint64_t *size)
     if (!err) {
         *data = malloc(file.size + 1);
         if (!*data)
-            return say_error("Free some memory.", "out of memory");
+            return say_no_memory();
         *size = file.size;
         if (file.size)
             err = file_read(&file, 0, *data, (uint32_t)file.size, &f);

@@ -46,7 +46,7 @@ static enum status plan(struct merge *m)
     m->path = strdup(lineage_path(l, 0));
     m->parent = strdup(lineage_path(l, 1));
     if (!m->path || !m->parent)
-        return say_error("Free some memory.", "out of memory");
+        return say_no_memory();
     if (!lineage_on_volume(l, 1))
         return say_error("Copy both onto one volume first.", "%s: lies on another volume",
                          m->parent);

@@ -86,7 +86,7 @@ static enum status plan(struct rollback *r, const struct options *options)
     r->path = strdup(lineage_path(l, 0));
     r->parent = strdup(lineage_path(l, 1));
     if (!r->path || !r->parent)
-        return say_error("Free some memory.", "out of memory");
+        return say_no_memory();
     enum status status = lineage_no_children(l, 0, CHAIN_MAX);
     if (!status && options->drop && !lineage_on_volume(l, 1))
         status = say_error("Roll it back without --drop, or edit \\vhdboot.cfg by hand.",

@@ -29,7 +29,7 @@ static enum status place_around(struct volume *v, uint64_t size, uint64_t at, st
     uint64_t middle = (at << SECTOR_SHIFT) / v->cluster_size;
     *p = (struct placement){calloc(1, sizeof p->piece[0]), 1};
     if (!p->piece)
-        return say_error("Free some memory.", "out of memory");
+        return say_no_memory();
     p->piece[0] = (struct piece){middle - count / 2, count};
     return STATUS_OK;
 }
