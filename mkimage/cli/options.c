@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One table drives it all: how an option is called, what sets it, what the help says. Nothing of
+ * the host is looked at but the names of --vhd: whether a file is there is for the verb to find
+ * out.
+ */
 #include "cli/options.h"
 #include <stddef.h>
 #include <stdio.h>

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One task at a time, shown on standard error only where that is a terminal, and only once it
+ * has taken a second. Never ends a line: progress_clear takes it away before anything else is
+ * written.
+ */
 #include "cli/progress.h"
 #include <stdbool.h>
 #include <stdio.h>

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Everything on standard error but the progress line goes through here, which is taken away
+ * first. A failure is one line of the same form everywhere.
+ */
 #include "cli/say.h"
 #include <stdarg.h>
 #include "cli/progress.h"

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Walks the disk block by block of the parent. Blocks that the parent lacks go into its slack,
+ * and are linked some at a time, behind a flush of the drive. Never writes to the child.
+ */
 #include "flash/absorb.h"
 #include <errno.h>
 #include <stdlib.h>

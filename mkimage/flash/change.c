@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Finds out, by looking at the sectors, what each of them belongs to, and so when it may be
+ * written. Knows no file by name; never changes a sector, but for the update sequence numbers.
+ */
 #include "flash/change.h"
 #include <string.h>
 #include "core/base/bounds.h"

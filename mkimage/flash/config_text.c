@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Lines are found by a look that is simpler than the parser's; a new text is taken only where
+ * the parser reads from it what was meant, and nothing else than before.
+ */
 #include "flash/config_text.h"
 #include <stdio.h>
 #include <stdlib.h>

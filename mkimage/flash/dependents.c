@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A walk through all folders of the volume, without recursion. An image that cannot be opened is
+ * told and passed over; nothing is followed that leads out of the tree.
+ */
 #include "flash/dependents.h"
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Each change opens the volume with libntfs-3g, collects its writes in the session's overlay and
+ * commits them. Past the overlay goes content only: what nothing refers to yet, and
+ * edit_write_at's.
+ */
 #include "flash/edit.h"
 #include <errno.h>
 #include "core/base/bounds.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Core's own functions in the order in which the machine calls them. Only reads. */
 #include "flash/entry.h"
 #include <strings.h>
 

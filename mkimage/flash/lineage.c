@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Opens the chain as the machine does, but that no write mode counts, and keeps what is needed
+ * to open it again after a change. Changes nothing but the config, and that by edit.h.
+ */
 #include "flash/lineage.h"
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One struct a TARGET, however it is spelled: each is opened once. Only reads. */
 #include "flash/origin.h"
 #include <errno.h>
 #include <stdlib.h>

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The order: every image and its parents, the config, the paths, the slack. Only reads: when it
+ * is done, all refusals that can be known ahead have been said.
+ */
 #include "flash/plan.h"
 #include <errno.h>
 #include <fcntl.h>

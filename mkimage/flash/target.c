@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Core on a device of the host, with the loader's own cache, so that the counts of reads are the
+ * machine's. Never writes: a device is opened for reading, whatever comes later.
+ */
 #include "flash/target.h"
 #include <sys/mman.h>
 

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * By what the kernel shows in /proc and /sys. What cannot be read there counts as not in use:
+ * opening the device exclusively is the kernel's own say.
+ */
 #include "host/busy.h"
 #include <dirent.h>
 #include <errno.h>

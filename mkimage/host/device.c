@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The one place where mkimage opens a disk that exists, and so the one that decides what may be
+ * opened. Never reads or writes beyond the size that was found then.
+ */
 #include "host/device.h"
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Opens files for reading only, by the name that an image gives, in spite of Windows' letter
+ * case and separators. Never looks into a file.
+ */
 #include "host/files.h"
 #include <dirent.h>
 #include <errno.h>

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * An array of sectors and a hash table over it by lba. Both grow and never shrink; the device is
+ * read when a sector is first written to, never written.
+ */
 #include "host/overlay.h"
 #include <errno.h>
 #include <stdlib.h>

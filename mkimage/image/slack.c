@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Reckons in slots, as core/vhd/slack.h counts them. Only reads: what writes an image asks here
+ * first.
+ */
 #include "image/slack.h"
 #include <stdio.h>
 #include <string.h>

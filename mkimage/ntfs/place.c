@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Runs are chosen from $Bitmap as libntfs-3g has it at the moment; what is chosen stays free
+ * until place_claim. No content is written here: fill.c does that.
+ */
 #include "ntfs/place.h"
 #include <errno.h>
 #include <stdlib.h>

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * libntfs-3g's device is a struct device here, so it sees an overlay where there is one.
+ * libntfs-3g itself says nothing: volume_failed does, once.
+ */
 #include "ntfs/volume.h"
 #include <errno.h>
 #include <stdlib.h>

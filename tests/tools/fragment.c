@@ -8,6 +8,7 @@
  * of the drive (which has to be free: nobody looks).
  */
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -71,7 +72,7 @@ static enum status find(const char *image, unsigned partition, uint64_t *start, 
     return STATUS_OK;
 }
 
-/* Copies a file of the volume to a temporary one of the host. */
+/* Copies a file of the volume to a new one of the host, whose name gets its last letters here. */
 static enum status fetch(const char *image, unsigned partition, const char *path, char *host)
 {
     struct target t;
@@ -120,10 +121,12 @@ int main(int argc, char **argv)
     if (count != 4)
         return say_usage("fragment IMAGE HOSTFILE /path N [--partition N] [--scatter] [--at LBA]");
 
-    char temporary[] = "/tmp/fragment.XXXXXX";
+    char *temporary = NULL;
     const char *host = argument[1];
     enum status status = STATUS_OK;
     if (!strcmp(host, "-")) {
+        if (asprintf(&temporary, "%s.XXXXXX", argument[0]) < 0)
+            return say_no_memory();
         status = fetch(argument[0], partition, argument[2], temporary);
         host = temporary;
     }
@@ -144,7 +147,8 @@ int main(int argc, char **argv)
         device_close(&device);
         status = status ? status : closed;
     }
-    if (host == temporary)
+    if (temporary)
         unlink(temporary);
+    free(temporary);
     return (int)status;
 }
