@@ -12,10 +12,12 @@ static size_t mbr_size(void)
     return (size_t)(blob_mbr_end - blob_mbr);
 }
 
-bool bootcode_complete(void)
+enum status bootcode_check(void)
 {
-    return mbr_size() && mbr_size() <= MBR_CODE_MAX && blob_vbr_end - blob_vbr == VBR_SIZE &&
-           stage2_size() && stage2_size() <= STAGE2_FILE_MAX;
+    if (mbr_size() && mbr_size() <= MBR_CODE_MAX && blob_vbr_end - blob_vbr == VBR_SIZE &&
+        stage2_size() && stage2_size() <= STAGE2_FILE_MAX)
+        return STATUS_OK;
+    return say_error("Build it again with make.", "this mkimage was built without boot code");
 }
 
 void bootcode_mbr(struct mbr *mbr)

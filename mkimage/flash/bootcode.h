@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "cli/say.h"
 #include "core/base/bounds.h"
 #include "core/ntfs/format.h"
 #include "core/part/format.h"
@@ -29,8 +30,8 @@ static inline size_t stage2_size(void)
     return (size_t)(blob_stage2_end - blob_stage2);
 }
 
-/* False where mkimage was built without boot code: then it can read, but not install. */
-bool bootcode_complete(void);
+/* Refuses where mkimage was built without boot code: then it can read, but not install. */
+enum status bootcode_check(void);
 
 /* Lays our code over an MBR; disk signature and partition table stay. */
 void bootcode_mbr(struct mbr *mbr);

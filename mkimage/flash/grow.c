@@ -16,8 +16,7 @@ enum status grow_slots(struct edit *e, const char *path, const struct slack *s, 
 {
     uint64_t size = slack_size(s, add);
     if (!size)
-        return say_error("Choose a smaller --size.",
-                         "%s: would get blocks behind 2 TiB, where a VHD can have none", path);
+        return slack_too_large(path, "Choose a smaller --size.");
     struct edit_content content = {.back = s->footer, .back_size = sizeof s->footer, .size = size};
     if (!e->rehearsal)
         progress_start("reserving", size - s->file_size);

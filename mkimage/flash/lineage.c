@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include "cli/path.h"
 #include "core/base/arena.h"
 #include "core/base/file.h"
 #include "core/base/image.h"
@@ -153,21 +154,13 @@ bool lineage_has_entry(struct lineage *l, unsigned index)
             target_same_file(t, &file, &l->disk.chain.link[0]->file));
 }
 
-static size_t folder_length(const char *path)
-{
-    size_t n = strlen(path);
-    while (n && path[n - 1] != '\\' && path[n - 1] != '/')
-        n--;
-    return n;
-}
-
 /* The `vhd =` value for an image at `path`: in the leaf's folder as the entry writes that. */
 static const char *leaf_value(struct lineage *l, unsigned index, const char *path)
 {
     const char *old = l->text.config.entry[index].vhd, *own = lineage_path(l, 0);
-    size_t folder = folder_length(path);
-    bool beside = folder == folder_length(own) && !strncasecmp(path, own, folder);
-    size_t keep = beside ? folder_length(old) : 0;
+    size_t folder = path_folder_length(path);
+    bool beside = folder == path_folder_length(own) && !strncasecmp(path, own, folder);
+    size_t keep = beside ? path_folder_length(old) : 0;
     char *value = arena_alloc(&l->edit.session.target.arena, keep + strlen(path) + 1);
     if (!value)
         return NULL;

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "cli/bytes.h"
+#include "cli/path.h"
 #include "core/base/arena.h"
 #include "core/base/bounds.h"
 #include "core/chain/chain.h"
@@ -27,16 +28,6 @@
 #include "host/files.h"
 #include "ntfs/mkfs.h"
 #include "ntfs/volume.h"
-
-static const char *last_part(const char *path)
-{
-    const char *last = path;
-    for (; *path; path++) {
-        if (*path == '/' || *path == '\\')
-            last = path + 1;
-    }
-    return last;
-}
 
 static enum status open_host_image(struct flash_image *image)
 {
@@ -80,7 +71,7 @@ static enum status open_image(struct flash_plan *plan, struct flash_image *image
     enum status status =
         on_volume ? open_volume_image(plan, image, target, path) : open_host_image(image);
     free(target);
-    if (!status && !volume_name_ok(last_part(source)))
+    if (!status && !volume_name_ok(path_last(source)))
         status = say_error("Rename the file.", "%s: NTFS takes no such name", source);
     return status;
 }
@@ -170,38 +161,35 @@ static enum status check_image(struct flash_plan *plan, unsigned index, struct a
 static char *volume_path(const char *folder, size_t folder_length, const char *name)
 {
     char *path;
-    while (folder_length && strchr("/\\", folder[folder_length - 1]))
+    while (folder_length && path_is_separator(folder[folder_length - 1]))
         folder_length--;
-    while (folder_length && strchr("/\\", *folder)) {
+    while (folder_length && path_is_separator(*folder)) {
         folder++;
         folder_length--;
     }
     if (asprintf(&path, "%s%.*s\\%s", folder_length ? "\\" : "", (int)folder_length, folder, name) <
         0)
         return NULL;
-    for (char *s = path; *s; s++) {
-        if (*s == '/')
-            *s = '\\';
-    }
+    path_backslashes(path);
     return path;
 }
 
 /* Where the config looks for an image of this name; else beside the one before; else the root. */
 static char *chosen_path(struct flash_plan *plan, unsigned index, const struct config *config)
 {
-    const char *name = last_part(plan->image[index].source);
+    const char *name = path_last(plan->image[index].source);
     const char *folder = "\\";
     for (unsigned i = 0; i < index; i++) {
         if (!plan->image[i].is_parent)
             folder = plan->image[i].path;
     }
-    size_t length = (size_t)(last_part(folder) - folder);
+    size_t length = path_folder_length(folder);
     for (unsigned i = 0; config && i < config->count; i++) {
         const char *vhd = config->entry[i].vhd;
-        if (!strcasecmp(last_part(vhd), name)) {
+        if (!strcasecmp(path_last(vhd), name)) {
             folder = vhd;
-            length = (size_t)(last_part(vhd) - vhd);
-            name = last_part(vhd);
+            length = path_folder_length(vhd);
+            name = path_last(vhd);
         }
     }
     return volume_path(folder, length, name);
@@ -265,7 +253,7 @@ static bool same_path(const char *a, const char *b)
     a += strspn(a, "/\\");
     b += strspn(b, "/\\");
     while (*a && *b) {
-        bool separators = strchr("/\\", *a) && strchr("/\\", *b);
+        bool separators = path_is_separator(*a) && path_is_separator(*b);
         if (!separators && strncasecmp(a, b, 1))
             return false;
         a++;
@@ -299,9 +287,7 @@ enum status flash_plan_slack(struct flash_plan *plan, uint64_t bytes)
         struct flash_image *image = &plan->image[i];
         image->slots = image->grows ? slack_wanted(&image->slack, bytes) : 0;
         if (!flash_image_size(image))
-            return say_error("Choose a smaller --reserve.",
-                             "%s: would get blocks behind 2 TiB, where a VHD can have none",
-                             image->source);
+            return slack_too_large(image->source, "Choose a smaller --reserve.");
         plan->needed += flash_image_size(image) - image->size;
     }
     return STATUS_OK;
@@ -372,7 +358,7 @@ static enum status make_config(struct flash_plan *plan)
         const struct flash_image *image = &plan->image[i];
         if (image->is_parent)
             continue;
-        const char *name = last_part(image->path);
+        const char *name = path_last(image->path);
         const char *dot = strrchr(name, '.');
         int length = dot && dot > name ? (int)(dot - name) : (int)strlen(name);
         ok = ok && config_takes(name);

@@ -5,36 +5,21 @@
  * helps programs that look in the child's folder only.
  */
 #include "image/newvhd.h"
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <time.h>
+#include "cli/path.h"
 #include "core/base/bounds.h"
 #include "core/base/endian.h"
 #include "core/base/file.h"
 #include "core/ntfs/path.h"
 #include "core/vhd/footer.h"
 #include "core/vhd/format.h"
+#include "host/random.h"
 
 #define HEADER_AT  512u
 #define LOCATOR_AT 1536u
 #define VHD_EPOCH  946684800 /* 2000-01-01 in Unix time */
-
-static bool is_separator(char c)
-{
-    return c == '\\' || c == '/';
-}
-
-static const char *last_part(const char *path)
-{
-    const char *last = path;
-    for (; *path; path++) {
-        if (is_separator(*path))
-            last = path + 1;
-    }
-    return last;
-}
 
 static be64 be64_make(uint64_t v)
 {
@@ -58,14 +43,14 @@ static char *relative_path(const char *path, const char *parent)
 {
     size_t same = 0; /* both folders are alike up to here, a separator included */
     for (size_t i = 0; path[i] && parent[i]; i++) {
-        if (is_separator(path[i]) && is_separator(parent[i]))
+        if (path_is_separator(path[i]) && path_is_separator(parent[i]))
             same = i + 1;
         else if (path[i] != parent[i])
             break;
     }
     size_t up = 0;
     for (const char *c = path + same; *c; c++)
-        up += is_separator(*c);
+        up += path_is_separator(*c);
     char *way = malloc(3 * up + strlen(parent + same) + 3);
     if (!way)
         return NULL;
@@ -84,7 +69,7 @@ static uint8_t *path_units(const char *path, size_t *size)
     uint8_t *units = malloc(2 * strlen(path) + 512);
     *size = 0;
     while (units && *path) {
-        if (is_separator(*path)) {
+        if (path_is_separator(*path)) {
             units[(*size)++] = '\\';
             units[(*size)++] = 0;
             path++;
@@ -119,10 +104,9 @@ static enum status make_footer(struct vhd_footer *footer, const struct vhd_foote
     footer->heads = parent->heads;
     footer->track_sectors = parent->track_sectors;
     footer->type = be32_make(VHD_DIFFERENCING);
-    if (getrandom(footer->id, sizeof footer->id, 0) != sizeof footer->id)
-        return say_error("Try again.", "no random numbers: %s", strerror(errno));
+    enum status status = random_fill(footer->id, sizeof footer->id);
     footer->checksum = checksum(footer, sizeof *footer);
-    return STATUS_OK;
+    return status;
 }
 
 static void make_header(struct vhd_header *header, const struct vhd_footer *parent,
@@ -209,7 +193,7 @@ enum status newvhd_make(struct newvhd *n, struct image *parent, const char *path
     char *way = relative_path(path, parent_path);
     size_t way_size = 0, name_size = 0;
     uint8_t *way_units = way ? path_units(way, &way_size) : NULL;
-    uint8_t *name_units = path_units(last_part(parent_path), &name_size);
+    uint8_t *name_units = path_units(path_last(parent_path), &name_size);
     if (!way_units || !name_units)
         status =
             say_error("Rename it.", "%s: its name cannot be written into a child", parent_path);

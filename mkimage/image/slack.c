@@ -111,6 +111,11 @@ uint64_t slack_size(const struct slack *s, uint32_t add)
     return bytes > s->file_size ? bytes : s->file_size;
 }
 
+enum status slack_too_large(const char *path, const char *advice)
+{
+    return say_error(advice, "%s: would get blocks behind 2 TiB, where a VHD can have none", path);
+}
+
 uint32_t slack_default(const struct slack *s, uint64_t volume_free)
 {
     uint64_t half = volume_free / 2;

@@ -49,6 +49,9 @@ uint32_t slack_fitting(const struct slack *s, uint64_t bytes);
 /* The file's size with `add` more slots; 0 where a BAT cannot name them all. */
 uint64_t slack_size(const struct slack *s, uint32_t add);
 
+/* Says that slack_size has none for so many slots, and what to do about it. */
+enum status slack_too_large(const char *path, const char *advice);
+
 /* The default where an image is given slack without being told how much: all that the disk may
  * still need, half of the volume's free space, 4 GiB, whichever is least. */
 uint32_t slack_default(const struct slack *s, uint64_t volume_free);

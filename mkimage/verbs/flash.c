@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "cli/bytes.h"
@@ -28,6 +27,7 @@
 #include "flash/target.h"
 #include "host/busy.h"
 #include "host/device.h"
+#include "host/random.h"
 #include "image/slack.h"
 #include "ntfs/mkfs.h"
 #include "ntfs/place.h"
@@ -181,9 +181,8 @@ static enum status write_mbr(struct flash *flash)
     uint64_t start = flash->start >> SECTOR_SHIFT, sectors = flash->volume_size >> SECTOR_SHIFT;
     bootcode_mbr(&mbr);
     do {
-        if (getrandom(&mbr.disk_signature, sizeof mbr.disk_signature, 0) !=
-            sizeof mbr.disk_signature)
-            return say_error("Try again.", "no random numbers: %s", strerror(errno));
+        if (random_fill(&mbr.disk_signature, sizeof mbr.disk_signature))
+            return STATUS_FAILED;
     } while (!le32_get(mbr.disk_signature));
     mbr.entry[0] = (struct mbr_entry){.active = MBR_ACTIVE,
                                       .type = MBR_TYPE_NTFS,
@@ -382,8 +381,8 @@ enum status verb_flash(const struct options *options)
     struct flash flash = {.options = options, .output = options->argument[0], .device.fd = -1};
     if (!options->vhds)
         return say_usage("flash needs --vhd FILE");
-    if (!bootcode_complete())
-        return say_error("Build it again with make.", "this mkimage was built without boot code");
+    if (bootcode_check())
+        return STATUS_FAILED;
     if (options->label && (strlen(options->label) > 32 || !*options->label))
         return say_usage("--label %s: a label has 1 to 32 characters", options->label);
     enum status status = flash_plan(&flash.plan, options);

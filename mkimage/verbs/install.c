@@ -147,9 +147,9 @@ static enum status commit(struct session *s, const struct options *options, cons
 
 enum status verb_install(const struct options *options)
 {
-    if (!bootcode_complete())
-        return say_error("Build it again with make.", "this mkimage was built without boot code");
-    enum status status = session_confirm(options);
+    enum status status = bootcode_check();
+    if (!status)
+        status = session_confirm(options);
     if (!status)
         status = check_backup_file(options->backup);
     struct session s;

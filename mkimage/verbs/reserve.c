@@ -131,8 +131,7 @@ static enum status extend_host(const char *path, const struct image *image, cons
     uint64_t size = slack_size(s, add);
     struct device device;
     if (!size)
-        return say_error("Choose a smaller --size.",
-                         "%s: would get blocks behind 2 TiB, where a VHD can have none", path);
+        return slack_too_large(path, "Choose a smaller --size.");
     enum status status = device_open(&device, path, DEVICE_WRITE); /* refuses one that is in use */
     if (status)
         return status;

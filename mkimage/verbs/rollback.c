@@ -47,8 +47,7 @@ static enum status plan_slots(struct rollback *r, const struct options *options)
            slack_size(s, r->slots + 1) && slack_size(s, r->slots + 1) <= old)
         r->slots++;
     if (!slack_size(s, r->slots))
-        return say_error("Choose a smaller --size.",
-                         "%s: would get blocks behind 2 TiB, where a VHD can have none", r->path);
+        return slack_too_large(r->path, "Choose a smaller --size.");
     uint64_t taken = s->file_size + ROOM;
     r->first = slack_fitting(s, free_bytes > taken ? free_bytes - taken : 0);
     if (r->first > r->slots)

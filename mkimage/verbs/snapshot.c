@@ -9,6 +9,7 @@
 #include <string.h>
 #include <strings.h>
 #include "cli/options.h"
+#include "cli/path.h"
 #include "cli/progress.h"
 #include "cli/say.h"
 #include "core/base/file.h"
@@ -76,10 +77,7 @@ static char *named_path(const char *parent, const char *name)
     char *path;
     if (asprintf(&path, "%.*s\\%s", (int)folder, parent, name) < 0)
         return NULL;
-    for (char *c = path; *c; c++) {
-        if (*c == '/')
-            *c = '\\';
-    }
+    path_backslashes(path);
     return path;
 }
 
@@ -140,8 +138,7 @@ static enum status plan(struct snapshot *s, const struct options *options)
         s->slots = options->given & OPTION_NEW_SIZE ? slack_wanted(&s->vhd.slack, options->size)
                                                     : slack_default(&s->vhd.slack, free_bytes);
     if (!status && !slack_size(&s->vhd.slack, s->slots))
-        status = say_error("Choose a smaller --size.",
-                           "%s: would get blocks behind 2 TiB, where a VHD can have none", s->path);
+        status = slack_too_large(s->path, "Choose a smaller --size.");
     return status;
 }
 
