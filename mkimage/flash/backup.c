@@ -15,7 +15,7 @@
 #include "host/fd.h"
 #include "layout.h"
 
-#define STAGE2_OLD_MAX ((uint64_t)64 << 20)
+#define BACKUP_FILE_MAX ((uint64_t)128 << 20)
 
 struct backup_header {
     char magic[16];         /* 0x00 */
@@ -165,7 +165,7 @@ enum status backup_load(struct backup *b, const char *path)
     }
     enum status status;
     uint8_t *bytes = NULL;
-    if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size > 2 * STAGE2_OLD_MAX ||
+    if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size > BACKUP_FILE_MAX ||
         (uint64_t)st.st_size < sizeof(struct backup_header) ||
         !(bytes = malloc((size_t)st.st_size)) || !fd_pread(fd, bytes, (size_t)st.st_size, 0))
         status = not_one(path);

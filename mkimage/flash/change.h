@@ -48,7 +48,7 @@ uint64_t change_copy_lba(const struct target *t);
  */
 void change_keep_numbers(struct overlay *o, uint32_t record_size, uint32_t index_size);
 
-/* Assigns each sector its step, by the volume's zones. `data` says which clusters are new. */
+/* Assigns each sector its step: by the first zone that holds it, else by what is in it. */
 void change_sort(struct overlay *o, const struct target *t, uint64_t copy_lba,
                  const struct volume_zone *zones, unsigned zone_count);
 

@@ -2,7 +2,7 @@
 /*
  * A flash that boots, changed file by file. Promises: each call below is a whole: wherever it is
  * cut, the file is the old one or the new one. What is new goes to clusters that nothing refers to;
- * then the metadata follow in the order of change.h.
+ * then the metadata follow in the order of flash/change.h.
  *
  * A rehearsal does everything but write: so a verb of several changes knows that all of them will
  * go through before it makes the first one.

@@ -293,7 +293,7 @@ enum status flash_plan_slack(struct flash_plan *plan, uint64_t bytes)
     return STATUS_OK;
 }
 
-void flash_share_slack(struct flash_plan *plan, uint64_t room, uint64_t most)
+void flash_plan_share_slack(struct flash_plan *plan, uint64_t room, uint64_t most)
 {
     unsigned growing = 0;
     for (unsigned i = 0; i < plan->count; i++)
@@ -421,7 +421,7 @@ void flash_plan_free(struct flash_plan *plan)
     *plan = (struct flash_plan){0};
 }
 
-uint64_t flash_default_size(const struct flash_plan *plan)
+uint64_t flash_plan_default_size(const struct flash_plan *plan)
 {
     uint64_t files = plan->needed + plan->needed / 50 + ((uint64_t)64 << 20);
     uint64_t volume = files + mkfs_overhead(files + files / 50);

@@ -57,9 +57,9 @@ void flash_plan_free(struct flash_plan *plan);
 enum status flash_plan_slack(struct flash_plan *plan, uint64_t bytes);
 
 /* Shares out `room` bytes of a volume among them, at most `most` each. */
-void flash_share_slack(struct flash_plan *plan, uint64_t room, uint64_t most);
+void flash_plan_share_slack(struct flash_plan *plan, uint64_t room, uint64_t most);
 
 /* A size for an image file: what the files need, the volume's own, and room to spare. */
-uint64_t flash_default_size(const struct flash_plan *plan);
+uint64_t flash_plan_default_size(const struct flash_plan *plan);
 
 #endif

@@ -2,7 +2,7 @@
 /*
  * An NTFS volume inside a device, for writing: libntfs-3g over a struct device, at the partition's
  * offset. No mount, no loop device, no root needed for image files. What the loader reads is never
- * read through this: see target.h.
+ * read through this: see flash/target.h.
  */
 #ifndef MKIMAGE_NTFS_VOLUME_H
 #define MKIMAGE_NTFS_VOLUME_H

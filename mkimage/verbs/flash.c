@@ -117,7 +117,7 @@ static enum status check_size(struct flash *flash)
             return say_error("Choose a smaller --size.", "%s: has only %s", flash->output,
                              bytes_text(device.size));
     } else if (!flash->size) {
-        flash->size = flash_default_size(&flash->plan);
+        flash->size = flash_plan_default_size(&flash->plan);
     }
 
     uint64_t sectors = flash->size >> SECTOR_SHIFT;
@@ -137,7 +137,7 @@ static enum status check_size(struct flash *flash)
         return say_error("Choose a larger one.", "%s: %s is too small, %s are needed",
                          flash->output, bytes_text(flash->size), bytes_text(needed + flash->start));
     if (share)
-        flash_share_slack(&flash->plan, (flash->volume_size - needed) / 2, SLACK_MAX);
+        flash_plan_share_slack(&flash->plan, (flash->volume_size - needed) / 2, SLACK_MAX);
     return STATUS_OK;
 }
 

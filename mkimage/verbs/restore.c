@@ -120,11 +120,11 @@ static enum status find_partition(const char *path, const struct backup *b, unsi
 }
 
 /*
- * Opens the disk. A volume in no good state, as an install was cut in the middle of a write, is
+ * Opens the device. A volume in no good state, as an install was cut in the middle of a write, is
  * restored all the same, as long as each sector has its old or its new bytes.
  */
-static enum status open_disk(struct session *s, const struct backup *b, const char *path,
-                             enum found *found)
+static enum status open_device(struct session *s, const struct backup *b, const char *path,
+                               enum found *found)
 {
     *s = (struct session){.device.fd = -1, .target.device.fd = -1};
     unsigned number = 0;
@@ -157,7 +157,7 @@ enum status verb_restore(const struct options *options)
     enum status status = backup_load(&b, options->argument[1]);
     if (status)
         return status;
-    status = open_disk(&s, &b, path, &found);
+    status = open_device(&s, &b, path, &found);
     if (!status)
         status = found == FOUND_OTHER ? put_code_back(&s, &b) : put_all_back(&s, &b);
     if (!status && options->dry_run) {
