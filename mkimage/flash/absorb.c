@@ -172,7 +172,7 @@ static bool link_pending(struct writer *w)
     if (!device_sync(&w->f->edit->session.device))
         return false;
     for (unsigned i = 0; i < w->pendings; i++) {
-        uint64_t entry = (uint64_t)w->pending[i].block * 4;
+        uint64_t entry = (uint64_t)w->pending[i].block * sizeof(be32);
         uint64_t at = w->f->slack.now.bat_sector + entry / SECTOR_SIZE;
         be32 value = be32_make(w->pending[i].sector);
         if (!parent_read(w, at, sector, 1))

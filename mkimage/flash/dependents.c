@@ -9,12 +9,12 @@
 #include <string.h>
 #include <strings.h>
 #include "core/base/arena.h"
+#include "core/ntfs/format.h"
 #include "core/ntfs/ntfs.h"
 #include "core/vhd/vhd.h"
 
 /* A volume's folders are a tree; one that is damaged might lead round. */
 #define FOLDERS_MAX 1000000u
-#define REPARSE     0x400u
 
 /* Paths that are still to be looked at. */
 struct list {
@@ -53,7 +53,7 @@ static bool each(void *ctx, const struct ntfs_dirent *entry)
     struct walk *w = ctx;
     const char *dot = strrchr(entry->name, '.');
     bool ok = true;
-    if (entry->attributes & REPARSE)
+    if (entry->attributes & NTFS_FILE_REPARSE)
         return true;
     if (entry->directory)
         ok = list_add(&w->folders, w->folder, entry->name);

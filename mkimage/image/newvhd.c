@@ -19,7 +19,6 @@
 
 #define HEADER_AT  512u
 #define LOCATOR_AT 1536u
-#define VHD_EPOCH  946684800 /* 2000-01-01 in Unix time */
 
 static be64 be64_make(uint64_t v)
 {
@@ -90,7 +89,7 @@ static uint8_t *path_units(const char *path, size_t *size)
 static enum status make_footer(struct vhd_footer *footer, const struct vhd_footer *parent)
 {
     memset(footer, 0, sizeof *footer);
-    memcpy(footer->cookie, "conectix", sizeof footer->cookie);
+    memcpy(footer->cookie, VHD_FOOTER_COOKIE, sizeof footer->cookie);
     footer->features = be32_make(2);
     footer->version = be32_make(VHD_VERSION_MAJOR << 16);
     footer->header_offset = be64_make(HEADER_AT);
@@ -114,7 +113,7 @@ static void make_header(struct vhd_header *header, const struct vhd_footer *pare
                         uint32_t entries, uint32_t block_size)
 {
     memset(header, 0, sizeof *header);
-    memcpy(header->cookie, "cxsparse", sizeof header->cookie);
+    memcpy(header->cookie, VHD_HEADER_COOKIE, sizeof header->cookie);
     header->next_offset = be64_make(UINT64_MAX);
     header->bat_offset = be64_make(bat_at);
     header->version = be32_make(1 << 16);
@@ -141,7 +140,7 @@ static enum status make_front(struct newvhd *n, const struct vhd_footer *parent,
     uint64_t size = be64_get(parent->current_size) & ~(uint64_t)(SECTOR_SIZE - 1);
     uint32_t entries = (uint32_t)((size + block_size - 1) / block_size);
     uint64_t bat_at = round_up_shift(LOCATOR_AT + way_size, 12);
-    uint64_t bat_end = bat_at + (uint64_t)entries * 4;
+    uint64_t bat_end = bat_at + (uint64_t)entries * sizeof(be32);
     n->front_size = (size_t)round_up_shift(bat_end, SECTOR_SHIFT);
     n->front = calloc(1, n->front_size);
     if (!n->front)
@@ -175,7 +174,7 @@ static enum status read_footer(struct image *parent, struct vhd_footer *footer)
     memset(footer, 0, sizeof *footer);
     if (file_read(parent->file, at, footer, (uint32_t)size, &f))
         return say_fail(&f);
-    if (memcmp(footer->cookie, "conectix", sizeof footer->cookie) ||
+    if (memcmp(footer->cookie, VHD_FOOTER_COOKIE, sizeof footer->cookie) ||
         !vhd_checksum_ok(footer, sizeof *footer, offsetof(struct vhd_footer, checksum)))
         return say_error("Repair it with the program that made it.",
                          "%s: its footer at the end is damaged", parent->file->path);

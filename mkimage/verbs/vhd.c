@@ -11,6 +11,7 @@
 #include "core/base/image.h"
 #include "core/map/format.h"
 #include "core/map/map.h"
+#include "core/vhd/format.h"
 #include "core/vhd/vhd.h"
 #include "flash/source.h"
 #include "host/files.h"
@@ -22,7 +23,6 @@
  * file. Where neither agrees, the parent may have been written since, and nobody can say. */
 static void look_at_times(struct source *s)
 {
-    const uint64_t vhd_epoch = 946684800; /* 2000-01-01 in Unix time */
     for (unsigned i = 0; i + 1 < s->chain.count; i++) {
         struct image *child = &s->chain.link[i]->image;
         const struct image *parent = &s->chain.link[i + 1]->image;
@@ -31,7 +31,7 @@ static void look_at_times(struct source *s)
         const struct hostfile *host = s->chain.link[i + 1]->file.ctx;
         struct stat st;
         if (!s->on_volume && !fstat(host->fd, &st) &&
-            (uint64_t)st.st_mtime - vhd_epoch == child->parent_timestamp)
+            (uint64_t)st.st_mtime - VHD_EPOCH == child->parent_timestamp)
             continue;
         notes_add(&child->notes,
                   "its parent's time is not the one noted down when this disk was made: has the "

@@ -249,6 +249,7 @@ struct ntfs_index_entry {
 static_assert(sizeof(struct ntfs_index_entry) == 0x10);
 
 #define NTFS_NAMESPACE_DOS  2
+#define NTFS_FILE_REPARSE   0x00000400u
 #define NTFS_FILE_DIRECTORY 0x10000000u
 
 /* The key of a directory's index. */
