@@ -1,121 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * libntfs-3g's device is a struct device here, so it sees an overlay where there is one.
- * libntfs-3g itself says nothing: volume_failed does, once.
- */
+/* Files and folders by their names. libntfs-3g itself says nothing: volume_failed does, once. */
 #include "ntfs/volume.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include "ntfs/io.h"
 #include "ntfs/libntfs.h"
-
-static struct volume *volume_of(struct ntfs_device *dev)
-{
-    return dev->d_private;
-}
-
-static int io_open(struct ntfs_device *dev, int flags)
-{
-    (void)flags;
-    NDevSetOpen(dev);
-    return 0;
-}
-
-static int io_close(struct ntfs_device *dev)
-{
-    NDevClearOpen(dev);
-    return 0;
-}
-
-static s64 io_seek(struct ntfs_device *dev, s64 offset, int whence)
-{
-    struct volume *v = volume_of(dev);
-    if (whence == SEEK_CUR)
-        offset += v->position;
-    else if (whence == SEEK_END)
-        offset += (s64)v->size;
-    if (offset < 0) {
-        errno = EINVAL;
-        return -1;
-    }
-    v->position = offset;
-    return offset;
-}
-
-/* How much of a request lies inside the volume; 0 at and beyond its end. */
-static s64 inside(const struct volume *v, s64 count, s64 offset)
-{
-    if (count <= 0 || offset < 0 || (uint64_t)offset >= v->size)
-        return 0;
-    uint64_t left = v->size - (uint64_t)offset;
-    return (uint64_t)count < left ? count : (s64)left;
-}
-
-static s64 io_pread(struct ntfs_device *dev, void *buf, s64 count, s64 offset)
-{
-    struct volume *v = volume_of(dev);
-    count = inside(v, count, offset);
-    return device_pread(v->device, buf, (size_t)count, v->start + (uint64_t)offset) ? count : -1;
-}
-
-static s64 io_pwrite(struct ntfs_device *dev, const void *buf, s64 count, s64 offset)
-{
-    struct volume *v = volume_of(dev);
-    count = inside(v, count, offset);
-    return device_pwrite(v->device, buf, (size_t)count, v->start + (uint64_t)offset) ? count : -1;
-}
-
-static s64 io_read(struct ntfs_device *dev, void *buf, s64 count)
-{
-    struct volume *v = volume_of(dev);
-    s64 n = io_pread(dev, buf, count, v->position);
-    v->position += n > 0 ? n : 0;
-    return n;
-}
-
-static s64 io_write(struct ntfs_device *dev, const void *buf, s64 count)
-{
-    struct volume *v = volume_of(dev);
-    s64 n = io_pwrite(dev, buf, count, v->position);
-    v->position += n > 0 ? n : 0;
-    return n;
-}
-
-/* Callers sync the device themselves, where the order counts. */
-static int io_sync(struct ntfs_device *dev)
-{
-    (void)dev;
-    return 0;
-}
-
-static int io_stat(struct ntfs_device *dev, struct stat *st)
-{
-    *st = (struct stat){.st_mode = S_IFREG | 0600, .st_size = (off_t)volume_of(dev)->size};
-    return 0;
-}
-
-static int io_ioctl(struct ntfs_device *dev, unsigned long request, void *argument)
-{
-    (void)dev;
-    (void)request;
-    (void)argument;
-    errno = EOPNOTSUPP;
-    return -1;
-}
-
-static struct ntfs_device_operations operations = {
-    .open = io_open,
-    .close = io_close,
-    .seek = io_seek,
-    .read = io_read,
-    .write = io_write,
-    .pread = io_pread,
-    .pwrite = io_pwrite,
-    .sync = io_sync,
-    .stat = io_stat,
-    .ioctl = io_ioctl,
-};
 
 enum status volume_failed(const struct volume *v, const char *path, const char *what)
 {
@@ -134,7 +25,7 @@ enum status volume_open(struct volume *v, struct device *device, uint64_t start,
 {
     *v = (struct volume){.device = device, .start = start, .size = size};
     ntfs_log_set_handler(ntfs_log_handler_null); /* mkimage says what failed, once */
-    v->ntfs_device = ntfs_device_alloc(device->path, 0, &operations, v);
+    v->ntfs_device = io_device(v);
     if (v->ntfs_device)
         v->ntfs = ntfs_device_mount(v->ntfs_device, NTFS_MNT_NONE);
     if (!v->ntfs) {
