@@ -17,6 +17,7 @@
 #include "core/map/map.h"
 #include "core/ntfs/ntfs.h"
 #include "flash/dependents.h"
+#include "flash/entry.h"
 #include "flash/target.h"
 
 /* The chain as the machine opens it. Write modes are none of this program's business. */
@@ -46,14 +47,8 @@ static enum status check_leaf(const struct lineage *l)
 
 static enum status find_entry(struct lineage *l, const char *name)
 {
-    const struct config *config = &l->text.config;
-    l->entry = config->default_entry;
-    if (!name)
+    if (entry_find(&l->text.config, name, &l->entry))
         return STATUS_OK;
-    for (l->entry = 0; l->entry < config->count; l->entry++) {
-        if (!strcasecmp(config->entry[l->entry].name, name))
-            return STATUS_OK;
-    }
     return say_error("mkimage check TARGET --entry NAME tells the entries that there are.",
                      "%s: there is no entry %s", l->edit.path, name);
 }
