@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What goes on a flash and where: everything that can be known, and refused, before OUTPUT is
  * touched. */
-#ifndef MKIMAGE_VERBS_FLASH_PLAN_H
-#define MKIMAGE_VERBS_FLASH_PLAN_H
+#ifndef MKIMAGE_FLASH_PLAN_H
+#define MKIMAGE_FLASH_PLAN_H
 
-#include "core/entry/config.h"
-#include "core/base/image.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include "cli/options.h"
+#include "cli/say.h"
+#include "core/base/file.h"
+#include "core/base/image.h"
 #include "flash/origin.h"
-#include "ntfs/place.h"
 #include "image/slack.h"
+#include "ntfs/place.h"
 
 #define FLASH_START_LBA  2048u
 #define FLASH_IMAGES_MAX (VHDS_MAX + 64)
@@ -53,9 +57,9 @@ void flash_plan_free(struct flash_plan *plan);
 enum status flash_plan_slack(struct flash_plan *plan, uint64_t bytes);
 
 /* Shares out `room` bytes of a volume among them, at most `most` each. */
-void flash_share_slack(struct flash_plan *plan, uint64_t room, uint64_t most);
+void flash_plan_share_slack(struct flash_plan *plan, uint64_t room, uint64_t most);
 
 /* A size for an image file: what the files need, the volume's own, and room to spare. */
-uint64_t flash_default_size(const struct flash_plan *plan);
+uint64_t flash_plan_default_size(const struct flash_plan *plan);
 
 #endif

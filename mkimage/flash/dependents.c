@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "flash/kin.h"
+/*
+ * A walk through all folders of the volume, without recursion. An image that cannot be opened is
+ * told and passed over; nothing is followed that leads out of the tree.
+ */
+#include "flash/dependents.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include "core/base/arena.h"
+#include "core/ntfs/format.h"
+#include "core/ntfs/ntfs.h"
 #include "core/vhd/vhd.h"
 
 /* A volume's folders are a tree; one that is damaged might lead round. */
 #define FOLDERS_MAX 1000000u
-#define REPARSE     0x400u
 
 /* Paths that are still to be looked at. */
 struct list {
@@ -47,7 +53,7 @@ static bool each(void *ctx, const struct ntfs_dirent *entry)
     struct walk *w = ctx;
     const char *dot = strrchr(entry->name, '.');
     bool ok = true;
-    if (entry->attributes & REPARSE)
+    if (entry->attributes & NTFS_FILE_REPARSE)
         return true;
     if (entry->directory)
         ok = list_add(&w->folders, w->folder, entry->name);
@@ -66,25 +72,13 @@ static enum status find_images(struct target *t, struct walk *w)
         return say_fail(&f);
     for (size_t i = 0; i < w->folders.count && !w->out_of_memory; i++) {
         if (i == FOLDERS_MAX)
-            return say_error("Run chkdsk on it.", "%s: has more than %u folders", t->disk.path,
+            return say_error("Run chkdsk on it.", "%s: has more than %u folders", t->device.path,
                              FOLDERS_MAX);
         w->folder = w->folders.path[i];
         if (ntfs_list(&t->volume, w->folder, each, w, &f))
             return say_fail(&f);
     }
-    return w->out_of_memory ? say_error("Free some memory.", "out of memory") : STATUS_OK;
-}
-
-bool kin_same_file(struct target *t, struct file *a, struct file *b)
-{
-    struct extent_list x, y;
-    struct fail f;
-    size_t mark = arena_mark(&t->arena);
-    bool same = !file_extents(a, &x, &t->arena, &f) && !file_extents(b, &y, &t->arena, &f) &&
-                x.count && y.count && x.extent[0].drive_lba == y.extent[0].drive_lba &&
-                x.extent[0].drive_lba != EXTENT_HOLE;
-    arena_release(&t->arena, mark);
-    return same;
+    return w->out_of_memory ? say_no_memory() : STATUS_OK;
 }
 
 /* Does the image at `path` name this parent? */
@@ -104,14 +98,15 @@ static bool is_child(struct target *t, const char *path, const struct image *par
         err = vhd_open(&image, &file, &t->arena, &f);
     if (!err && is_vhd && image.kind == IMAGE_DIFFERENCING)
         child = !memcmp(image.parent_id[0], parent->id, sizeof parent->id) &&
-                (!except || !kin_same_file(t, &file, except));
+                (!except || !target_same_file(t, &file, except));
     if (err)
         say_warning("%s: cannot be opened, so its parent is not known", path);
     arena_release(&t->arena, mark);
     return child;
 }
 
-enum status kin_find(struct target *t, const struct image *image, struct file *except, char **child)
+enum status dependents_find(struct target *t, const struct image *image, struct file *except,
+                            char **child)
 {
     struct walk w = {0};
     *child = NULL;
@@ -121,7 +116,7 @@ enum status kin_find(struct target *t, const struct image *image, struct file *e
             continue;
         *child = strdup(w.images.path[i]);
         if (!*child)
-            status = say_error("Free some memory.", "out of memory");
+            status = say_no_memory();
     }
     list_free(&w.folders);
     list_free(&w.images);

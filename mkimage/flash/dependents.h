@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Which images of a volume name another one as their parent: it must not change under them. */
-#ifndef MKIMAGE_FLASH_KIN_H
-#define MKIMAGE_FLASH_KIN_H
+#ifndef MKIMAGE_FLASH_DEPENDENTS_H
+#define MKIMAGE_FLASH_DEPENDENTS_H
 
+#include "cli/say.h"
+#include "core/base/file.h"
 #include "core/base/image.h"
 #include "flash/target.h"
 
@@ -10,10 +12,7 @@
  * Looks through all *.vhd and *.avhd of the volume for one that names `image` as its parent, other
  * than the file `except` (which may be NULL). `child` becomes its path, allocated, or NULL.
  */
-enum status kin_find(struct target *t, const struct image *image, struct file *except,
-                     char **child);
-
-/* Are two files of a volume the same? By where they lie. */
-bool kin_same_file(struct target *t, struct file *a, struct file *b);
+enum status dependents_find(struct target *t, const struct image *image, struct file *except,
+                            char **child);
 
 #endif

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A disk's sectors, through its block map, to standard output. */
-#ifndef MKIMAGE_VERBS_MAP_H
-#define MKIMAGE_VERBS_MAP_H
+#ifndef MKIMAGE_IMAGE_SECTORS_H
+#define MKIMAGE_IMAGE_SECTORS_H
 
-#include "core/map/map.h"
 #include "cli/options.h"
+#include "cli/say.h"
+#include "core/base/blk.h"
+#include "core/map/map.h"
 
 /* Sectors [--lba, --lba + --count) of the disk that `map` describes. `name` is what messages call
  * it. */

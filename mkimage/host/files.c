@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "host/hostfiles.h"
+/*
+ * Opens files for reading only, by the name that an image gives, in spite of Windows' letter
+ * case and separators. Never looks into a file.
+ */
+#include "host/files.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -10,9 +14,12 @@
 #include <unistd.h>
 #include <wchar.h>
 #include <wctype.h>
+#include "core/base/arena.h"
 #include "core/base/bounds.h"
+#include "core/base/errors.h"
+#include "core/base/file.h"
 #include "core/base/text.h"
-#include "host/device.h"
+#include "host/fd.h"
 
 static enum err host_read(struct file *file, uint64_t off, void *buf, uint32_t len, struct fail *f)
 {

@@ -1,31 +1,33 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "verbs/flash_plan.h"
+/*
+ * The order: every image and its parents, the config, the paths, the slack. Only reads: when it
+ * is done, all refusals that can be known ahead have been said.
+ */
+#include "flash/plan.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "flash/bootcode.h"
+#include "cli/bytes.h"
+#include "cli/path.h"
 #include "core/base/arena.h"
-#include "core/entry/open.h"
+#include "core/base/bounds.h"
 #include "core/chain/chain.h"
 #include "core/chain/path.h"
-#include "ntfs/format.h"
-#include "host/hostfiles.h"
+#include "core/entry/config.h"
+#include "core/entry/open.h"
+#include "core/map/map.h"
+#include "core/ntfs/ntfs.h"
+#include "flash/bootcode.h"
+#include "flash/source.h"
 #include "flash/target.h"
-
-static const char *last_part(const char *path)
-{
-    const char *last = path;
-    for (; *path; path++) {
-        if (*path == '/' || *path == '\\')
-            last = path + 1;
-    }
-    return last;
-}
+#include "host/files.h"
+#include "ntfs/mkfs.h"
+#include "ntfs/volume.h"
 
 static enum status open_host_image(struct flash_image *image)
 {
@@ -55,22 +57,21 @@ static enum status open_volume_image(struct flash_plan *plan, struct flash_image
     }
     image->size = image->file.size;
     if (asprintf(&image->real, "%s:%s", image->origin->real, image->file.path) < 0)
-        return say_error("Free some memory.", "out of memory");
+        return say_no_memory();
     return STATUS_OK;
 }
 
-/* A file of the host that has this very name comes first, whatever colons are in it. */
 static enum status open_image(struct flash_plan *plan, struct flash_image *image,
                               const char *source)
 {
     *image = (struct flash_image){.source = source, .fd = -1};
     char *target = NULL;
     const char *path;
-    bool on_volume = access(source, F_OK) && target_split(source, &target, &path);
+    bool on_volume = source_on_target(source, &target, &path);
     enum status status =
         on_volume ? open_volume_image(plan, image, target, path) : open_host_image(image);
     free(target);
-    if (!status && !volume_name_ok(last_part(source)))
+    if (!status && !volume_name_ok(path_last(source)))
         status = say_error("Rename the file.", "%s: NTFS takes no such name", source);
     return status;
 }
@@ -136,8 +137,7 @@ static enum status check_image(struct flash_plan *plan, unsigned index, struct a
         const struct chain_link *link = chain.link[i - 1];
         const char *source = link_source(&plan->image[index], chain.link[i], arena);
         unsigned parent = 0;
-        status = source ? plan_image(plan, source, &parent)
-                        : say_error("Free some memory.", "out of memory");
+        status = source ? plan_image(plan, source, &parent) : say_no_memory();
         if (!status && !plan->image[parent].is_parent) {
             plan->image[parent].is_parent = true;
             plan->image[parent].child = child;
@@ -151,7 +151,7 @@ static enum status check_image(struct flash_plan *plan, unsigned index, struct a
         if (image->grows && slack_find(&image->slack, leaf, arena, &f))
             status = say_fail(&f);
         snprintf(image->kind, sizeof image->kind, "%s, %s", image_kind_name(leaf),
-                 say_bytes(leaf->sectors << SECTOR_SHIFT));
+                 bytes_text(leaf->sectors << SECTOR_SHIFT));
     }
     hostfiles_close(&files);
     return status;
@@ -161,38 +161,35 @@ static enum status check_image(struct flash_plan *plan, unsigned index, struct a
 static char *volume_path(const char *folder, size_t folder_length, const char *name)
 {
     char *path;
-    while (folder_length && strchr("/\\", folder[folder_length - 1]))
+    while (folder_length && path_is_separator(folder[folder_length - 1]))
         folder_length--;
-    while (folder_length && strchr("/\\", *folder)) {
+    while (folder_length && path_is_separator(*folder)) {
         folder++;
         folder_length--;
     }
     if (asprintf(&path, "%s%.*s\\%s", folder_length ? "\\" : "", (int)folder_length, folder, name) <
         0)
         return NULL;
-    for (char *s = path; *s; s++) {
-        if (*s == '/')
-            *s = '\\';
-    }
+    path_backslashes(path);
     return path;
 }
 
 /* Where the config looks for an image of this name; else beside the one before; else the root. */
 static char *chosen_path(struct flash_plan *plan, unsigned index, const struct config *config)
 {
-    const char *name = last_part(plan->image[index].source);
+    const char *name = path_last(plan->image[index].source);
     const char *folder = "\\";
     for (unsigned i = 0; i < index; i++) {
         if (!plan->image[i].is_parent)
             folder = plan->image[i].path;
     }
-    size_t length = (size_t)(last_part(folder) - folder);
+    size_t length = path_folder_length(folder);
     for (unsigned i = 0; config && i < config->count; i++) {
         const char *vhd = config->entry[i].vhd;
-        if (!strcasecmp(last_part(vhd), name)) {
+        if (!strcasecmp(path_last(vhd), name)) {
             folder = vhd;
-            length = (size_t)(last_part(vhd) - vhd);
-            name = last_part(vhd);
+            length = path_folder_length(vhd);
+            name = path_last(vhd);
         }
     }
     return volume_path(folder, length, name);
@@ -212,7 +209,7 @@ static enum status set_path(struct flash_plan *plan, unsigned index, char *path)
     struct flash_image *image = &plan->image[index];
     image->path = path;
     if (!path)
-        return say_error("Free some memory.", "out of memory");
+        return say_no_memory();
     if (!volume_name_ok(path))
         return say_error("Correct it in the config.", "%s: NTFS takes no such path", path);
     if (path[1] == '$')
@@ -256,7 +253,7 @@ static bool same_path(const char *a, const char *b)
     a += strspn(a, "/\\");
     b += strspn(b, "/\\");
     while (*a && *b) {
-        bool separators = strchr("/\\", *a) && strchr("/\\", *b);
+        bool separators = path_is_separator(*a) && path_is_separator(*b);
         if (!separators && strncasecmp(a, b, 1))
             return false;
         a++;
@@ -290,15 +287,13 @@ enum status flash_plan_slack(struct flash_plan *plan, uint64_t bytes)
         struct flash_image *image = &plan->image[i];
         image->slots = image->grows ? slack_wanted(&image->slack, bytes) : 0;
         if (!flash_image_size(image))
-            return say_error("Choose a smaller --reserve.",
-                             "%s: would get blocks behind 2 TiB, where a VHD can have none",
-                             image->source);
+            return slack_too_large(image->source, "Choose a smaller --reserve.");
         plan->needed += flash_image_size(image) - image->size;
     }
     return STATUS_OK;
 }
 
-void flash_share_slack(struct flash_plan *plan, uint64_t room, uint64_t most)
+void flash_plan_share_slack(struct flash_plan *plan, uint64_t room, uint64_t most)
 {
     unsigned growing = 0;
     for (unsigned i = 0; i < plan->count; i++)
@@ -351,7 +346,7 @@ static enum status make_config(struct flash_plan *plan)
 {
     FILE *file = open_memstream(&plan->config, &plan->config_size);
     if (!file)
-        return say_error("Free some memory.", "out of memory");
+        return say_no_memory();
     unsigned entries = 0;
     for (unsigned i = 0; i < plan->count; i++)
         entries += !plan->image[i].is_parent;
@@ -363,7 +358,7 @@ static enum status make_config(struct flash_plan *plan)
         const struct flash_image *image = &plan->image[i];
         if (image->is_parent)
             continue;
-        const char *name = last_part(image->path);
+        const char *name = path_last(image->path);
         const char *dot = strrchr(name, '.');
         int length = dot && dot > name ? (int)(dot - name) : (int)strlen(name);
         ok = ok && config_takes(name);
@@ -371,7 +366,7 @@ static enum status make_config(struct flash_plan *plan)
                 image->path);
     }
     if (fclose(file))
-        return say_error("Free some memory.", "out of memory");
+        return say_no_memory();
     if (!ok) {
         plan->config_size = 0;
         say_warning("no \\vhdboot.cfg is made, as a name of an image cannot be written in it");
@@ -409,9 +404,9 @@ enum status flash_plan(struct flash_plan *plan, const struct options *options)
         status = make_config(plan);
     arena_close(&arena);
 
-    plan->needed = plan->config_size + stage2_size() + 2 * FORMAT_CLUSTER;
+    plan->needed = plan->config_size + stage2_size() + 2 * MKFS_CLUSTER;
     for (unsigned i = 0; i < plan->count; i++)
-        plan->needed += plan->image[i].size + FORMAT_CLUSTER;
+        plan->needed += plan->image[i].size + MKFS_CLUSTER;
     if (status)
         flash_plan_free(plan);
     return status;
@@ -426,9 +421,9 @@ void flash_plan_free(struct flash_plan *plan)
     *plan = (struct flash_plan){0};
 }
 
-uint64_t flash_default_size(const struct flash_plan *plan)
+uint64_t flash_plan_default_size(const struct flash_plan *plan)
 {
     uint64_t files = plan->needed + plan->needed / 50 + ((uint64_t)64 << 20);
-    uint64_t volume = files + format_overhead(files + files / 50);
+    uint64_t volume = files + mkfs_overhead(files + files / 50);
     return round_up_shift(volume, 20) + ((uint64_t)FLASH_START_LBA << SECTOR_SHIFT);
 }

@@ -1,22 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "flash/menu.h"
+/*
+ * Lines are found by a look that is simpler than the parser's; a new text is taken only where
+ * the parser reads from it what was meant, and nothing else than before.
+ */
+#include "flash/config_text.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include "core/entry/open.h"
 #include "core/base/file.h"
+#include "core/entry/open.h"
 
 #define BY_HAND "Edit \\vhdboot.cfg by hand (README.md says how), then run this again."
 
-static enum status no_memory(void)
+enum status config_text_open(struct config_text *m, struct ntfs *volume, struct arena *a)
 {
-    return say_error("Free some memory.", "out of memory");
-}
-
-enum status menu_open(struct menu *m, struct ntfs *volume, struct arena *a)
-{
-    *m = (struct menu){.newline = "\r\n"};
+    *m = (struct config_text){.newline = "\r\n"};
     struct file file;
     struct fail f;
     bool from_file;
@@ -29,7 +28,7 @@ enum status menu_open(struct menu *m, struct ntfs *volume, struct arena *a)
     }
     m->text = malloc(m->size + 1);
     if (!m->text)
-        return no_memory();
+        return say_no_memory();
     if (!err && m->size)
         err = file_read(&file, 0, m->text, (uint32_t)m->size, &f);
     if (err)
@@ -41,17 +40,17 @@ enum status menu_open(struct menu *m, struct ntfs *volume, struct arena *a)
 
     struct config *own = calloc(1, sizeof *own);
     if (!own)
-        return no_memory();
+        return say_no_memory();
     err = config_parse(own, (const uint8_t *)m->text, (uint32_t)m->size, a, &f);
     m->complete = !err && own->count;
     free(own);
     return err ? say_fail(&f) : STATUS_OK;
 }
 
-void menu_close(struct menu *m)
+void config_text_close(struct config_text *m)
 {
     free(m->text);
-    *m = (struct menu){0};
+    *m = (struct config_text){0};
 }
 
 static bool same_entry(const struct config_entry *a, const struct config_entry *b)
@@ -83,14 +82,14 @@ static bool reads_as(const char *text, size_t size, const struct config *wanted,
 }
 
 /* Takes a text that was judged. */
-static void adopt(struct menu *m, char *text, size_t size)
+static void adopt(struct config_text *m, char *text, size_t size)
 {
     free(m->text);
     m->text = text;
     m->size = size;
 }
 
-enum status menu_complete(struct menu *m, struct arena *a)
+enum status config_text_complete(struct config_text *m, struct arena *a)
 {
     if (m->complete)
         return STATUS_OK;
@@ -98,7 +97,7 @@ enum status menu_complete(struct menu *m, struct arena *a)
     size_t size = 0;
     FILE *file = open_memstream(&text, &size);
     if (!file)
-        return no_memory();
+        return say_no_memory();
     fwrite(m->text, 1, m->size, file);
     if (m->size && m->text[m->size - 1] != '\n')
         fputs(m->newline, file);
@@ -110,7 +109,7 @@ enum status menu_complete(struct menu *m, struct arena *a)
     }
     if (fclose(file)) {
         free(text);
-        return no_memory();
+        return say_no_memory();
     }
     if (!reads_as(text, size, &m->config, a)) {
         free(text);
@@ -155,8 +154,8 @@ static bool find_value(const char *line, const char *end, const char **value, si
 }
 
 /* The text with one value replaced; NULL where memory is out. */
-static char *replaced(const struct menu *m, const char *value, size_t length, const char *with,
-                      size_t *size)
+static char *replaced(const struct config_text *m, const char *value, size_t length,
+                      const char *with, size_t *size)
 {
     size_t before = (size_t)(value - m->text), n = strlen(with);
     char *text = malloc(m->size - length + n + 1);
@@ -169,7 +168,8 @@ static char *replaced(const struct menu *m, const char *value, size_t length, co
     return text;
 }
 
-enum status menu_set_vhd(struct menu *m, unsigned index, const char *vhd, struct arena *a)
+enum status config_text_set_vhd(struct config_text *m, unsigned index, const char *vhd,
+                                struct arena *a)
 {
     const char *old = m->config.entry[index].vhd;
     m->config.entry[index].vhd = vhd;
@@ -189,7 +189,7 @@ enum status menu_set_vhd(struct menu *m, unsigned index, const char *vhd, struct
             continue;
         char *text = replaced(m, value, length, vhd, &size);
         if (!text)
-            return no_memory();
+            return say_no_memory();
         if (reads_as(text, size, &m->config, a)) {
             adopt(m, text, size);
             return STATUS_OK;

@@ -3,13 +3,12 @@
  * Image files in the host's folders, as core's chain opens them. To the block map they look like
  * one drive on which the files lie one behind the other, so that any number of parents fits.
  */
-#ifndef MKIMAGE_HOST_HOSTFILES_H
-#define MKIMAGE_HOST_HOSTFILES_H
+#ifndef MKIMAGE_HOST_FILES_H
+#define MKIMAGE_HOST_FILES_H
 
-#include "core/base/arena.h"
+#include <stdint.h>
 #include "core/base/blk.h"
 #include "core/chain/chain.h"
-#include "cli/say.h"
 
 struct hostfile {
     int fd;

@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "flash/fold.h"
+/*
+ * Walks the disk block by block of the parent. Blocks that the parent lacks go into its slack,
+ * and are linked some at a time, behind a flush of the drive. Never writes to the child.
+ */
+#include "flash/absorb.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include "core/base/arena.h"
+#include "cli/progress.h"
 #include "core/base/bounds.h"
 #include "core/base/endian.h"
+#include "core/base/file.h"
+#include "core/base/image.h"
 #include "core/vhd/bat.h"
 #include "core/vhd/slack.h"
-#include "cli/progress.h"
+#include "host/device.h"
 
 /* A fixed parent has no blocks: it is written in pieces of this size. */
 #define PIECE_SECTORS 4096u
@@ -21,7 +27,7 @@ struct pending {
 };
 
 struct writer {
-    struct fold *f;
+    struct absorb *f;
     const struct extent_list *list; /* of the parent */
     uint32_t unit;                  /* sectors: a block of the parent, or a piece */
     uint8_t *data, *mask, *bitmap;  /* of one unit: what the child stores, a byte a sector */
@@ -62,7 +68,7 @@ static enum err child_unit(struct image *child, uint64_t lba, uint32_t count, ui
     return ERR_OK;
 }
 
-static enum status check_parent(const struct fold *f)
+static enum status check_parent(const struct absorb *f)
 {
     struct fail fail;
     const struct image *child = &f->child->image, *parent = &f->parent->image;
@@ -75,7 +81,7 @@ static enum status check_parent(const struct fold *f)
     return parent->kind == IMAGE_FIXED ? slack_may_write(parent) : slack_allowed(parent);
 }
 
-enum status fold_open(struct fold *f)
+enum status absorb_open(struct absorb *f)
 {
     struct image *child = &f->child->image, *parent = &f->parent->image;
     f->new_blocks = 0;
@@ -87,7 +93,7 @@ enum status fold_open(struct fold *f)
     uint32_t unit = unit_sectors(parent);
     uint8_t *mask = malloc(unit);
     if (!mask)
-        return say_error("Free some memory.", "out of memory");
+        return say_no_memory();
     for (uint64_t lba = 0; !status && lba < child->sectors; lba += unit) {
         uint64_t left = child->sectors - lba;
         struct vhd_block block;
@@ -164,10 +170,10 @@ static bool link_pending(struct writer *w)
     uint8_t sector[SECTOR_SIZE];
     if (!w->pendings)
         return true;
-    if (!disk_sync(&w->f->edit->in.disk))
+    if (!device_sync(&w->f->edit->session.device))
         return false;
     for (unsigned i = 0; i < w->pendings; i++) {
-        uint64_t entry = (uint64_t)w->pending[i].block * 4;
+        uint64_t entry = (uint64_t)w->pending[i].block * sizeof(be32);
         uint64_t at = w->f->slack.now.bat_sector + entry / SECTOR_SIZE;
         be32 value = be32_make(w->pending[i].sector);
         if (!parent_read(w, at, sector, 1))
@@ -177,7 +183,7 @@ static bool link_pending(struct writer *w)
             return false;
     }
     w->pendings = 0;
-    return disk_sync(&w->f->edit->in.disk);
+    return device_sync(&w->f->edit->session.device);
 }
 
 /* A block that the parent lacks goes into its next slot, whole where every bit will be 1. */
@@ -225,10 +231,10 @@ static enum status write_unit(struct writer *w, uint64_t lba, uint32_t count)
         ok = write_present(w, block.data, count);
     else
         ok = write_absent(w, index, count);
-    return ok ? STATUS_OK : disk_write_failed(&w->f->edit->in.disk);
+    return ok ? STATUS_OK : device_write_failed(&w->f->edit->session.device);
 }
 
-enum status fold_run(struct fold *f)
+enum status absorb_run(struct absorb *f)
 {
     uint64_t sectors = f->child->image.sectors;
     struct writer w = {
@@ -236,15 +242,14 @@ enum status fold_run(struct fold *f)
     w.data = malloc((size_t)w.unit * SECTOR_SIZE);
     w.mask = malloc(w.unit);
     w.bitmap = malloc((size_t)f->slack.now.bitmap_sectors * SECTOR_SIZE + 1);
-    enum status status =
-        w.data && w.mask && w.bitmap ? STATUS_OK : say_error("Free some memory.", "out of memory");
+    enum status status = w.data && w.mask && w.bitmap ? STATUS_OK : say_no_memory();
     progress_start("merging", f->child->image.allocated);
     for (uint64_t lba = 0; !status && lba < sectors; lba += w.unit) {
         uint64_t left = sectors - lba;
         status = write_unit(&w, lba, left < w.unit ? (uint32_t)left : w.unit);
     }
-    if (!status && (!link_pending(&w) || !disk_sync(&f->edit->in.disk)))
-        status = disk_write_failed(&f->edit->in.disk);
+    if (!status && (!link_pending(&w) || !device_sync(&f->edit->session.device)))
+        status = device_write_failed(&f->edit->session.device);
     progress_end();
     free(w.data);
     free(w.mask);

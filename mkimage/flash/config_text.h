@@ -3,15 +3,17 @@
  * \vhdboot.cfg, edited: every byte stays but those that have to change. The loader's own parser
  * judges each new text: it must read as the old one did, but for the change that was meant.
  */
-#ifndef MKIMAGE_FLASH_MENU_H
-#define MKIMAGE_FLASH_MENU_H
+#ifndef MKIMAGE_FLASH_CONFIG_TEXT_H
+#define MKIMAGE_FLASH_CONFIG_TEXT_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include "cli/say.h"
 #include "core/base/arena.h"
 #include "core/entry/config.h"
 #include "core/ntfs/ntfs.h"
-#include "cli/say.h"
 
-struct menu {
+struct config_text {
     char *text;
     size_t size;
     struct config config; /* what the loader makes of it */
@@ -21,13 +23,14 @@ struct menu {
 
 /* Reads the config of the volume, and the entries that it stands for: those of the root folder
  * where it names none. */
-enum status menu_open(struct menu *m, struct ntfs *volume, struct arena *a);
-void menu_close(struct menu *m);
+enum status config_text_open(struct config_text *m, struct ntfs *volume, struct arena *a);
+void config_text_close(struct config_text *m);
 
 /* Writes the root folder's images into the text as entries, where it names none itself. */
-enum status menu_complete(struct menu *m, struct arena *a);
+enum status config_text_complete(struct config_text *m, struct arena *a);
 
 /* Lets entry `index` start another image. */
-enum status menu_set_vhd(struct menu *m, unsigned index, const char *vhd, struct arena *a);
+enum status config_text_set_vhd(struct config_text *m, unsigned index, const char *vhd,
+                                struct arena *a);
 
 #endif
