@@ -3,15 +3,9 @@
 #ifndef MKIMAGE_CLI_PATH_H
 #define MKIMAGE_CLI_PATH_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
-bool path_is_separator(char c);
-
-/* What is behind the last separator: all of it where there is none. */
-const char *path_last(const char *path);
-
-/* Bytes in front of it, the separator included. */
+/* Bytes in front of the last part, the separator included. */
 size_t path_folder_length(const char *path);
 
 /* Makes every separator the one that volumes use. */

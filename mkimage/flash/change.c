@@ -9,7 +9,7 @@
 #include "core/base/endian.h"
 #include "core/ntfs/format.h"
 #include "core/ntfs/ntfs.h"
-#include "core/part/part.h"
+#include "core/part/table.h"
 #include "host/fd.h"
 #include "layout.h"
 

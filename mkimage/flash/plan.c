@@ -16,6 +16,7 @@
 #include "cli/path.h"
 #include "core/base/arena.h"
 #include "core/base/bounds.h"
+#include "core/base/path.h"
 #include "core/chain/chain.h"
 #include "core/chain/path.h"
 #include "core/entry/config.h"
@@ -71,7 +72,7 @@ static enum status open_image(struct flash_plan *plan, struct flash_image *image
     enum status status =
         on_volume ? open_volume_image(plan, image, target, path) : open_host_image(image);
     free(target);
-    if (!status && !volume_name_ok(path_last(source)))
+    if (!status && !volume_name_ok(path_last_part(source)))
         status = say_error("Rename the file.", "%s: NTFS takes no such name", source);
     return status;
 }
@@ -177,7 +178,7 @@ static char *volume_path(const char *folder, size_t folder_length, const char *n
 /* Where the config looks for an image of this name; else beside the one before; else the root. */
 static char *chosen_path(struct flash_plan *plan, unsigned index, const struct config *config)
 {
-    const char *name = path_last(plan->image[index].source);
+    const char *name = path_last_part(plan->image[index].source);
     const char *folder = "\\";
     for (unsigned i = 0; i < index; i++) {
         if (!plan->image[i].is_parent)
@@ -186,10 +187,10 @@ static char *chosen_path(struct flash_plan *plan, unsigned index, const struct c
     size_t length = path_folder_length(folder);
     for (unsigned i = 0; config && i < config->count; i++) {
         const char *vhd = config->entry[i].vhd;
-        if (!strcasecmp(path_last(vhd), name)) {
+        if (!strcasecmp(path_last_part(vhd), name)) {
             folder = vhd;
             length = path_folder_length(vhd);
-            name = path_last(vhd);
+            name = path_last_part(vhd);
         }
     }
     return volume_path(folder, length, name);
@@ -358,7 +359,7 @@ static enum status make_config(struct flash_plan *plan)
         const struct flash_image *image = &plan->image[i];
         if (image->is_parent)
             continue;
-        const char *name = path_last(image->path);
+        const char *name = path_last_part(image->path);
         const char *dot = strrchr(name, '.');
         int length = dot && dot > name ? (int)(dot - name) : (int)strlen(name);
         ok = ok && config_takes(name);

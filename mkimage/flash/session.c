@@ -8,7 +8,7 @@
 #include "core/base/file.h"
 #include "core/entry/open.h"
 #include "core/ntfs/ntfs.h"
-#include "core/part/part.h"
+#include "core/part/table.h"
 #include "flash/backup.h"
 #include "flash/change.h"
 #include "layout.h"

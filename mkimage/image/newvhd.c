@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include "cli/path.h"
 #include "core/base/bounds.h"
 #include "core/base/endian.h"
 #include "core/base/file.h"
+#include "core/base/path.h"
 #include "core/ntfs/path.h"
 #include "core/vhd/footer.h"
 #include "core/vhd/format.h"
@@ -192,7 +192,7 @@ enum status newvhd_make(struct newvhd *n, struct image *parent, const char *path
     char *way = relative_path(path, parent_path);
     size_t way_size = 0, name_size = 0;
     uint8_t *way_units = way ? path_units(way, &way_size) : NULL;
-    uint8_t *name_units = path_units(path_last(parent_path), &name_size);
+    uint8_t *name_units = path_units(path_last_part(parent_path), &name_size);
     if (!way_units || !name_units)
         status =
             say_error("Rename it.", "%s: its name cannot be written into a child", parent_path);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include "cli/progress.h"
 #include "cli/say.h"
+#include "core/base/bits.h"
 #include "core/base/file.h"
 #include "host/device.h"
 #include "host/fd.h"
@@ -151,11 +152,6 @@ enum status place_write(struct volume *v, const struct placement *p, uint64_t of
     return ok ? STATUS_OK : device_write_failed(v->device);
 }
 
-static bool all_zero(const uint8_t *data, size_t size)
-{
-    return !size || (!data[0] && !memcmp(data, data + 1, size - 1));
-}
-
 enum status place_fill_file(struct volume *v, const struct placement *p, struct file *file)
 {
     static uint8_t buffer[BUFFER];
@@ -167,8 +163,8 @@ enum status place_fill_file(struct volume *v, const struct placement *p, struct 
         struct fail f;
         if (file_read(file, off, buffer, (uint32_t)n, &f))
             return say_fail(&f);
-        if (!(all_zero(buffer, n) ? device_zero(v->device, to, n)
-                                  : device_pwrite(v->device, buffer, n, to)))
+        if (!(bytes_are(buffer, n, 0) ? device_zero(v->device, to, n)
+                                      : device_pwrite(v->device, buffer, n, to)))
             return device_write_failed(v->device);
         progress_add(n);
         off += n;

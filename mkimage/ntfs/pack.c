@@ -9,6 +9,7 @@
 #include "ntfs/pack.h"
 #include <errno.h>
 #include <stdlib.h>
+#include "core/base/bits.h"
 #include "core/base/bounds.h"
 #include "core/base/endian.h"
 #include "core/base/errors.h"
@@ -81,7 +82,7 @@ static bool keep_fixed_bits(struct pack *p, uint64_t lcn)
         uint8_t byte;
         if (!fd_pread(p->fd, &byte, 1, lcn * p->cluster_size + bit / 8))
             return false;
-        if (byte >> bit % 8 & 1)
+        if (bit_get(&byte, bit & 7, BITS_LSB_FIRST))
             mark(p, bit, 1);
     }
     return true;

@@ -12,7 +12,7 @@
 #include "core/entry/open.h"
 #include "core/ntfs/ntfs.h"
 #include "core/part/format.h"
-#include "core/part/part.h"
+#include "core/part/table.h"
 #include "flash/backup.h"
 #include "flash/bootcode.h"
 #include "flash/change.h"

@@ -15,6 +15,7 @@
 #include "cli/options.h"
 #include "cli/progress.h"
 #include "cli/say.h"
+#include "core/base/bits.h"
 #include "core/base/arena.h"
 #include "core/base/bounds.h"
 #include "core/base/file.h"
@@ -55,7 +56,7 @@ static bool clean(const struct image *image, const struct slack *s, transfer *io
         size_t n =
             s->now.limit - off < sizeof buffer ? (size_t)(s->now.limit - off) : sizeof buffer;
         ok = io(ctx, off, buffer, n, false);
-        if (ok && memcmp(buffer, zeros, n)) {
+        if (ok && !bytes_are(buffer, n, 0)) {
             memset(buffer, 0, n);
             ok = io(ctx, off, buffer, n, true);
         }
