@@ -4,9 +4,9 @@
 ; everywhere, and ES = 0 where a routine does not say otherwise. Routines that meet something wrong
 ; do not return: they go to a sentence in vbr_text.asm.
 
+%include "bda.inc"
 %include "ntfs.inc"
 
-LOW_MEMORY_KIB  equ     0x413           ; BIOS data area
 SECTORS_MAX     equ     127             ; what every BIOS reads in one call
 CLUSTER_SHIFT_MAX equ   21 - SECTOR_SHIFT
 RECORD_SHIFT_MIN equ    9
@@ -72,7 +72,7 @@ section .text
 %endif
 
 body:
-        cmp     word [LOW_MEMORY_KIB], LOW_MEMORY_NEEDED >> 10
+        cmp     word [BDA_LOW_KIB], LOW_MEMORY_NEEDED >> 10
         jb      too_little_memory
         mov     si, [bp + work.found]
         lea     di, [si - 4]            ; the LBA that was right

@@ -4,6 +4,7 @@
  * every failure returns; below it nothing can fail.
  */
 #include "handoff.h"
+#include "pc/bda.h"
 #include "pc/bios.h"
 #include "pc/console.h"
 #include "core/base/arena.h"
@@ -17,14 +18,12 @@
 #include "pc/memory.h"
 #include "resident/resident_abi.h"
 
-#define BDA_EQUIPMENT_LOW_KIB 0x413
-#define BDA_HD_COUNT          0x475
-#define LOW_HIDDEN_END        0xa0000u
-#define TEXT_MODE             3
-#define PNP_START             0xf0000u
-#define PNP_END               0x100000u
-#define PNP_STEP              16
-#define PNP_LENGTH_LEAST      0x21
+#define LOW_HIDDEN_END   0xa0000u
+#define TEXT_MODE        3
+#define PNP_START        0xf0000u
+#define PNP_END          0x100000u
+#define PNP_STEP         16
+#define PNP_LENGTH_LEAST 0x21
 
 extern const uint8_t resident_image[], resident_image_end[];
 extern uint8_t handoff_jump[]; /* an offset in STAGE2_SEGMENT */
@@ -149,7 +148,7 @@ static void header_fill(struct resident_header *h, const struct boot_disk *disk,
     h->old_int19 = vector_get(0x19);
     h->old_int41 = vector_get(0x41);
     h->old_int46 = vector_get(0x46);
-    h->old_low_kib = *(volatile uint16_t *)bios_data(BDA_EQUIPMENT_LOW_KIB);
+    h->old_low_kib = *(volatile uint16_t *)bios_data(BDA_LOW_KIB);
     h->bios_hd_count = *(volatile uint8_t *)bios_data(BDA_HD_COUNT);
     h->page_count = map->page_count;
     h->cell_count = map->cell_count;
@@ -242,7 +241,7 @@ static void hook(const struct resident_header *h, uint32_t base)
 {
     uint32_t segment = base >> 4 << 16;
 
-    *(volatile uint16_t *)bios_data(BDA_EQUIPMENT_LOW_KIB) = (uint16_t)(base >> 10);
+    *(volatile uint16_t *)bios_data(BDA_LOW_KIB) = (uint16_t)(base >> 10);
     *(volatile uint8_t *)bios_data(BDA_HD_COUNT) = h->hidden_drives ? 1 : h->bios_hd_count + 1;
     vector_set(0x13, segment | RESIDENT_HEADER);
     vector_set(0x15, segment | h->int15_entry);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "mark.h"
+#include "pc/bda.h"
 #include "pc/bios.h"
 #include "pc/console.h"
 #include "core/base/bounds.h"
@@ -17,7 +18,7 @@ static void make_seed(uint8_t seed[16])
         bios_call(0x1a, &r);
         words[i] = r.ecx << 16 | (r.edx & 0xffff);
     }
-    words[3] = *(const volatile uint32_t *)bios_data(0x46c);
+    words[3] = *(const volatile uint32_t *)bios_data(BDA_TICKS);
     memcpy(seed, words, sizeof words);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "pc/console.h"
+#include "pc/bda.h"
 #include "pc/bios.h"
 
-#define BDA_TICKS     0x46c
 /* The BIOS's counter starts again at midnight, after this many ticks. */
 #define TICKS_PER_DAY 0x1800b0u
 

@@ -4,6 +4,7 @@
  * find fault with: aligned to 64 KiB, at most 127 sectors a call. Prints nothing.
  */
 #include "pc/drive.h"
+#include "pc/bda.h"
 #include "pc/bios.h"
 #include "core/base/bounds.h"
 #include "core/base/mem.h"
@@ -11,7 +12,6 @@
 
 #define SECTORS_MAX   127
 #define TRIES         3
-#define BDA_HD_COUNT  0x475
 #define CHS_CYLINDERS 1024
 #define EDD_PACKET    1u    /* AH=41h, CX bit 0: 42h, 43h, 44h, 47h, 48h */
 #define LIMIT_STEP    2048u /* a BIOS's limit is looked for to the mebibyte */
@@ -62,8 +62,8 @@ static void drive_reset(const struct drive *d)
 /* AH=41h: does the drive take packets? */
 static bool ask_edd(uint8_t number)
 {
-    /* DS=40h: the Xi8088's BIOS needs it. */
-    struct bios_regs r = {.eax = 0x4100, .ebx = 0x55aa, .edx = number, .ds = 0x40};
+    /* DS: the Xi8088's BIOS needs it. */
+    struct bios_regs r = {.eax = 0x4100, .ebx = 0x55aa, .edx = number, .ds = BDA_SEGMENT};
     bios_call(0x13, &r);
     return !bios_failed(&r) && (r.ebx & 0xffff) == 0xaa55 && (r.ecx & EDD_PACKET);
 }

@@ -10,6 +10,7 @@
         bits    16
         cpu     386
 
+%include "bda.inc"
 %include "resident/offsets.inc"
 
         global  header
@@ -19,11 +20,6 @@ ERROR_PARAMETER equ 0x01
 ERROR_NOT_READY equ 0xAA                ; answers a nested call
 FIRST_HD        equ 0x80
 LAST_HD         equ 0x8F                ; the numbers that BIOSes give to hard disks; CD numbers lie above
-BDA             equ 0x0040
-BDA_LOW_KIB     equ 0x13
-BDA_STATUS      equ 0x74
-BDA_HD_COUNT    equ 0x75
-BDA_WARM_BOOT   equ 0x72
 WARM_BOOT       equ 0x1234
 
 ; What PUSHAD leaves on the stack of somebody who called by INT, and the FLAGS behind CS:IP
@@ -109,9 +105,9 @@ enter_c:
         cli
         pop     gs
         pop     fs
-        push    BDA
+        push    BDA_SEGMENT
         pop     es
-        mov     [es:BDA_STATUS], al
+        mov     [es:BDA_HD_STATUS - BDA_START], al
         neg     al
         mov     bx, [caller]
         mov     es, [caller + 4]        ; FLAGS lie above IP and CS
@@ -151,11 +147,11 @@ physical_drive:
         mov     dl, [cs:HEADER(bios_hd_count)]
         add     dl, [cs:HEADER(drive_shift)]
         push    ds
-        push    BDA
+        push    BDA_SEGMENT
         pop     ds
-        cmp     dl, [BDA_HD_COUNT]      ; who hooked INT 13h above us counts more
+        cmp     dl, [BDA_HD_COUNT - BDA_START] ; who hooked INT 13h above us counts more
         jae     .counted
-        mov     dl, [BDA_HD_COUNT]
+        mov     dl, [BDA_HD_COUNT - BDA_START]
 .counted:
         pop     ds
         mov     [bp + SAVED_dx], dl
@@ -186,10 +182,10 @@ hidden_drive:
         answer_carry 2, 1
         mov     ah, ERROR_PARAMETER
 .done:
-        mov     bp, BDA
+        mov     bp, BDA_SEGMENT
         push    ds
         mov     ds, bp
-        mov     [BDA_STATUS], ah
+        mov     [BDA_HD_STATUS - BDA_START], ah
         pop     ds
         pop     bp
         iret
@@ -211,9 +207,9 @@ int18_entry:
         mov     ah, 0                   ; INT 16h AH=00h: waits for a key
         int     0x16
         call    unhook
-        mov     ax, BDA
+        mov     ax, BDA_SEGMENT
         mov     ds, ax
-        mov     word [BDA_WARM_BOOT], WARM_BOOT
+        mov     word [BDA_WARM_BOOT - BDA_START], WARM_BOOT
         jmp     0xFFFF:0
 
 ; INT 19h: boots again without us.
@@ -235,7 +231,7 @@ unhook:
         mov     eax, [cs:HEADER(old_int15)]
         mov     [0x15 * 4], eax
         mov     al, [cs:HEADER(bios_hd_count)]
-        mov     [BDA * 16 + BDA_HD_COUNT], al
+        mov     [BDA_HD_COUNT], al
         mov     si, HEADER(old_int18)
         mov     di, 0x18 * 4
         cs movsd                        ; 18h
@@ -244,7 +240,7 @@ unhook:
         cs movsd
         mov     di, 0x46 * 4
         cs movsd
-        mov     di, BDA * 16 + BDA_LOW_KIB
+        mov     di, BDA_LOW_KIB
         cs movsw                        ; old_low_kib
         ret
 

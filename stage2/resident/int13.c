@@ -4,11 +4,10 @@
  * CF = 1 and AH the status; 0040:0074 says the same; all other registers keep their values but
  * for documented results. Nothing is ever passed on to the BIOS's own drive 80h.
  */
+#include "pc/bda.h"
 #include "resident/resident.h"
 #include <machine/machine.h>
 
-#define BDA_STATUS   0x474u
-#define BDA_HD_COUNT 0x475u
 #define EDD_VERSION  0x30
 #define EDD_INTERFACE                                                                              \
     0x0005 /* 42h-44h, 47h, 48h; EDD functions. No lock or eject, no flat buffers */
@@ -147,7 +146,7 @@ uint8_t int13_disk(void)
     case 0x14: /* diagnose */
         break;
     case 0x01:
-        result = machine_get8(BDA_STATUS);
+        result = machine_get8(BDA_HD_STATUS);
         break;
     case 0x02:
     case 0x03:

@@ -34,7 +34,7 @@ $(B)/resident/offsets.inc: stage2/resident/offsets.c stage2/resident/resident.mk
 	$(call run,OFFS)$(CC) $(filter-out -MMD -MP -fwhole-program,$(RESIDENT_CFLAGS)) -Wno-missing-prototypes \
 	    -MD -MP -MT $@ -MF $(@:.inc=.d) -S $< -o - | sed -n 's/^\s*#\([A-Za-z0-9_]* [0-9]*\)$$/%define \1/p' > $@
 
-$(B)/resident/%.o: stage2/resident/%.asm $(B)/resident/offsets.inc stage2/resident/resident.mk
+$(B)/resident/%.o: stage2/resident/%.asm $(B)/resident/offsets.inc $(B)/bda.inc stage2/resident/resident.mk
 	@mkdir -p $(@D)
 	$(call run,NASM)$(NASM) -f elf32 -I $(B) -MD $(@:.o=.d) $< -o $@
 

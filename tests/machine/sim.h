@@ -184,7 +184,7 @@ static void sim_int13(void)
     if (!setjmp(sim_enter))
         sim_status = int13_disk();
     CHECK(!machine_opened && !sim.locked);
-    sim.memory[0x474] = sim_status;
+    sim.memory[BDA_HD_STATUS] = sim_status;
     caller_carry = sim_status != 0;
 }
 
@@ -341,7 +341,7 @@ static uint8_t call(uint16_t ax)
     CHECK_EQ(frame.a.x >> 16, 0x1122);
     uint8_t ah = (uint8_t)(ax >> 8);
     if (ah != 0x01)
-        CHECK_EQ(sim.memory[0x474], carry() ? frame.a.h : 0);
+        CHECK_EQ(sim.memory[BDA_HD_STATUS], carry() ? frame.a.h : 0);
     CHECK(carry() ? frame.a.h != 0 : frame.a.h == 0 || ah == 0x15 || ah == 0x41);
     return frame.a.h;
 }

@@ -7,6 +7,7 @@
         bits    16
         cpu     386
 
+%include "bda.inc"
 %include "resident/offsets.inc"
 
         global  machine_drive, machine_throw
@@ -21,7 +22,6 @@
 SAVED_ax        equ 28                  ; of what PUSHAD leaves
 
 ; Virtual DMA Services
-BDA_VDS         equ 0x47B
 VDS_PRESENT     equ 0x20
 VDS_IN_PLACE    equ 0x0C                ; neither another buffer nor another page in its place
 
