@@ -8,7 +8,7 @@
 #include <machine/machine.h>
 
 IN_GAP struct request request;
-struct piece piece = {.packet.size = PACKET_SIZE};
+struct piece piece = {.packet.size = sizeof(struct edd_packet)};
 
 /* The BIOS wants buffers that do not cross 64 KiB: it said so once. */
 static bool split_64k;
@@ -54,7 +54,8 @@ static void memory_transfer(void)
     uint32_t memory = (uint32_t)piece.packet.lba << 9;
     uint32_t dwords = piece.packet.count * 128u;
 
-    if (memory < header.hidden[2] || memory + dwords * 4 > header.hidden[3])
+    if (memory < header.hidden[HIDDEN_MAP].start ||
+        memory + dwords * 4 > header.hidden[HIDDEN_MAP].end)
         map_broken();
 
     if (piece.write)

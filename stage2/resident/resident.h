@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "layout.h"
+#include "pc/int13_format.h"
 #include "resident/frame.h"
 #include "resident/resident_abi.h"
 
@@ -43,38 +44,29 @@ extern struct resident_header header;
 extern uint8_t bounce[RESIDENT_BOUNCE * 512];
 
 /* The handler's segment has 32 unused bytes in front of the drive slots, and 32 behind them. */
-#define IN_LOW      __attribute__((section(".bss.low")))
-#define IN_GAP      __attribute__((section(".bss.gap")))
+#define IN_LOW   __attribute__((section(".bss.low")))
+#define IN_GAP   __attribute__((section(".bss.gap")))
 
 /* What assembly uses: the compiler takes the C for the whole program and keeps nothing else. */
-#define FROM_ASM    __attribute__((externally_visible))
-
-#define PACKET_SIZE 16
-
-/* An EDD disk address packet. */
-struct packet {
-    uint8_t size, zero;
-    uint16_t count;
-    uint16_t offset, segment;
-    uint64_t lba;
-};
+#define FROM_ASM __attribute__((externally_visible))
 
 /* What the caller wants. The ranges of both sides were checked. */
 struct request {
-    struct packet packet; /* count: sectors still to do, 0 when all is done; lba: the next one */
-    uint32_t buffer;      /* linear address */
-    uint32_t from;        /* linear address of the caller's packet, or 0 */
-    uint16_t total;       /* that one's count */
+    struct edd_packet
+        packet;      /* count: sectors still to do, 0 when all is done; lba: the next one */
+    uint32_t buffer; /* linear address */
+    uint32_t from;   /* linear address of the caller's packet, or 0 */
+    uint16_t total;  /* that one's count */
     bool write;
 };
 extern struct request request;
 
 /* What one call of the BIOS is to do, or a copy. */
 struct piece {
-    struct packet packet; /* its lba as the run's kind has it; machine.asm makes offset and segment
-                           * of `buffer` */
-    uint32_t buffer;      /* linear address */
-    uint8_t write;        /* 0 or 1 */
+    struct edd_packet packet; /* its lba as the run's kind has it; machine.asm makes offset and
+                               * segment of `buffer` */
+    uint32_t buffer;          /* linear address */
+    uint8_t write;            /* 0 or 1 */
 };
 FROM_ASM extern struct piece piece;
 void piece_limit(uint32_t sectors);

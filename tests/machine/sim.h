@@ -306,8 +306,8 @@ static void sim_start(void)
     sim.most = 127;
     sim.high_left = sim.write_left = NEVER;
     header.map_address = MAP_ADDRESS;
-    header.hidden[2] = RAM_ADDRESS;
-    header.hidden[3] = RAM_ADDRESS + RAM_BYTES;
+    header.hidden[HIDDEN_MAP].start = RAM_ADDRESS;
+    header.hidden[HIDDEN_MAP].end = RAM_ADDRESS + RAM_BYTES;
     header.page_shift = 12;
     header.heads = 16;
     header.sectors_per_track = 63;

@@ -517,10 +517,11 @@ TEST(parameters_08_15_41)
 TEST(parameters_48)
 {
     start();
-    for (unsigned i = 0; i < RESIDENT_EDD_SIZE; i++)
-        header.edd[i] = (uint8_t)(0x40 + i);
-    header.edd[0] = 0x1e;
-    header.edd[1] = 0;
+    uint8_t *edd = (uint8_t *)&header.edd;
+    for (unsigned i = 0; i < sizeof(header.edd); i++)
+        edd[i] = (uint8_t)(0x40 + i);
+    edd[0] = 0x1e;
+    edd[1] = 0;
     for (unsigned size = 0; size < 0x80; size++) {
         memset(packet_at(), 0xcc, 0x80);
         packet_at()[0] = (uint8_t)size;
