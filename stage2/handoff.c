@@ -15,7 +15,6 @@
 #include "core/map/ram.h"
 #include "geometry.h"
 #include "layout.h"
-#include "mark.h"
 #include "pc/bda.h"
 #include "pc/bios.h"
 #include "pc/console.h"
@@ -23,6 +22,7 @@
 #include "pc/pnp.h"
 #include "resident/resident_abi.h"
 #include "tables.h"
+#include "vhdx_header.h"
 
 #define LOW_HIDDEN_END  0xa0000u
 #define FIRST_HARD_DISK 0x80u
@@ -196,15 +196,15 @@ static MUST_CHECK enum err contents_load(struct boot_disk *disk, uint64_t addres
                         f);
 }
 
-/* What the disk's format wants written before the guest writes. */
-static MUST_CHECK enum err image_mark(const struct boot_disk *disk, struct drive *const *drive,
-                                      struct fail *f)
+/* The leaf's own format may want it known that its contents change. */
+static MUST_CHECK enum err leaf_announce(const struct boot_disk *disk, struct drive *const *drive,
+                                         struct fail *f)
 {
     const struct chain_link *leaf = disk->chain.link[0];
 
     if (!disk->map.writable || disk->map.growth == MAP_GROWS_IN_MEMORY)
         return ERR_OK;
-    return mark_changed(leaf, drive[leaf->drive_index], f);
+    return vhdx_header_write(leaf, drive[leaf->drive_index], f);
 }
 
 /* The resident at its place, all beyond its binary zero. Returns its header. */
@@ -252,7 +252,7 @@ enum err handoff_start(struct boot_disk *disk, struct drive *const *drive, unsig
     if (!err)
         err = contents_load(disk, high.contents, f);
     if (!err)
-        err = image_mark(disk, drive, f);
+        err = leaf_announce(disk, drive, f);
     if (err)
         return err;
 
