@@ -4,9 +4,12 @@
  * CF = 1 and AH the status; 0040:0074 says the same; all other registers keep their values but
  * for documented results. Nothing is ever passed on to the BIOS's own drive 80h.
  */
+#include "resident/int13.h"
 #include "pc/bda.h"
 #include "pc/int13_format.h"
-#include "resident/resident.h"
+#include "resident/disk.h"
+#include "resident/frame.h"
+#include "resident/request.h"
 #include <machine/machine.h>
 
 #define EDD_VERSION   0x30

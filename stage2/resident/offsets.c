@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Compiled to assembly only: its lines `#name value` become build/resident/offsets.inc for NASM. */
-#include "resident/resident.h"
+#include <stddef.h>
+#include "core/map/format.h"
+#include "resident/request.h"
+#include "resident/resident_abi.h"
 
 #define SHARE(name, value) __asm__ volatile("#" name " %c0" : : "i"(value))
 #define HEADER(field)      SHARE("HEADER_" #field, offsetof(struct resident_header, field))

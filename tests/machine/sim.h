@@ -10,6 +10,7 @@
 
 #include <setjmp.h>
 #include "unit/unit.h"
+#include "resident/frame.h"
 #include "resident/handler.c"
 
 #define SIM_SEGMENT   0x9000u
