@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include "core/map/format.h"
 #include "resident/request.h"
+#include "resident/resident.h"
 #include "resident/resident_abi.h"
 
 #define SHARE(name, value) __asm__ volatile("#" name " %c0" : : "i"(value))
@@ -42,6 +43,12 @@ void offsets(void)
     HEADER(int18_entry);
     HEADER(int19_entry);
     SHARE("MAP_SEAL", MAP_SEAL);
+    SHARE("STATUS_PARAMETER", STATUS_PARAMETER);
+    SHARE("STATUS_WRITE_PROTECTED", STATUS_WRITE_PROTECTED);
+    SHARE("STATUS_BOUNDARY", STATUS_BOUNDARY);
+    SHARE("STATUS_CONTROLLER", STATUS_CONTROLLER);
+    SHARE("STATUS_UNDEFINED", STATUS_UNDEFINED);
+    SHARE("STATUS_NOT_READY", STATUS_NOT_READY);
     SHARE("HEADER_size", sizeof(struct resident_header));
     SHARE("PIECE_count", offsetof(struct piece, packet.count));
     SHARE("PIECE_offset", offsetof(struct piece, packet.offset));

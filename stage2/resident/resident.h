@@ -21,6 +21,7 @@
 #define STATUS_WRITE_PROTECTED 0x03
 #define STATUS_BOUNDARY        0x09 /* buffer cannot be reached, or crosses 64 KiB */
 #define STATUS_CONTROLLER      0x20 /* the map cannot be reached */
+#define STATUS_NOT_READY       0xaa /* a call while the handler is at work */
 #define STATUS_UNDEFINED       0xbb /* the map makes no sense: somebody wrote over it */
 #define STATUS_FAULT           0xcc /* a write that has no place to go */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The handler's only way to the machine: far memory, the BIOS, extended memory. This is the real
- * one, for 16-bit code, mostly machine.asm and extended.asm; unit tests put a simulated machine
+ * one, for 16-bit code, mostly the .asm files beside it; unit tests put a simulated machine
  * with the same names in its place (tests/machine/machine.h), so nothing else here may use
  * assembly.
  */
