@@ -2,7 +2,13 @@
 /* The formats are described in pc/int13_format.h and resident/resident_abi.h; here is what stands
  * in them. */
 #include "tables.h"
-#include "core/base/mem.h"
+#include <stdbool.h>
+#include <stdint.h>
+#include "core/base/bounds.h"
+#include "core/base/endian.h"
+#include "core/base/image.h"
+#include "core/map/map.h"
+#include "pc/int13_format.h"
 
 #define FIRST_HARD_DISK  0x80
 #define BIOS_SECTORS_MAX 127

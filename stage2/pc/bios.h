@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The one way from stage2's 32-bit C to the BIOS. */
+/* The one way from stage2's 32-bit C to the BIOS, and to what lies in its memory. */
 #ifndef STAGE2_PC_BIOS_H
 #define STAGE2_PC_BIOS_H
 

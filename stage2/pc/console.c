@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Text by INT 10h, keys by INT 16h, time from the BIOS data area. Never writes to the screen's
+ * memory or to a port: only what goes through the BIOS is mirrored.
+ */
 #include "pc/console.h"
 #include "pc/bda.h"
 #include "pc/bios.h"

@@ -4,12 +4,14 @@
  * find fault with: aligned to 64 KiB, at most 127 sectors a call. Prints nothing.
  */
 #include "pc/drive.h"
+#include <stddef.h>
+#include "core/base/bounds.h"
+#include "core/base/endian.h"
+#include "core/base/mem.h"
+#include "layout.h"
 #include "pc/bda.h"
 #include "pc/bios.h"
 #include "pc/int13_format.h"
-#include "core/base/bounds.h"
-#include "core/base/mem.h"
-#include "layout.h"
 
 #define SECTORS_MAX   127
 #define TRIES         3

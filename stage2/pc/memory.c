@@ -4,10 +4,10 @@
  * missing, a sorted list of usable ranges above 1 MiB and below 4 GiB.
  */
 #include "pc/memory.h"
+#include <stdbool.h>
+#include "layout.h"
 #include "pc/bda.h"
 #include "pc/bios.h"
-#include "core/base/mem.h"
-#include "layout.h"
 #include "pc/memory_ranges.h"
 
 #define SMAP            0x534d4150u
