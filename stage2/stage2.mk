@@ -25,8 +25,8 @@ $(B)/layout.inc $(B)/bda.inc:
 
 $(STAGE2_DIR)/offsets.inc: stage2/pc/offsets.c
 	@mkdir -p $(@D)
-	$(call run,GEN)$(CC) $(STAGE2_CFLAGS) -MF $(STAGE2_DIR)/offsets.d -MT $@ -S -o - $< | \
-	    sed -n 's/^->\([A-Z0-9_]*\) \([0-9]*\)$$/%define \1 \2/p' > $@
+	$(call run,GEN)$(CC) $(STAGE2_CFLAGS) -MF $(STAGE2_DIR)/offsets.d -MT $@ -S -o $(@:.inc=.s) $<
+	@sed -n 's/^->\([A-Z0-9_]*\) \([0-9]*\)$$/%define \1 \2/p' $(@:.inc=.s) > $@
 
 $(B)/core32/%.o: stage2/core/%.c
 	@mkdir -p $(@D)

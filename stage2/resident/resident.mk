@@ -32,7 +32,8 @@ $(B)/resident/%.o: $(B)/resident/%.s
 $(B)/resident/offsets.inc: stage2/resident/offsets.c stage2/resident/resident.mk
 	@mkdir -p $(@D)
 	$(call run,OFFS)$(CC) $(filter-out -MMD -MP -fwhole-program,$(RESIDENT_CFLAGS)) -Wno-missing-prototypes \
-	    -MD -MP -MT $@ -MF $(@:.inc=.d) -S $< -o - | sed -n 's/^\s*#\([A-Za-z0-9_]* [0-9]*\)$$/%define \1/p' > $@
+	    -MD -MP -MT $@ -MF $(@:.inc=.d) -S $< -o $(@:.inc=.s)
+	@sed -n 's/^\s*#\([A-Za-z0-9_]* [0-9]*\)$$/%define \1/p' $(@:.inc=.s) > $@
 
 $(B)/resident/%.o: stage2/resident/%.asm $(B)/resident/offsets.inc $(B)/bda.inc stage2/resident/resident.mk
 	@mkdir -p $(@D)
