@@ -10,7 +10,6 @@
 #include "resident/request.h"
 #include "resident/resident.h"
 #include "resident/transfer.h"
-#include <machine/machine.h>
 
 void disk_transfer(void)
 {

@@ -10,6 +10,7 @@
 #include "resident/disk.h"
 #include "resident/frame.h"
 #include "resident/request.h"
+#include "resident/resident.h"
 #include <machine/machine.h>
 
 #define EDD_VERSION   0x30

@@ -19,7 +19,7 @@ MIB             equ 0x100000
 ; EBX of the reserved entry that follows where usable memory was cut off: a number that no BIOS uses
 ; for its own list, whose EBX goes through as it is. CS is added, since what lies below may be
 ; another of these handlers: a disk that is started may start a drive that holds vhdboot. The second
-; hidden range's is 8 more.
+; hidden range's is HIDDEN_SIZE more.
 E820_COOKIE     equ 0x56480000
 
 ; The caller's registers on its stack, from BP on: ES, DS, then PUSHAD's
@@ -37,7 +37,7 @@ CALLER_ax       equ 4 + PUSHAD_ax
 %define ENTRY_length_high es:di + 12
 %define ENTRY_type      es:di + 16
 %define RANGE_start     si + HEADER(hidden)
-%define RANGE_end       si + HEADER(hidden) + 4
+%define RANGE_end       si + HEADER(hidden) + HIDDEN_END
 %define REST_length     si + rest
 %define REST_next       si + rest + 4
 
@@ -116,7 +116,7 @@ e820:
         mov     ax, cs
         add     eax, E820_COOKIE
         sub     ebx, eax
-        cmp     ebx, 8
+        cmp     ebx, HIDDEN_SIZE
         jbe     .rest
         add     ebx, eax
         mov     eax, [bp + CALLER_ax]
@@ -129,7 +129,7 @@ e820:
         mov     di, [bp + CALLER_di]
         xor     si, si
         call    cut
-        mov     si, 8
+        mov     si, HIDDEN_SIZE
         call    cut
 .done:
         mov     [bp + CALLER_bx], ebx
@@ -153,7 +153,7 @@ e820:
 
 ; cut: cuts a hidden range off an entry. Whatever the entry has above the range is lost: stage2 puts
 ; the map at the top of usable memory, so that there is nothing.
-;   in: ES:DI = entry, SI = 0 or 8: the range, EBX = the BIOS's next entry
+;   in: ES:DI = entry, SI = 0 or HIDDEN_SIZE: the range, EBX = the BIOS's next entry
 ;   out: EBX = next entry     changes: EAX, ECX, EDX
 cut:
         cmp     dword [ENTRY_type], E820_USABLE
@@ -200,7 +200,7 @@ counts:
         mov     [bp + CALLER_dx], edx
         xchg    eax, [bp + CALLER_ax]
         jc      failed
-        mov     edx, [HEADER(hidden) + 8]
+        mov     edx, [HEADER(hidden_map)]
         sub     edx, MIB
         jae     .above
         xor     edx, edx
