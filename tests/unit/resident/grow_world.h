@@ -7,7 +7,7 @@
 #ifndef UNIT_GROW_WORLD_H
 #define UNIT_GROW_WORLD_H
 
-#include "machine/sim.h"
+#include "machine/caller.h"
 
 #define SECTORS_MAX 70000u
 #define FILE_PLACE  1000u /* of the drive: where the file's pieces are */

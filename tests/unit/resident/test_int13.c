@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The resident handler's C against a simulated machine: every map, every refusal of the BIOS. */
-#include "machine/sim.h"
+#include "machine/caller.h"
 
 #define PAGE     4096u
 #define SECTORS  (20 * PAGE - 77)
