@@ -20,8 +20,8 @@
 
 %include "macros.inc"
 
-HIDDEN_SECTORS  equ     BOOT_ADDRESS + 28
-SERIAL          equ     72              ; what is compared starts here: serial number, then code
+HIDDEN_SECTORS  equ     BOOT_ADDRESS + bpb.hidden
+SERIAL          equ     bpb.serial      ; what is compared starts here: serial number, then code
 VBR_SECTORS     equ     VBR_SIZE / SECTOR
 RECORD_COPY     equ     VBR_WORK + 0x400
 

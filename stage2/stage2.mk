@@ -16,15 +16,17 @@ include stage2/resident/resident.mk
 
 all: $(B)/vhdboot.bin
 
-# layout.h as NASM reads it: the same #define lines.
+# Headers of nothing but numbers, as NASM reads them: the same #define lines.
 $(B)/layout.inc: stage2/layout.h
+$(B)/bda.inc: stage2/pc/bda.h
+$(B)/layout.inc $(B)/bda.inc:
 	@mkdir -p $(@D)
 	$(call run,GEN)sed -n 's/^#define \([A-Z0-9_]*\) *\([0-9][0-9A-Fa-fx]*\)$$/%define \1 \2/p' $< > $@
 
 $(STAGE2_DIR)/offsets.inc: stage2/pc/offsets.c
 	@mkdir -p $(@D)
-	$(call run,GEN)$(CC) $(STAGE2_CFLAGS) -MF $(STAGE2_DIR)/offsets.d -MT $@ -S -o - $< | \
-	    sed -n 's/^->\([A-Z0-9_]*\) \([0-9]*\)$$/%define \1 \2/p' > $@
+	$(call run,GEN)$(CC) $(STAGE2_CFLAGS) -MF $(STAGE2_DIR)/offsets.d -MT $@ -S -o $(@:.inc=.s) $<
+	@sed -n 's/^->\([A-Z0-9_]*\) \([0-9]*\)$$/%define \1 \2/p' $(@:.inc=.s) > $@
 
 $(B)/core32/%.o: stage2/core/%.c
 	@mkdir -p $(@D)

@@ -5,13 +5,14 @@
 ;   memory:  STAGE2_ADDRESS .. STAGE2_END      this file; unpacked: code, data, bss
 ;            STAGE2_END .. STAGE2_STACK_TOP    stack
 ;            DISK_BUFFER                       the packed part, while it is unpacked
-;   bytes:   the whole file at most STAGE2_FILE_MAX, checked by stage2.ld
+;   bytes:   the whole file at most STAGE2_FILE_MAX, checked by pack_file.c
 ;
 ; Proves the file's sum before any of it but this file is run, sees to A20, goes to protected mode
 ; (flat, no paging, interrupts off: they are on only while the BIOS runs), unpacks what is packed and
 ; calls stage2_main. All of this file is in the part that is not packed.
 
 %include "stage2.asm.inc"
+%include "offsets.inc"
 
         extern  a20_ensure, stage2_main, real_size, bss_start, bss_dwords
         global  stage2_header, enter_protected, real_die
@@ -56,7 +57,7 @@ start:
 ;   in:      DS = CS
 ;   out:     ZF = 1 if so      changes: EAX, CX, EDX, ES
 sum_check:
-        mov     ecx, [stage2_header + 8]
+        mov     ecx, [stage2_header + STAGE2_HEADER_SIZE]
         cmp     ecx, STAGE2_FILE_MAX
         ja      .end                    ; ZF = 0
         shr     ecx, 4                  ; paragraphs: the file is padded to one

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The interrupt descriptor table, which start.asm loads, and the sentences. Halts; never returns to
+ * what has failed. */
 #include "pc/trap.h"
 #include <stddef.h>
 #include <stdint.h>
-#include "pc/console.h"
 #include "core/base/bounds.h"
 #include "core/base/text.h"
 #include "layout.h"
+#include "pc/console.h"
 
 #define TRAP_COUNT   32
 #define CODE_SEGMENT 0x08   /* CODE32 of start.asm */

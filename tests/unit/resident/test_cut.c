@@ -7,7 +7,7 @@
  * ignore the blocks' bitmaps and those that read zeros where a bit is 0. Then the handler goes on
  * from one of the cuts.
  */
-#include "machine/sim.h"
+#include "machine/caller.h"
 #include "core/base/arena.h"
 #include "core/chain/chain.h"
 #include "core/map/map.h"

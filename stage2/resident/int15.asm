@@ -4,15 +4,11 @@
 ; reaches the caller. Never reports more than the BIOS does. Runs on the caller's stack, as the BIOS
 ; does, and may be called at any time.
 
-        bits    16
-        cpu     386
-
-%include "resident/offsets.inc"
+%include "resident.asm.inc"
 
         global  int15_entry
         extern  header
 
-%define HEADER(field) header + HEADER_ %+ field
 SMAP            equ 0x534D4150
 E820_USABLE     equ 1
 E820_RESERVED   equ 2
@@ -23,16 +19,16 @@ MIB             equ 0x100000
 ; EBX of the reserved entry that follows where usable memory was cut off: a number that no BIOS uses
 ; for its own list, whose EBX goes through as it is. CS is added, since what lies below may be
 ; another of these handlers: a disk that is started may start a drive that holds vhdboot. The second
-; hidden range's is 8 more.
+; hidden range's is HIDDEN_SIZE more.
 E820_COOKIE     equ 0x56480000
 
-; The caller's registers on its stack, from BP on
-SAVED_es        equ 0
-SAVED_di        equ 4
-SAVED_bx        equ 20
-SAVED_dx        equ 24
-SAVED_cx        equ 28
-SAVED_ax        equ 32
+; The caller's registers on its stack, from BP on: ES, DS, then PUSHAD's
+CALLER_es       equ 0
+CALLER_di       equ 4 + PUSHAD_di
+CALLER_bx       equ 4 + PUSHAD_bx
+CALLER_dx       equ 4 + PUSHAD_dx
+CALLER_cx       equ 4 + PUSHAD_cx
+CALLER_ax       equ 4 + PUSHAD_ax
 
 ; An entry of E820h, and a hidden range in the header
 %define ENTRY_start     es:di
@@ -41,7 +37,7 @@ SAVED_ax        equ 32
 %define ENTRY_length_high es:di + 12
 %define ENTRY_type      es:di + 16
 %define RANGE_start     si + HEADER(hidden)
-%define RANGE_end       si + HEADER(hidden) + 4
+%define RANGE_end       si + HEADER(hidden) + HIDDEN_END
 %define REST_length     si + rest
 %define REST_next       si + rest + 4
 
@@ -83,7 +79,7 @@ int15_entry:
         cmp     ah, 0x88
         je      counts
 failed:
-        mov     byte [bp + SAVED_ax + 1], UNSUPPORTED
+        mov     byte [bp + CALLER_ax + 1], UNSUPPORTED
         stc
 done:
         pop     es
@@ -107,7 +103,7 @@ bios:
         inc     bp
         push    cs
         pop     ds
-        mov     es, [bp + SAVED_es]
+        mov     es, [bp + CALLER_es]
         ret
 
 ; E820h: the BIOS's entry, cut, or what was cut off, as reserved.
@@ -120,29 +116,29 @@ e820:
         mov     ax, cs
         add     eax, E820_COOKIE
         sub     ebx, eax
-        cmp     ebx, 8
+        cmp     ebx, HIDDEN_SIZE
         jbe     .rest
         add     ebx, eax
-        mov     eax, [bp + SAVED_ax]
+        mov     eax, [bp + CALLER_ax]
         call    bios
         jc      failed
         cmp     eax, SMAP
         jne     failed
-        mov     [bp + SAVED_ax], eax
-        mov     [bp + SAVED_cx], ecx
-        mov     di, [bp + SAVED_di]
+        mov     [bp + CALLER_ax], eax
+        mov     [bp + CALLER_cx], ecx
+        mov     di, [bp + CALLER_di]
         xor     si, si
         call    cut
-        mov     si, 8
+        mov     si, HIDDEN_SIZE
         call    cut
 .done:
-        mov     [bp + SAVED_bx], ebx
+        mov     [bp + CALLER_bx], ebx
         clc
         jmp     done
 .rest:
         mov     si, bx
-        mov     dword [bp + SAVED_ax], SMAP
-        mov     dword [bp + SAVED_cx], E820_SIZE
+        mov     dword [bp + CALLER_ax], SMAP
+        mov     dword [bp + CALLER_cx], E820_SIZE
         mov     eax, [RANGE_start]
         mov     [ENTRY_start], eax
         mov     eax, [REST_length]
@@ -157,7 +153,7 @@ e820:
 
 ; cut: cuts a hidden range off an entry. Whatever the entry has above the range is lost: stage2 puts
 ; the map at the top of usable memory, so that there is nothing.
-;   in: ES:DI = entry, SI = 0 or 8: the range, EBX = the BIOS's next entry
+;   in: ES:DI = entry, SI = 0 or HIDDEN_SIZE: the range, EBX = the BIOS's next entry
 ;   out: EBX = next entry     changes: EAX, ECX, EDX
 cut:
         cmp     dword [ENTRY_type], E820_USABLE
@@ -199,23 +195,23 @@ cut:
 ; 88h and E801h: the least of the BIOS's counts and what lies below the map
 counts:
         call    bios
-        mov     [bp + SAVED_bx], ebx
-        mov     [bp + SAVED_cx], ecx
-        mov     [bp + SAVED_dx], edx
-        xchg    eax, [bp + SAVED_ax]
+        mov     [bp + CALLER_bx], ebx
+        mov     [bp + CALLER_cx], ecx
+        mov     [bp + CALLER_dx], edx
+        xchg    eax, [bp + CALLER_ax]
         jc      failed
-        mov     edx, [HEADER(hidden) + 8]
+        mov     edx, [HEADER(hidden_map)]
         sub     edx, MIB
         jae     .above
         xor     edx, edx
 .above:
         mov     ecx, edx
         shr     ecx, 10
-        mov     di, SAVED_ax
+        mov     di, CALLER_ax
         call    least
         cmp     ah, 0x88
         je      .done
-        mov     di, SAVED_cx
+        mov     di, CALLER_cx
         call    least
         mov     ecx, edx
         sub     ecx, 15 * MIB           ; E801h: KiB up to 16 MiB, then blocks of 64 KiB
@@ -223,9 +219,9 @@ counts:
         xor     ecx, ecx
 .above_16:
         shr     ecx, 16
-        mov     di, SAVED_bx
+        mov     di, CALLER_bx
         call    least
-        mov     di, SAVED_dx
+        mov     di, CALLER_dx
         call    least
 .done:
         clc
