@@ -39,6 +39,9 @@ fdisk: sfdisk partitions disks in tests
 python3-libvhdi: a third opinion on VHDs and VHDXs, chains among them
 clang: fuzzing
 libclang-rt-14-dev: its sanitizers and libFuzzer
+clang-format: lays out the C, and make lint looks whether it did
+pyflakes3: make lint's eye for unused and misspelt names in Python
+shellcheck: and for what a shell takes otherwise than meant
 END
 )
 
@@ -82,6 +85,7 @@ if ! ls "$cache"/linux-image-*.deb >/dev/null 2>&1; then
     fetch()
     {
         echo "deps: fetching $1 into $cache (not installed)"
+        # shellcheck disable=SC2086 # nothing, or one option
         (cd "$cache/partial" && apt-get download -q $sandbox "$1")
     }
     sandbox=                            # root needs no other user to write into this folder
