@@ -18,7 +18,7 @@ Each rule, and its reason (the code is in tests/lint_rules):
              functions of 60 lines, lines of 100 columns (Python, documents: 120): what fits on one screen is read;
              files above 500 lines say why
              no path of somebody's computer, no file named that is not there, no mark of unfinished work
-  documents  links and named files exist, README.md has 150 lines, made parts are whole, packages are explained:
+  documents  links and named files exist, README.md has 150 lines, what programs make is whole and new:
              nobody can follow a document that is wrong
 """
 import os

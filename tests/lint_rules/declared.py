@@ -2,9 +2,9 @@
 """Which names a C header gives to those who include it. No parser of C: enough for how this project declares."""
 import re
 
-WORDS_OF_C = set("""_Noreturn _Static_assert alignas auto bool break case char const continue default do double else enum
-    extern float for goto if inline int long register restrict return short signed sizeof static struct switch typedef
-    typeof union unsigned void volatile while __attribute__ defined""".split())
+WORDS_OF_C = set("""_Noreturn _Static_assert alignas auto bool break case char const continue default do double
+    else enum extern float for goto if inline int long register restrict return short signed sizeof static struct
+    switch typedef typeof union unsigned void volatile while __attribute__ defined""".split())
 DEFINED = re.compile(r"^[ \t]*#[ \t]*define[ \t]+(\w+)", re.M)
 DIRECTIVE = re.compile(r"^[ \t]*#(?:.*\\\n)*.*$", re.M)
 FILE, STRUCT, ENUM, OTHER = range(4)    # where a token stands; OTHER: bodies of functions, values

@@ -8,6 +8,7 @@ import os
 
 BASE, CHAIN, MAP = "stage2/core/base", "stage2/core/chain", "stage2/core/map"
 FORMATS = ("stage2/core/part", "stage2/core/ntfs", "stage2/core/vhd", "stage2/core/vhdx")
+BYTES = (BASE + "/bounds.h", BASE + "/endian.h")
 
 BELOW = {
     # core: bytes, not machines. The four formats never know of each other.
@@ -19,17 +20,18 @@ BELOW = {
     "stage2/core/bcd": ("stage2/core/hive",),
     "stage2/core/entry": (MAP, "stage2/core/bcd"),
 
-    # The handler that stays: of core only what has no function of its own in it.
+    # The handler that stays: of all others only headers that say where bytes lie.
     "stage2/layout.h": (),
-    "stage2/resident/frame.h": (BASE + "/bounds.h",),
-    "stage2/resident/resident_abi.h": (BASE + "/bounds.h", BASE + "/endian.h", MAP + "/format.h"),
+    "stage2/pc/bda.h": (),
+    "stage2/pc/int13_format.h": BYTES,
+    "stage2/resident/frame.h": BYTES,
+    "stage2/resident/resident_abi.h": (*BYTES, MAP + "/format.h", "stage2/layout.h", "stage2/pc/int13_format.h"),
     "stage2/resident/machine": ("stage2/resident/frame.h",),
-    "stage2/resident": ("stage2/layout.h", "stage2/resident/frame.h", "stage2/resident/resident_abi.h",
-                        "stage2/resident/machine"),
+    "stage2/resident": ("stage2/resident/machine", "stage2/resident/resident_abi.h", "stage2/pc/bda.h"),
 
     # The loader, above the machine.
     "stage2/pc": (BASE, "stage2/layout.h"),
-    "stage2/stage2_format.h": (BASE + "/bounds.h", BASE + "/endian.h"),
+    "stage2/stage2_format.h": BYTES,
     "stage2": ("stage2/core/entry", "stage2/pc", "stage2/layout.h", "stage2/stage2_format.h",
                "stage2/resident/resident_abi.h"),
 

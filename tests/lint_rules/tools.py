@@ -7,6 +7,7 @@ import concurrent.futures
 import os
 import re
 import subprocess
+import sys
 
 from lint_rules.tree import C_ENDS
 
@@ -19,6 +20,8 @@ FLAGS = {
     "mkimage/": [*HOST, "-Istage2", "-Imkimage"],
     "tests/": [*HOST, "-Istage2", "-Imkimage", "-Itests"],
 }
+# Programs that make parts of documents, where a look at them takes no time; --check says `path:line: sentence`.
+MAKERS = ["tests/packages.py"]
 PART = 12                               # files a run of clang-format
 MESSAGE = re.compile(r"^(\S+?):(\d+):(?:\d+:?)? *(.*)$")
 
@@ -47,6 +50,9 @@ def commands(tree):
     shell = sorted(tree.scripts("(?:ba)?sh", ".sh"))
     if shell:
         yield "shellcheck", ["shellcheck", "-f", "gcc", *shell]
+    for maker in MAKERS:
+        if maker in tree.known:
+            yield "made", [sys.executable, maker, "--check"]
 
 
 def start(tree):
@@ -80,6 +86,6 @@ def report(tree, name, argv, output):
                   f"does not compile by itself: {text}{where}")
     else:
         for m in matches:
-            tree.find(m[1], int(m[2]), f"{name}: {m[3]}")
+            tree.find(m[1], int(m[2]), f"{'' if name == 'made' else name + ': '}{m[3]}")
     if not matches and name != "header":
         tree.find("tests/lint_rules/tools.py", 1, f"{argv[0]} failed: {output.strip()[:300]}")

@@ -30,6 +30,8 @@ class Tree:
         for folder in list(self.folders):
             while folder := os.path.dirname(folder):
                 self.folders.add(folder)
+        self.folders.discard("")
+        self.rooms = {os.path.basename(folder) for folder in self.folders}
 
     def walk(self):
         """Paths of all files that people wrote; dot-folders (but .ci), builds and caches are left out."""
