@@ -29,7 +29,7 @@ def check_top(tree, path, lines):
         start -= 1
     rest = "\n".join(lines[start + 1:start + 6])
     if path.endswith(C_ENDS + (".S", ".ld")):
-        said = re.match(r"/\*\s*\w|/\*\s*\n \* *\S", rest)
+        said = re.match(r"/\*[\s*\\]*\w", rest)
     elif path.endswith(ASM_ENDS):
         said = re.match(r"(?:;[ \t]*\n)*;[ \t]*\S", rest)
     else:

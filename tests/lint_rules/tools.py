@@ -42,7 +42,7 @@ def commands(tree):
         yield "clang-format", ["clang-format", "--dry-run", "-Werror", "-ferror-limit=1", *part]
     for header in tree.ending(".h"):
         flags = next((flags for start, flags in FLAGS.items() if header.startswith(start)), [])
-        yield "header", ["gcc", "-std=gnu2x", "-fsyntax-only", *flags, "-x", "c", header]
+        yield "header", ["gcc", "-std=gnu2x", "-Werror=implicit", "-fsyntax-only", *flags, "-x", "c", header]
     scripts = sorted(tree.scripts("python", ".py"))
     for half in (scripts[::2], scripts[1::2]):
         if half:

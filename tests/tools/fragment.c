@@ -8,6 +8,8 @@
  * of the drive (which has to be free: nobody looks).
  */
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -114,10 +116,11 @@ int main(int argc, char **argv)
     if (count != 4)
         return say_usage("fragment IMAGE HOSTFILE /path N [--partition N] [--scatter] [--at LBA]");
 
-    char temporary[] = "/tmp/fragment.XXXXXX";
+    char temporary[PATH_MAX]; /* beside the image, where there is room for what is in it */
     const char *host = argument[1];
     enum status status = STATUS_OK;
     if (!strcmp(host, "-")) {
+        snprintf(temporary, sizeof temporary, "%s.XXXXXX", argument[0]);
         status = fetch(argument[0], partition, argument[2], temporary);
         host = temporary;
     }

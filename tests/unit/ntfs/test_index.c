@@ -3,7 +3,6 @@
 #include "unit/ntfs_image.h"
 #include "core/ntfs/index.h"
 #include "core/ntfs/path.h"
-#include "core/ntfs/sectors.h"
 
 #define FOLDER 30 /* the record that most tests look into: \d */
 #define BLOCKS 8  /* of its index allocation */
