@@ -64,7 +64,7 @@ def check_named(tree, path, number, name):
         return
     for pattern in choices(name):
         bare = pattern.rstrip("/")
-        if not any(fnmatch.fnmatchcase("/" + there, "*/" + bare) for there in tree.files + sorted(tree.folders)):
+        if not any(fnmatch.fnmatchcase("/" + there, "*/" + bare) for there in tree.all | tree.folders):
             tree.find(path, number, f"names `{pattern}`, which is not there")
 
 

@@ -24,7 +24,8 @@ class Tree:
         self.findings = []
         self.texts = {}
         self.codes = {}
-        self.files = sorted(self.walk())
+        self.all = set(self.walk())
+        self.files = sorted(path for path in self.all if self.is_ours(path))
         self.known = set(self.files)
         self.folders = {os.path.dirname(path) for path in self.files}
         for folder in list(self.folders):
@@ -34,22 +35,23 @@ class Tree:
         self.rooms = {os.path.basename(folder) for folder in self.folders}
 
     def walk(self):
-        """Paths of all files that people wrote; dot-folders (but .ci), builds and caches are left out."""
+        """Paths of all files; dot-folders (but .ci), builds and caches are left out."""
         for folder, below, names in os.walk(self.top):
             here = os.path.relpath(folder, self.top)
             here = "" if here == "." else here + "/"
             below[:] = [name for name in below if name == ".ci" or
                         not (name.startswith(".") or name == "__pycache__" or here + name == self.build or
                              not here and name.startswith("build"))]
-            yield from (here + name for name in names if self.is_ours(here + name))
+            yield from (here + name for name in names)
 
     def is_ours(self, path):
+        """Is it a text that rules speak of?"""
         if path.endswith(TEXT_ENDS) or os.path.basename(path) == "Makefile":
             return True
         if "." in os.path.basename(path):
             return False
         with open(os.path.join(self.top, path), "rb") as file:
-            return file.read(2) == b"#!"
+            return file.read(2) == b"#!"    # a script without an ending
 
     def text(self, path):
         if path not in self.texts:

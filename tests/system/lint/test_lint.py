@@ -183,6 +183,19 @@ def test_a_circle_of_calls_is_told_with_its_way(house):
         [NTFS + "B.c:3: a circle of files: B.c -> C.c (d) -> B.c (b)"]
 
 
+def test_stubs_in_assembly_and_their_c_are_one_subject(house):
+    code = {"B.c": c(*calls("trap", "stub")), "B_stubs.asm": c(*calls("stub", "trap")), "C.asm": c(*calls("d", "e")),
+            "D.c": c(*calls("e", "d"))}
+    write(house, {f"stage2/pc/{name}": text for name, text in code.items()})
+    (house / "build/stage2/pc").mkdir(parents=True)
+    for name in code:
+        target = f"build/stage2/pc/{Path(name).stem}.o"
+        subprocess.run(["gcc", "-w", "-x", "c", "-c", "-o", target, f"stage2/pc/{name}"], cwd=house, check=True)
+    build(house)
+    assert [line for line in lint(house) if "circle" in line] == \
+        ["stage2/pc/C.asm:3: a circle of files: C.asm -> D.c (e) -> C.asm (d)"]
+
+
 def test_a_circle_of_headers_is_found(house):
     write(house, {NTFS + "B.h": h('#include "core/ntfs/C.h"'), NTFS + "C.h": h('#include "core/ntfs/B.h"')})
     build(house)
