@@ -2,6 +2,8 @@
 /*
  * Pages that grow, on maps made by hand: what is read, what is written where and in which order,
  * and what is left where a write fails. The leaf's file lies in small pieces all over the drive.
+ *
+ * Long because each test runs on the one world that is made here and knows what every sector is.
  */
 #include "machine/sim.h"
 
@@ -76,15 +78,9 @@ static void bat_put(uint32_t page, uint32_t entry)
     sim_put(lba, data);
 }
 
-/* Page 0 and 4, 8 ...: nothing. 1: there, not writable. 2: in two runs, one of zeros. 3: a MIXED
- * one (DIFFERENCING), else writable. */
-static void world_make(void)
+static void world_header(void)
 {
     uint32_t size = 1u << w.shift;
-    sim_start();
-    sim.v86 = w.v86;
-    random_state = 7;
-    version = 0;
     w.bitmap = (size + 4095) / 4096;
     w.stride = w.bitmap + size;
     w.first_slot = BAT_SECTOR + w.pages / 128 + 1 + w.stride;
@@ -98,7 +94,115 @@ static void world_make(void)
     header.record_cells =
         (uint16_t)(2 + (w.growth == MAP_GROWS_IN_MEMORY ? (size + 63) / 64 : w.bitmap * 64));
     CHECK(header.sectors <= SECTORS_MAX);
-    uint32_t cell = w.pages + (w.file_sectors + size - 1) / size;
+}
+
+/* What the page's sectors are, but for those of blocks that are there. */
+static void page_want(uint32_t page, uint32_t other)
+{
+    uint32_t size = 1u << w.shift;
+    for (uint32_t i = 0; i < size && page * size + i < SECTORS_MAX; i++)
+        want[page * size + i] = page % 4 == 0                   ? 0
+                                : page % 4 == 2 && i < size / 2 ? 0
+                                                                : PATTERN | (other + i);
+}
+
+/* Page 1 is the block that is there in a DYNAMIC file: in one piece, or in runs from *cell on. */
+static uint64_t page_there(uint32_t page, uint32_t block, uint32_t *cell)
+{
+    uint32_t size = 1u << w.shift, data = block + w.bitmap, first = *cell;
+    bat_put(page, block);
+    for (uint32_t i = 0; i < size; i++)
+        want[page * size + i] = PATTERN | file_lba(data + i);
+    if (!w.pieces)
+        return map_cell(MAP_DIRECT, 0, 0, file_lba(data));
+    for (uint32_t i = 0; i < size; i++)
+        if (!i || file_lba(data + i) != file_lba(data + i - 1) + 1)
+            sim.cells[(*cell)++] = map_cell(MAP_DIRECT, 0, i, file_lba(data + i));
+    return map_cell(MAP_SPLIT, 0, *cell - first - 1, first);
+}
+
+/* Two runs, of which the first is zeros, or in a DYNAMIC file both are there. */
+static uint64_t page_in_two(uint32_t page, uint32_t other, uint32_t *cell)
+{
+    uint32_t size = 1u << w.shift, first = *cell;
+    *cell += 2;
+    sim.cells[first] = map_cell(MAP_ZERO, 0, 0, 0);
+    sim.cells[first + 1] = map_cell(MAP_DIRECT, 0, size / 2, other + size / 2);
+    if (w.growth == MAP_GROWS_DYNAMIC) {
+        sim.cells[first] = map_cell(MAP_DIRECT, 0, 0, other) | MAP_WRITABLE;
+        sim.cells[first + 1] |= MAP_WRITABLE;
+        for (uint32_t i = 0; i < size / 2; i++)
+            want[page * size + i] = PATTERN | (other + i);
+    }
+    return map_cell(MAP_SPLIT, 0, 1, first);
+}
+
+static void page_make(uint32_t page, uint32_t block, uint32_t *cell)
+{
+    uint32_t other = OTHER_PLACE + (page << w.shift);
+    page_want(page, other);
+    if (page == 1 && w.growth == MAP_GROWS_DYNAMIC) {
+        sim.cells[page] = page_there(page, block, cell);
+    } else if (page % 4 == 0) {
+        sim.cells[page] = map_cell(MAP_ZERO, 0, 0, 0);
+    } else if (page % 4 == 2) {
+        sim.cells[page] = page_in_two(page, other, cell);
+    } else {
+        sim.cells[page] = map_cell(MAP_DIRECT, 0, 0, other);
+        if (page % 4 == 3 || w.growth == MAP_GROWS_DYNAMIC)
+            sim.cells[page] |= MAP_WRITABLE;
+    }
+}
+
+/* Page 3 becomes MIXED: every third group of five sectors is the block's own. */
+static void page_mix(uint32_t block, uint32_t *cell)
+{
+    uint32_t size = 1u << w.shift, record = *cell;
+    uint8_t *bits = (uint8_t *)(sim.cells + record + MAP_RECORD_BITMAP);
+    *cell += header.record_cells;
+    bat_put(3, block);
+    sim.cells[record] = sim.cells[3] & ~(uint64_t)MAP_WRITABLE;
+    sim.cells[record + 1] = map_cell(MAP_FILE, 0, 0, block + w.bitmap) | MAP_WRITABLE;
+    sim.cells[3] = map_cell(MAP_MIXED, 0, 0, record) | MAP_WRITABLE;
+    memset(bits, 0, w.bitmap * 512);
+    for (uint32_t i = 0; i < size; i++)
+        if (i / 5 % 3 == 1) {
+            bits[i >> 3] |= 0x80 >> (i & 7);
+            want[3 * size + i] = PATTERN | file_lba(block + w.bitmap + i);
+        }
+    for (uint32_t i = 0; i < w.bitmap; i++)
+        sim_put(file_lba(block + i), bits + i * 512);
+}
+
+/* Room for blocks to come: empty, or with junk in it. */
+static void slots_make(uint32_t *cell)
+{
+    header.record_next = *cell;
+    for (uint32_t slot = 0; slot < w.slots; slot++) {
+        uint32_t data = w.first_slot + slot * w.stride + w.bitmap;
+        sim.cells[*cell + 1] =
+            (w.growth == MAP_GROWS_IN_MEMORY
+                 ? map_cell(MAP_RAM, 0, 0, (RAM_ADDRESS >> 9) + (slot << w.shift))
+                 : map_cell(MAP_FILE, 0, 0, data)) |
+            MAP_WRITABLE;
+        *cell += header.record_cells;
+        for (uint32_t i = 0; i < w.stride && !w.junk && w.growth != MAP_GROWS_IN_MEMORY; i++)
+            file_put(data - w.bitmap + i, 0, 0, 0, 0);
+    }
+    header.record_end = *cell;
+    header.record_clean = w.junk ? header.record_next : *cell;
+}
+
+/* Page 0 and 4, 8 ...: nothing. 1: there, not writable. 2: in two runs, one of zeros. 3: a MIXED
+ * one (DIFFERENCING), else writable. */
+static void world_make(void)
+{
+    sim_start();
+    sim.v86 = w.v86;
+    random_state = 7;
+    version = 0;
+    world_header();
+    uint32_t cell = w.pages + (w.file_sectors + (1u << w.shift) - 1) / (1u << w.shift);
     file_cells(&cell);
     for (uint32_t page = 0; page < w.pages; page += 128)
         bat_put(page, 0xffffffff);
@@ -107,76 +211,11 @@ static void world_make(void)
     uint32_t block = w.first_slot - w.stride;
     for (uint32_t i = 0; i < w.bitmap; i++)
         file_put(block + i, w.growth == MAP_GROWS_DYNAMIC ? 0x0f : 0, 0, 0, 0);
-    for (uint32_t page = 0; page < w.pages; page++) {
-        uint32_t other = OTHER_PLACE + page * size;
-        uint64_t c = 0;
-        for (uint32_t i = 0; i < size && page * size + i < SECTORS_MAX; i++)
-            want[page * size + i] = page % 4 == 0                   ? 0
-                                    : page % 4 == 2 && i < size / 2 ? 0
-                                                                    : PATTERN | (other + i);
-        if (page == 1 && w.growth == MAP_GROWS_DYNAMIC) {
-            bat_put(page, block);
-            c = map_cell(MAP_DIRECT, 0, 0, file_lba(block + w.bitmap));
-            for (uint32_t i = 0; i < size; i++)
-                want[page * size + i] = PATTERN | file_lba(block + w.bitmap + i);
-            if (w.pieces) {
-                uint32_t first = cell;
-                for (uint32_t i = 0; i < size; i++)
-                    if (!i ||
-                        file_lba(block + w.bitmap + i) != file_lba(block + w.bitmap + i - 1) + 1)
-                        sim.cells[cell++] =
-                            map_cell(MAP_DIRECT, 0, i, file_lba(block + w.bitmap + i));
-                c = map_cell(MAP_SPLIT, 0, cell - first - 1, first);
-            }
-        } else if (page % 4 == 0) {
-            c = map_cell(MAP_ZERO, 0, 0, 0);
-        } else if (page % 4 == 1 || page % 4 == 3) {
-            c = map_cell(MAP_DIRECT, 0, 0, other);
-            if (page % 4 == 3 || w.growth == MAP_GROWS_DYNAMIC)
-                c |= MAP_WRITABLE;
-        } else {
-            c = map_cell(MAP_SPLIT, 0, 1, cell);
-            sim.cells[cell++] = map_cell(MAP_ZERO, 0, 0, 0);
-            sim.cells[cell++] = map_cell(MAP_DIRECT, 0, size / 2, other + size / 2);
-            if (w.growth == MAP_GROWS_DYNAMIC) {
-                sim.cells[cell - 2] = map_cell(MAP_DIRECT, 0, 0, other) | MAP_WRITABLE;
-                sim.cells[cell - 1] |= MAP_WRITABLE;
-                for (uint32_t i = 0; i < size / 2; i++)
-                    want[page * size + i] = PATTERN | (other + i);
-            }
-        }
-        sim.cells[page] = c;
-    }
-    if (w.growth == MAP_GROWS_DIFFERENCING) { /* page 3: every third group of five is its own */
-        uint32_t record = cell;
-        uint8_t *bits = (uint8_t *)(sim.cells + record + MAP_RECORD_BITMAP);
-        cell += header.record_cells;
-        bat_put(3, block);
-        sim.cells[record] = sim.cells[3] & ~(uint64_t)MAP_WRITABLE;
-        sim.cells[record + 1] = map_cell(MAP_FILE, 0, 0, block + w.bitmap) | MAP_WRITABLE;
-        sim.cells[3] = map_cell(MAP_MIXED, 0, 0, record) | MAP_WRITABLE;
-        memset(bits, 0, w.bitmap * 512);
-        for (uint32_t i = 0; i < size; i++)
-            if (i / 5 % 3 == 1) {
-                bits[i >> 3] |= 0x80 >> (i & 7);
-                want[3 * size + i] = PATTERN | file_lba(block + w.bitmap + i);
-            }
-        for (uint32_t i = 0; i < w.bitmap; i++)
-            sim_put(file_lba(block + i), bits + i * 512);
-    }
-    header.record_next = cell;
-    for (uint32_t slot = 0; slot < w.slots; slot++) {
-        uint32_t data = w.first_slot + slot * w.stride + w.bitmap;
-        sim.cells[cell + 1] = (w.growth == MAP_GROWS_IN_MEMORY
-                                   ? map_cell(MAP_RAM, 0, 0, (RAM_ADDRESS >> 9) + slot * size)
-                                   : map_cell(MAP_FILE, 0, 0, data)) |
-                              MAP_WRITABLE;
-        cell += header.record_cells;
-        for (uint32_t i = 0; i < w.stride && !w.junk && w.growth != MAP_GROWS_IN_MEMORY; i++)
-            file_put(data - w.bitmap + i, 0, 0, 0, 0);
-    }
-    header.record_end = cell;
-    header.record_clean = w.junk ? header.record_next : cell;
+    for (uint32_t page = 0; page < w.pages; page++)
+        page_make(page, block, &cell);
+    if (w.growth == MAP_GROWS_DIFFERENCING)
+        page_mix(block, &cell);
+    slots_make(&cell);
     header.cell_count = cell;
     CHECK(cell <= MAP_CELLS);
     memset(sim_ram, 0xee, sizeof(sim_ram));
