@@ -57,7 +57,3 @@ $(STAGE2_DIR)/stage2.img: $(STAGE2_DIR)/stage2.elf
 
 $(B)/vhdboot.bin: $(STAGE2_DIR)/stage2.img $(STAGE2_DIR)/pack_file
 	@$(STAGE2_DIR)/pack_file $< $@
-
-.PHONY: lint
-lint: $(STAGE2_CORE)
-	tests/lint.sh $(B)

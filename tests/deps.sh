@@ -49,6 +49,7 @@ if ! ls "$cache"/linux-image-*.deb >/dev/null 2>&1; then
     fetch()
     {
         echo "deps: fetching $1 into $cache (not installed)"
+        # shellcheck disable=SC2086 # no word, or one option
         (cd "$cache/partial" && apt-get download -q $sandbox "$1")
     }
     sandbox=                            # root needs no other user to write into this folder

@@ -27,6 +27,7 @@ unit: $(UNIT_TESTS)
 	tests/run $(UNIT_TESTS)
 
 include tests/int13/int13.mk
+include tests/lint.mk
 
 # --- What the machines of the system tests run: small guests, and disks with real systems
 
@@ -74,7 +75,7 @@ $(B)/demo.img: $(B)/demo.vhd $(B)/mkimage
 
 # --- check: all tests. The programs run with the build folder's name in the environment (B).
 
-CHECK_PROGRAMS += $(UNIT_TESTS) tests/lint.sh $(sort $(wildcard tests/system/test_*))
+CHECK_PROGRAMS += $(UNIT_TESTS) tests/lint.py $(sort $(wildcard tests/system/test_*))
 export B
 
 check: deps

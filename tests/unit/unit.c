@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Runs the tests that registered themselves; a failed CHECK ends its test by longjmp(). */
 #include "unit/unit.h"
 #include <setjmp.h>
 #include <stdarg.h>

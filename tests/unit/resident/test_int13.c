@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The resident handler's C against a simulated machine: every map, every refusal of the BIOS. */
+/*
+ * The resident handler's C against a simulated machine: every map, every refusal of the BIOS.
+ *
+ * Long because each test of a function is run on the one map with all kinds of pages, made here.
+ */
 #include "machine/caller.h"
 
 #define PAGE     4096u
