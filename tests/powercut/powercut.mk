@@ -6,7 +6,7 @@ CHECK_FILES += $(JUDGE)
 
 $(JUDGE): $(wildcard tests/powercut/*.c) $(wildcard tests/powercut/*.h) $(CORE64)
 	@mkdir -p $(@D)
-	$(call run,LD)$(CC) $(HOST_CFLAGS) -MF $@.d -MT $@ $(filter %.c %.o,$^) -o $@
+	$(call run,LD)$(CC) $(HOST_CFLAGS) -Itests -MF $@.d -MT $@ $(filter %.c %.o,$^) -o $@
 
 # The whole matrix, or as much of it as POWERCUT_SECONDS allow. `make check` has 75 seconds of it.
 POWERCUT_SECONDS ?= 0
