@@ -18,6 +18,9 @@ ntfs-3g: mkntfs for mkimage, ntfscat and others as second opinions in tests
 ntfs-3g-dev: libntfs-3g, with which mkimage writes files onto NTFS
 gcc-multilib: unit tests as 32-bit programs too
 python3: test scripts and the demo's disk
+python3-pytest: the tests' harness
+python3-pytest-xdist: the tests on all processors at once
+python3-pytest-timeout: their time limits
 qemu-system-x86: the machine of demo and tests
 seabios: its BIOS
 qemu-utils: qemu-img makes and reads VHDs in tests
