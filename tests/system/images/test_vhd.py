@@ -1,21 +1,21 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Single VHDs: what `mkimage vhd read` gives, against the model that made the image and against other
 readers; and what is refused. Chains are in test_vhd_chains.py."""
 import os
 import random
-import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from flash import Workshop, extents, mkimage_json, run as run_tool, tool    # noqa: E402
-from images import (SECTOR, by_7zz, by_libvhdi, by_qemu, case, equal, info, main, mkimage, peek, poke,
-                    read, refused, run, test)                               # noqa: E402
-from report import check, check_equal, need                                 # noqa: E402
-from vhd_dynamic import DynamicVhd, checksum, flatten, footer, sectors      # noqa: E402
+import pytest
+
+from flash import extents, mkimage_json, run as run_tool, tool
+from images import SECTOR, by_7zz, by_libvhdi, by_qemu, equal, info, peek, poke, read, refused
+from tools import mkimage, need, run
+from vhd_dynamic import DynamicVhd, checksum, flatten, footer, sectors
 
 KIB = 1 << 10
 MIB = 1 << 20
 NOWHERE = 0xFFFFFFFFFFFFFFFF
+
+pytestmark = pytest.mark.usefixtures("folder")
 
 
 def fixed(count=3000, between=b"", **options):
@@ -53,7 +53,7 @@ def same(disk, oracles="q7l"):
     """Writes the disk as d.vhd and has it read; the disk's bytes."""
     disk.write("d.vhd")
     expected = flatten([disk], disk.size // SECTOR)
-    check(b"POISON" not in expected, "the model itself shows poison")
+    assert b"POISON" not in expected, "the model itself shows poison"
     readers(expected, oracles)
     mkimage("vhd", "check", "d.vhd")
     return expected
@@ -62,7 +62,7 @@ def same(disk, oracles="q7l"):
 def warned(*words):
     warnings = " / ".join(info("d.vhd")["warnings"])
     for word in words:
-        check(word in warnings, f"{word!r} is not in {warnings!r}")
+        assert word in warnings, f"{word!r} is not in {warnings!r}"
     return warnings
 
 
@@ -76,47 +76,40 @@ def writable_on_flash():
 
 # --- Fixed
 
-@case("1: fixed, its size exact")
-def fixed_exact():
+def test_case_1_fixed_its_size_exact():
     readers(fixed(4096), "q7l")
-    check(writable_on_flash(), "a sound fixed disk is not writable")
+    assert writable_on_flash(), "a sound fixed disk is not writable"
 
 
-@case("2: fixed, with a footer of 511 bytes")
-def fixed_511():
+def test_case_2_fixed_with_a_footer_of_511_bytes():
     data = fixed()
     os.truncate("d.vhd", len(data) + 511)
     readers(data, "q")
     warned("511 bytes")
 
 
-@case("3: fixed, with bytes between data and footer")
-def fixed_between():
+def test_case_3_fixed_with_bytes_between_data_and_footer():
     readers(fixed(between=b"POISON! " * 640), "")
 
 
-@case("4: fixed, 3000 sectors, which are no product of a geometry")
-def fixed_3000():
+def test_case_4_fixed_3000_sectors_which_are_no_product_of_a_geometry():
     readers(fixed(), "q7l")
-    check_equal(info("d.vhd")["size"], 3000 * SECTOR, "size")
+    assert info("d.vhd")["size"] == 3000 * SECTOR, "size"
 
 
-@case("5: fixed, a wrong sum in its footer")
-def fixed_bad_sum():
+def test_case_5_fixed_a_wrong_sum_in_its_footer():
     fixed()
     poke("d.vhd", -300, b"x")
     refused("d.vhd", "d.vhd: .*checksum")
 
 
-@case("6: fixed, without a footer")
-def fixed_no_footer():
+def test_case_6_fixed_without_a_footer():
     data = fixed()
     os.truncate("d.vhd", len(data))
     refused("d.vhd", "d.vhd: .")
 
 
-@case("7: fixed, and its first sectors are a dynamic VHD's")
-def fixed_of_dynamic():
+def test_case_7_fixed_and_its_first_sectors_are_a_dynamic_vhds():
     inner = dynamic(2 * MIB, 512 * KIB)
     with open(inner.write("inner"), "rb") as f:
         data = f.read()
@@ -124,93 +117,80 @@ def fixed_of_dynamic():
     with open("d.vhd", "wb") as f:
         f.write(data + footer(len(data), 2, b"i" * 16, NOWHERE))
     readers(data, "l")                                          # QEMU and 7-Zip look at the start first
-    check_equal(info("d.vhd")["kind"], "fixed", "kind")
+    assert info("d.vhd")["kind"] == "fixed", "kind"
 
 
 # --- Dynamic: layouts
 
-@case("8: dynamic, blocks of 2 MiB")
-def blocks_2m():
+def test_case_8_dynamic_blocks_of_2_mib():
     same(dynamic())
-    check_equal(info("d.vhd")["warnings"], [], "warnings")
+    assert info("d.vhd")["warnings"] == [], "warnings"
 
 
-@case("9: dynamic, blocks of 512 KiB, shuffled")
-def blocks_shuffled():
+def test_case_9_dynamic_blocks_of_512_kib_shuffled():
     disk = dynamic(block_size=512 * KIB)
     disk.order = sorted(disk.blocks)
     random.Random(2).shuffle(disk.order)
     same(disk)
 
 
-@case("10: dynamic, blocks of 4 MiB with bitmaps of two sectors, reversed")
-def blocks_reversed():
+def test_case_10_dynamic_blocks_of_4_mib_with_bitmaps_of_two_sectors_reversed():
     disk = dynamic(24 * MIB, 4 * MIB)
     disk.order = sorted(disk.blocks, reverse=True)
     same(disk)
 
 
-@case("11: dynamic, blocks of 16 MiB")
-def blocks_16m():
+@pytest.mark.takes(12)
+def test_case_11_dynamic_blocks_of_16_mib():
     same(dynamic(48 * MIB, 16 * MIB))
 
 
-@case("12: dynamic, blocks of 4 KiB")
-def blocks_4k():
+def test_case_12_dynamic_blocks_of_4_kib():
     same(dynamic(2 * MIB, 4 * KIB), "q7")
 
 
-@case("13: dynamic, the last block in part on the disk, whole in the file")
-def last_in_part():
+def test_case_13_dynamic_the_last_block_in_part_on_the_disk_whole_in_the_file():
     same(dynamic(5 * MIB + 3 * SECTOR, MIB))
 
 
-@case("14: dynamic, the last block cut in the file as well")
-def last_cut():
+def test_case_14_dynamic_the_last_block_cut_in_the_file_as_well():
     disk = dynamic(5 * MIB + 3 * SECTOR, MIB, truncate_last=True)
     disk.store(disk.size // SECTOR - 2, sectors("last", 0, 2))
     same(disk, "l")                                             # QEMU and 7-Zip refuse it
     warned("cut")
-    check(not writable_on_flash(), "writable although the last block is cut")
+    assert not writable_on_flash(), "writable although the last block is cut"
 
 
-@case("15: dynamic, data on borders of 4 KiB")
-def aligned():
+def test_case_15_dynamic_data_on_borders_of_4_kib():
     same(dynamic(align=4096))
 
 
-@case("16: dynamic, gaps full of poison between the blocks")
-def gaps():
+def test_case_16_dynamic_gaps_full_of_poison_between_the_blocks():
     same(dynamic(gap=5 * SECTOR))
 
 
-@case("17: dynamic, zeroed slack before the footer")
-def slack():
+def test_case_17_dynamic_zeroed_slack_before_the_footer():
     same(dynamic(slack=6 * MIB))
 
 
-@case("18: dynamic, junk before the footer")
-def junk():
+def test_case_18_dynamic_junk_before_the_footer():
     same(dynamic(slack=3 * MIB + SECTOR, junk=True))
 
 
-@case("19: dynamic, bitmaps of all ones")
-def all_ones():
+def test_case_19_dynamic_bitmaps_of_all_ones():
     disk = dynamic(all_bits=True)
     same(disk)
     block = int.from_bytes(peek("d.vhd", disk.bat_at + 4 * min(disk.blocks), 4), "big")
-    check_equal(peek("d.vhd", block * SECTOR, SECTOR), b"\xff" * SECTOR, "the bitmap")
+    assert peek("d.vhd", block * SECTOR, SECTOR) == b"\xff" * SECTOR, "the bitmap"
 
 
-@case("20: dynamic, every block present")
-def every_block():
+def test_case_20_dynamic_every_block_present():
     disk = DynamicVhd(6 * MIB, 2 * MIB)
     disk.store(0, sectors("all", 0, 6 * MIB // SECTOR))
     same(disk)
 
 
-@case("21: dynamic, exact bitmaps: clear bits over zeros")
-def exact_bitmaps():
+def test_case_21_dynamic_exact_bitmaps_clear_bits_over_zeros():
     same(dynamic(all_bits=False), "q7")                         # libvhdi: only runs of 8 sectors
     disk = DynamicVhd(12 * MIB, 2 * MIB)
     disk.all_bits = False
@@ -219,27 +199,24 @@ def exact_bitmaps():
     same(disk)
 
 
-@case("22: dynamic, a clear bit over data: read, and told")
-def clear_bit_over_data():
+def test_case_22_dynamic_a_clear_bit_over_data_read_and_told():
     disk = DynamicVhd(4 * MIB)
     disk.store(4096, sectors("data", 4096, 100))                # the second block
     expected = same(disk)
-    check_equal(info("d.vhd")["warnings"], [], "warnings of a sound disk")
+    assert info("d.vhd")["warnings"] == [], "warnings of a sound disk"
     block = int.from_bytes(peek("d.vhd", disk.bat_at + 4, 4), "big") * SECTOR
     poke("d.vhd", block + 1, b"\xdf")                           # bit 2 of byte 1: sector 10
     warned("sector 4106 is empty, but it holds data")
     readers(expected, "q")
     poke("d.vhd", block + SECTOR + 10 * SECTOR, bytes(SECTOR))
-    check_equal(info("d.vhd")["warnings"], [], "warnings of a clear bit over zeros")
+    assert info("d.vhd")["warnings"] == [], "warnings of a clear bit over zeros"
 
 
-@test("dynamic, no block at all")
-def no_block():
+def test_dynamic_no_block_at_all():
     same(DynamicVhd(12 * MIB, 2 * MIB))
 
 
-@test("dynamic, made by qemu-img")
-def of_qemu_img():
+def test_dynamic_made_by_qemu_img():
     need("qemu-img")
     rng = random.Random(2)
     with open("raw", "wb") as f:
@@ -266,41 +243,36 @@ def copy_of_zeros():
     poke("d.vhd", 0, bytes(SECTOR))
 
 
-@case("23: dynamic, with a footer of 511 bytes")
-def end_511():
+def test_case_23_dynamic_with_a_footer_of_511_bytes():
     expected = same(dynamic())
     os.truncate("d.vhd", os.path.getsize("d.vhd") - 1)
     readers(expected, "q")
     warned("511 bytes")
 
 
-@case("24: dynamic, the end overwritten, the copy good")
-def end_overwritten():
+def test_case_24_dynamic_the_end_overwritten_the_copy_good():
     expected = same(dynamic())
     end_of_zeros()
     readers(expected, "q")
     warned("footer at the end is damaged")
-    check(not writable_on_flash(), "writable by a copy")
+    assert not writable_on_flash(), "writable by a copy"
 
 
-@case("25: dynamic, the end missing")
-def end_missing():
+def test_case_25_dynamic_the_end_missing():
     expected = same(dynamic())
     os.truncate("d.vhd", os.path.getsize("d.vhd") - SECTOR)
     readers(expected, "q")
     warned("footer at the end")
 
 
-@case("26: dynamic, a wrong sum at the end")
-def end_wrong_sum():
+def test_case_26_dynamic_a_wrong_sum_at_the_end():
     expected = same(dynamic())
     end_sum_bad()
     readers(expected, "ql")                                     # libvhdi does not look at the sum
     warned("footer at the end is damaged")
 
 
-@case("27: dynamic, the copy damaged, the end good")
-def copy_damaged():
+def test_case_27_dynamic_the_copy_damaged_the_end_good():
     expected = same(dynamic())
     poke("d.vhd", 100, b"x")
     readers(expected, "l")
@@ -309,94 +281,85 @@ def copy_damaged():
     readers(expected, "")
 
 
-@case("28: dynamic, both footers overwritten")
-def both_overwritten():
+def test_case_28_dynamic_both_footers_overwritten():
     same(dynamic(), "")
     end_of_zeros()
     copy_of_zeros()
     refused("d.vhd", "d.vhd: .")
 
 
-@case("29: dynamic, a wrong sum in both footers")
-def both_sums_bad():
+def test_case_29_dynamic_a_wrong_sum_in_both_footers():
     same(dynamic(), "")
     end_sum_bad()
     poke("d.vhd", 100, b"x")
     refused("d.vhd", "d.vhd: .*checksum")
 
 
-@case("30: dynamic, two good footers that differ: told, and not written")
-def footers_differ():
+def test_case_30_dynamic_two_good_footers_that_differ_told_and_not_written():
     expected = same(dynamic())
     foot = bytearray(peek("d.vhd", -SECTOR, SECTOR))
     foot[68] ^= 1
     poke("d.vhd", -SECTOR, checksum(foot, 64))
     readers(expected, "")
     warned("differ")
-    check(not writable_on_flash(), "writable with two opinions")
+    assert not writable_on_flash(), "writable with two opinions"
 
 
 # --- Dynamic: tables, values
 
-@case("31: dynamic, 300 entries of the BAT to spare")
-def spare_entries():
+def test_case_31_dynamic_300_entries_of_the_bat_to_spare():
     same(dynamic(spare=300), "ql")                              # 7-Zip refuses them
 
 
-@case("32: dynamic, the BAT at 1 MiB")
-def bat_far():
+def test_case_32_dynamic_the_bat_at_1_mib():
     same(dynamic(bat_at=MIB))
 
 
-@case("33: dynamic, the header at 64 KiB")
-def header_far():
+def test_case_33_dynamic_the_header_at_64_kib():
     same(dynamic(header_at=64 * KIB, bat_at=66 * KIB))
 
 
-@case("34: dynamic, a BAT too short for the disk")
-def bat_short():
+def test_case_34_dynamic_a_bat_too_short_for_the_disk():
     disk = DynamicVhd(12 * MIB, 2 * MIB)
     disk.spare = -1
     disk.write("d.vhd")
     refused("d.vhd", "BAT is too short for its disk: 5 entries")
 
 
-@case("35: the current size counts, whoever made the file")
-def creators():
+@pytest.mark.parametrize("creator", [b"vpc ", b"vs  ", b"vbox", b"qemu", b"qem2", b"win ", b"d2v ", b"tap\0",
+                                     b"CTXS", b"wa\0\0"])
+def test_case_35_the_current_size_counts_whoever_made_the_file(creator):
     size = 12 * MIB
-    for creator in (b"vpc ", b"vs  ", b"vbox", b"qemu", b"qem2", b"win ", b"d2v ", b"tap\0", b"CTXS",
-                    b"wa\0\0"):
-        disk = dynamic(size, creator=creator, chs=(361, 4, 17))     # 12 MiB less 4 sectors
-        oracles = "l7" + ("q" if creator in (b"qem2", b"win ", b"d2v ", b"tap\0", b"CTXS") else "")
-        same(disk, oracles)
-        check_equal(info("d.vhd")["size"], size, f"size by {creator}")
-        if creator == b"vpc ":
-            warned("go by the footer's geometry")
-        data = fixed(creator=creator, chs=(10, 4, 17))
-        readers(data, oracles)
-    disk = dynamic(size, creator=b"qemu")                           # the largest geometry counts for QEMU
-    same(disk)
+    disk = dynamic(size, creator=creator, chs=(361, 4, 17))         # 12 MiB less 4 sectors
+    oracles = "l7" + ("q" if creator in (b"qem2", b"win ", b"d2v ", b"tap\0", b"CTXS") else "")
+    same(disk, oracles)
+    assert info("d.vhd")["size"] == size
+    if creator == b"vpc ":
+        warned("go by the footer's geometry")
+    data = fixed(creator=creator, chs=(10, 4, 17))
+    readers(data, oracles)
 
 
-@case("36: a saved state: read, told, not written")
-def saved_state():
+def test_case_35_the_largest_geometry_counts_for_qemu():
+    same(dynamic(12 * MIB, creator=b"qemu"))
+
+
+def test_case_36_a_saved_state_read_told_not_written():
     same(dynamic(saved_state=1))
     data = fixed(saved_state=1)
     readers(data, "q7l")
     warned("a suspended virtual machine uses this disk")
-    check(not writable_on_flash(), "writable under a saved state")
+    assert not writable_on_flash(), "writable under a saved state"
 
 
-@case("37: types 0 and 5")
-def unknown_types():
-    for kind in (0, 5):
-        with open("d.vhd", "wb") as f:
-            f.write(bytes(8 * SECTOR) + footer(8 * SECTOR, kind, b"i" * 16, NOWHERE))
-        refused("d.vhd", f"d.vhd: a VHD of unknown type {kind}")
+@pytest.mark.parametrize("kind", [0, 5])
+def test_case_37_types_0_and_5(kind):
+    with open("d.vhd", "wb") as f:
+        f.write(bytes(8 * SECTOR) + footer(8 * SECTOR, kind, b"i" * 16, NOWHERE))
+    refused("d.vhd", f"d.vhd: a VHD of unknown type {kind}")
 
 
-@case("38: dynamic, 2040 GiB")
-def largest():
+def test_case_38_dynamic_2040_gib():
     disk = DynamicVhd(2040 << 30, 2 * MIB)
     last = disk.size // SECTOR - 8
     disk.store(last, sectors("end", last, 8))
@@ -405,7 +368,7 @@ def largest():
     equal(read("d.vhd", last, 8), sectors("end", last, 8), "the end")
     equal(read("d.vhd", last // 2, 8), bytes(8 * SECTOR), "the middle")
     equal(read("d.vhd", 0, 8), sectors("start", 0, 8), "the start")
-    check_equal(info("d.vhd")["size"], 2040 << 30, "size")
+    assert info("d.vhd")["size"] == 2040 << 30, "size"
 
 
 def bat_entry(value):
@@ -416,28 +379,23 @@ def bat_entry(value):
     poke("d.vhd", disk.bat_at, value.to_bytes(4, "big"))
 
 
-@case("39: a block in the header, beyond the end, or where another one is")
-def bad_entries():
-    bat_entry(2)
-    refused("d.vhd", "VHD block 0 lies over the VHD's own header or BAT")
-    bat_entry(3)
-    refused("d.vhd", "VHD block 0 lies over the VHD's own header or BAT")
-    bat_entry(20000)
-    refused("d.vhd", "VHD block 0 lies beyond the end of the file")
-    bat_entry(0xFFFFFFFE)
-    refused("d.vhd", "VHD block 0 lies beyond the end of the file")
-    bat_entry(4 + 4097)                                         # the second block's place
-    refused("d.vhd", "VHD block . lies over")
+@pytest.mark.parametrize("value, words", [
+    pytest.param(2, "VHD block 0 lies over the VHD's own header or BAT", id="header"),
+    pytest.param(3, "VHD block 0 lies over the VHD's own header or BAT", id="BAT"),
+    pytest.param(20000, "VHD block 0 lies beyond the end of the file", id="beyond the end"),
+    pytest.param(0xFFFFFFFE, "VHD block 0 lies beyond the end of the file", id="far beyond"),
+    pytest.param(4 + 4097, "VHD block . lies over", id="the second block's place")])
+def test_case_39_a_block_in_the_header_beyond_the_end_or_where_another_one_is(value, words):
+    bat_entry(value)
+    refused("d.vhd", words)
 
 
-@case("40: a block at sector 0")
-def entry_0():
+def test_case_40_a_block_at_sector_0():
     bat_entry(0)
     refused("d.vhd", "VHD block 0 lies over the VHD's own header or BAT")
 
 
-@case("41: a wrong sum in the dynamic header")
-def header_sum():
+def test_case_41_a_wrong_sum_in_the_dynamic_header():
     same(dynamic(), "")
     poke("d.vhd", SECTOR + 900, b"x")
     refused("d.vhd", "VHD dynamic header at byte 512 has a wrong checksum")
@@ -455,8 +413,7 @@ def straddles(places, first, count, cluster):
     return False
 
 
-@case("42: a block and a bitmap that lie across fragments of the file")
-def fragmented():
+def test_case_42_a_block_and_a_bitmap_that_lie_across_fragments_of_the_file(shop):
     base = dynamic(8 * MIB, 4 * MIB)
     base.write("base.vhd")
     disk = DynamicVhd(8 * MIB, 4 * MIB, parent=base)
@@ -468,19 +425,16 @@ def fragmented():
     disk.write("d.vhd")
     expected = flatten([disk, base], 8 * MIB // SECTOR)
     equal(read("d.vhd"), expected, "on the host")
-    with Workshop() as shop:
-        pieces = os.path.getsize("d.vhd") // SECTOR
-        flash = shop.formatted("d.vhd", cluster=512, mib=80, pieces=pieces, to="/d.vhd",
-                               config="[a]\nvhd = \\d.vhd\n")
-        run_tool(tool("tools/fragment"), flash, "base.vhd", "/base.vhd", 777)
-        places = extents(flash, "/d.vhd")
-        check_equal(len(places), pieces, "pieces")
-        for block in range(2):
-            entry = int.from_bytes(peek("d.vhd", disk.bat_at + 4 * block, 4), "big")
-            check(straddles(places, entry, 2, 512), "a bitmap in one piece")
-            check(straddles(places, entry + 2, 8192, 512), "a block in one piece")
-        equal(mkimage("read", flash).stdout, expected, "through the map")
-        equal(mkimage("vhd", "read", flash + ":/d.vhd").stdout, expected, "vhd read on the flash")
+    pieces = os.path.getsize("d.vhd") // SECTOR
+    flash = shop.formatted("d.vhd", cluster=512, mib=80, pieces=pieces, to="/d.vhd",
+                           config="[a]\nvhd = \\d.vhd\n")
+    run_tool(tool("tools/fragment"), flash, "base.vhd", "/base.vhd", 777)
+    places = extents(flash, "/d.vhd")
+    assert len(places) == pieces, "pieces"
+    for block in range(2):
+        entry = int.from_bytes(peek("d.vhd", disk.bat_at + 4 * block, 4), "big")
+        assert straddles(places, entry, 2, 512), "a bitmap in one piece"
+        assert straddles(places, entry + 2, 8192, 512), "a block in one piece"
+    equal(mkimage("read", flash).stdout, expected, "through the map")
+    equal(mkimage("vhd", "read", flash + ":/d.vhd").stdout, expected, "vhd read on the flash")
 
-
-main()

@@ -1,19 +1,20 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Chains of VHDs: what is read through them, by mkimage, 7zz and libvhdi, and where a parent is looked
 for. What a layer's bitmap does not claim, and what a child hides, is poison."""
 import os
 import random
-import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from images import SECTOR, by_7zz, by_libvhdi, case, equal, info, main, mkimage, poke, read, refused, test  # noqa: E402
-from report import check, check_equal                                       # noqa: E402
-from vhd_dynamic import DynamicVhd, checksum, flatten, footer, sectors      # noqa: E402
+import pytest
+
+from images import SECTOR, by_7zz, by_libvhdi, equal, info, poke, read, refused
+from tools import mkimage
+from vhd_dynamic import DynamicVhd, checksum, flatten, footer, sectors
 
 KIB = 1 << 10
 MIB = 1 << 20
 NOWHERE = 0xFFFFFFFFFFFFFFFF
+
+pytestmark = pytest.mark.usefixtures("folder")
 
 
 def scatter(disk, tag, rng, pieces, unit):
@@ -52,29 +53,26 @@ def write_chain(chain):
 def same(chain, oracles="7"):
     paths = write_chain(chain)
     expected = flatten(chain, chain[0].size // SECTOR)
-    check(b"POISON" not in expected, "the model itself shows poison")
+    assert b"POISON" not in expected, "the model itself shows poison"
     equal(read(paths[0]), expected, "mkimage")
     if "7" in oracles:
         equal(by_7zz(paths[0], "vhd"), expected, "7zz")
     if "l" in oracles:
         equal(by_libvhdi(*paths), expected, "libvhdi")
-    check_equal(len(info(paths[0])["chain"]), len(chain), "files in the chain")
+    assert len(info(paths[0])["chain"]) == len(chain), "files in the chain"
 
 
-for depth, oracles in ((1, "7"), (3, "7"), (12, "7"), (64, "")):
-    @case(f"44: {depth} deep")
-    def deep(depth=depth, oracles=oracles):
-        same(chain_of(depth), oracles)
+@pytest.mark.parametrize("depth, oracles", [(1, "7"), (3, "7"), (12, "7"), (64, "")])
+def test_case_44_so_many_deep(depth, oracles):
+    same(chain_of(depth), oracles)
 
 
-for depth in (1, 3, 12):
-    @case(f"44: {depth} deep, runs of 8 sectors, by libvhdi")
-    def deep_eights(depth=depth):
-        same(chain_of(depth, unit=8), "7l")
+@pytest.mark.parametrize("depth", [1, 3, 12])
+def test_case_44_so_many_deep_runs_of_8_sectors_by_libvhdi(depth):
+    same(chain_of(depth, unit=8), "7l")
 
 
-@case("44: 65 deep is refused")
-def too_deep():
+def test_case_44_65_deep_is_refused():
     refused(write_chain(chain_of(65, (MIB,)))[0], "more than 64 parents")
 
 
@@ -95,8 +93,7 @@ def reads(child, *parents, oracles=""):
         equal(by_7zz("child.vhd", "vhd"), expected, "7zz")
 
 
-@case("45: on a fixed parent")
-def fixed_parent():
+def test_case_45_on_a_fixed_parent():
     data = sectors("fixed", 0, 4 * MIB // SECTOR)
     with open("base.vhd", "wb") as f:
         f.write(data + footer(len(data), 2, b"the fixed parent", NOWHERE))
@@ -110,8 +107,7 @@ def fixed_parent():
     equal(by_libvhdi("child.vhd", "base.vhd"), expected, "libvhdi")
 
 
-@case("46: blocks of many sizes along the chain")
-def mixed_blocks():
+def test_case_46_blocks_of_many_sizes_along_the_chain():
     rng = random.Random(46)
     chain = [DynamicVhd(8 * MIB, 4 * MIB)]
     scatter(chain[0], "base", rng, 10, 8)
@@ -139,36 +135,31 @@ def found_by(*locators, name="", file="base.vhd", oracles=""):
     reads(child, base, oracles=oracles)
 
 
-@case("47: W2ru alone")
-def w2ru():
+def test_case_47_w2ru_alone():
     found_by(("W2ru", ".\\base.vhd"), oracles="7")
     found_by(("W2ru", "base.vhd"))
     found_by(("W2ru", "sub\\..\\.\\deep\\base.vhd"), file="deep/base.vhd")
 
 
-@case("48: W2ku alone")
-def w2ku():
+def test_case_48_w2ku_alone():
     os.makedirs("old")
     found_by(("W2ku", "C:" + absolute("old/base.vhd")), file="old/base.vhd")
     found_by(("W2ku", "\\\\?\\C:" + absolute("old/base.vhd")), file="old/base.vhd")
 
 
-@case("48: W2ku without a drive: from the root, or from the child's folder")
-def w2ku_odd():
+def test_case_48_w2ku_without_a_drive_from_the_root_or_from_the_childs_folder():
     found_by(("W2ku", absolute("a/base.vhd")), file="a/base.vhd")
     found_by(("W2ku", ".\\b\\base.vhd"), file="b/base.vhd")
     found_by(("W2ku", "c\\base.vhd"), file="c/base.vhd")
     found_by(("W2ku", "D:d\\base.vhd"), file="d/base.vhd")
 
 
-@case("48: W2ku by the name of a volume")
-def w2ku_volume():
+def test_case_48_w2ku_by_the_name_of_a_volume():
     name = "\\\\?\\Volume{26a21bda-a627-11d7-9931-806e6f6e6963}"
     found_by(("W2ku", name + absolute("old/base.vhd")), file="old/base.vhd")
 
 
-@case("48: W2ku on another machine: the name in the child's folder")
-def w2ku_network():
+def test_case_48_w2ku_on_another_machine_the_name_in_the_childs_folder():
     for path in ("\\\\server\\share\\vhd\\base.vhd", "\\\\?\\UNC\\server\\share\\base.vhd",
                  "//server/share/base.vhd", "\\\\.\\PhysicalDrive1\\base.vhd"):
         found_by(("W2ku", path))
@@ -178,28 +169,24 @@ def w2ku_network():
     refused("child.vhd", r"child\.vhd: parent .*gone\.vhd is not there")
 
 
-@case("49: MacX alone")
-def macx():
+def test_case_49_macx_alone():
     found_by(("MacX", b"file://./base.vhd"))                    # as Xen writes it
     found_by(("MacX", b"file://" + os.getcwd().encode() + b"/m%20x/base.vhd"), file="m x/base.vhd")
     found_by(("MacX", b"file://localhost/C:" + os.getcwd().encode() + b"/base.vhd"))
 
 
-@case("50: Wi2r alone, Wi2k alone")
-def wi2():
+def test_case_50_wi2r_alone_wi2k_alone():
     found_by(("Wi2r", b".\\base.vhd"))
     found_by(("Wi2k", b"C:" + absolute("old/base.vhd").encode()), file="old/base.vhd")
 
 
-@case("51: no locator, the header's name alone")
-def header_name():
+def test_case_51_no_locator_the_headers_name_alone():
     found_by(name="base.vhd", oracles="7")
     found_by(name="D:\\gone\\base.vhd")
     found_by(name="\\\\server\\share\\base.vhd")
 
 
-@case("52: a locator's space counted in sectors")
-def space_in_sectors():
+def test_case_52_a_locators_space_counted_in_sectors():
     base, child = family()
     base.write("base.vhd")
     child.locator_space = 1
@@ -207,8 +194,7 @@ def space_in_sectors():
     reads(child, base, oracles="7")
 
 
-@case("53: locators before the BAT")
-def locators_first():
+def test_case_53_locators_before_the_bat():
     base, child = family()
     base.write("base.vhd")
     child.locators_at, child.bat_at = 1536, 4096
@@ -225,17 +211,15 @@ def stranger(path):
     wrong.write(path)
 
 
-@case("54: W2ru leads to another disk, W2ku to the parent")
-def wrong_first():
+def test_case_54_w2ru_leads_to_another_disk_w2ku_to_the_parent():
     stranger("other/base.vhd")
     os.makedirs("right")
     found_by(("W2ru", "other\\base.vhd"), ("W2ku", "C:" + absolute("right/base.vhd")),
              file="right/base.vhd")
-    check("passed over" in " ".join(info("child.vhd")["warnings"]), "nothing was told")
+    assert "passed over" in " ".join(info("child.vhd")["warnings"]), "nothing was told"
 
 
-@case("55: other disks wherever it is looked for")
-def wrong_everywhere():
+def test_case_55_other_disks_wherever_it_is_looked_for():
     stranger("other/base.vhd")
     stranger("base.vhd")
     _base, child = family()
@@ -250,8 +234,7 @@ def wrong_everywhere():
     refused("child.vhd", "child.vhd: parent .*gone.vhd is not there")
 
 
-@case("56: the parent's time is another one: told only")
-def parent_time():
+def test_case_56_the_parents_time_is_another_one_told_only():
     base, child = family()
     base.write("base.vhd")
     child.locate("W2ru", ".\\base.vhd")
@@ -264,43 +247,38 @@ def parent_time():
         header[56:60] = seconds.to_bytes(4, "big")
         poke("child.vhd", SECTOR, checksum(header, 36))
         return " ".join(info("child.vhd")["warnings"])
-    check_equal(note_down(0x2A000000), "", "warnings for the footer's time")    # as the builder writes it
+    assert note_down(0x2A000000) == "", "warnings for the footer's time"    # as the builder writes it
     mtime = int(os.stat("base.vhd").st_mtime)
-    check_equal(note_down(mtime - 946684800), "", "warnings for the file's time")
-    check("has the parent been written since" in note_down(0x2A000001), "nothing was told")
+    assert note_down(mtime - 946684800) == "", "warnings for the file's time"
+    assert "has the parent been written since" in note_down(0x2A000001), "nothing was told"
     mkimage("vhd", "check", "child.vhd")
     equal(read("child.vhd"), flatten([child, base], MIB // SECTOR), "mkimage")
 
 
-@case("57: the parent renamed in letter case only")
-def letter_case():
+def test_case_57_the_parent_renamed_in_letter_case_only():
     found_by(("W2ru", ".\\bases\\base.vhd"), file="Bases/BASE.VHD")
     found_by(("W2ru", ".\\Ärger.vhd"), file="äRGER.vhd")
 
 
-NAMES = {"umlauts": "bäse ü.vhd", "CJK": "基盤.vhd", "a surrogate pair": "\U0001d11e.vhd",
-         "255 characters": "n" * 251 + ".vhd"}
-for what, name in NAMES.items():
-    @case(f"58: a name with {what}")
-    def named(name=name):
-        found_by(("W2ru", ".\\" + name), file=name)
+@pytest.mark.parametrize("name", [
+    pytest.param("bäse ü.vhd", id="umlauts"), pytest.param("基盤.vhd", id="CJK"),
+    pytest.param("\U0001d11e.vhd", id="a surrogate pair"), pytest.param("n" * 251 + ".vhd", id="255 characters")])
+def test_case_58_a_name_with(name):
+    found_by(("W2ru", ".\\" + name), file=name)
 
 
-@case("59: the parent in the folder above")
-def above():
+def test_case_59_the_parent_in_the_folder_above(folder, monkeypatch):
     base, child = family()
     base.write("base.vhd")
     os.makedirs("sub/sub")
-    for folder, path in (("sub", "..\\base.vhd"), ("sub/sub", "..\\..\\base.vhd")):
-        os.chdir(folder)
+    for below, path in (("sub", "..\\base.vhd"), ("sub/sub", "..\\..\\base.vhd")):
+        monkeypatch.chdir(folder / below)
         child.locators = []
         child.locate("W2ru", path)
         reads(child, base)                                      # 7zz looks in the child's folder only
-        os.chdir("../" * (1 + folder.count("/")))
 
 
-@case("60: a disk that is its own parent, and two that are each other's")
-def loops():
+def test_case_60_a_disk_that_is_its_own_parent_and_two_that_are_each_others():
     one, two = b"the first disk!!", b"the second disk!"
     child = DynamicVhd(MIB, 512 * KIB, identity=one, parent=one)
     child.locate("W2ru", ".\\child.vhd")
@@ -317,15 +295,13 @@ def loops():
 
 # --- Contents
 
-@case("61: sectors stored although they equal the parent's")
-def equal_sectors():
+def test_case_61_sectors_stored_although_they_equal_the_parents():
     base, child = family()
     child.store(64, sectors("right", 64, 128))
     same([child, base], "7l")
 
 
-@case("62: zeros in the child over data in the parent")
-def zeros_over_data():
+def test_case_62_zeros_in_the_child_over_data_in_the_parent():
     base, child = family()
     child.store(0, bytes(16 * SECTOR))
     child.store(1000, bytes(64 * SECTOR))
@@ -334,18 +310,16 @@ def zeros_over_data():
     same([child, base], "7")
 
 
-@case("63: poison under every 0 bit")
-def poison():
+def test_case_63_poison_under_every_0_bit():
     chain = chain_of(3, unit=1, block=512 * KIB)
     same(chain)
     shown = read("3.vhd")
-    check(b"POISON" not in shown, "poison on the disk")
+    assert b"POISON" not in shown, "poison on the disk"
     hidden = sum(open(f"{n}.vhd", "rb").read().count(b"POISON! " * 64) for n in range(4))
-    check(hidden > 1000, f"only {hidden} sectors of poison in the files")
+    assert hidden > 1000, f"only {hidden} sectors of poison in the files"
 
 
-@case("64: a child larger than its parent")
-def larger():
+def test_case_64_a_child_larger_than_its_parent():
     chain = chain_of(3, (4 * MIB, 6 * MIB, 5 * MIB, 9 * MIB))
     same(chain, "")
     base, child = family()
@@ -354,8 +328,7 @@ def larger():
     same([child, base], "")
 
 
-@case("65: the parent's own end is short, or damaged")
-def parent_end():
+def test_case_65_the_parents_own_end_is_short_or_damaged():
     base, child = family()
     child.locate("W2ru", ".\\base.vhd")
     child.write("child.vhd")
@@ -366,19 +339,17 @@ def parent_end():
     base.write("base.vhd")
     poke("base.vhd", -300, b"x")
     equal(read("child.vhd"), expected, "a wrong sum")
-    check("damaged" in " ".join(info("child.vhd")["warnings"]), "nothing was told")
+    assert "damaged" in " ".join(info("child.vhd")["warnings"]), "nothing was told"
     poke("base.vhd", 100, b"x")
     refused("child.vhd", "base.vhd: .*checksum")
 
 
-@case("66: a leaf without a block")
-def empty_leaf():
+def test_case_66_a_leaf_without_a_block():
     base, _child = family()
     same([DynamicVhd(MIB, 512 * KIB, parent=base), base], "7l")
 
 
-@test("a chain with odd locators is opened, or refused with a sentence")
-def odd_locators():
+def test_a_chain_with_odd_locators_is_opened_or_refused_with_a_sentence():
     base, _child = family()
     base.write("base.vhd")
     for path in ("", "\\", "\\\\", "\\\\?\\", "C:", "..", "..\\", "OTHER:\\base.vhd", "\\\\?\\Volume{", "\0\0",
@@ -392,5 +363,3 @@ def odd_locators():
         else:
             refused("child.vhd", "child.vhd: .")
 
-
-main()

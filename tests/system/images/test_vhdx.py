@@ -1,19 +1,19 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """VHDX images through mkimage: made by the tests' own builder and by qemu-img, read back and compared
 with the builder's model, and with qemu-img, 7zz and libvhdi where those can be trusted (7zz wants every copy
 of a structure whole; qemu-img knows no parents; libvhdi wants both region tables and ignores the log)."""
 import os
-import sys
 import uuid
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from images import (by_7zz, by_libvhdi, by_qemu, case, equal, info, main, mkimage, read, refused, run,  # noqa: E402
-                    test)
-from report import check, check_equal, need                                     # noqa: E402
-from vhdx import (FULL, GIB, HEADERS, KIB, MIB, NOT_PRESENT, PAGE, PARTIAL, REGION_TABLES,  # noqa: E402
+import pytest
+
+from images import by_7zz, by_libvhdi, by_qemu, equal, info, read, refused
+from tools import mkimage, need, run
+from vhdx import (FULL, GIB, HEADERS, KIB, MIB, NOT_PRESENT, PAGE, PARTIAL, REGION_TABLES,
                   REQUIRED, RESERVED, SECTOR, TIB, UNDEFINED, UNMAPPED, ZERO, Log, Vhdx, poke, sectors)
-import vhd                                                                      # noqa: E402
+import vhd
+
+pytestmark = pytest.mark.usefixtures("folder")
 
 
 def same(disk, path, oracles="", written=False, parents=()):
@@ -21,7 +21,7 @@ def same(disk, path, oracles="", written=False, parents=()):
     if not written:
         disk.write(path)
     expected = disk.content()
-    check(b"POISON" not in expected, "the model itself shows poison")
+    assert b"POISON" not in expected, "the model itself shows poison"
     equal(read(path), expected, "mkimage")
     if "q" in oracles:
         equal(by_qemu(path, "vhdx"), expected, "qemu-img")
@@ -30,11 +30,11 @@ def same(disk, path, oracles="", written=False, parents=()):
     if "l" in oracles:
         equal(by_libvhdi(path, *parents), expected, "libvhdi")
     facts = info(path)
-    check_equal(facts["format"], "vhdx", "format")
-    check_equal(facts["kind"], disk.kind, "kind")
-    check_equal(facts["size"], disk.size, "size")
-    check_equal(facts["block_size"], disk.block_size, "block size")
-    check_equal(facts["allocated"], disk.stored(), "allocated")
+    assert facts["format"] == "vhdx", "format"
+    assert facts["kind"] == disk.kind, "kind"
+    assert facts["size"] == disk.size, "size"
+    assert facts["block_size"] == disk.block_size, "block size"
+    assert facts["allocated"] == disk.stored(), "allocated"
     mkimage("vhd", "check", path)
     return facts
 
@@ -51,15 +51,14 @@ def small(block_size=MIB, **kind):
 
 # --- Dynamic and fixed
 
-for size in (1, 2, 32):
-    @case(f"67: dynamic, blocks of {size} MiB")
-    def blocks(size=size):
-        facts = same(small(size * MIB), "d.vhdx", "q7l")
-        check_equal(facts["warnings"], [], "warnings")
+@pytest.mark.parametrize("mib", [1, 2, 32])
+def test_case_67_dynamic_blocks_of_so_many_mib(mib):
+    facts = same(small(mib * MIB), "d.vhdx", "q7l")
+    assert facts["warnings"] == [], "warnings"
 
 
-@case("67: dynamic, blocks of 256 MiB")
-def blocks_largest():
+@pytest.mark.takes(8)
+def test_case_67_dynamic_blocks_of_256_mib():
     disk = Vhdx(600 * MIB, 256 * MIB)
     disk.store(100, sectors("a", 100, 10))
     disk.store(524288 - 3, sectors("a", 524288 - 3, 6))
@@ -68,8 +67,7 @@ def blocks_largest():
         equal(read("d.vhdx", lba, count), disk.content(lba, count), f"lba {lba}")
 
 
-@case("68: more than one chunk, 1 MiB blocks at 9 GiB")
-def chunks():
+def test_case_68_more_than_one_chunk_1_mib_blocks_at_9_gib():
     disk = Vhdx(9 * GIB, MIB)
     places = [(block * 2048 - 2, 4) for block in (4095, 4096, 4097, 8191, 8192, 8193)]
     for lba, count in places:
@@ -85,8 +83,7 @@ def chunks():
             equal(f.read(200 * SECTOR), disk.content(lba - 100, 200), f"qemu-img, lba {lba}")
 
 
-@case("69: blocks shuffled, with gaps")
-def shuffled():
+def test_case_69_blocks_shuffled_with_gaps():
     disk = small()
     for block in range(5, 15):
         disk.store(block * 2048 + block, sectors("s", block, 5))
@@ -96,16 +93,14 @@ def shuffled():
     same(disk, "d.vhdx", "q7l")
 
 
-@case("70: metadata region before the BAT, items in another order")
-def metadata_first():
+def test_case_70_metadata_region_before_the_bat_items_in_another_order():
     disk = small()
     disk.metadata_first = True
     disk.items_order = lambda item: item[0].bytes[5]
     same(disk, "d.vhdx", "q7l")
 
 
-@case("84: fixed, and fixed with blocks in state zero")
-def fixed():
+def test_case_84_fixed_and_fixed_with_blocks_in_state_zero():
     disk = small(fixed=True)
     same(disk, "d.vhdx", "q7l")
     for block in range(disk.block_count):
@@ -113,8 +108,7 @@ def fixed():
     same(disk, "d.vhdx", "q7l")
 
 
-@test("made by qemu-img: dynamic and fixed, other block and log sizes")
-def of_qemu_img():
+def test_made_by_qemu_img_dynamic_and_fixed_other_block_and_log_sizes():
     need("qemu-img")
     disk = small()
     with open("raw", "wb") as f:
@@ -124,33 +118,30 @@ def of_qemu_img():
         run("qemu-img", "convert", "-f", "raw", "-O", "vhdx", "-o", options, "raw", "d.vhdx")
         equal(read("d.vhdx"), disk.content(), options)
         equal(by_libvhdi("d.vhdx"), disk.content(), f"libvhdi, {options}")
-        check_equal(info("d.vhdx")["kind"], "fixed" if "fixed" in options else "dynamic", "kind")
+        assert info("d.vhdx")["kind"] == ("fixed" if "fixed" in options else "dynamic"), "kind"
 
 
 # --- Copies of structures, damage
 
-@case("71: only one header whole, or none")
-def headers():
+def test_case_71_only_one_header_whole_or_none():
     for damaged in (0, 1):
         disk = small().write("d.vhdx")
         poke("d.vhdx", HEADERS[damaged] + 50, b"!")
         facts = same(disk, "d.vhdx", "ql", written=True)
-        check_equal(facts["warnings"], [f"VHDX header {damaged + 1} is damaged; the other one is in use"],
-                    "warnings")
+        assert facts["warnings"] == [f"VHDX header {damaged + 1} is damaged; the other one is in use"], \
+            "warnings"
     poke("d.vhdx", HEADERS[0] + 50, b"!")
     refused("d.vhdx", "d.vhdx: both VHDX headers are damaged")
 
 
-@case("71: the header with the higher number counts, whichever it is")
-def header_order():
+def test_case_71_the_header_with_the_higher_number_counts_whichever_it_is():
     for sequence in ((5, 6), (6, 5), (1 << 40, 7)):
         disk = small()
         disk.sequence = sequence
         same(disk, "d.vhdx", "ql")
 
 
-@case("72: two headers alike")
-def header_twins():
+def test_case_72_two_headers_alike():
     disk = small()
     disk.write("d.vhdx")
     with open("d.vhdx", "rb") as f:
@@ -160,20 +151,18 @@ def header_twins():
     same(disk, "d.vhdx", "l", written=True)
 
 
-@case("73: two headers with one number and different content")
-def header_conflict():
+def test_case_73_two_headers_with_one_number_and_different_content():
     disk = small()
     disk.sequence = (8, 8)
     disk.write("d.vhdx")
     refused("d.vhdx", "the two VHDX headers differ, but both have sequence number 8")
 
 
-@case("74: region tables: the first damaged, the second, both")
-def region_tables():
+def test_case_74_region_tables_the_first_damaged_the_second_both():
     disk = small().write("d.vhdx")
     poke("d.vhdx", REGION_TABLES[0] + 1000, b"!")
     facts = same(disk, "d.vhdx", "", written=True)
-    check_equal(facts["warnings"], ["VHDX region table 1 is damaged; the other one is in use"], "warnings")
+    assert facts["warnings"] == ["VHDX region table 1 is damaged; the other one is in use"], "warnings"
     poke("d.vhdx", REGION_TABLES[1] + 1000, b"!")
     refused("d.vhdx", "both VHDX region tables are damaged")
     disk.write("d.vhdx")
@@ -181,8 +170,7 @@ def region_tables():
     same(disk, "d.vhdx", "q", written=True)
 
 
-@case("75: a region of an unknown kind, optional and required")
-def unknown_region():
+def test_case_75_a_region_of_an_unknown_kind_optional_and_required():
     disk = small()
     disk.regions = [(uuid.UUID(int=5), 0)]
     same(disk, "d.vhdx", "ql")
@@ -191,8 +179,7 @@ def unknown_region():
     refused("d.vhdx", "VHDX region at 0x.* is of an unknown kind and marked as required")
 
 
-@case("76: a metadata item of an unknown kind, optional and required")
-def unknown_item():
+def test_case_76_a_metadata_item_of_an_unknown_kind_optional_and_required():
     disk = small()
     disk.items = [(uuid.UUID(int=5), 1, b"a user's note"), (uuid.UUID(int=6), 0, b"empty")]
     same(disk, "d.vhdx", "ql")
@@ -203,16 +190,14 @@ def unknown_item():
     refused("d.vhdx", "VHDX metadata item at 0x.* is of an unknown kind and marked as required")
 
 
-@case("77: blocks in states 0 to 3 mixed")
-def states():
+def test_case_77_blocks_in_states_0_to_3_mixed():
     disk = small()
     for block, state in enumerate((NOT_PRESENT, UNDEFINED, ZERO, UNMAPPED) * 2, start=10):
         disk.state[block] = state
     same(disk, "d.vhdx", "q7l")
 
 
-@case("78: state 4, and state 7 without a parent")
-def bad_states():
+def test_case_78_state_4_and_state_7_without_a_parent():
     disk = small()
     disk.state[3] = RESERVED
     disk.write("d.vhdx")
@@ -223,8 +208,7 @@ def bad_states():
     refused("d.vhdx", "VHDX block 1 is partially present, but there is no parent")
 
 
-@test("blocks beyond the end of the file, over its tables, over each other")
-def bad_places():
+def test_blocks_beyond_the_end_of_the_file_over_its_tables_over_each_other():
     disk = small().write("d.vhdx")
     entry = disk.bat_offset + 5 * 8
     for value, words in ((disk.file_size, "VHDX block 5 lies beyond the end of the file"),
@@ -242,8 +226,7 @@ def bad_places():
     refused("d.vhdx", "VHDX block 20 lies beyond the end of the file")
 
 
-@test("files that are short, empty or only called VHDX")
-def not_vhdx():
+def test_files_that_are_short_empty_or_only_called_vhdx():
     small().write("d.vhdx")
     for size in (512 * KIB, 8, 5):
         with open("d.vhdx", "r+b") as f:
@@ -251,26 +234,24 @@ def not_vhdx():
         refused("d.vhdx", "d.vhdx: .+")
 
 
-@case("85: sectors of 4096 bytes: described, not read")
-def sectors_4096():
+def test_case_85_sectors_of_4096_bytes_described_not_read():
     disk = Vhdx(32 * MIB, 2 * MIB)
     disk.sector_size = 4096
     disk.write("d.vhdx")
     facts = info("d.vhdx")
-    check_equal(facts["size"], 32 * MIB, "size")
-    check("4096" in "".join(facts["warnings"]), "no word of 4096-byte sectors")
+    assert facts["size"] == 32 * MIB, "size"
+    assert "4096" in "".join(facts["warnings"]), "no word of 4096-byte sectors"
     done = mkimage("vhd", "read", "d.vhdx", status=1)
-    check("sectors of 4096 bytes" in done.stderr.decode(), done.stderr.decode())
+    assert "sectors of 4096 bytes" in done.stderr.decode(), done.stderr.decode()
 
 
 # --- The log
 
-@case("79: no log in use: an old one full of poison is ignored")
-def log_old():
+def test_case_79_no_log_in_use_an_old_one_full_of_poison_is_ignored():
     disk = small()
     disk.old_log = Log(stale=True)
     facts = same(disk, "d.vhdx", "q7l")
-    check_equal(facts["warnings"], [], "warnings")
+    assert facts["warnings"] == [], "warnings"
 
 
 def replayed(disk, path):
@@ -284,19 +265,17 @@ def replayed(disk, path):
 
 def dirty(disk, path="d.vhdx"):
     facts = same(disk, path)
-    check(facts["warnings"] and "was not closed" in facts["warnings"][0], f"{facts['warnings']}")
+    assert facts["warnings"] and "was not closed" in facts["warnings"][0], f"{facts['warnings']}"
     equal(replayed(disk, path), disk.content(), "qemu-img's replay")
 
 
-@case("80: log in use: stale run, active run of two, torn newer entry")
-def log_active():
+def test_case_80_log_in_use_stale_run_active_run_of_two_torn_newer_entry():
     disk = small()
     disk.log = Log(start=3, entries=2, stale=True, torn=True)
     dirty(disk)
 
 
-@case("80: log in use: zero descriptors, several pages")
-def log_zeros():
+def test_case_80_log_in_use_zero_descriptors_several_pages():
     disk = Vhdx(1200 * MIB, MIB)
     disk.store(100, sectors("a", 100, 5))
     disk.store(1100 * 2048, sectors("a", 1100, 5))
@@ -304,19 +283,17 @@ def log_zeros():
     disk.write("d.vhdx")
     expected = disk.content(0, 200), disk.content(1100 * 2048 - 100, 200)
     got = read("d.vhdx", 0, 200), read("d.vhdx", 1100 * 2048 - 100, 200)
-    check_equal(got == expected, True, "contents")
+    assert (got == expected) == True, "contents"
 
 
-@case("81: log in use, wrapped around the ring")
-def log_wrapped():
+def test_case_81_log_in_use_wrapped_around_the_ring():
     for start in (251, 253, 255):
         disk = small()
         disk.log = Log(start=start, entries=3, stale=True, torn=True)
         dirty(disk)
 
 
-@case("82: log in use, but no valid entry")
-def log_none():
+def test_case_82_log_in_use_but_no_valid_entry():
     disk = small()
     disk.log = Log(stale=True)
     disk.log.none_valid = True
@@ -324,8 +301,7 @@ def log_none():
     refused("d.vhdx", "the VHDX was not closed, and its log at 0x100000 holds no valid entries")
 
 
-@case("83: log in use, the file is shorter than it says")
-def log_cut():
+def test_case_83_log_in_use_the_file_is_shorter_than_it_says():
     disk = small()
     disk.log = Log()
     disk.log.flushed = 100 * MIB
@@ -333,15 +309,14 @@ def log_cut():
     refused("d.vhdx", "the file was cut: the VHDX log says that it had 104857600 bytes at least")
 
 
-@test("left behind by qemu-io when it died while it was writing")
-def log_of_qemu():
+def test_left_behind_by_qemu_io_when_it_died_while_it_was_writing():
     need("qemu-img", "qemu-io")
     run("qemu-img", "create", "-q", "-f", "vhdx", "-o", "block_size=1M", "d.vhdx", "64M")
     for at in (3, 20, 41):
         run("qemu-io", "-f", "vhdx", "-c", f"write -q -P {at} {at}M 1500k", "-c", "abort", "d.vhdx",
             status=None)
         expected = replayed(None, "d.vhdx")
-        check(expected[at * MIB] == at, "qemu-img's replay has lost the write")
+        assert expected[at * MIB] == at, "qemu-img's replay has lost the write"
         equal(read("d.vhdx"), expected, "mkimage")
         run("qemu-img", "check", "-q", "-r", "all", "-f", "vhdx", "d.vhdx")
 
@@ -365,23 +340,20 @@ def family(block_size=MIB):
     return base, child
 
 
-@case("86: differencing: full, partial, zero states, poison under every zero bit")
-def differencing():
+def test_case_86_differencing_full_partial_zero_states_poison_under_every_zero_bit():
     base, child = family()
     base.write("base.vhdx")
     facts = same(child, "child.vhdx", "")
-    check_equal([os.path.basename(name) for name in facts["chain"]], ["child.vhdx", "base.vhdx"], "chain")
+    assert [os.path.basename(name) for name in facts["chain"]] == ["child.vhdx", "base.vhdx"], "chain"
 
 
-@case("86: differencing: 7zz reads the same")
-def differencing_7zz():
+def test_case_86_differencing_7zz_reads_the_same():
     base, child = family()
     base.write("base.vhdx")
     same(child, "child.vhdx", "7")
 
 
-@case("86: differencing: libvhdi reads the same")
-def differencing_libvhdi():
+def test_case_86_differencing_libvhdi_reads_the_same():
     base, child = family()
     child.bitmap_poison = False                                 # libvhdi goes by it for absent blocks
     del child.state[7], child.state[8]                          # and takes blocks of zeros for absent
@@ -389,8 +361,7 @@ def differencing_libvhdi():
     same(child, "child.vhdx", "7l", parents=["base.vhdx"])
 
 
-@case("86: differencing: three deep, other block sizes than the parent's, by libvhdi")
-def differencing_deep_libvhdi():
+def test_case_86_differencing_three_deep_other_block_sizes_than_the_parents_by_libvhdi():
     base, child = family(4 * MIB)
     leaf = Vhdx(child.size, 2 * MIB, parent=child, parent_path="child.vhdx")
     leaf.store(11, sectors("leaf", 11, 1))
@@ -401,8 +372,7 @@ def differencing_deep_libvhdi():
     same(leaf, "leaf.vhdx", "7l", parents=["child.vhdx", "base.vhdx"])
 
 
-@case("86: differencing: other block sizes than the parent's, larger than the parent, three deep")
-def differencing_deep():
+def test_case_86_differencing_other_block_sizes_than_the_parents_larger_than_the_parent_three_deep():
     base, child = family(4 * MIB)
     child.size = 14 * MIB + 512
     leaf = Vhdx(child.size, 2 * MIB, parent=child, parent_path="child.vhdx")
@@ -411,11 +381,10 @@ def differencing_deep():
     base.write("base.vhdx")
     child.write("child.vhdx")
     facts = same(leaf, "leaf.vhdx")                             # libvhdi wants disks of one size
-    check_equal(len(facts["chain"]), 3, "images")
+    assert len(facts["chain"]) == 3, "images"
 
 
-@case("87: differencing: the linkage names another parent")
-def wrong_linkage():
+def test_case_87_differencing_the_linkage_names_another_parent():
     base, child = family()
     base.data_write_id = uuid.uuid4()
     base.write("base.vhdx")
@@ -423,8 +392,7 @@ def wrong_linkage():
     refused("child.vhdx", "base.vhdx")
 
 
-@case("87: differencing: the second linkage fits, as in the middle of a merge")
-def second_linkage():
+def test_case_87_differencing_the_second_linkage_fits_as_in_the_middle_of_a_merge():
     base, child = family()
     child.locator.insert(0, ("parent_linkage2", "{%s}" % uuid.uuid4()))
     base.write("base.vhdx")
@@ -434,15 +402,13 @@ def second_linkage():
     same(child, "child.vhdx")
 
 
-@case("87: differencing: the parent is not there")
-def no_parent():
+def test_case_87_differencing_the_parent_is_not_there():
     _base, child = family()
     child.write("child.vhdx")
     refused("child.vhdx", "parent")
 
 
-@case("88: differencing: relative path wrong, absolute right")
-def absolute_path():
+def test_case_88_differencing_relative_path_wrong_absolute_right():
     base, child = family()
     os.makedirs("parents", exist_ok=True)
     base.write("parents/base.vhdx")
@@ -452,16 +418,14 @@ def absolute_path():
     same(child, "child.vhdx", "")
 
 
-@case("88: differencing: no path right, but the parent lies beside the child")
-def beside():
+def test_case_88_differencing_no_path_right_but_the_parent_lies_beside_the_child():
     base, child = family()
     base.write("base.vhdx")
     child.locator = [child.locator[0], ("absolute_win32_path", "D:\\gone\\base.vhdx")]
     same(child, "child.vhdx", "")
 
 
-@case("88: differencing: paths to volumes and to other machines")
-def odd_paths():
+def test_case_88_differencing_paths_to_volumes_and_to_other_machines():
     base, child = family()
     os.makedirs("old")
     base.write("old/base.vhdx")
@@ -481,17 +445,15 @@ def odd_paths():
         refused("child.vhdx", "child.vhdx: .")
 
 
-@case("89: differencing: the parent's log is in use")
-def parent_dirty():
+def test_case_89_differencing_the_parents_log_is_in_use():
     base, child = family()
     base.log = Log(start=254, stale=True, torn=True)
     base.write("base.vhdx")
     facts = same(child, "child.vhdx", "")
-    check("was not closed" in "".join(facts["warnings"]), f"{facts['warnings']}")
+    assert "was not closed" in "".join(facts["warnings"]), f"{facts['warnings']}"
 
 
-@case("90: differencing: the parent is a VHD")
-def parent_vhd():
+def test_case_90_differencing_the_parent_is_a_vhd():
     _base, child = family()
     child.locator = [child.locator[0], ("relative_path", ".\\base.vhd")]
     vhd.make_fixed("base.vhd", 12 * MIB // SECTOR)
@@ -501,19 +463,17 @@ def parent_vhd():
 
 # --- Size
 
-@test("a disk of 64 TiB opens at once")
-def large():
+def test_a_disk_of_64_tib_opens_at_once():
     disk = Vhdx(64 * TIB, 32 * MIB)
     disk.state[1] = ZERO
     lba = 50 * TIB // SECTOR
     disk.store(lba, sectors("far", lba, 3))
     disk.write("d.vhdx")
     equal(read("d.vhdx", lba - 1, 5), disk.content(lba - 1, 5), "mkimage")
-    check_equal(info("d.vhdx")["allocated"], 32 * MIB, "allocated")
+    assert info("d.vhdx")["allocated"] == 32 * MIB, "allocated"
 
 
-@test("on a flash: read through the block map")
-def flash():
+def test_on_a_flash_read_through_the_block_map():
     disk = small()
     disk.store(0, sectors("boot", 0, 1)[:510] + b"\x55\xaa")
     disk.order = sorted(disk.data, reverse=True)
@@ -522,5 +482,3 @@ def flash():
     equal(mkimage("read", "flash.img").stdout, disk.content(), "mkimage read")
     os.remove("flash.img")
 
-
-main()
