@@ -1,18 +1,14 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Where parents lie: taken along by mkimage flash, in other folders, on another drive. The guest's pattern is
 dealt out over the layers, junk lies under sectors that a layer above holds, and the guest reads the whole disk."""
 import os
 import random
 import subprocess
-import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from emulator import Qemu                                            # noqa: E402
-from flash import MIB, Workshop, mkimage_json, run, tool           # noqa: E402
-from report import check, check_equal, end, test                      # noqa: E402
-from vhd_dynamic import SECTOR, DynamicVhd                                  # noqa: E402
-import vhd                                                                  # noqa: E402
+import vhd
+from emulator import Qemu
+from flash import MIB, mkimage_json, run, tool
+from vhd_dynamic import SECTOR, DynamicVhd
 
 SIZE_MIB = 12
 SECTORS = SIZE_MIB * MIB // SECTOR
@@ -63,16 +59,16 @@ def chain_of_three(shop, seed, folder=""):
 def same_disk(flash, disk, *options):
     """What mkimage reads through the map is the pattern disk."""
     got = mkimage_raw("read", flash, *options)
-    check_equal(len(got), len(disk), "bytes read")
+    assert len(got) == len(disk), "bytes read"
     for n in range(SECTORS):
-        check(got[n * SECTOR:(n + 1) * SECTOR] == disk[n * SECTOR:(n + 1) * SECTOR],
-              f"sector {n} differs: {got[n * SECTOR:n * SECTOR + 16]!r}")
+        assert got[n * SECTOR:(n + 1) * SECTOR] == disk[n * SECTOR:(n + 1) * SECTOR], (
+            f"sector {n} differs: {got[n * SECTOR:n * SECTOR + 16]!r}")
 
 
 def mkimage_raw(*arguments):
     done = subprocess.run([tool("mkimage"), *arguments], stdin=subprocess.DEVNULL, capture_output=True,
-                          timeout=120)
-    check_equal(done.returncode, 0, done.stderr.decode())
+                          timeout=120, check=False)
+    assert done.returncode == 0, done.stderr.decode()
     return done.stdout
 
 
@@ -82,35 +78,40 @@ def boots(flash, said, **options):
         pc.guest()
 
 
-with test("a chain of three, taken along by flash"), Workshop() as shop:
+def test_a_chain_of_three_taken_along_by_flash(shop):
     leaf, disk = chain_of_three(shop, 1)
     flash = shop.flash(leaf)
     same_disk(flash, disk)
     boots(flash, r"leaf\.vhd: differencing VHD.*\n.*middle\.vhd: .*\n.*base\.vhd: fixed VHD")
 
-with test("a chain whose parents lie in another folder"), Workshop() as shop:
+
+def test_a_chain_whose_parents_lie_in_another_folder(shop):
     leaf, disk = chain_of_three(shop, 2, folder="parents")
     flash = shop.flash(leaf)
     same_disk(flash, disk)
     boots(flash, r"base\.vhd: fixed VHD")
 
-with test("from one flash to another"), Workshop() as shop:
+
+def test_a_chain_from_one_flash_to_another(shop):
     leaf, disk = chain_of_three(shop, 6, folder="parents")
     first = shop.flash(leaf, name="first.img")
     second = shop.path("second.img")
     mkimage_raw("flash", second, "--vhd", first + ":/leaf.vhd")
     same_disk(second, disk)
     for name in ("/leaf.vhd", "/parents/middle.vhd", "/parents/base.vhd"):
-        check(mkimage_raw("cat", first + ":" + name) == mkimage_raw("cat", second + ":" + name), name)
+        same = mkimage_raw("cat", first + ":" + name) == mkimage_raw("cat", second + ":" + name)
+        assert same, name
 
-with test("a parent that was renamed in case only"), Workshop() as shop:
+
+def test_a_parent_that_was_renamed_in_case_only(shop):
     leaf, disk = chain_of_three(shop, 5, folder="parents")
     os.rename(shop.path("parents"), shop.path("PArents"))
     os.rename(shop.path("PArents/middle.vhd"), shop.path("PArents/MIDDLE.VHD"))
-    check_equal(mkimage_json("vhd", "info", leaf)["chain"][1], shop.path("PArents/MIDDLE.VHD"), "parent")
+    assert mkimage_json("vhd", "info", leaf)["chain"][1] == shop.path("PArents/MIDDLE.VHD"), "parent"
     same_disk(shop.flash(leaf), disk)
 
-with test("parents on another drive, where the entry names them"), Workshop() as shop:
+
+def test_parents_on_another_drive_where_the_entry_names_them(shop):
     leaf, disk = chain_of_three(shop, 4)
     lone = shop.path("lone.vhd")
     os.rename(leaf, lone)
@@ -123,9 +124,8 @@ with test("parents on another drive, where the entry names them"), Workshop() as
                            config="[a]\nvhd = \\lone.vhd\nparent = bases:\\middle.vhd\n")
     same_disk(first, disk, "--drive", bases)
     answer = mkimage_json("check", first, "--drive", bases)
-    check(answer["boots"], answer["error"])
+    assert answer["boots"], answer["error"]
     boots(first, r"lone\.vhd: differencing.*\nbases:\\middle\.vhd: .*\nbases:\\base\.vhd: fixed",
           extra=[(bases, "virtio")])
     with Qemu(first, bus="virtio") as pc:           # and without that drive
         pc.wait(r"error: .*lone\.vhd: parent .*")
-end()

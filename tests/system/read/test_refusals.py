@@ -1,19 +1,14 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Images that NTFS does not store as plain sectors are refused, by the machine and by mkimage check in
 the same words; with write = none those that can be read safely are served."""
-import os
+import json
 import subprocess
-import sys
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [os.path.join(HERE, "..", "lib"), os.path.join(HERE, "..", "ntfs")]
-import vhd                                                                  # noqa: E402
-from emulator import Qemu                                                   # noqa: E402
-from flash import Workshop, mkimage, run, tool                              # noqa: E402
-from ntfsedit import Volume, put, u                                         # noqa: E402
-from report import check, check_equal, end, test                            # noqa: E402
-import json                                                                 # noqa: E402
+import pytest
+import vhd
+from emulator import Qemu
+from flash import mkimage, run, tool
+from ntfsedit import Volume, put, u
 
 DATA, FILE_NAME = 0x80, 0x30
 UNITS = 64 * 16 * 8 - 1                 # with the footer: whole compression units, as NTFS stores them
@@ -77,13 +72,13 @@ def same_refusal(flash):
     """The machine's error sentence, and that mkimage check says the same."""
     done = subprocess.run([tool("mkimage"), "check", flash, "--json"], stdout=subprocess.PIPE, check=False)
     answer = json.loads(done.stdout)
-    check_equal((done.returncode, answer["boots"]), (1, False), "mkimage check")
+    assert (done.returncode, answer["boots"]) == (1, False), "mkimage check"
     with Qemu(flash, bus="ahci") as pc:
         pc.wait("^error: ")
         pc.wait("Press a key")
-        check("guest:" not in pc.log, pc.log)
+        assert "guest:" not in pc.log, pc.log
         sentence = words(answer["error"]).rstrip(".")
-        check(sentence in words(pc.log), f"mkimage check says: {sentence}\nthe machine: {pc.log}")
+        assert sentence in words(pc.log), f"mkimage check says: {sentence}\nthe machine: {pc.log}"
     print(f"    {sentence}")
     return sentence
 
@@ -91,29 +86,31 @@ def same_refusal(flash):
 CASES = {"compressed": (compressed, "compressed"), "encrypted": (encrypted, "encrypted"),
          "with a short initialised size": (short, "were ever written")}
 
-for name, (change, word) in CASES.items():
-    with test(f"case 43: an image {name} is refused"), Workshop() as shop:
-        flash = shop.formatted(shop.pattern_vhd("first", sectors=UNITS), partition=False)
-        edit(flash, change)
-        sentence = same_refusal(flash)
-        check(word in sentence, f"{word!r} is not in: {sentence}")
 
-for config in (None, READ_ONLY):
-    with test(f"case 43: an image with holes is write-protected{'' if config else ', and says so'}"), Workshop() as shop:
-        flash = shop.formatted(shop.pattern_vhd("first", 4), partition=False, config=config)
-        edit(flash, holes)
-        mkimage("check", flash)
-        zeros = mkimage("read", flash, "--lba", 128, "--count", 128)
-        check_equal(set(zeros), {"\0"}, "the hole's content")
-        with Qemu(flash, bus="ahci") as pc:
-            pc.wait("guest: first instruction")
-            told = "the file has a hole at byte" in words(pc.log)
-            check_equal(told, not config, "told that nothing will be written")
+@pytest.mark.parametrize("change, word", CASES.values(), ids=CASES)
+def test_case_43_refuses_an_image(shop, change, word):
+    flash = shop.formatted(shop.pattern_vhd("first", sectors=UNITS), partition=False)
+    edit(flash, change)
+    sentence = same_refusal(flash)
+    assert word in sentence, f"{word!r} is not in: {sentence}"
 
-with test("case 43: an image inside its MFT record is refused"), Workshop() as shop:
+
+@pytest.mark.parametrize("config", [None, READ_ONLY], ids=["and says so", "as it was to be"])
+def test_case_43_an_image_with_holes_is_write_protected(shop, config):
+    flash = shop.formatted(shop.pattern_vhd("first", 4), partition=False, config=config)
+    edit(flash, holes)
+    mkimage("check", flash)
+    zeros = mkimage("read", flash, "--lba", 128, "--count", 128)
+    assert set(zeros) == {"\0"}, "the hole's content"
+    with Qemu(flash, bus="ahci") as pc:
+        pc.wait("guest: first instruction")
+        told = "the file has a hole at byte" in words(pc.log)
+        assert told == (not config), "told that nothing will be written"
+
+
+def test_case_43_an_image_inside_its_mft_record_is_refused(shop):
     flash = shop.formatted(shop.pattern_vhd("first", 4), partition=False, to="/other.bin")
     with open(shop.path("small"), "wb") as file:
         file.write(vhd.footer(0)[:300])
     run("ntfscp", "-f", "-q", flash, shop.path("small"), "disk.vhd")
     same_refusal(flash)
-end()
