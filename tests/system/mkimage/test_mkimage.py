@@ -1,161 +1,43 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """mkimage on image files, without root: against qemu-img, ntfs-3g's tools and the host's own bytes."""
-import hashlib
 import json
 import os
 import re
 import shutil
 import subprocess
-import sys
-import tempfile
+import time
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-BUILD = os.environ.get("B", os.path.join(ROOT, "build"))
-if not os.path.isabs(BUILD):
-    BUILD = os.path.join(ROOT, BUILD)
-MKIMAGE = os.path.join(BUILD, "mkimage")
-FRAGMENT = os.path.join(BUILD, "tools", "fragment")
-PATH = os.environ["PATH"] + ":/usr/sbin:/sbin"
-MIB = 1 << 20
-START = 2048 * 512
+import pytest
 
-tests = []
+from files import read, sha256, write
+from ntfsdisk import MIB, START, clusters_of, consistent, cut_out, disk, fixed_vhd, spoil, volume
+from tools import BUILD, FRAGMENT, mkimage, refused, run
+
+pytestmark = pytest.mark.usefixtures("folder")
 
 
-def test(function):
-    tests.append(function)
-    return function
+@pytest.mark.parametrize("verb", ["flash", "install", "restore", "check", "map", "read", "ls", "cat", "extents",
+                                  "vhd info", "vhd read", "vhd check"])
+def test_usage_and_help(verb):
+    done = mkimage(*verb.split(), "--help")
+    assert b"usage: mkimage " + verb.encode() in done.stdout and not done.stderr
+    assert verb in mkimage("--help").stdout.decode()
+    mkimage(*verb.split(), "--no-such-option", status=2)
+    mkimage(*verb.split(), status=2)
+    mkimage(*verb.split(), "a", "b", "c", status=2)
 
 
-def run(*command, status=0, stdin=None):
-    done = subprocess.run([str(part) for part in command], stdin=stdin or subprocess.DEVNULL,
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120,
-                          env={**os.environ, "PATH": PATH, "LC_ALL": "C.UTF-8"})
-    assert status is None or done.returncode == status, \
-        f"{command}: status {done.returncode}: {done.stderr.decode(errors='replace')}"
-    return done
-
-
-def mkimage(*arguments, status=0):
-    return run(MKIMAGE, *arguments, status=status)
-
-
-def refused(*arguments, words=""):
-    """A refusal: status 1, one sentence that says what, where and what to do."""
-    done = mkimage(*arguments, status=1)
-    lines = done.stderr.decode().splitlines()
-    assert len(lines) == 1 and lines[0].startswith("mkimage: ") and lines[0].endswith("."), lines
-    assert re.search(words, lines[0]), lines[0]
-    return lines[0]
-
-
-def sha256(path):
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") \
-            else hashlib.sha256(file.read()).hexdigest()
-
-
-def read(path, offset=0, size=-1):
-    with open(path, "rb") as file:
-        file.seek(offset)
-        return file.read(size)
-
-
-def write(path, offset, data):
-    with open(path, "r+b") as file:
-        file.seek(offset)
-        file.write(data)
-
-
-def fixed_vhd(name, size=16 * MIB, pattern=True):
-    """A fixed VHD of qemu-img's with a boot record and numbered sectors here and there."""
-    run("qemu-img", "create", "-q", "-f", "vpc", "-o", "subformat=fixed,force_size=on", name, size)
-    if pattern:
-        for lba in [*range(64), *range(size // 1024, size // 1024 + 300), size // 512 - 1]:
-            write(name, lba * 512, (lba.to_bytes(8, "little") * 64))
-    write(name, 0, b"\xeb\xfe")
-    write(name, 510, b"\x55\xaa")
-    return name
-
-
-def volume(name, size=64 * MIB, cluster=4096, start=2048):
-    """A bare NTFS volume."""
-    with open(name, "wb") as file:
-        file.truncate(size)
-    run("mkntfs", "-F", "-Q", "-q", "-c", cluster, "-p", start, "-S", 63, "-H", 255, name)
-    return name
-
-
-def disk(name, volume_name, active=True):
-    """An MBR disk around a volume at 1 MiB, with somebody's boot code."""
-    data = read(volume_name)
-    sectors = len(data) // 512
-    mbr = bytearray(bytes(range(1, 201)) + bytes(312))
-    mbr[440:444] = b"\x78\x56\x34\x12"
-    mbr[446:462] = bytes([0x80 if active else 0, 32, 33, 0, 7, 254, 255, 255]) + \
-        (2048).to_bytes(4, "little") + sectors.to_bytes(4, "little")
-    mbr[510:] = b"\x55\xaa"
-    with open(name, "wb") as file:
-        file.write(mbr)
-        file.seek(START)
-        file.write(data)
-        file.truncate(START + len(data) + MIB)
-    return name
-
-
-def cut_out(name, output="cut.ntfs", size=None):
-    """The partition at 1 MiB as a file of its own."""
-    sectors = int.from_bytes(read(name, 458, 4), "little")
-    with open(output, "wb") as file:
-        file.write(read(name, START, size or sectors * 512))
-    return output
-
-
-def consistent(volume_name):
-    """ntfsresize walks every record and compares all runs with $Bitmap."""
-    run("ntfsresize", "-i", "-f", volume_name)
-
-
-def clusters_of(volume_name, path):
-    """(vcn, lcn, count) of the file's data, as ntfscluster says."""
-    text = run("ntfscluster", "-f", "-F", path, volume_name).stdout.decode()
-    runs, inside = [], False
-    for line in text.splitlines():
-        if " - " in line:
-            inside = "0x80" in line
-        elif inside and re.fullmatch(r"\s*\d+\s+\d+\s+\d+", line): # LCN -2: not in this piece
-            runs.append(tuple(map(int, line.split())))
-    return runs
-
-
-# ---------------------------------------------------------------------------------------------------
-
-
-@test
-def usage_and_help():
-    verbs = ["flash", "install", "restore", "check", "map", "read", "ls", "cat", "extents",
-             "vhd info", "vhd read", "vhd check"]
-    for verb in verbs:
-        done = mkimage(*verb.split(), "--help")
-        assert b"usage: mkimage " + verb.encode() in done.stdout and not done.stderr
-        assert verb in mkimage("--help").stdout.decode()
-        mkimage(*verb.split(), "--no-such-option", status=2)
-        mkimage(*verb.split(), status=2)
-        mkimage(*verb.split(), "a", "b", "c", status=2)
-    for wrong in ([], ["frobnicate"], ["vhd"], ["vhd", "frobnicate"], ["flash", "x.img"],
-                  ["flash", "x.img", "--vhd", "a", "--size", "12Q"],
-                  ["flash", "x.img", "--vhd", "a", "--size", "0"],
-                  ["flash", "x.img", "--vhd", "a,,b"], ["flash", "x.img", "--vhd"],
-                  ["read", "x.img", "--lba", "-1"], ["check", "x.img", "--json=yes"],
-                  ["check", "x.img", "--partition", "0"], ["ls", "no-colon"]):
-        done = mkimage(*wrong, status=2)
-        assert len(done.stderr.splitlines()) == 1 and not done.stdout, wrong
+@pytest.mark.parametrize("wrong", [
+    "", "frobnicate", "vhd", "vhd frobnicate", "flash x.img", "flash x.img --vhd a --size 12Q",
+    "flash x.img --vhd a --size 0", "flash x.img --vhd a,,b", "flash x.img --vhd", "read x.img --lba -1",
+    "check x.img --json=yes", "check x.img --partition 0", "ls no-colon"])
+def test_usage_wrong_commands(wrong):
+    done = mkimage(*wrong.split(), status=2)
+    assert len(done.stderr.splitlines()) == 1 and not done.stdout
     assert not os.path.exists("x.img")
 
 
-@test
-def flash_is_a_sound_volume():
+def test_flash_is_a_sound_volume():
     fixed_vhd("a.vhd")
     mkimage("flash", "out.img", "--vhd", "a.vhd", "--label", "Größe")
     table = json.loads(run("sfdisk", "--json", "out.img").stdout)["partitiontable"]
@@ -179,8 +61,7 @@ def flash_is_a_sound_volume():
     assert len(clusters_of(cut, "a.vhd")) == 1
 
 
-@test
-def flash_takes_several_images_where_the_config_says():
+def test_flash_takes_several_images_where_the_config_says():
     fixed_vhd("one.vhd")
     fixed_vhd("Two.VHD", 8 * MIB)
     with open("my.cfg", "w") as file:
@@ -198,8 +79,7 @@ def flash_takes_several_images_where_the_config_says():
     consistent(cut_out("two.img"))
 
 
-@test
-def holes_stay_holes_of_the_image_file():
+def test_holes_stay_holes_of_the_image_file():
     fixed_vhd("a.vhd", 512 * MIB)
     run("cp", "--sparse=always", "a.vhd", "sparse.vhd")
     mkimage("flash", "out.img", "--vhd", "sparse.vhd")
@@ -213,8 +93,7 @@ def holes_stay_holes_of_the_image_file():
     assert mkimage("cat", "out.img:/sparse.vhd").stdout == read("a.vhd")
 
 
-@test
-def a_tight_flash_still_has_one_fragment():
+def test_a_tight_flash_still_has_one_fragment():
     fixed_vhd("a.vhd", 200 * MIB)
     mkimage("flash", "out.img", "--vhd", "a.vhd", "--size", "212M")
     extents = json.loads(mkimage("extents", "out.img:/a.vhd", "--json").stdout)
@@ -222,8 +101,7 @@ def a_tight_flash_still_has_one_fragment():
     consistent(cut_out("out.img"))
 
 
-@test
-def flash_refuses():
+def test_flash_refuses():
     fixed_vhd("a.vhd")
     with open("text.vhd", "w") as file:
         file.write("no disk at all\n" * 1000)
@@ -251,8 +129,7 @@ def flash_refuses():
     assert read("old.img", 510, 2) == b"\x55\xaa"
 
 
-@test
-def reading_verbs_agree_with_the_tools():
+def test_reading_verbs_agree_with_the_tools():
     fixed_vhd("a.vhd", 24 * MIB)
     mkimage("flash", "out.img", "--vhd", "a.vhd")
     run("qemu-img", "convert", "-f", "vpc", "-O", "raw", "a.vhd", "raw")
@@ -281,8 +158,7 @@ def reading_verbs_agree_with_the_tools():
     refused("check", "out.img", "--partition", "3")
 
 
-@test
-def names_with_colons_and_quotes():
+def test_names_with_colons_and_quotes():
     name = 'we:ird"x.vhd'
     shutil.move(fixed_vhd("plain.vhd", 4 * MIB), name)
     info = json.loads(mkimage("vhd", "info", name, "--json").stdout)
@@ -294,61 +170,58 @@ def names_with_colons_and_quotes():
     assert extents["path"] == "\\größe,日本.vhd", extents["path"]
 
 
-@test
-def a_fragmented_image():
+@pytest.mark.parametrize("pieces, scatter", [(1000, []), (8000, ["--scatter"])])
+def test_a_fragmented_image(pieces, scatter):
     fixed_vhd("a.vhd", 32 * MIB)
     fixed_vhd("other.vhd", 4 * MIB)
-    for pieces, scatter in ((1000, []), (8000, ["--scatter"])):
-        mkimage("flash", "out.img", "--vhd", "other.vhd", "--size", "160M", "--yes")
-        run(FRAGMENT, "out.img", "a.vhd", "/vhd/a.vhd", pieces, *scatter)
-        cut = cut_out("out.img")
-        consistent(cut)
-        ours = json.loads(mkimage("extents", "out.img:/vhd/a.vhd", "--json").stdout)["extents"]
-        theirs = clusters_of(cut, "vhd/a.vhd")
-        assert len(ours) == len(theirs) == pieces, (len(ours), len(theirs))
-        assert all((e["file"], e["drive_lba"]) == (vcn * 8, 2048 + lcn * 8)
-                   for e, (vcn, lcn, _) in zip(ours, sorted(theirs)))
-        assert mkimage("cat", "out.img:/vhd/a.vhd").stdout == read("a.vhd")
-        assert mkimage("vhd", "read", "out.img:/vhd/a.vhd").stdout == read("a.vhd")[:32 * MIB]
-        assert run("ntfscat", cut, "vhd/a.vhd").stdout == read("a.vhd")
+    mkimage("flash", "out.img", "--vhd", "other.vhd", "--size", "160M", "--yes")
+    run(FRAGMENT, "out.img", "a.vhd", "/vhd/a.vhd", pieces, *scatter)
+    cut = cut_out("out.img")
+    consistent(cut)
+    ours = json.loads(mkimage("extents", "out.img:/vhd/a.vhd", "--json").stdout)["extents"]
+    theirs = clusters_of(cut, "vhd/a.vhd")
+    assert len(ours) == len(theirs) == pieces, (len(ours), len(theirs))
+    assert all((e["file"], e["drive_lba"]) == (vcn * 8, 2048 + lcn * 8)
+               for e, (vcn, lcn, _) in zip(ours, sorted(theirs)))
+    assert mkimage("cat", "out.img:/vhd/a.vhd").stdout == read("a.vhd")
+    assert mkimage("vhd", "read", "out.img:/vhd/a.vhd").stdout == read("a.vhd")[:32 * MIB]
+    assert run("ntfscat", cut, "vhd/a.vhd").stdout == read("a.vhd")
 
 
-@test
-def install_keeps_every_other_byte_and_restore_brings_all_back():
-    for cluster in (512, 4096, 65536):
-        volume("v.ntfs", cluster=cluster)
-        fixed_vhd("a.vhd", 8 * MIB)
-        run("ntfscp", "-q", "v.ntfs", "a.vhd", "a.vhd")
-        disk("d.img", "v.ntfs")
-        before = read("d.img")
-        digest = sha256("d.img")
-        check = json.loads(mkimage("check", "d.img", "--json", status=1).stdout)
-        assert not check["boots"] and check["error"]
-        assert {s["name"]: s["ok"] for s in check["steps"]}["vbr"] is False
-        mkimage("install", "d.img", "--dry-run")
-        assert sha256("d.img") == digest
-        mkimage("install", "d.img", "--backup", f"backup.{cluster}")
-        after = read("d.img")
-        mkimage("check", "d.img")
-        assert after[440:512] == before[440:512]
-        assert after[:440] == read(os.path.join(BUILD, "mbr.bin")).ljust(440, b"\0")
-        vbr = after[START:START + 8192]
-        assert vbr[3:84] == before[START + 3:START + 84]
-        assert vbr[84:] == read(os.path.join(BUILD, "vbr.bin"))[84:]
-        assert after[START + 64 * MIB - 512:START + 64 * MIB] == vbr[:512]
-        assert after[512:START] == before[512:START] and after[START + 64 * MIB:] == before[START + 64 * MIB:]
-        consistent(cut_out("d.img"))
-        assert mkimage("cat", "d.img:/a.vhd").stdout == read("a.vhd")
-        done = mkimage("install", "d.img")
-        assert b"there already" in done.stderr and read("d.img") == after
-        mkimage("restore", "d.img", f"backup.{cluster}")
-        assert sha256("d.img") == digest, "byte for byte"
-        refused("install", "d.img", "--backup", f"backup.{cluster}", words="exists already")
-        assert sha256("d.img") == digest
+@pytest.mark.parametrize("cluster", [512, 4096, 65536])
+def test_install_keeps_every_other_byte_and_restore_brings_all_back(cluster):
+    volume("v.ntfs", cluster=cluster)
+    fixed_vhd("a.vhd", 8 * MIB)
+    run("ntfscp", "-q", "v.ntfs", "a.vhd", "a.vhd")
+    disk("d.img", "v.ntfs")
+    before = read("d.img")
+    digest = sha256("d.img")
+    check = json.loads(mkimage("check", "d.img", "--json", status=1).stdout)
+    assert not check["boots"] and check["error"]
+    assert {s["name"]: s["ok"] for s in check["steps"]}["vbr"] is False
+    mkimage("install", "d.img", "--dry-run")
+    assert sha256("d.img") == digest
+    mkimage("install", "d.img", "--backup", "backup")
+    after = read("d.img")
+    mkimage("check", "d.img")
+    assert after[440:512] == before[440:512]
+    assert after[:440] == read(os.path.join(BUILD, "mbr.bin")).ljust(440, b"\0")
+    vbr = after[START:START + 8192]
+    assert vbr[3:84] == before[START + 3:START + 84]
+    assert vbr[84:] == read(os.path.join(BUILD, "vbr.bin"))[84:]
+    assert after[START + 64 * MIB - 512:START + 64 * MIB] == vbr[:512]
+    assert after[512:START] == before[512:START] and after[START + 64 * MIB:] == before[START + 64 * MIB:]
+    consistent(cut_out("d.img"))
+    assert mkimage("cat", "d.img:/a.vhd").stdout == read("a.vhd")
+    done = mkimage("install", "d.img")
+    assert b"there already" in done.stderr and read("d.img") == after
+    mkimage("restore", "d.img", "backup")
+    assert sha256("d.img") == digest, "byte for byte"
+    refused("install", "d.img", "--backup", "backup", words="exists already")
+    assert sha256("d.img") == digest
 
 
-@test
-def restore_after_the_volume_was_used():
+def test_restore_after_the_volume_was_used():
     volume("v.ntfs")
     with open("old.bin", "wb") as file:
         file.write(b"somebody's file" * 1000)
@@ -367,8 +240,7 @@ def restore_after_the_volume_was_used():
     assert mkimage("cat", "d.img:/new.bin").stdout == read("old.bin")
 
 
-@test
-def install_on_other_layouts():
+def test_install_on_other_layouts():
     volume("v.ntfs")
     shutil.copy("v.ntfs", "bare.img")
     digest = sha256("bare.img")
@@ -390,55 +262,29 @@ def install_on_other_layouts():
     assert not json.loads(mkimage("check", "d.img", "--json", status=1).stdout)["boots"]
 
 
-def spoil(name, what):
-    """Makes the volume one that must not be written."""
-    cut = cut_out(name)
-    if what == "dirty":
-        with open(cut, "rb") as file:
-            data = file.read()
-        mft = int.from_bytes(data[48:56], "little") * 4096
-        for base in (mft, int.from_bytes(data[56:64], "little") * 4096):
-            record = base + 3 * 1024
-            info = data.index(b"\x70\0\0\0", record)
-            value = info + int.from_bytes(data[info + 20:info + 22], "little")
-            write(cut, value + 10, b"\x01")
-    elif what == "bitlocker":
-        write(cut, 3, b"-FVE-FS-")
-    elif what == "hibernated":
-        with open("hiberfil.sys", "wb") as file:
-            file.write(b"hibr" + bytes(8188))
-        run("ntfscp", "-q", cut, "hiberfil.sys", "hiberfil.sys")
-    elif what == "full":
-        size = 60 * MIB
-        while size >= 16384:
-            with open("fill", "wb") as file:
-                file.write(b"x" * size)
-            if run("ntfscp", "-q", cut, "fill", f"fill{size}", status=None).returncode:
-                run("ntfscp", "-q", cut, "/dev/null", f"fill{size}", status=None)
-                size //= 2
-            else:
-                size -= 4096
-    write(name, START, read(cut))
+@pytest.mark.parametrize("what, words", [
+    ("dirty", "dirty"), ("bitlocker", "BitLocker"), ("hibernated", "hibernated"), ("full", "no room")])
+def test_install_refuses_and_writes_nothing(what, words):
+    disk("d.img", volume("v.ntfs"))
+    spoil("d.img", what)
+    digest = sha256("d.img")
+    refused("install", "d.img", "--backup", "no.backup", words=words)
+    assert sha256("d.img") == digest and not os.path.exists("no.backup")
 
 
-@test
-def install_refuses_and_writes_nothing():
-    volume("v.ntfs")
-    for what, words in (("dirty", "dirty"), ("bitlocker", "BitLocker"), ("hibernated", "hibernated"),
-                        ("full", "no room")):
-        disk("d.img", "v.ntfs")
-        spoil("d.img", what)
-        digest = sha256("d.img")
-        refused("install", "d.img", "--backup", "no.backup", words=words)
-        assert sha256("d.img") == digest and not os.path.exists("no.backup"), what
+def test_install_refuses_what_is_no_volume():
     with open("blank.img", "wb") as file:
         file.truncate(8 * MIB)
     with open("tiny.img", "wb") as file:
         file.write(b"x" * 100)
     for name in ("blank.img", "tiny.img", "missing.img"):
         refused("install", name, words=name)
-    disk("d.img", "v.ntfs")
+    disk("d.img", volume("v.ntfs"))
     refused("install", "d.img", "--partition", "2")
+
+
+def test_restore_refuses_and_writes_nothing():
+    disk("d.img", volume("v.ntfs"))
     refused("restore", "d.img", "v.ntfs", words="no backup")
     mkimage("install", "d.img", "--backup", "backup")
     write("backup", 5000, b"\x00\xff\x00")
@@ -447,75 +293,55 @@ def install_refuses_and_writes_nothing():
     assert sha256("d.img") == digest
 
 
-@test
-def a_mounted_image_is_left_alone():
-    if not os.path.exists("/dev/fuse") or os.geteuid():
-        return "needs root and /dev/fuse"
+def test_a_mounted_image_is_left_alone():
+    assert os.path.exists("/dev/fuse") and not os.geteuid(), "mounting needs root and /dev/fuse"
     volume("v.ntfs")
     os.mkdir("mnt")
-    daemon = subprocess.Popen(["ntfs-3g", "-o", "no_detach", "v.ntfs", "mnt"],
-                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        for _ in range(100):
-            if os.path.ismount("mnt") or daemon.poll() is not None:
-                break
-            subprocess.run(["sleep", "0.1"], check=True)
-        if not os.path.ismount("mnt"):
-            return "nothing can be mounted here"
-        digest = sha256("v.ntfs")
-        refused("install", "v.ntfs", words="mounted")
-        fixed_vhd("a.vhd", 4 * MIB)
-        refused("flash", "v.ntfs", "--vhd", "a.vhd", "--yes", words="mounted")
-        assert sha256("v.ntfs") == digest
-    finally:
-        subprocess.run(["umount", "mnt"], check=False)
-        daemon.wait(timeout=30)
+    with subprocess.Popen(["ntfs-3g", "-o", "no_detach", "v.ntfs", "mnt"], stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL) as daemon:
+        try:
+            end = time.monotonic() + 10
+            while not os.path.ismount("mnt") and daemon.poll() is None and time.monotonic() < end:
+                time.sleep(0.1)
+            assert os.path.ismount("mnt"), "nothing can be mounted here"
+            digest = sha256("v.ntfs")
+            refused("install", "v.ntfs", words="mounted")
+            fixed_vhd("a.vhd", 4 * MIB)
+            refused("flash", "v.ntfs", "--vhd", "a.vhd", "--yes", words="mounted")
+            assert sha256("v.ntfs") == digest
+        finally:
+            subprocess.run(["umount", "mnt"], check=False)
+            daemon.wait(timeout=30)
 
 
-@test
-def check_finds_damage():
+@pytest.fixture
+def good(folder):
+    """A flash, and where on it the loader and the image's data start."""
     fixed_vhd("a.vhd", 4 * MIB)
     mkimage("flash", "good.img", "--vhd", "a.vhd")
-    extents = json.loads(mkimage("extents", "good.img:/vhdboot.bin", "--json").stdout)["extents"]
-    image = json.loads(mkimage("extents", "good.img:/a.vhd", "--json").stdout)["extents"]
-    footer = (image[0]["drive_lba"] + 4 * MIB // 512) * 512
-    for offset, step in ((100, "mbr"), (446, "mbr"), (START + 1000, "vbr"),
-                         (extents[0]["drive_lba"] * 512 + 3000, "stage2"), (footer + 70, "image")):
-        shutil.copy("good.img", "bad.img")
-        write("bad.img", offset, bytes([read("good.img", offset, 1)[0] ^ 0x85]))
-        check = json.loads(mkimage("check", "bad.img", "--json", status=1).stdout)
-        assert not check["boots"] and check["error"], step
-        assert [s["name"] for s in check["steps"] if not s["ok"]] == [step], check
+    return [json.loads(mkimage("extents", f"good.img:/{name}", "--json").stdout)["extents"][0]["drive_lba"] * 512
+            for name in ("vhdboot.bin", "a.vhd")]
+
+
+@pytest.mark.parametrize("step, where", [
+    pytest.param("mbr", lambda loader, image: 100, id="boot code"),
+    pytest.param("mbr", lambda loader, image: 446, id="partition entry"),
+    pytest.param("vbr", lambda loader, image: START + 1000, id="boot record"),
+    pytest.param("stage2", lambda loader, image: loader + 3000, id="loader"),
+    pytest.param("image", lambda loader, image: image + 4 * MIB + 70, id="footer")])
+def test_check_finds_damage(good, step, where):
+    offset = where(*good)
+    write("good.img", offset, bytes([read("good.img", offset, 1)[0] ^ 0x85]))
+    check = json.loads(mkimage("check", "good.img", "--json", status=1).stdout)
+    assert not check["boots"] and check["error"]
+    assert [s["name"] for s in check["steps"] if not s["ok"]] == [step], check
+
+
+def test_check_finds_no_damage(good):
     check = json.loads(mkimage("check", "good.img", "--json").stdout)
     names = [s["name"] for s in check["steps"]]
     assert names == ["mbr", "vbr", "stage2", "config", "volume", "image", "map"], names
     assert check["boots"] and check["system"], check
-    write("good.img", image[0]["drive_lba"] * 512 + 511, b"\0")  # an empty disk is no damage
+    write("good.img", good[1] + 511, b"\0")  # an empty disk is no damage
     check = json.loads(mkimage("check", "good.img", "--json").stdout)
     assert check["boots"] and not check["system"], check
-
-
-def main():
-    chosen = [t for t in tests if len(sys.argv) < 2 or t.__name__ in sys.argv[1:]]
-    missing = [tool for tool in ("mkntfs", "ntfscat", "qemu-img", "sfdisk")
-               if not shutil.which(tool, path=PATH)]
-    if missing:
-        print(f"skip mkimage: {' '.join(missing)} not installed")
-        return 77
-    failed = False
-    for function in chosen:
-        with tempfile.TemporaryDirectory(prefix="mkimage-") as folder:
-            os.chdir(folder)
-            try:
-                why = function()
-                print(f"skip {function.__name__}: {why}" if why else f"ok {function.__name__}")
-            except Exception as error:  # pylint: disable=broad-except
-                failed = True
-                print(f"not ok {function.__name__}: {type(error).__name__}: {error}")
-            os.chdir("/")
-        sys.stdout.flush()
-    return 1 if failed else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
