@@ -170,7 +170,8 @@ def test_names_with_colons_and_quotes():
     assert extents["path"] == "\\größe,日本.vhd", extents["path"]
 
 
-@pytest.mark.parametrize("pieces, scatter", [(1000, []), (8000, ["--scatter"])])
+@pytest.mark.parametrize("pieces, scatter", [(1000, []), (8000, ["--scatter"])],
+                         ids=["1000", "8000, scattered"])
 def test_a_fragmented_image(pieces, scatter):
     fixed_vhd("a.vhd", 32 * MIB)
     fixed_vhd("other.vhd", 4 * MIB)
@@ -263,7 +264,8 @@ def test_install_on_other_layouts():
 
 
 @pytest.mark.parametrize("what, words", [
-    ("dirty", "dirty"), ("bitlocker", "BitLocker"), ("hibernated", "hibernated"), ("full", "no room")])
+    ("dirty", "dirty"), ("bitlocker", "BitLocker"), ("hibernated", "hibernated"), ("full", "no room")],
+                         ids=["dirty", "bitlocker", "hibernated", "full"])
 def test_install_refuses_and_writes_nothing(what, words):
     disk("d.img", volume("v.ntfs"))
     spoil("d.img", what)

@@ -1,26 +1,24 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The power fails at every write of install and restore: the old boot code or the new one is whole, and
 the volume has at worst clusters that belong to nobody."""
 import os
 import shutil
 import subprocess
-import sys
-import tempfile
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from test_mkimage import (BUILD, MIB, PATH, ROOT, START, disk, mkimage, read, run,  # noqa: E402
-                          volume, cut_out)
+import pytest
 
-MBR, VBR = read(os.path.join(BUILD, "mbr.bin")), read(os.path.join(BUILD, "vbr.bin"))
-STAGE2 = read(os.path.join(BUILD, "vhdboot.bin"))
+from files import read
+from ntfsdisk import MIB, START, cut_out, disk, volume
+from tools import BUILD, ENV, MKIMAGE, mkimage, run
+
+MBR, VBR, STAGE2 = (read(os.path.join(BUILD, name)) for name in ("mbr.bin", "vbr.bin", "vhdboot.bin"))
 
 
 def cut_at(count, sectors, *command):
     """False when the command was through before the cut."""
-    env = {**os.environ, "PATH": PATH, "LD_PRELOAD": os.path.abspath("cut.so"), "CUT_FILE": "d.img",
+    env = {**ENV, "LD_PRELOAD": os.path.abspath("cut.so"), "CUT_FILE": "d.img",
            "CUT_AFTER": str(count), "CUT_SECTORS": str(sectors)}
-    done = subprocess.run([os.path.join(BUILD, "mkimage"), *command], env=env, timeout=60,
+    done = subprocess.run([MKIMAGE, *command], env=env, timeout=60,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
     assert done.returncode in (0, 99), done.stderr
     return done.returncode == 99
@@ -42,7 +40,7 @@ def is_new(now, before):
 
 def sound(old_file):
     """Nothing that is in use is marked as free; files are old or new, whole."""
-    text = subprocess.run(["ntfsresize", "-i", "-f", cut_out("d.img")], env={**os.environ, "PATH": PATH},
+    text = subprocess.run(["ntfsresize", "-i", "-f", cut_out("d.img")], env=ENV,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False).stdout.decode()
     assert "missing" not in text and "Corrupt" not in text, text
     assert mkimage("cat", "d.img:/keep").stdout == read("keep")
@@ -54,7 +52,11 @@ def sound(old_file):
     return done.stdout
 
 
-def each_cut(old_file):
+@pytest.mark.takes(12)
+@pytest.mark.usefixtures("cutting")
+@pytest.mark.parametrize("old_file", [pytest.param(None, id="new_file"),
+                                      pytest.param(b"old code" * 5000, id="file_replaced")])
+def test_each_cut(old_file):
     for name in ("backup", "b2"):
         if os.path.exists(name):
             os.unlink(name)
@@ -102,24 +104,4 @@ def each_cut(old_file):
             if cut_at(count, sectors, "install", "d.img", "--backup", "b2"):
                 mkimage("restore", "d.img", "b2")
                 assert read("d.img") == before, "restore after a cut install"
-    return cuts
-
-
-def main():
-    with tempfile.TemporaryDirectory(prefix="mkimage-") as folder:
-        os.chdir(folder)
-        run("gcc", "-shared", "-fPIC", "-O1", os.path.join(ROOT, "tests", "tools", "cut.c"), "-o", "cut.so")
-        failed = False
-        for name, old_file in (("new_file", None), ("file_replaced", b"old code" * 5000)):
-            try:
-                print(f"ok {name}: {each_cut(old_file)} cuts")
-            except Exception as error:  # pylint: disable=broad-except
-                failed = True
-                print(f"not ok {name}: {type(error).__name__}: {error}")
-            sys.stdout.flush()
-        os.chdir("/")
-    return 1 if failed else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    assert cuts

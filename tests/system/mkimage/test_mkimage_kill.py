@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """reserve, snapshot, rollback and merge, cut off at writes picked at random, on drives without a write cache
 and on drives that lose what was not flushed. After each cut the flash boots, the disk holds what it held or
@@ -11,21 +10,27 @@ import os
 import random
 import shutil
 import subprocess
-import sys
-import tempfile
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, HERE)
-sys.path.insert(0, os.path.join(HERE, "..", "lib"))
-from test_mkimage import FRAGMENT, MIB, PATH, MKIMAGE, ROOT, mkimage, run, volume     # noqa: E402
-from vhd_dynamic import SECTOR, DynamicVhd, flatten                                   # noqa: E402
-import vhd                                                                            # noqa: E402
+import pytest
+
+from ntfsdisk import MIB, volume
+from tools import ENV, FRAGMENT, MKIMAGE, mkimage, run
+from vhd_dynamic import SECTOR, DynamicVhd, flatten
+import vhd
 
 CUTS = int(os.environ.get("MKIMAGE_CUTS", "9"))
-RANDOM = random.Random(int(os.environ.get("MKIMAGE_SEED", "1")))
+SEED = os.environ.get("MKIMAGE_SEED", "1")
+RANDOM = random.Random()                # each test's own sequence, by its name
 SIZE = 5 * MIB + 3 * SECTOR             # the last block is cut by the disk's end
 SECTORS = SIZE // SECTOR
 BASE_ID = b"vhdboot's tests!"           # what vhd.make_fixed gives
+
+pytestmark = [pytest.mark.usefixtures("cutting"), pytest.mark.takes(6), pytest.mark.timeout(300 + 10 * CUTS)]
+
+
+@pytest.fixture(autouse=True)
+def seeded(request):
+    RANDOM.seed(f"{SEED} {request.node.name}")
 
 
 def scatter(disk, tag, pieces=14):
@@ -103,7 +108,7 @@ def leave_holes(cluster):
 
 def cut(count, sectors, lose, target, command):
     """False when the command was through before the cut."""
-    env = {**os.environ, "PATH": PATH, "LD_PRELOAD": os.path.abspath("cut.so"), "CUT_FILE": target,
+    env = {**ENV, "LD_PRELOAD": os.path.abspath("cut.so"), "CUT_FILE": target,
            "CUT_AFTER": str(count), "CUT_SECTORS": str(sectors), "CUT_LOSE": str(lose), "CUT_TOTAL": "total"}
     done = subprocess.run([MKIMAGE, *command], env=env, timeout=60, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, check=False)
@@ -131,7 +136,7 @@ def judge(target, contents):
     data = mkimage("read", target).stdout
     assert data in contents, "the disk holds neither the old nor the new content"
     assert seven_zip(target) == data, "7-Zip reads something else"
-    text = subprocess.run(["ntfsresize", "-i", "-f", target], env={**os.environ, "PATH": PATH},
+    text = subprocess.run(["ntfsresize", "-i", "-f", target], env=ENV,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False).stdout.decode()
     assert "missing" not in text and "Corrupt" not in text, text
     return contents.index(data)
@@ -172,87 +177,87 @@ def cuts_of(command, contents, again, original="old.img", target="d.img", look=j
                 look(target, contents[-1:])
         except AssertionError as error:
             raise AssertionError(f"{where}: {error}") from error
-    return f"{CUTS} cuts, {total} and {total_lose} writes, old and new seen: {sorted(seen)}"
+    print(f"{CUTS} cuts, {total} and {total_lose} writes, old and new seen: {sorted(seen)}")
 
 
-def reserve():
+def test_reserve():
     images = [dynamic("a", slack=100 * SECTOR)]
     flash(["a"], pieces=9)
     command = ["reserve", "d.img", "--size", "3M"]
-    return cuts_of(command, [flatten(images, SECTORS)], lambda target: mkimage(*command), torn=True)
+    cuts_of(command, [flatten(images, SECTORS)], lambda target: mkimage(*command), torn=True)
 
 
-def reserve_many_fragments():
+def test_reserve_many_fragments():
     images = [dynamic("a", 64 << 10)]
     flash(["a"], pieces=RANDOM.randrange(60, 900), cluster=512, mib=16)
     command = ["reserve", "d.img", "--size", "1M"]
-    return cuts_of(command, [flatten(images, SECTORS)], lambda target: mkimage(*command))
+    cuts_of(command, [flatten(images, SECTORS)], lambda target: mkimage(*command))
 
 
-def reserve_in_holes():
+def test_reserve_in_holes():
     images = [dynamic("a", 64 << 10)]
     cluster = RANDOM.choice((512, 1024, 4096))
     flash(["a"], pieces=RANDOM.choice((1, 30)), cluster=cluster)
     leave_holes(cluster)
     command = ["reserve", "d.img", "--size", RANDOM.choice(("64K", "300K"))]
-    return cuts_of(command, [flatten(images, SECTORS)], lambda target: mkimage(*command))
+    cuts_of(command, [flatten(images, SECTORS)], lambda target: mkimage(*command))
 
 
-def reserve_on_the_host():
+def test_reserve_on_the_host():
     images = [dynamic("a")]
     command = ["reserve", "h.vhd", "--size", "3M"]
-    return cuts_of(command, [flatten(images, SECTORS)], lambda target: mkimage(*command), "a.vhd", "h.vhd",
-                   judge_host)
+    cuts_of(command, [flatten(images, SECTORS)], lambda target: mkimage(*command), "a.vhd", "h.vhd",
+            judge_host)
 
 
-def snapshot():
+def test_snapshot():
     images = [dynamic("a")]
     flash(["a"])
     command = ["snapshot", "d.img"]
-    return cuts_of(command, [flatten(images, SECTORS)], lambda target: mkimage(*command))
+    cuts_of(command, [flatten(images, SECTORS)], lambda target: mkimage(*command))
 
 
-def snapshot_without_a_config():
+def test_snapshot_without_a_config():
     images = [dynamic("a")]
     flash(["a"], folder="", config=False)
     command = ["snapshot", "d.img", "--size", "3M"]
-    return cuts_of(command, [flatten(images, SECTORS)], lambda target: mkimage(*command))
+    cuts_of(command, [flatten(images, SECTORS)], lambda target: mkimage(*command))
 
 
-def snapshot_in_a_full_folder():
+def test_snapshot_in_a_full_folder():
     images = [dynamic("a")]
     flash(["a"], others=RANDOM.randrange(10, 120), mib=48, cluster=RANDOM.choice((512, 4096)))
     command = ["snapshot", "d.img", "--size", "3M", "--name", RANDOM.choice(("5", "a", "zz")) + "y" * 99 + ".vhd"]
-    return cuts_of(command, [flatten(images, SECTORS)],
-                   lambda target: mkimage(*command[:-2], "--name", "b.vhd"))
+    cuts_of(command, [flatten(images, SECTORS)],
+            lambda target: mkimage(*command[:-2], "--name", "b.vhd"))
 
 
-def rollback():
+def test_rollback():
     base = dynamic("base")
     leaf = child("leaf", base, "base")
     flash(["leaf", "base"])
     command = ["rollback", "d.img"]
-    return cuts_of(command, [flatten([leaf, base], SECTORS), flatten([base], SECTORS)],
-                   lambda target: mkimage(*command), torn=True)
+    cuts_of(command, [flatten([leaf, base], SECTORS), flatten([base], SECTORS)],
+            lambda target: mkimage(*command), torn=True)
 
 
-def rollback_in_holes():
+def test_rollback_in_holes():
     base = dynamic("base")
     leaf = child("leaf", base, "base", 64 << 10)
     flash(["leaf", "base"], mib=48)
     leave_holes(4096)
     command = ["rollback", "d.img", "--size", "1M"]
-    return cuts_of(command, [flatten([leaf, base], SECTORS), flatten([base], SECTORS)],
-                   lambda target: mkimage(*command, status=None))
+    cuts_of(command, [flatten([leaf, base], SECTORS), flatten([base], SECTORS)],
+            lambda target: mkimage(*command, status=None))
 
 
-def rollback_drop():
+def test_rollback_drop():
     base = dynamic("base")
     leaf = child("leaf", base, "base")
     flash(["leaf", "base"])
     command = ["rollback", "d.img", "--drop"]
-    return cuts_of(command, [flatten([leaf, base], SECTORS), flatten([base], SECTORS)],
-                   lambda target: mkimage(*command, status=None))
+    cuts_of(command, [flatten([leaf, base], SECTORS), flatten([base], SECTORS)],
+            lambda target: mkimage(*command, status=None))
 
 
 def merge(base, layers, **options):
@@ -270,49 +275,20 @@ def merge(base, layers, **options):
         left = json.loads(mkimage("check", target, "--json").stdout)
         if sum(s["name"] == "image" for s in left["steps"]) == len(chain):  # else it is through
             mkimage(*command)
-    return cuts_of(command, [content], again)
+    cuts_of(command, [content], again)
 
 
-def merge_into_fixed():
-    return merge(Fixed("base"), [256 << 10])
+def test_merge_into_fixed():
+    merge(Fixed("base"), [256 << 10])
 
 
-def merge_into_dynamic():
-    return merge(dynamic("base", 128 << 10), [512 << 10], pieces=5)
+def test_merge_into_dynamic():
+    merge(dynamic("base", 128 << 10), [512 << 10], pieces=5)
 
 
-def merge_into_child():
-    return merge(dynamic("base"), [512 << 10, 64 << 10])
+def test_merge_into_child():
+    merge(dynamic("base"), [512 << 10, 64 << 10])
 
 
-def merge_three_deep_without_a_config():
-    return merge(Fixed("base"), [512 << 10, 64 << 10, 1 << 20], folder="", config=False)
-
-
-def main():
-    missing = [tool for tool in ("mkntfs", "7zz", "gcc") if not shutil.which(tool, path=PATH)]
-    if missing:
-        print(f"skip mkimage_kill: {' '.join(missing)} not installed")
-        return 77
-    cases = [reserve, reserve_many_fragments, reserve_in_holes, reserve_on_the_host, snapshot,
-             snapshot_without_a_config, snapshot_in_a_full_folder, rollback, rollback_in_holes, rollback_drop, merge_into_fixed, merge_into_dynamic, merge_into_child,
-             merge_three_deep_without_a_config]
-    failed = False
-    for case in cases:
-        if sys.argv[1:] and case.__name__ not in sys.argv[1:]:
-            continue
-        with tempfile.TemporaryDirectory(prefix="mkimage-") as folder:
-            os.chdir(folder)
-            run("gcc", "-shared", "-fPIC", "-O1", os.path.join(ROOT, "tests", "tools", "cut.c"), "-o", "cut.so")
-            try:
-                print(f"ok {case.__name__}: {case()}")
-            except Exception as error:  # pylint: disable=broad-except
-                failed = True
-                print(f"not ok {case.__name__}: {type(error).__name__}: {error}")
-            os.chdir("/")
-        sys.stdout.flush()
-    return 1 if failed else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def test_merge_three_deep_without_a_config():
+    merge(Fixed("base"), [512 << 10, 64 << 10, 1 << 20], folder="", config=False)
