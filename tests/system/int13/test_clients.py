@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Programs that use INT 13h in ways of their own, on the virtual disk: Debian's boot record, GRUB's commands, MEMDISK
 with its hooks over ours, memtest86+."""
@@ -8,15 +7,12 @@ import re
 import shutil
 import struct
 import subprocess
-import sys
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [os.path.join(HERE, "..", "lib"), os.path.join(HERE, "..", "int13")]
-import disk                                                                 # noqa: E402
-import gdb                                                                  # noqa: E402
-from emulator import Qemu                                                   # noqa: E402
-from flash import BUILD, Workshop, extents, outside, run, tool              # noqa: E402
-from report import check, check_equal, end, need, test                      # noqa: E402
+import disk
+import gdb
+import pytest
+from emulator import Qemu
+from flash import BUILD, extents, outside, run, tool
 
 LOW_KIB, VECTOR_13 = 0x413, 0x4C
 SECOND_SCRATCH = 1500                   # as osdisk.py has it
@@ -38,7 +34,7 @@ def hidden(pc):
     header = (int.from_bytes(vector[2:], "little") << 4) + int.from_bytes(vector[:2], "little")
     fields = memory(pc, header + disk.Header(BUILD).offset["hidden"], 16)
     a = [int.from_bytes(fields[i:i + 4], "little") for i in range(0, 16, 4)]
-    check_equal(a[0], int.from_bytes(memory(pc, LOW_KIB, 2), "little") << 10, "start of the handler")
+    assert a[0] == int.from_bytes(memory(pc, LOW_KIB, 2), "little") << 10, "start of the handler"
     return [(a[0], a[1]), (a[2], a[3])]
 
 
@@ -50,69 +46,12 @@ def memory_map(text):
 
 def check_hidden(lines, ranges):
     """The handler and the map are reserved, whole."""
-    check(lines, "no memory map")
+    assert lines, "no memory map"
     for start, stop in ranges:
-        check(not any(a < stop and start < b and kind.startswith("available") for a, b, kind in lines),
-              f"{start:x} to {stop:x} is shown as usable")
-        check(any(a <= start < b and kind.startswith("reserved") for a, b, kind in lines),
-              f"{start:x} is not reserved: {lines}")
-
-
-def mbr_package():
-    need("install-mbr")
-    with Workshop() as shop:
-        image = shop.path("disk.vhd")
-        shutil.copyfile(tool("tests/extlinux.vhd"), image)
-        run("install-mbr", "--force", image)
-        with Qemu(shop.formatted(image, pieces=20), bus="ahci", limit=120) as pc:
-            pc.wait("EXTLINUX runs from the virtual disk")
-
-
-def memdisk():
-    with Workshop() as shop:
-        flash = shop.formatted(tool("tests/memdisk.vhd"), pieces=50, options=("--scatter",))
-        image = extents(flash)
-        others = outside(flash, image)
-        with Qemu(flash, bus="ahci", memory=64, limit=240, write=True) as pc:
-            pc.wait("GRUB runs from the virtual disk")
-            ranges = hidden(pc)
-            pc.wait(r"\bconformance\b")
-            pc.wait(r"GRUB: the SHA-256 sums are right\.")
-            pc.wait(r"(?i)speed: *[0-9.]+")
-            start = pc.position
-            pc.wait("^# drives 3$")
-            check_hidden(memory_map(pc.log[start:]), ranges)
-            pc.wait("^# end of all")
-            said = dict(re.findall(r"^(\d+\w*) (ok)?", re.sub(r"(?m)^(not ok|ok) (\d+\w*).*", r"\2 \1", pc.log),
-                                   re.MULTILINE))
-            for name in ("7", "42", "43", "70", "71", "72", "74", "81", "81b", "94", "96"):
-                check_equal(said.get(name), "ok", f"check {name} on MEMDISK")
-            pc.qmp("quit")
-            pc.wait_end(20)
-        check_equal(outside(flash, image), others, "the flash outside the image")
-        with subprocess.Popen([tool("mkimage"), "read", flash, "--lba", str(SECOND_SCRATCH), "--count", "1"],
-                              stdout=subprocess.PIPE) as reader:
-            check_equal(reader.stdout.read(), b"\x77" * 512, "what was written to our disk as 81h")
-
-
-def memtest():
-    """One pass over all memory that we left to it; then handler and map are as they were, and read the disk."""
-    image = tool("tests/memtest.vhd")
-    with Workshop() as shop:
-        flash = shop.formatted(image, pieces=200, options=("--scatter",))
-        with Qemu(flash, bus="ahci", memory=MEMORY, limit=600) as pc:
-            pc.wait("GRUB runs from the virtual disk")
-            ranges = hidden(pc)
-            pc.wait(r"Pass +\d+%|Test #")
-            check_hidden(memory_map(pc.log), ranges)
-            before = [memory(pc, start, stop - start) for start, stop in ranges]
-            pc.wait(r"Pass: +1 ")
-            check_equal(errors(pc), 0, "errors")
-            after = [memory(pc, start, stop - start) for start, stop in ranges]
-            for old, new, (start, _) in zip(before, after, ranges):
-                check(old == new, f"memory from {start:x} on changed")
-            reread(pc, image)
-            print(f"    {pc.seconds:.0f} s, {pc.cpu_seconds:.0f} s of processor time")
+        assert not any(a < stop and start < b and kind.startswith("available") for a, b, kind in lines), (
+            f"{start:x} to {stop:x} is shown as usable")
+        assert any(a <= start < b and kind.startswith("reserved") for a, b, kind in lines), (
+            f"{start:x} is not reserved: {lines}")
 
 
 def reread(pc, image):
@@ -127,19 +66,67 @@ def reread(pc, image):
     pc.guest()
     found = memory(pc, REREAD_TO, 1000 * 512)
     wrong = [lba for n, lba in enumerate(lbas) if found[n * 512:n * 512 + 512] != sectors[lba]]
-    check(not wrong, f"wrong data from {len(wrong)} of 1000 sectors, the first is {wrong[:1]}")
+    assert not wrong, f"wrong data from {len(wrong)} of 1000 sectors, the first is {wrong[:1]}"
 
 
 def errors(pc):
     counts = re.findall(r"Errors: +(\d+)", pc.log)
-    check(counts, "it never said how many errors there are")
+    assert counts, "it never said how many errors there are"
     return int(counts[-1])
 
 
-with test("Debian's mbr package boots EXTLINUX"):
-    mbr_package()
-with test("GRUB lists, sums, reads, shows memory and starts MEMDISK, whose hooks lie over ours"):
-    memdisk()
-with test("memtest86+ runs a pass over all memory but what holds handler and map, and the disk is right"):
-    memtest()
-end()
+def test_debians_mbr_package_boots_extlinux(shop):
+    image = shop.path("disk.vhd")
+    shutil.copyfile(tool("tests/extlinux.vhd"), image)
+    run("install-mbr", "--force", image)
+    with Qemu(shop.formatted(image, pieces=20), bus="ahci", limit=120) as pc:
+        pc.wait("EXTLINUX runs from the virtual disk")
+
+
+@pytest.mark.takes(30)
+def test_grub_lists_sums_reads_shows_memory_and_starts_memdisk_whose_hooks_lie_over_ours(shop):
+    flash = shop.formatted(tool("tests/memdisk.vhd"), pieces=50, options=("--scatter",))
+    image = extents(flash)
+    others = outside(flash, image)
+    with Qemu(flash, bus="ahci", memory=64, limit=240, write=True) as pc:
+        pc.wait("GRUB runs from the virtual disk")
+        ranges = hidden(pc)
+        pc.wait(r"\bconformance\b")
+        pc.wait(r"GRUB: the SHA-256 sums are right\.")
+        pc.wait(r"(?i)speed: *[0-9.]+")
+        start = pc.position
+        pc.wait("^# drives 3$")
+        check_hidden(memory_map(pc.log[start:]), ranges)
+        pc.wait("^# end of all")
+        said = dict(re.findall(r"^(\d+\w*) (ok)?", re.sub(r"(?m)^(not ok|ok) (\d+\w*).*", r"\2 \1", pc.log),
+                               re.MULTILINE))
+        for name in ("7", "42", "43", "70", "71", "72", "74", "81", "81b", "94", "96"):
+            assert said.get(name) == "ok", f"check {name} on MEMDISK"
+        pc.qmp("quit")
+        pc.wait_end(20)
+    assert outside(flash, image) == others, "the flash outside the image"
+    with subprocess.Popen([tool("mkimage"), "read", flash, "--lba", str(SECOND_SCRATCH), "--count", "1"],
+                          stdout=subprocess.PIPE) as reader:
+        assert reader.stdout.read() == b"\x77" * 512, "what was written to our disk as 81h"
+
+
+@pytest.mark.takes(160)
+@pytest.mark.timeout(700)
+def test_memtest86_runs_a_pass_over_all_memory_but_what_holds_handler_and_map(shop):
+    """Then handler and map are as they were, and read the disk."""
+    image = tool("tests/memtest.vhd")
+    flash = shop.formatted(image, pieces=200, options=("--scatter",))
+    with Qemu(flash, bus="ahci", memory=MEMORY, limit=600) as pc:
+        pc.wait("GRUB runs from the virtual disk")
+        ranges = hidden(pc)
+        pc.wait(r"Pass +\d+%|Test #")
+        check_hidden(memory_map(pc.log), ranges)
+        before = [memory(pc, start, stop - start) for start, stop in ranges]
+        pc.wait(r"Pass: +1 ")
+        assert errors(pc) == 0, "errors"
+        after = [memory(pc, start, stop - start) for start, stop in ranges]
+        for old, new, (start, _) in zip(before, after, ranges):
+            same = old == new
+            assert same, f"memory from {start:x} on changed"
+        reread(pc, image)
+        print(f"    {pc.seconds:.0f} s, {pc.cpu_seconds:.0f} s of processor time")

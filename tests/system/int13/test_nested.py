@@ -1,18 +1,13 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """vhdboot inside of vhdboot: the virtual disk is itself a flash with a disk in it, and that one with
 another. The conformance program in the innermost disk finds all of INT 13h and INT 15h as it should."""
 import os
 import re
-import sys
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [os.path.join(HERE, "..", "lib"), os.path.join(HERE, "..", "int13")]
-import table                                                                # noqa: E402
-import vhd                                                                  # noqa: E402
-from emulator import Qemu                                                   # noqa: E402
-from flash import Workshop                                                  # noqa: E402
-from report import check, check_equal, end, test                            # noqa: E402
+import pytest
+import table
+import vhd
+from emulator import Qemu
 
 
 def nested(shop, depth):
@@ -28,13 +23,13 @@ def nested(shop, depth):
     return raw
 
 
-for depth in (2, 3):
-    with test(f"{depth} vhdboots in each other, conformance program"), Workshop() as shop:
-        with Qemu(nested(shop, depth), bus="ahci", limit=200) as pc:
-            pc.wait("^# end of all")
-            check_equal(pc.log.count("vhdboot 0"), depth, "vhdboots")
-            bad = re.findall(r"^not ok .*(?:\n#.*)?", pc.log, re.MULTILINE)
-            check(not bad, "\n".join(bad))
-            passed = re.search(r"^# end real: (\d+) passed", pc.log, re.MULTILINE)
-            check(passed and int(passed[1]) >= 88, "the program has not run whole")
-end()
+@pytest.mark.takes(15)
+@pytest.mark.parametrize("depth", [2, 3])
+def test_vhdboots_in_each_other_conformance_program(shop, depth):
+    with Qemu(nested(shop, depth), bus="ahci", limit=200) as pc:
+        pc.wait("^# end of all")
+        assert pc.log.count("vhdboot 0") == depth, "vhdboots"
+        bad = re.findall(r"^not ok .*(?:\n#.*)?", pc.log, re.MULTILINE)
+        assert not bad, "\n".join(bad)
+        passed = re.search(r"^# end real: (\d+) passed", pc.log, re.MULTILINE)
+        assert passed and int(passed[1]) >= 88, "the program has not run whole"
