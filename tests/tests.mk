@@ -76,10 +76,11 @@ $(B)/demo.img: $(B)/demo.vhd $(B)/mkimage
 	$(call run,FLASH)$(B)/mkimage flash $@ --vhd $<
 
 # --- check: all tests, or with T=... those whose names say so: a word or an expression of words for pytest's -k
-# (T=vhdx, T='chain and not torn'), or one test as a failure names it (T=tests/...::test_...).
+# (T=vhdx, T='chain and not torn'), or one test, file or folder by its path, as a failure names it
+# (T=tests/...::test_...).
 
 export B
-CHECK_WHICH = $(if $(findstring ::,$(T)),'$(subst ','\'',$(T))',tests $(if $(T),-k '$(T)'))
+CHECK_WHICH = $(if $(findstring /,$(T)),'$(subst ','\'',$(T))',tests $(if $(T),-k '$(T)'))
 
 check: deps
 	@$(MAKE) $(ALL_PROCESSORS) --no-print-directory all
@@ -93,7 +94,7 @@ OLDBIOS_COUNT ?= 200
 OLDBIOS_SEED  ?= 1
 .PHONY: oldbios
 oldbios: all $(GUEST_FILES)
-	@tests/system/test_oldbios.py $(OLDBIOS_COUNT) $(OLDBIOS_SEED)
+	@OLDBIOS_COUNT=$(OLDBIOS_COUNT) OLDBIOS_SEED=$(OLDBIOS_SEED) $(PYTEST) -n $$(nproc) tests/system/boot/test_oldbios.py
 
 bench: deps
 	@$(MAKE) $(ALL_PROCESSORS) --no-print-directory all

@@ -7,6 +7,7 @@ from emulator import Bochs, Qemu
 BUSES = {"ide": 16, "ahci": 16, "virtio": 16, "usb-uhci": 3, "usb-ehci": 8, "usb-xhci": 8}
 
 
+@pytest.mark.takes(8)
 @pytest.mark.parametrize("bus, mib", BUSES.items(), ids=BUSES)
 def test_pattern_guest_on(shop, bus, mib):
     flash = shop.flash(shop.pattern_vhd("pattern", mib, rounds=100))
