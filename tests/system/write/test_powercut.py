@@ -1,20 +1,22 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A share of `make powercut` (tests/powercut/powercut.py), and that its judge sees a loss."""
+"""Power cuts while a guest writes (tests/powercut/powercut.py), and that their judge sees a loss.
+
+`make check` goes through the first cells of the matrix, with short sessions and each 31st cut. With POWERCUT_CELLS,
+as `make powercut` has it, so many cells have long sessions and every cut."""
 import os
 import random
 import subprocess
-import sys
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "..", "powercut"))
-sys.path.insert(0, os.path.join(HERE, "..", "lib"))
-from model import WRONG, Model                                              # noqa: E402
-import powercut                                                             # noqa: E402
-import scribe                                                               # noqa: E402
-from flash import Workshop                                                  # noqa: E402
-from report import check, check_equal, test                                 # noqa: E402
+import powercut
+import pytest
+import scribe
+from flash import Workshop
+from model import WRONG, Model
 
+CELLS = int(os.environ.get("POWERCUT_CELLS", "0"))
+USUAL_CELLS = 9                         # each value of each axis, and most pairs
+USUALLY = {"rounds": 24, "every": 31, "oracles": 1}
+WHOLLY = {"rounds": 60, "every": 1, "oracles": 2}
 SECTOR = 512
 
 
@@ -35,36 +37,58 @@ def verdict(before, record):
     return done.returncode, done.stdout.decode(errors="replace")
 
 
-with test("power cuts: the judge sees what is wrong"), Workshop() as shop:
+def test_the_judge_sees_what_is_wrong(shop):
     case = powercut.Case(0, 0, False)
     flash, _ = powercut.make_flash(shop, case, random.Random(3), 10, note_lba=scribe.NOTE_LBA)
     before, path = powercut.copy(flash, shop.path("before.img")), shop.path("record")
     powercut.session(flash, path, case.bus)
     with open(path, "rb") as file:
         good = file.read()
-    check_equal(verdict(before, path)[0], 0, "a sound record: exit status")
+    assert verdict(before, path)[0] == 0, "a sound record: exit status"
     data = [e for e in entries(good) if e[0] != scribe.NOTE_LBA]
-    check(len(data) >= 10, f"{len(data)} writes in the record")
+    assert len(data) >= 10, f"{len(data)} writes in the record"
 
     def damaged(what, wanted, at, new):
         with open(path, "wb") as file:
             file.write(good[:at] + new + good[at + len(new):])
         status, text = verdict(before, path)
-        check(status == 1 and wanted in text, f"{what}: exit status {status}\n{text[-2000:]}")
-    sector, offset, count = data[5]
+        assert status == 1 and wanted in text, f"{what}: exit status {status}\n{text[-2000:]}"
+    _, offset, count = data[5]
     damaged("a wrong byte", "neither old nor new", offset + (count - 1) * SECTOR + 300, b"\xaa\xbb")
     damaged("a write elsewhere", "outside of the image", offset - SECTOR, (3000).to_bytes(8, "little"))
 
-CASES = {"dynamic": powercut.Case(1, 512 << 10, True, clear_bits=True),
-         "differencing": powercut.Case(2, 512 << 10, True)}
-for kind, case in CASES.items():
-    with Workshop() as shop:
-        flash, _ = powercut.make_flash(shop, case, random.Random(5), 0)
-        for wrong in (None, *(what for what, kinds in WRONG.items() if kind in kinds)):
-            with test(f"power cuts: the judge on a {kind} VHD, {wrong or 'nothing'} wrong"):
-                Model(flash, "disk.vhd", wrong).session(random.Random(6), 25, powercut.SECTORS,
-                                                        shop.path("record"))
-                status, text = verdict(flash, shop.path("record"))
-                check_equal(status, 1 if wrong else 0, f"{text[-2000:]}\nexit status")
 
-powercut.main(float(os.environ.get("POWERCUT_SECONDS", "75")))
+JUDGED = {"dynamic": powercut.Case(1, 512 << 10, True, clear_bits=True),
+          "differencing": powercut.Case(2, 512 << 10, True)}
+
+
+@pytest.fixture(scope="module")
+def flash_of():
+    """flash_of(kind) is a flash with such a VHD, which the model does not change."""
+    flashes = {}
+    with Workshop() as shop:
+        def of(kind):
+            if kind not in flashes:
+                path, _ = powercut.make_flash(shop, JUDGED[kind], random.Random(5), 0)
+                flashes[kind] = powercut.copy(path, shop.path(f"{kind}.img"))
+            return flashes[kind]
+        yield of
+
+
+@pytest.mark.parametrize("kind, wrong", [
+    pytest.param(kind, wrong, id=f"{kind} VHD, {wrong or 'nothing'} wrong")
+    for kind in JUDGED for wrong in (None, *(what for what, kinds in WRONG.items() if kind in kinds))])
+def test_the_judge_on_a(shop, flash_of, kind, wrong):
+    flash, record = flash_of(kind), shop.path("record")
+    Model(flash, "disk.vhd", wrong).session(random.Random(6), 25, powercut.SECTORS, record)
+    status, text = verdict(flash, record)
+    assert status == (1 if wrong else 0), text[-2000:]
+
+
+@pytest.mark.takes(900 if CELLS else 12)
+@pytest.mark.timeout(7200 if CELLS else 300)
+@pytest.mark.parametrize("case", powercut.matrix()[:CELLS or USUAL_CELLS], ids=str)
+def test_power_cuts(shop, record_property, case):
+    total = powercut.power_cuts(shop, case, **(WHOLLY if CELLS else USUALLY))
+    print(", ".join(f"{name} {count}" for name, count in total.items() if count))
+    record_property("power cuts", dict(total))      # conftest.py adds them up
