@@ -1,19 +1,18 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """GRUB and Linux from every kind of image: the demo's disk as a dynamic VHD, as a chain of three VHDs, as a VHDX
 and as a VHDX with a parent. GRUB compares the SHA-256 of what it reads through INT 13h."""
 import os
-import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from emulator import Qemu                                                   # noqa: E402
-from flash import MIB, Workshop, run, tool                                  # noqa: E402
-from report import end, need, test                                          # noqa: E402
-from vhd_dynamic import SECTOR, DynamicVhd                                  # noqa: E402
-from vhdx import Vhdx                                                       # noqa: E402
+import pytest
+from emulator import Qemu
+from flash import MIB, run, tool
+from vhd_dynamic import SECTOR, DynamicVhd
+from vhdx import Vhdx
 
 SIZE = 64 * MIB
 JUNK = b"HIDDEN! " * (SECTOR // 8)
+
+pytestmark = pytest.mark.takes(20)
 
 
 def demo_disk():
@@ -39,14 +38,14 @@ def boots(shop, leaf):
         pc.wait(r"Linux \S+ is running")
 
 
-with test("GRUB and Linux from a dynamic VHD"), Workshop() as shop:
-    need("qemu-img")
+def test_grub_and_linux_from_a_dynamic_vhd(shop):
     leaf = shop.path("dynamic.vhd")
     run("qemu-img", "convert", "-f", "vpc", "-O", "vpc", "-o", "subformat=dynamic,force_size",
         tool("demo.vhd"), leaf)
     boots(shop, leaf)
 
-with test("GRUB and Linux from a chain of three VHDs"), Workshop() as shop:
+
+def test_grub_and_linux_from_a_chain_of_three_vhds(shop):
     base = DynamicVhd(SIZE)
     middle = DynamicVhd(SIZE, 512 << 10, parent=base)
     middle.locate("W2ru", ".\\base.vhd")
@@ -58,17 +57,17 @@ with test("GRUB and Linux from a chain of three VHDs"), Workshop() as shop:
     leaf.write(shop.path("leaf.vhd"))
     boots(shop, shop.path("leaf.vhd"))
 
-with test("GRUB and Linux from a VHDX"), Workshop() as shop:
-    need("qemu-img")
+
+def test_grub_and_linux_from_a_vhdx(shop):
     leaf = shop.path("disk.vhdx")
     run("qemu-img", "convert", "-f", "vpc", "-O", "vhdx", tool("demo.vhd"), leaf)
     boots(shop, leaf)
 
-with test("GRUB and Linux from a VHDX with a parent"), Workshop() as shop:
+
+def test_grub_and_linux_from_a_vhdx_with_a_parent(shop):
     base = Vhdx(SIZE, MIB)
     leaf = Vhdx(SIZE, 2 * MIB, parent=base, parent_path="base.vhdx")
     deal([leaf, base], demo_disk())
     base.write(shop.path("base.vhdx"))
     leaf.write(shop.path("leaf.vhdx"))
     boots(shop, shop.path("leaf.vhdx"))
-end()

@@ -1,16 +1,11 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Images in many pieces, on clusters of every size: the guest reads and compares all."""
-import os
 import re
-import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "ntfs"))
-from emulator import Qemu                                                   # noqa: E402
-from flash import Workshop, extents, mkimage_json                           # noqa: E402
-from ntfsedit import Volume, split_mft                                      # noqa: E402
-from report import check_equal, end, test                                   # noqa: E402
+import pytest
+from emulator import Qemu
+from flash import extents, mkimage_json
+from ntfsedit import Volume, split_mft
 
 CASES = {                               # name: (MiB, cluster, pieces, further options)
     "contiguous, clusters of 512 bytes": (16, 512, 1, ()),
@@ -22,37 +17,38 @@ CASES = {                               # name: (MiB, cluster, pieces, further o
     "50,000 pieces": (26, 512, 50000, ()),
 }
 
-for name, (mib, cluster, pieces, options) in CASES.items():
-    with test(name), Workshop() as shop:
-        flash = shop.formatted(shop.pattern_vhd("pattern", mib, rounds=100), cluster, pieces=pieces,
-                               options=options)
-        check_equal(len(extents(flash)), pieces, "pieces")
-        answer = mkimage_json("check", flash)
-        check_equal(answer["boots"], True, "mkimage check")
-        image = next(step["text"] for step in answer["steps"] if step["name"] == "image")
-        with Qemu(flash, bus="virtio", memory=64, limit=240) as pc:
-            pc.wait("^" + re.escape(image))         # the machine says the same
-            pc.guest()
 
-with test("a volume with sectors of 4096 bytes"), Workshop() as shop:
-    flash = shop.formatted(shop.pattern_vhd("pattern", 16, rounds=100), 4096, pieces=20, sector=4096)
-    with Qemu(flash, bus="virtio") as pc:
+@pytest.mark.parametrize("mib, cluster, pieces, options", CASES.values(), ids=CASES)
+def test_an_image(shop, mib, cluster, pieces, options):
+    flash = shop.formatted(shop.pattern_vhd("pattern", mib, rounds=100), cluster, pieces=pieces,
+                           options=options)
+    assert len(extents(flash)) == pieces, "pieces"
+    answer = mkimage_json("check", flash)
+    assert answer["boots"] is True, "mkimage check"
+    image = next(step["text"] for step in answer["steps"] if step["name"] == "image")
+    with Qemu(flash, bus="virtio", memory=64, limit=240) as pc:
+        pc.wait("^" + re.escape(image))         # the machine says the same
+        pc.guest()
+
+
+def boots(flash, bus):
+    with Qemu(flash, bus=bus) as pc:
         pc.wait(r"disk\.vhd: fixed VHD")
         pc.guest()
 
-with test("an MFT in pieces, with an attribute list of its own"), Workshop() as shop:
+
+def test_a_volume_with_sectors_of_4096_bytes(shop):
+    boots(shop.formatted(shop.pattern_vhd("pattern", 16, rounds=100), 4096, pieces=20, sector=4096), "virtio")
+
+
+def test_an_mft_in_pieces_with_an_attribute_list_of_its_own(shop):
     flash = shop.formatted(shop.pattern_vhd("pattern", 16, rounds=100), pieces=2000, partition=False)
     volume = Volume(flash)
     split_mft(volume, 24)
     volume.close()
-    check_equal(len(extents(flash)), 2000, "pieces")
-    with Qemu(flash, bus="virtio") as pc:
-        pc.wait(r"disk\.vhd: fixed VHD")
-        pc.guest()
+    assert len(extents(flash)) == 2000, "pieces"
+    boots(flash, "virtio")
 
-with test("a volume without a partition table"), Workshop() as shop:
-    flash = shop.formatted(shop.pattern_vhd("pattern", 16, rounds=100), partition=False)
-    with Qemu(flash, bus="ahci") as pc:
-        pc.wait(r"disk\.vhd: fixed VHD")
-        pc.guest()
-end()
+
+def test_a_volume_without_a_partition_table(shop):
+    boots(shop.formatted(shop.pattern_vhd("pattern", 16, rounds=100), partition=False), "ahci")
