@@ -33,7 +33,7 @@ def mkimage(*arguments, status=0):
 def refused(*arguments, words=""):
     """A refusal: status 1, one sentence that says what, where and what to do."""
     done = mkimage(*arguments, status=1)
-    lines = done.stderr.decode().splitlines()
+    lines = done.stderr.decode(errors="replace").splitlines()
     assert len(lines) == 1 and lines[0].startswith("mkimage: ") and lines[0].endswith("."), lines
     assert re.search(words, lines[0]), lines[0]
     return lines[0]

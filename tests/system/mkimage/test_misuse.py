@@ -1,26 +1,14 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What users do by mistake: mkimage says so in one sentence, with exit status 1, and nothing has changed."""
-import contextlib
-import hashlib
 import os
 import struct
-import subprocess
-import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-import vhd                                                                  # noqa: E402
-from flash import MIB, Workshop, mkimage, run, tool                         # noqa: E402
-from report import Skip, check, check_equal, end, test                      # noqa: E402
+import pytest
 
-
-def refused(*command, words):
-    """The command fails with one sentence on standard error, which holds the words."""
-    done = subprocess.run([tool("mkimage"), *command], stdin=subprocess.DEVNULL, capture_output=True,
-                          check=False)
-    said = done.stderr.decode(errors="replace")
-    check_equal(done.returncode, 1, f"{command}: exit status ({said})")
-    check(words in said and said.count("\n") == 1, f"{command}: said {said}")
+from files import sha256
+from flash import MIB, mkimage, run
+from tools import refused
+import vhd
 
 
 def disk(shop, name="disk.vhd", start=b"\xeb\xfe"):
@@ -34,102 +22,111 @@ def disk(shop, name="disk.vhd", start=b"\xeb\xfe"):
     return path
 
 
-def digest(path):
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+@pytest.fixture
+def image(shop):
+    return disk(shop)
 
 
-@contextlib.contextmanager
-def block_device(path):
-    """A loop device over the file, with the partitions that the kernel finds."""
+@pytest.fixture
+def out(shop):
+    """Where a flash is to be."""
+    return shop.path("flash.img")
+
+
+@pytest.fixture
+def flash(image, out):
+    mkimage("flash", out, "--vhd", image)
+    return out
+
+
+@pytest.fixture
+def device(flash):
+    """The flash as a block device, with the partitions that the kernel finds."""
+    loop = run("losetup", "--find", "--show", flash).strip()
     try:
-        device = run("losetup", "--find", "--show", path).strip()
-    except (AssertionError, OSError):
-        raise Skip("no loop device can be made here") from None
-    try:
-        run("partx", "--add", device)
-        yield device
+        run("partx", "--add", loop)
+        yield loop
     finally:
-        run("partx", "--delete", device)
-        run("losetup", "--detach", device)
+        run("partx", "--delete", loop)
+        run("losetup", "--detach", loop)
 
 
-with Workshop() as shop:
-    image, out = disk(shop), shop.path("flash.img")
+@pytest.mark.parametrize("size", ["10M", "12M", "16M", 20 * MIB - 1])
+def test_a_flash_too_small_for_ntfs_own_files_how_much_is_needed(image, out, size):
+    refused("flash", out, "--vhd", image, "--size", size, words="20 MiB are needed")
 
-    with test("a flash too small for NTFS' own files: how much is needed"):
-        for size in ("10M", "12M", "16M", str(20 * MIB - 1)):
-            refused("flash", out, "--vhd", image, "--size", size, words="20 MiB are needed")
-        for size in (20 * MIB, 21 * MIB + 512, 24 * MIB):
-            mkimage("flash", out, "--vhd", image, "--size", size, "--yes")
-            mkimage("check", out)
-        os.unlink(out)
 
-    with test("names that the volume or vhdboot has for itself"):
-        for name in ("vhdboot.bin", "VHDBOOT.CFG"):
-            refused("flash", out, "--vhd", disk(shop, name), words="vhdboot's own")
-        for name in ("$MFT", "$Secure"):
-            refused("flash", out, "--vhd", disk(shop, name), words="the file system's own")
-        for name in (os.fsdecode(b"no-utf8-\xff.vhd"), "a:b.vhd", "a?.vhd"):
-            refused("flash", out, "--vhd", disk(shop, name), words="NTFS takes no such name")
-        check(not os.path.exists(out), "a flash is there")
+@pytest.mark.parametrize("size", [20 * MIB, 21 * MIB + 512, 24 * MIB])
+def test_a_flash_just_large_enough(image, out, size):
+    mkimage("flash", out, "--vhd", image, "--size", size, "--yes")
+    mkimage("check", out)
 
-    with test("a name of 200 letters, which are 400 bytes, is none too long"):
-        name = "ж" * 200 + ".vhd"
-        mkimage("flash", out, "--vhd", image)
-        mkimage("snapshot", out, "--name", name)
-        check(name in mkimage("ls", f"{out}:/"), "it is not there")
-        mkimage("check", out)
-        refused("snapshot", out, "--name", "nowhere\\x.vhd", words="Name a folder that is there")
-        refused("snapshot", out, "--name", "ж" * 252 + ".vhd", words="NTFS takes no such name")
-        os.unlink(out)
 
-    with test("a config in UTF-16"):
-        config = shop.path("utf16.cfg")
-        with open(config, "w", encoding="utf-16") as file:
-            file.write("[a]\nvhd = \\disk.vhd\n")
-        refused("flash", out, "--vhd", image, "--config", config, words="save it as UTF-8")
+@pytest.mark.parametrize("name, words", [
+    ("vhdboot.bin", "vhdboot's own"), ("VHDBOOT.CFG", "vhdboot's own"), ("$MFT", "the file system's own"),
+    ("$Secure", "the file system's own"), pytest.param(os.fsdecode(b"no-utf8-\xff.vhd"), "NTFS takes no such name",
+                                                       id="no UTF-8"),
+    ("a:b.vhd", "NTFS takes no such name"), ("a?.vhd", "NTFS takes no such name")])
+def test_names_that_the_volume_or_vhdboot_has_for_itself(shop, out, name, words):
+    refused("flash", out, "--vhd", disk(shop, name), words=words)
+    assert not os.path.exists(out), "a flash is there"
 
-    with test("a disk that no BIOS can start: check says it"):
-        for start, words in ((b"\0", "no boot code"), (b"\xeb\xfe", "would boot, ")):
-            mkimage("flash", out, "--vhd", disk(shop, "other.vhd", start), "--yes")
-            said = mkimage("check", out)
-            check(words in said, said)
 
-    mkimage("flash", out, "--vhd", image, "--yes")
+def test_a_name_of_200_letters_which_are_400_bytes_is_none_too_long(flash):
+    name = "ж" * 200 + ".vhd"
+    mkimage("snapshot", flash, "--name", name)
+    assert name in mkimage("ls", f"{flash}:/"), "it is not there"
+    mkimage("check", flash)
+    refused("snapshot", flash, "--name", "nowhere\\x.vhd", words="Name a folder that is there")
+    refused("snapshot", flash, "--name", "ж" * 252 + ".vhd", words="NTFS takes no such name")
 
-    with test("the NTFS partition is a logical one, and marked active"):
-        logical = shop.path("logical.img")
-        with open(out, "rb") as file:
-            file.seek(MIB)
-            volume = file.read()
-        with open(logical, "wb") as file:
-            file.truncate(4 * MIB)
-        entry = "<B3sB3sII"
-        around = struct.pack(entry, 0, bytes(3), 5, bytes(3), 2048, len(volume) // 512 + 2048)
-        inside = struct.pack(entry, 0x80, bytes(3), 7, bytes(3), 2048, len(volume) // 512)
-        with open(logical, "r+b") as file:
-            for at, one in ((0, around), (MIB, inside)):
-                file.seek(at + 446)
-                file.write(one + bytes(48) + b"\x55\xaa")
-            file.seek(2 * MIB)
-            file.write(volume)
-        mkimage("install", logical)
-        refused("check", logical, words="partition 5 is a logical one")
 
-    with test("flash onto a partition"), block_device(out) as device:
-        if not os.path.exists(device + "p1"):
-            raise Skip("the kernel shows no partitions of loop devices")
-        before = digest(out)
-        refused("flash", device + "p1", "--vhd", image, "--yes", words="is a partition")
-        check_equal(digest(out), before, "the disk")
+def test_a_config_in_utf_16(shop, image, out):
+    config = shop.path("utf16.cfg")
+    with open(config, "w", encoding="utf-16") as file:
+        file.write("[a]\nvhd = \\disk.vhd\n")
+    refused("flash", out, "--vhd", image, "--config", config, words="save it as UTF-8")
 
-    with test("a write-protected drive"), block_device(out) as device:
-        before = digest(out)
-        run("blockdev", "--setro", device)
-        for command in (("flash", device, "--vhd", image), ("snapshot", device)):
-            refused(*command, "--yes", words="is write-protected")
-        mkimage("check", device)
-        run("blockdev", "--setrw", device)
-        check_equal(digest(out), before, "the disk")
-end()
+
+@pytest.mark.parametrize("start, words", [
+    pytest.param(b"\0", "no boot code", id="no code"), pytest.param(b"\xeb\xfe", "would boot, ", id="code")])
+def test_a_disk_that_no_bios_can_start_check_says_it(shop, out, start, words):
+    mkimage("flash", out, "--vhd", disk(shop, "other.vhd", start))
+    assert words in mkimage("check", out)
+
+
+def test_the_ntfs_partition_is_a_logical_one_and_marked_active(shop, flash):
+    logical = shop.path("logical.img")
+    with open(flash, "rb") as file:
+        file.seek(MIB)
+        volume = file.read()
+    with open(logical, "wb") as file:
+        file.truncate(4 * MIB)
+    entry = "<B3sB3sII"
+    around = struct.pack(entry, 0, bytes(3), 5, bytes(3), 2048, len(volume) // 512 + 2048)
+    inside = struct.pack(entry, 0x80, bytes(3), 7, bytes(3), 2048, len(volume) // 512)
+    with open(logical, "r+b") as file:
+        for at, one in ((0, around), (MIB, inside)):
+            file.seek(at + 446)
+            file.write(one + bytes(48) + b"\x55\xaa")
+        file.seek(2 * MIB)
+        file.write(volume)
+    mkimage("install", logical)
+    refused("check", logical, words="partition 5 is a logical one")
+
+
+def test_flash_onto_a_partition(image, flash, device):
+    assert os.path.exists(device + "p1"), "the kernel shows no partitions of loop devices"
+    before = sha256(flash)
+    refused("flash", device + "p1", "--vhd", image, "--yes", words="is a partition")
+    assert sha256(flash) == before, "the disk"
+
+
+def test_a_write_protected_drive(image, flash, device):
+    before = sha256(flash)
+    run("blockdev", "--setro", device)
+    for command in (("flash", device, "--vhd", image), ("snapshot", device)):
+        refused(*command, "--yes", words="is write-protected")
+    mkimage("check", device)
+    run("blockdev", "--setrw", device)
+    assert sha256(flash) == before, "the disk"

@@ -1,15 +1,13 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A guest that writes to its disk, on a flash with a snapshot: its writes go into the child, leave with a
 rollback, and stay with a merge."""
-import os
 import subprocess
-import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from emulator import Qemu                                                                      # noqa: E402
-from flash import Workshop, check_pattern, extents, mkimage, mkimage_json, outside, run, tool  # noqa: E402
-from report import check, check_equal, end, need, test                                         # noqa: E402
+import pytest
+
+from emulator import Qemu
+from flash import check_pattern, extents, mkimage, mkimage_json, outside, run, tool
+from tools import need
 
 
 def boot(flash):
@@ -34,31 +32,32 @@ def session(shop, image):
     rest = outside(flash, child)
     boot(flash)
     written = check_pattern(flash)
-    check(written > 0, "the guest has written nothing")
-    check_equal(outside(flash, child), rest, "the flash outside the child")
-    check_equal(content(flash, "/scribe.vhd"), before, "the parent")
-    check(mkimage_json("check", flash)["slack"]["blocks"] < blocks, "the slack is as it was")
+    assert written > 0, "the guest has written nothing"
+    assert outside(flash, child) == rest, "the flash outside the child"
+    assert content(flash, "/scribe.vhd") == before, "the parent"
+    assert mkimage_json("check", flash)["slack"]["blocks"] < blocks, "the slack is as it was"
 
     mkimage("rollback", flash)
-    check_equal(check_pattern(flash), 0, "sectors that the guest has written, after a rollback")
+    assert check_pattern(flash) == 0, "sectors that the guest has written, after a rollback"
     boot(flash)
-    check_equal(check_pattern(flash), written, "sectors that the guest has written")
+    assert check_pattern(flash) == written, "sectors that the guest has written"
     mkimage("snapshot", flash, "--name", "second.vhd", "--size", "4M")
-    check_equal((images(flash), check_pattern(flash)), (3, written), "images, and sectors written")
+    assert (images(flash), check_pattern(flash)) == (3, written), "images, and sectors written"
     for left in (2, 1):
         mkimage("merge", flash)
-        check_equal((images(flash), check_pattern(flash)), (left, written), "images, and sectors written")
-    check(content(flash, "/scribe.vhd") != before, "the parent has got nothing")
+        assert (images(flash), check_pattern(flash)) == (left, written), "images, and sectors written"
+    assert content(flash, "/scribe.vhd") != before, "the parent has got nothing"
     boot(flash)
 
 
-with test("snapshot, rollback, merge: a guest on a fixed VHD"), Workshop() as shop:
+@pytest.mark.takes(14)
+def test_snapshot_rollback_merge_a_guest_on_a_fixed_vhd(shop):
     session(shop, shop.pattern_vhd("scribe", 16, rounds=100))
 
-with test("snapshot, rollback, merge: a guest on a dynamic VHD"), Workshop() as shop:
+
+@pytest.mark.takes(14)
+def test_snapshot_rollback_merge_a_guest_on_a_dynamic_vhd(shop):
     need("qemu-img")
     raw = shop.pattern_disk("scribe", 16 * 2048, rounds=100)
     run("qemu-img", "convert", "-f", "raw", "-O", "vpc", "-o", "force_size=on", raw, shop.path("scribe.vhd"))
     session(shop, shop.path("scribe.vhd"))
-
-end()
