@@ -33,6 +33,7 @@ os.environ["B"] = str(ROOT / os.environ.get("B", "build"))
 BUILD = Path(os.environ["B"])
 PATIENCE = float(os.environ.get("PATIENCE", "1"))
 TAKES_USUALLY = 1
+LONG_UNIT_TESTS = {"test_grow": 8, "test_cut": 6, "test_geometry": 6}      # about as many seconds
 
 sys.path[:0] = [str(TESTS / name) for name in ("lib", "boot", "guest", "int13", "ntfs", "oldbios", "powercut")]
 pytest.register_assert_rewrite("images")
@@ -145,13 +146,6 @@ def pytest_collect_file(file_path, parent):
     return None
 
 
-def pytest_ignore_collect(collection_path):
-    """For as long as there are programs of the former harness: they are executable."""
-    if collection_path.suffix == ".py" and os.access(collection_path, os.X_OK):
-        return True
-    return None
-
-
 # --- Order and time limits
 
 
@@ -161,7 +155,7 @@ def pytest_collection_modifyitems(items):
     groups = {}
     for item in items:
         takes = item.get_closest_marker("takes")
-        item.stash[TAKES] = takes.args[0] if takes else TAKES_USUALLY
+        item.stash[TAKES] = takes.args[0] if takes else LONG_UNIT_TESTS.get(item.path.stem, TAKES_USUALLY)
         group = item.get_closest_marker("xdist_group")
         if group:
             groups.setdefault(group.args[0], []).append(item)
