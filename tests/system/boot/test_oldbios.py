@@ -89,14 +89,20 @@ def bios():
         yield Bios(shop)
 
 
-@pytest.mark.parametrize("quirks", ["no quirk", *oldbios.alone()])
+def each(quirks):
+    """One sector a call is slow."""
+    return pytest.mark.parametrize("quirks", [
+        pytest.param(one, marks=[pytest.mark.takes(10)] if "sectors_max=1" in one else []) for one in quirks])
+
+
+@each(["no quirk", *oldbios.alone()])
 def test_survives(bios, quirks):
     quirks = quirks.replace("no quirk", "")
     bios.reads(quirks)
     bios.writes(quirks)
 
 
-@pytest.mark.parametrize("quirks", oldbios.combinations(COMBINATIONS, SEED))
+@each(oldbios.combinations(COMBINATIONS, SEED))
 def test_survives_together(bios, quirks):
     bios.writes(quirks)                 # which reads the whole disk as well, by fewer functions
 
