@@ -5,7 +5,7 @@
 all: $(B)/mbr.bin $(B)/vbr.bin
 
 # A warning stops the build; the %warning lines that say how many bytes are used only show.
-BOOT_NASM = $(NASM) -f bin -w+all -w+error -w-error=user -I$(B)/ -Iboot/
+BOOT_NASM = $(NASM) -f bin -w+all -w+error -w-error=user -I$(B)/ -I$(B)/boot/ -Iboot/
 
 # Offsets of C structs for NASM: made from what the compiler says, never typed.
 $(B)/boot/offsets.inc: boot/offsets.c

@@ -7,7 +7,6 @@
 #include "core/base/bounds.h"
 #include "pc/bios.h"
 #include "pc/trap.h"
-#include "stage2_format.h"
 
 #define OFFSET(name, value) __asm__ volatile("\n->" #name " %c0" : : "i"(value))
 
@@ -26,7 +25,6 @@ void offsets(void)
     OFFSET(BIOS_REGS_ES, offsetof(struct bios_regs, es));
     OFFSET(BIOS_REGS_EFLAGS, offsetof(struct bios_regs, eflags));
     OFFSET(BIOS_REGS_SIZE, sizeof(struct bios_regs));
-    OFFSET(STAGE2_HEADER_SIZE, offsetof(struct stage2_header, size));
     OFFSET(TRAP_STUB_SIZE, TRAP_STUB_SIZE);
 }
 

@@ -23,10 +23,9 @@ struct gate {
 static_assert(sizeof(struct gate) == 8, "interrupt gate");
 
 extern const uint8_t trap_stubs[];
-extern struct gate idt[TRAP_COUNT];
+extern struct gate idt[TRAP_COUNT]; /* protected.asm loads its address */
 void trap_report(uint32_t vector, uint32_t address) __attribute__((noreturn));
 
-struct gate idt[TRAP_COUNT];
 static volatile uint32_t *const stack_end = (uint32_t *)STAGE2_END;
 
 void trap_init(void)

@@ -80,7 +80,8 @@ def check_others(told, files, written):
 
 def dynamic(raw, path):
     """A dynamic VHD without blocks where the disk is empty, and with slack for them."""
-    subprocess.run(["qemu-img", "convert", "-f", "raw", "-O", "vpc", "-o", "subformat=dynamic,force_size=on", raw, path],
+    subprocess.run(["qemu-img", "convert", "-f", "raw", "-O", "vpc", "-o", "subformat=dynamic,force_size=on", raw,
+                    path],
                    check=True)
     mkimage("reserve", path, "--size", "4M", "--yes")
 
@@ -185,7 +186,7 @@ PROVIDERS = {
 
 
 class Run:
-    """What one run said: the checks by number and letter, as `ok`, `not ok` or `skip`; those of `without` do not count."""
+    """What one run said: checks by number and letter, as `ok`, `not ok` or `skip`; those of `without` do not count."""
 
     def __init__(self, log, without=()):
         self.check = {}

@@ -52,7 +52,7 @@ BELOW = {
     # No C here, or of no layer.
     "": (),
     ".ci": (),
-    "boot": (),
+    "boot": (FORMATS[0], FORMATS[1], "stage2/stage2_format.h"),    # offsets.c: for the assembler
     "docs": (),
     "tests": ("stage2", "stage2/resident", "mkimage"),
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The NTFS boot record loads vhdboot.bin from all kinds of volumes: each size of clusters, sectors, records, directories;
+"""The NTFS boot record loads vhdboot.bin from all kinds of volumes: sizes of clusters, sectors, records, directories;
 files, $MFT and root directory in pieces."""
 import random
 import struct

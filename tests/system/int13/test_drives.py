@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A machine with a second hard disk: the guest finds it behind the flash, or with `hide = yes` not at all; nobody but the
+"""A machine with a second hard disk: the guest finds it behind the flash, with `hide = yes` not at all; nobody but the
 guest changes a sector of it."""
 import pytest
 from emulator import Qemu

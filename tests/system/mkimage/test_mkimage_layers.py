@@ -153,7 +153,8 @@ def test_snapshot_names():
     dynamic("b", rng)
     name = flash(["a", "b"], mib=96)
     expected = ["\\vhd\\a.vhd"]
-    for options, path in (([], "\\vhd\\a-1.vhd"), ([], "\\vhd\\a-2.vhd"), (["--name", "größer.vhd"], "\\vhd\\größer.vhd"),
+    for options, path in (([], "\\vhd\\a-1.vhd"), ([], "\\vhd\\a-2.vhd"), (["--name", "größer.vhd"],
+                          "\\vhd\\größer.vhd"),
                           (["--name", "\\top.vhd"], "\\top.vhd"), (["--name", "/vhd/deep.vhd"], "\\vhd\\deep.vhd")):
         said = mkimage("snapshot", name, "--size", "2M", *options).stderr.decode()
         expected.insert(0, path)

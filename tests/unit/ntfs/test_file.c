@@ -2,7 +2,6 @@
 /* Files: attributes and their lists, reading, extents, compression, reparse points. */
 #include "unit/ntfs_image.h"
 #include "core/ntfs/file.h"
-#include "core/ntfs/sectors.h"
 
 static struct file file;
 static uint8_t buf[1 << 18];

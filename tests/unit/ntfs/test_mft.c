@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* $MFT: its mirror and its pieces. */
+/* The MFT: its mirror, its pieces, and the records that they hold. */
 #include "unit/ntfs_image.h"
 #include "core/ntfs/mft.h"
 

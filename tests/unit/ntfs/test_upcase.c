@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* $UpCase, and the order of names. */
+/* The volume's $UpCase, and the order of names that follows from it. */
 #include "unit/ntfs_image.h"
 #include "core/ntfs/sectors.h"
 #include "core/ntfs/upcase.h"
