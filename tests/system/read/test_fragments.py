@@ -18,7 +18,9 @@ CASES = {                               # name: (MiB, cluster, pieces, further o
 }
 
 
-@pytest.mark.parametrize("mib, cluster, pieces, options", CASES.values(), ids=CASES)
+@pytest.mark.parametrize("mib, cluster, pieces, options", [
+    pytest.param(*case, id=name, marks=[pytest.mark.takes(50)] if name == "50,000 pieces" else [])
+    for name, case in CASES.items()])
 def test_an_image(shop, mib, cluster, pieces, options):
     flash = shop.formatted(shop.pattern_vhd("pattern", mib, rounds=100), cluster, pieces=pieces,
                            options=options)

@@ -86,7 +86,7 @@ def test_the_judge_on_a(shop, flash_of, kind, wrong):
 
 
 @pytest.mark.takes(900 if CELLS else 12)
-@pytest.mark.timeout(7200 if CELLS else 300)
+@pytest.mark.timeout(7200 if CELLS else 600)
 @pytest.mark.parametrize("case", powercut.matrix()[:CELLS or USUAL_CELLS], ids=str)
 def test_power_cuts(shop, record_property, case):
     total = powercut.power_cuts(shop, case, **(WHOLLY if CELLS else USUALLY))
