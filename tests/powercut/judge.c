@@ -32,8 +32,9 @@
 #include <unistd.h>
 #undef MAP_FILE /* mman.h's */
 #include "core/base/arena.h"
-#include "core/chain/chain.h"
+#include "core/base/blk.h"
 #include "core/base/bounds.h"
+#include "core/chain/chain.h"
 #include "core/map/map.h"
 #include "core/ntfs/ntfs.h"
 #include "core/part/part.h"
