@@ -97,7 +97,7 @@ static bool is_plain(const struct boot_disk *disk, const struct map_run *run)
 {
     const struct image *image = &disk->chain.link[0]->image;
 
-    return disk->chain.count == 1 && image->format == IMAGE_VHD && image->kind == IMAGE_FIXED &&
+    return disk->chain.count == 1 && image->format != IMAGE_VHDX && image->kind == IMAGE_FIXED &&
            disk->map.contiguous && run->writable && !disk->write_protected;
 }
 

@@ -37,6 +37,12 @@ static enum status check_leaf(const struct lineage *l)
     if (!lineage_on_volume(l, 0))
         return say_error("Name the disk that it lies on as TARGET, with a config of its own.",
                          "%s: lies on another volume", l->text.config.entry[l->entry].vhd);
+    if (image->format == IMAGE_RAW)
+        return say_error("Convert it to a fixed VHD first (qemu-img convert -O vpc -o "
+                         "subformat=fixed,force_size=on), and name that in the config.",
+                         "%s: is a raw disk, which has no id: a child could not tell it from "
+                         "another disk or from a changed one",
+                         image->file->path);
     if (image->format != IMAGE_VHD)
         return say_error("Convert it to a VHD first (qemu-img convert -O vpc).",
                          "%s: is a VHDX, and the loader adds no blocks to one: a child that is a "

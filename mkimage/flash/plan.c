@@ -149,6 +149,7 @@ static enum status check_image(struct flash_plan *plan, unsigned index, struct a
     if (!status) {
         struct image *leaf = &chain.link[0]->image;
         image->grows = slack_grows(leaf);
+        image->is_raw = leaf->format == IMAGE_RAW;
         if (image->grows && slack_find(&image->slack, leaf, arena, &f))
             status = say_fail(&f);
         snprintf(image->kind, sizeof image->kind, "%s, %s", image_kind_name(leaf),
@@ -355,6 +356,7 @@ static enum status make_config(struct flash_plan *plan)
     if (entries > 1)
         fputs("timeout = 5\r\n", file);
     bool ok = true;
+    const char *raw = NULL; /* a raw disk that no config can name */
     for (unsigned i = 0; i < plan->count; i++) {
         const struct flash_image *image = &plan->image[i];
         if (image->is_parent)
@@ -363,11 +365,17 @@ static enum status make_config(struct flash_plan *plan)
         const char *dot = strrchr(name, '.');
         int length = dot && dot > name ? (int)(dot - name) : (int)strlen(name);
         ok = ok && config_takes(name);
+        raw = !config_takes(name) && image->is_raw ? image->source : raw;
         fprintf(file, "\r\n[%.*s]\r\ntitle = %.*s\r\nvhd = %s\r\n", length, name, length, name,
                 image->path);
     }
     if (fclose(file))
         return say_no_memory();
+    if (raw)
+        return say_error("Rename the file.",
+                         "%s: such a name cannot be written in a config, and without one the "
+                         "loader finds no raw disk",
+                         raw);
     if (!ok) {
         plan->config_size = 0;
         say_warning("no \\vhdboot.cfg is made, as a name of an image cannot be written in it");

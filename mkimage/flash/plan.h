@@ -32,7 +32,8 @@ struct flash_image {
     struct image_parent place;
     char kind[96]; /* "fixed VHD, 20 GiB" */
     struct placement placement;
-    bool grows; /* gets slack: an entry writes to it, and it gets new blocks by that */
+    bool is_raw; /* a raw disk: only a config can name it */
+    bool grows;  /* gets slack: an entry writes to it, and it gets new blocks by that */
     struct slack slack;
     uint32_t slots; /* that it gets */
 };

@@ -21,6 +21,7 @@
 #include "core/base/file.h"
 #include "core/base/image.h"
 #include "core/ntfs/ntfs.h"
+#include "core/raw/raw.h"
 #include "core/vhd/vhd.h"
 #include "core/vhdx/vhdx.h"
 #include "flash/edit.h"
@@ -145,6 +146,15 @@ static enum status extend_host(const char *path, const struct image *image, cons
     return status;
 }
 
+/* Is it an image that needs nothing of this program's, but is no damaged VHD either? */
+static bool is_raw_disk(struct file *file, const char *path)
+{
+    struct fail f;
+    bool is_vhd = true, is_raw = false;
+    return !vhd_probe(file, &is_vhd, &f) && !is_vhd && !raw_probe(file, path, &is_raw, &f) &&
+           is_raw;
+}
+
 static enum status reserve_on_host(const struct options *options, struct file *file,
                                    struct arena *arena)
 {
@@ -155,6 +165,10 @@ static enum status reserve_on_host(const struct options *options, struct file *f
     bool is_vhdx = false;
     if (!vhdx_probe(file, &is_vhdx, &f) && is_vhdx) {
         image = (struct image){.file = file, .format = IMAGE_VHDX};
+        return slack_allowed(&image);
+    }
+    if (is_raw_disk(file, path)) {
+        image = (struct image){.file = file, .format = IMAGE_RAW};
         return slack_allowed(&image);
     }
     enum status status = vhd_open(&image, file, arena, &f) ? say_fail(&f) : slack_allowed(&image);
@@ -201,7 +215,9 @@ static enum status open_image(struct edit *e, const char *path, struct image *im
     if (!err && !is_vhd)
         err = vhdx_probe(file, &is_vhdx, &f);
     *image = (struct image){.file = file, .format = IMAGE_VHDX};
-    if (!err && !is_vhdx)
+    if (!err && !is_vhdx && is_raw_disk(file, path))
+        err = raw_open(image, file, &f);
+    else if (!err && !is_vhdx)
         err = vhd_open(image, file, arena, &f);
     if (!err)
         err = file_extents(file, list, arena, &f);

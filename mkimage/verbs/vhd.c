@@ -75,7 +75,8 @@ static void warning_text(const char *text)
     printf("warning: %s\n", text);
 }
 
-static const char *const formats[] = {[IMAGE_VHD] = "vhd", [IMAGE_VHDX] = "vhdx"};
+static const char *const formats[] = {
+    [IMAGE_VHD] = "vhd", [IMAGE_VHDX] = "vhdx", [IMAGE_RAW] = "raw"};
 static const char *const kinds[] = {
     [IMAGE_FIXED] = "fixed", [IMAGE_DYNAMIC] = "dynamic", [IMAGE_DIFFERENCING] = "differencing"};
 
@@ -112,7 +113,11 @@ static void info_json(const struct source *s, const struct slack *slack)
     json_array("ids");
     for (unsigned i = 0; i < s->chain.count; i++) {
         char id[33];
-        json_string(NULL, id_text(&s->chain.link[i]->image, id));
+        const struct image *image = &s->chain.link[i]->image;
+        if (image->format == IMAGE_RAW)
+            json_null(NULL);
+        else
+            json_string(NULL, id_text(image, id));
     }
     json_end();
     json_array("chain");
@@ -141,7 +146,9 @@ static void info_text(const struct source *s, const struct slack *slack)
         char id[33];
         if (image->format == IMAGE_VHD)
             printf(", geometry %u/%u/%u", image->cylinders, image->heads, image->track_sectors);
-        printf(", id %s\n", id_text(image, id));
+        if (image->format != IMAGE_RAW)
+            printf(", id %s", id_text(image, id));
+        putchar('\n');
     }
     each_warning(s, warning_text);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A virtual disk image as the chain sees it: which sectors of the disk it stores, and where in its
- * file. vhd/ and vhdx/ fill one in; neither knows the other, nor NTFS, nor the parent's contents.
+ * file. vhd/, vhdx/ and raw/ fill one in; none knows another, nor NTFS, nor the parent's contents.
  */
 #ifndef CORE_BASE_IMAGE_H
 #define CORE_BASE_IMAGE_H
@@ -13,7 +13,7 @@
 struct arena;
 struct file;
 
-enum image_format { IMAGE_VHD, IMAGE_VHDX };
+enum image_format { IMAGE_VHD, IMAGE_VHDX, IMAGE_RAW };
 enum image_kind { IMAGE_FIXED, IMAGE_DYNAMIC, IMAGE_DIFFERENCING };
 
 /* What an image says of a run of sectors of the disk. */
@@ -46,9 +46,9 @@ struct image {
     enum image_format format;
     enum image_kind kind;
     uint64_t sectors;          /* size of the disk */
-    uint32_t block_size;       /* bytes; 0 for a fixed VHD */
+    uint32_t block_size;       /* bytes; 0 for a fixed VHD and a raw disk */
     uint64_t allocated;        /* bytes of blocks that the file stores; 0 until `check` has run */
-    uint8_t id[16];            /* VHD: unique id; VHDX: data-write GUID */
+    uint8_t id[16];            /* VHD: unique id; VHDX: data-write GUID; raw: zeros, it has none */
     char creator[8];           /* VHD: creator application, printable; VHDX: empty */
     uint32_t timestamp;        /* VHD: seconds since 2000-01-01 UTC, by the footer */
     uint32_t parent_timestamp; /* and what a child noted down of its parent: its footer's or its
@@ -73,7 +73,7 @@ struct image {
     enum err (*check)(struct image *image, struct arena *a, struct fail *f);
 };
 
-/* "fixed VHD", "dynamic VHDX" … */
+/* "fixed VHD", "dynamic VHDX", "raw disk" … */
 const char *image_kind_name(const struct image *image);
 
 /* Adds a place to look for the parent, behind those that are there; not twice, and none where there

@@ -5,19 +5,25 @@
 #include "core/base/mem.h"
 #include "core/base/text.h"
 #include "core/chain/path.h"
+#include "core/raw/raw.h"
 #include "core/vhd/vhd.h"
 #include "core/vhdx/vhdx.h"
 
 /* Which format is it? The footer at a VHD's end is checked by a sum, so it decides before a VHDX
- * signature at the start, which may be a fixed disk's first bytes. */
+ * signature at the start, which may be a fixed disk's first bytes. A raw disk is what is left,
+ * where that is likely; the others are opened as a VHD, which says what they lack. */
 static enum err chain_open_image(struct chain_link *link, struct arena *a, struct fail *f)
 {
-    bool is_vhd, is_vhdx = false;
+    bool is_vhd, is_vhdx = false, is_raw = false;
     enum err err = vhd_probe(&link->file, &is_vhd, f);
     if (!err && !is_vhd)
         err = vhdx_probe(&link->file, &is_vhdx, f);
+    if (!err && !is_vhd && !is_vhdx)
+        err = raw_probe(&link->file, link->path, &is_raw, f);
     if (err)
         return err;
+    if (is_raw)
+        return raw_open(&link->image, &link->file, f);
     return is_vhdx ? vhdx_open(&link->image, &link->file, a, f)
                    : vhd_open(&link->image, &link->file, a, f);
 }
@@ -62,6 +68,8 @@ static enum err parent_subject(struct fail *f, const struct chain_link *child, c
 /* Is the image that was found the parent that the child was made from? */
 static enum err parent_judge(const struct image *child, const struct image *parent, struct fail *f)
 {
+    if (parent->format == IMAGE_RAW)
+        return fail(f, ERR_PARENT, " is a raw disk, which has no id: it is nobody's parent", 0);
     if (parent->format != child->format)
         return fail(f, ERR_PARENT,
                     child->format == IMAGE_VHD ? " is a VHDX, but the disk is a VHD"
