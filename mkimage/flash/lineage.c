@@ -151,7 +151,7 @@ bool lineage_has_entry(struct lineage *l, unsigned index)
     struct fail f;
     const char *vhd = l->text.config.entry[index].vhd;
     return index == l->entry ||
-           (!chain_path_volume(vhd) && !ntfs_open(&t->volume, vhd, &file, &f) &&
+           (*vhd && !chain_path_volume(vhd) && !ntfs_open(&t->volume, vhd, &file, &f) &&
             target_same_file(t, &file, &l->disk.chain.link[0]->file));
 }
 

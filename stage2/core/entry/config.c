@@ -70,22 +70,28 @@ static enum err keep(struct parser *p, const char **to, struct word w)
     return ERR_OK;
 }
 
-/* An entry is worth keeping only with an image: else it is named and taken back. */
+/* An entry is worth keeping only with something to start: else it is named and taken back. */
 static void end_section(struct parser *p)
 {
     struct config_entry *e = p->entry;
     if (!e)
         return;
     p->entry = NULL;
-    if (!e->vhd) {
-        struct word name = {e->name, (uint32_t)text_length(e->name)};
-        complain(p, p->entry_line, "this entry has no vhd = line", name);
+    struct word name = {e->name, (uint32_t)text_length(e->name)};
+    if (e->vhd && e->start.kind != START_IMAGE) {
+        complain(p, p->entry_line, "an entry has vhd or boot, not both; boot is left out", name);
+        e->start = (struct start){.kind = START_IMAGE};
+    }
+    if (!e->vhd && e->start.kind == START_IMAGE) {
+        complain(p, p->entry_line, "this entry has neither a vhd = nor a boot = line", name);
         p->config->count--;
         memset(e, 0, sizeof *e);
         return;
     }
     if (!e->title)
         e->title = e->name;
+    if (!e->vhd)
+        e->vhd = "";
 }
 
 static enum err begin_section(struct parser *p, struct word line)
@@ -176,6 +182,19 @@ static enum err set_global(struct parser *p, struct word key, struct word value)
     return ERR_OK;
 }
 
+/* The path is kept in the arena, as all strings are. */
+static enum err set_start(struct parser *p, struct word value)
+{
+    struct start *start = &p->entry->start;
+    *start = start_of(value.start, value.len);
+    if (start->kind == START_FILE)
+        return keep(p, &start->path, value);
+    start->path = NULL;
+    if (start->kind == START_IMAGE)
+        complain(p, p->line, "boot takes next, disk N, partition N, or a loader's path", value);
+    return ERR_OK;
+}
+
 static enum err set_entry(struct parser *p, struct word key, struct word value)
 {
     struct config_entry *e = p->entry;
@@ -183,6 +202,8 @@ static enum err set_entry(struct parser *p, struct word key, struct word value)
         return keep(p, &e->title, value);
     if (word_is(key, "vhd"))
         return keep(p, &e->vhd, value);
+    if (word_is(key, "boot"))
+        return set_start(p, value);
 
     if (word_is(key, "parent")) {
         if (e->parent_count < CONFIG_PARENTS_MAX)

@@ -156,6 +156,10 @@ enum err boot_open(struct boot_disk *disk, const struct config_entry *entry,
                    struct volumes *volumes, uint64_t memory_bytes, struct arena *a, struct fail *f)
 {
     *disk = (struct boot_disk){.hide_drives = entry->hide, .in_memory = entry->ram};
+    if (entry->start.kind != START_IMAGE) {
+        (void)fail(f, ERR_CONFIG, "this entry starts no image, but what boot = says", 0);
+        return fail_subject(f, entry->name);
+    }
     enum err err = boot_names_volume(entry) ? volumes_find(volumes, f) : ERR_OK;
     if (err)
         return err;

@@ -146,6 +146,42 @@ TEST(config_bad_sections_do_not_leak_their_lines)
     CHECK_EQ(config.complaint_count, 4);
 }
 
+TEST(config_entries_that_start_something_else)
+{
+    parse("default = d\n[n]\nboot = next\n[d]\nBoot = disk 81h   # the other one\ntitle = Other\n"
+          "[p]\nboot = partition 2\n[f]\nboot = \\boot\\boot mgr\n");
+    CHECK_EQ(config.complaint_count, 0);
+    CHECK_EQ(config.count, 4);
+    CHECK_EQ(config.default_entry, 1);
+    CHECK_EQ(config.entry[0].start.kind, START_NEXT);
+    CHECK_STR(config.entry[0].vhd, "");
+    CHECK_STR(config.entry[0].title, "n");
+    CHECK_EQ(config.entry[1].start.kind, START_DISK);
+    CHECK_EQ(config.entry[1].start.number, 0x81);
+    CHECK_STR(config.entry[1].title, "Other");
+    CHECK_EQ(config.entry[2].start.number, 2);
+    CHECK_STR(config.entry[3].start.path, "\\boot\\boot mgr");
+}
+
+TEST(config_boot_lines_that_cannot_be)
+{
+    parse(
+        "[a]\nboot = disk\n[b]\nvhd = \\b.vhd\nboot = next\n[c]\nboot = partition 0\nboot = next\n"
+        "[d]\nboot = next\nboot = disk x\n");
+    CHECK_EQ(config.count, 2);
+    CHECK_EQ(config.complaint_count, 6);
+    CHECK_EQ(config.complaint[0].line, 2);
+    CHECK(strstr(config.complaint[0].sentence, "disk N"));
+    CHECK_EQ(config.complaint[1].line, 1);
+    CHECK(strstr(config.complaint[1].sentence, "neither"));
+    CHECK_EQ(config.complaint[2].line, 3);
+    CHECK(strstr(config.complaint[2].sentence, "not both"));
+    CHECK_EQ(config.entry[0].start.kind, START_IMAGE);
+    CHECK_STR(config.entry[0].vhd, "\\b.vhd");
+    CHECK_EQ(config.entry[1].start.kind, START_NEXT);
+    CHECK(!config.entry[1].start.path);
+}
+
 TEST(config_too_many_sections)
 {
     static char text[40 * 32];
