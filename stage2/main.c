@@ -21,6 +21,7 @@
 #include "core/ntfs/boot.h"
 #include "core/ntfs/ntfs.h"
 #include "core/part/part.h"
+#include "chainload.h"
 #include "handoff.h"
 #include "menu.h"
 #include "pc/console.h"
@@ -273,6 +274,14 @@ static enum err start_entry(const struct config_entry *entry, struct fail *f)
     return err ? fail_subject(f, entry->vhd) : ERR_OK;
 }
 
+/* What is no virtual disk. Returns only with a failure. */
+static enum err start_other(const struct config_entry *entry, struct fail *f)
+{
+    struct chainload from = {&drives[0], &partitions, &volume, &arena};
+    step_begin("reading ", entry->start.path ? entry->start.path : entry->title);
+    return chainload_start(entry, &from, f);
+}
+
 /* A failure on the way to the volume is about the drive. */
 static void blame_drive(struct fail *f, uint8_t number)
 {
@@ -313,7 +322,10 @@ static void run(uint8_t number, uint64_t volume_lba)
     size_t mark = arena_mark(&arena);
     for (;;) { /* every round but the first waits for the user */
         unsigned chosen = config.count > 1 ? menu_choose(&config, timeout) : 0;
-        if (start_entry(&config.entry[chosen], &f))
+        if (chosen == MENU_NEXT_DEVICE)
+            chainload_next();
+        const struct config_entry *entry = &config.entry[chosen];
+        if (entry->start.kind == START_IMAGE ? start_entry(entry, &f) : start_other(entry, &f))
             print_error(&f);
         arena_release(&arena, mark);
         if (config.count == 1)
@@ -331,7 +343,9 @@ void stage2_main(uint32_t drive_number, uint64_t volume_lba)
     for (;;) { /* every round waits for a key */
         run((uint8_t)drive_number, volume_lba);
         console_flush_keys();
-        console_print("Press a key to try again, or switch the machine off.\n");
-        console_wait_key(UINT32_MAX);
+        console_print("Press a key to try again, Esc for the next boot device, or switch the "
+                      "machine off.\n");
+        if (console_wait_key(UINT32_MAX) == KEY_ESCAPE)
+            chainload_next();
     }
 }

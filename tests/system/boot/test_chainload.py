@@ -1,0 +1,333 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""`boot = ...`: other loaders, boot records and drives, started by their contracts and by nothing of ours.
+
+What Debian does not have (bootmgr, NTLDR, grldr, FreeDOS' kernel ...) is tested by stand-ins with the same marks
+(tests/guest/standin.asm), and NTLDR's contract against GRUB's own `ntldr` command on the same volume.
+"""
+import re
+import struct
+import subprocess
+
+import pytest
+from flash import MIB, START, mkimage, run, tool
+
+FORMS = {"ntldr": (1, 413744), "record": (2, 4096), "freedos": (3, 46256), "grldr": (4, 300000),
+         "freeldr": (5, 200000), "dos7": (6, 28672), "mbr": (7, 4096)}
+GRUB = "/usr/lib/grub/i386-pc"
+SIGNATURE = 0x0BADCAFE
+
+
+@pytest.fixture
+def standin(shop):
+    """standin("ntldr") is the path of such a file."""
+    def make(form):
+        number, size = FORMS[form]
+        path = shop.path(form)
+        run("nasm", "-f", "bin", f"-DFORM={number}", f"-DSIZE={size}", "tests/guest/standin.asm", "-o", path)
+        return path
+    return make
+
+
+@pytest.fixture
+def stick(shop):
+    """stick(config, {"/bootmgr": file}) is a disk with vhdboot, this config and these files."""
+    def make(config, files=None, mib=40):
+        disk = shop.partitioned(shop.volume(mib))
+        with open(shop.path("vhdboot.cfg"), "w", encoding="utf-8") as file:
+            file.write(config)
+        for name, source in {"/vhdboot.cfg": shop.path("vhdboot.cfg"), **(files or {})}.items():
+            run(tool("tools/fragment"), disk, source, name, 1)
+        mkimage("install", disk, "--yes")
+        return disk
+    return make
+
+
+def said(pc):
+    """What the stand-in was handed: {"eax": 0, ...}; record and entry as bytes."""
+    pc.wait("standin: done")
+    text = pc.log[pc.log.rindex("standin: eax"):]
+    found = dict(re.findall(r"(\w+)=([0-9a-f]+)", text))
+    return {name: bytes.fromhex(value) if name in ("record", "entry") else
+            value if len(value) > 8 else int(value, 16) for name, value in found.items()}
+
+
+def sum_of(path):
+    with open(path, "rb") as file:
+        data = file.read()
+    return sum(struct.unpack(f"<{len(data) // 4}I", data)) & 0xffffffff
+
+
+def boot_record_of(disk):
+    """The partition's first sector with the drive's number in it."""
+    with open(disk, "rb") as file:
+        file.seek(START * 512)
+        record = bytearray(file.read(512))
+    assert struct.unpack_from("<I", record, 0x1c)[0] == START
+    record[0x24] = 0x80
+    return bytes(record)
+
+
+def under_grub(shop, disk):
+    """The same disk with GRUB in front, which starts /bootmgr by its command `ntldr`."""
+    with open(shop.path("grub.cfg"), "w", encoding="ascii") as file:
+        file.write("set root=(hd0,msdos1)\nntldr /bootmgr\nboot\n")
+    core = shop.path("core.img")
+    run("grub-mkimage", "-O", "i386-pc", "-p", "/", "-c", shop.path("grub.cfg"), "-o", core, "biosdisk",
+        "part_msdos", "ntfs", "ntldr", "boot")
+    other = shop.path("grub.img")
+    run("cp", "--sparse=always", disk, other)
+    with open(other, "r+b") as out, open(f"{GRUB}/boot.img", "rb") as boot, open(core, "rb") as image:
+        out.write(boot.read()[:440])
+        out.seek(512)
+        out.write(image.read())
+    return other
+
+
+@pytest.mark.takes(30)
+def test_ntldr_gets_what_grub_gives_it(shop, stick, standin, qemu):
+    loader = standin("ntldr")
+    disk = stick("[w]\nboot = \\bootmgr\n", {"/bootmgr": loader})
+    pc = qemu(disk)
+    pc.wait(r"^\\bootmgr: bootmgr$")
+    pc.wait("^starting w$")
+    ours = said(pc)
+    theirs = said(qemu(under_grub(shop, disk)))
+    for same in ("cs", "ss", "sp", "ds", "es", "fs", "gs", "record", "int13", "low", "sum", "drives"):
+        assert ours[same] == theirs[same], same
+    assert ours["sum"] == sum_of(loader)
+    assert ours["record"] == boot_record_of(disk)
+    assert ours["edx"] & 0xff == theirs["edx"] & 0xff == 0x80
+    assert ours["flags"] & 0x600 == theirs["flags"] & 0x600 == 0        # IF, DF
+    assert (ours["cs"], ours["ss"], ours["sp"], ours["ds"]) == (0x2000, 0, 0x7c00, 0)
+    assert (ours["ebx"], ours["edx"], ours["esi"], ours["ebp"]) == (0x80, 0x80, 0x7c00, 0x7c00)
+    with open(disk, "rb") as file:
+        assert ours["entry"][8:] == file.read(512)[0x1be + 8:0x1ce]
+
+
+CONTRACTS = {       # cs, ss, sp, ds, esi, edx, IF
+    "record": (0, 0, 0x7c00, 0, 0x7be, 0x80, 1),
+    "freedos": (0x60, 0x1fe0, 0x7ba0, 0x1fe0, 0x7c00, 0x80, 0),
+    "grldr": (0, 0, 0x7c00, 0, 0x7be, 0x80, 0),
+    "freeldr": (0xf80, 0, 0x7c00, 0, 0x7c00, 0x80, 0),
+    "dos7": (0x70, 0, 0x7c00, 0, 0x7c00, 0x80, 0),
+}
+
+
+@pytest.mark.takes(10)
+@pytest.mark.parametrize("form", CONTRACTS)
+def test_a_file_is_told_by_its_content_and_started(stick, standin, qemu, form):
+    loader = standin(form)
+    disk = stick("[x]\nboot = /any name\n", {"/any name": loader})
+    got = said(qemu(disk))
+    assert (got["cs"], got["ss"], got["sp"], got["ds"], got["esi"], got["edx"],
+            got["flags"] >> 9 & 1) == CONTRACTS[form]
+    assert got["sum"] == sum_of(loader)
+    assert got["ebx"] == 0x80 and not got["flags"] & 0x400
+    if form in ("freeldr", "dos7"):
+        assert got["record"] == boot_record_of(disk)
+
+
+# --- Other drives, partitions, the next device
+
+
+def signed(shop, source, name="other.img", table=b"", mib=8):
+    """A raw disk with this boot code, disk signature and partition table."""
+    path = shop.path(name)
+    with open(source, "rb") as file:
+        data = bytearray(file.read())
+    struct.pack_into("<I", data, 0x1b8, SIGNATURE)
+    data[0x1be:0x1be + len(table)] = table
+    with open(path, "wb") as out:
+        out.write(data)
+        out.truncate(mib * MIB)
+    return path
+
+
+def signature_of(disk):
+    with open(disk, "rb") as file:
+        return struct.unpack_from("<I", file.read(512), 0x1b8)[0]
+
+
+@pytest.mark.takes(10)
+@pytest.mark.parametrize("words", ["disk 1", "disk 81h"])
+def test_another_disks_mbr_starts(shop, stick, standin, qemu, words):
+    disk = stick(f"[other]\nboot = {words}\n")
+    pc = qemu(disk, extra=[(signed(shop, standin("mbr")), "ide")])
+    pc.wait("^starting other$")
+    got = said(pc)
+    assert (got["cs"], got["ss"], got["sp"], got["ds"]) == (0, 0, 0x7c00, 0)
+    assert got["edx"] == 0x81 and got["flags"] & 0x200
+    assert got["second"] == f"{SIGNATURE:08x}{0x81:08x}"
+    assert got["first"] == f"{signature_of(disk):08x}{0x80:08x}"
+    assert got["drives"] == 2 and got["low"] == 639
+
+
+@pytest.mark.takes(10)
+def test_a_disk_whose_system_wants_80h_gets_it(shop, stick, standin, qemu):
+    """Its active partition's boot record is one for NTLDR."""
+    table = struct.pack("<B3sB3sII", 0x80, b"\xfe\xff\xff", 7, b"\xfe\xff\xff", 64, 1000)
+    other = signed(shop, standin("mbr"), table=table)
+    with open(other, "r+b") as file:
+        file.seek(64 * 512 + 0x180)
+        file.write(b"NTLDR is missing")
+    disk = stick("[other]\nboot = disk 1\n")
+    pc = qemu(disk, extra=[(other, "ide")])
+    pc.wait("^drives 80h and 81h change places for it$")
+    got = said(pc)
+    assert got["edx"] == 0x80
+    assert got["first"] == f"{SIGNATURE:08x}{0x80:08x}"                 # and DL is the caller's again
+    assert got["second"] == f"{signature_of(disk):08x}{0x81:08x}"
+    assert got["drives"] == 2 and got["low"] == 638
+
+
+@pytest.mark.takes(10)
+def test_grub_starts_from_another_disk(shop, stick, qemu):
+    """GRUB's boot.img and core.img go by DL."""
+    with open(shop.path("grub.cfg"), "w", encoding="ascii") as file:
+        file.write("serial --unit=0 --speed=115200\nterminal_output serial\necho grub: root is $root\nls\nsleep 100\n")
+    run("grub-mkimage", "-O", "i386-pc", "-p", "/", "-c", shop.path("grub.cfg"), "-o", shop.path("core.img"),
+        "biosdisk", "part_msdos", "serial", "terminal", "echo", "sleep", "ls")
+    other = shop.path("other.img")
+    with open(other, "wb") as out, open(f"{GRUB}/boot.img", "rb") as boot, open(shop.path("core.img"), "rb") as core:
+        out.write(boot.read()[:440] + bytes(70) + b"\x55\xaa" + core.read())
+        out.truncate(8 * MIB)
+    pc = qemu(stick("[grub]\nboot = disk 1\n"), extra=[(other, "ide")])
+    pc.wait("grub: root is hd1")
+
+
+@pytest.mark.takes(10)
+def test_grubs_core_img_starts_as_a_file(shop, stick, qemu):
+    """It finds the volume that it was started from."""
+    with open(shop.path("grub.cfg"), "w", encoding="ascii") as file:
+        file.write("serial --unit=0 --speed=115200\nterminal_output serial\necho grub: root is $root\nls (hd0,msdos1)/\n"
+                   "sleep 100\n")
+    run("grub-mkimage", "-O", "i386-pc", "-p", "(hd0,msdos1)/", "-c", shop.path("grub.cfg"), "-o", shop.path("core.img"),
+        "biosdisk", "part_msdos", "ntfs", "serial", "terminal", "echo", "sleep", "ls")
+    pc = qemu(stick("[grub]\nboot = \\core.img\n", {"/core.img": shop.path("core.img")}))
+    pc.wait(r"^\\core.img: GRUB's core.img$")
+    pc.wait("grub: root is hd0,msdos1")
+    pc.wait("vhdboot.bin")
+
+
+def partitioned_twice(disk, record):
+    """The disk with a second, FAT-like partition behind the first; its boot record is this file."""
+    with open(disk, "r+b") as file:
+        end = file.seek(0, 2) // 512
+        file.write(bytes(MIB))
+        file.seek(0x1ce)
+        file.write(struct.pack("<B3sB3sII", 0, b"\xfe\xff\xff", 0x0e, b"\xfe\xff\xff", end, 2048))
+        file.seek(end * 512)
+        file.write(record)
+    return end
+
+
+@pytest.mark.takes(10)
+def test_a_partitions_boot_record_starts(stick, standin, qemu):
+    with open(standin("mbr"), "rb") as file:
+        record = bytearray(file.read())
+    code = bytes(record[:60])
+    assert 0xf8 not in code[0x15:0x16]          # it has no BPB: stays as it is
+    # The stand-in loads what follows it from the drive's start, so the partition's record only jumps there.
+    disk = stick("[p]\nboot = partition 2\n")
+    with open(standin("record"), "rb") as file:
+        record = bytearray(file.read())
+    loads = subprocess.run(["nasm", "-f", "bin", "-o", "/dev/stdout", "/dev/stdin"], check=True,
+                           stdout=subprocess.PIPE, input=LOADS_ITSELF).stdout
+    record[:len(loads)] = loads
+    end = partitioned_twice(disk, record)
+    got = said(qemu(disk))
+    assert (got["cs"], got["ss"], got["sp"], got["esi"], got["ebp"]) == (0, 0, 0x7c00, 0x7be, 0x7be)
+    assert got["edx"] == 0x80 and got["eax"] == 0
+    assert struct.unpack("<II", got["entry"][8:]) == (end, 2048)
+    assert got["entry"][0] == 0x80 and got["entry"][4] == 0x0e
+    assert struct.unpack_from("<I", got["record"], 0x1c)[0] == end
+    assert got["record"][0x24] == 0x80
+
+
+LOADS_ITSELF = b"""
+        bits 16
+        org 0x7c00
+        jmp short go
+        nop
+        db "MSDOS5.0"
+        dw 512
+        db 4
+        dw 1
+        db 2
+        dw 512, 2048
+        db 0xf8
+        dw 8, 32, 64
+        dd 0, 0
+        db 0, 0, 0x29
+        times 0x3e - ($ - $$) db 0
+go:     pushad
+        mov eax, [0x7be + 8]
+        inc eax
+        mov [packet + 8], eax
+        mov si, packet
+        mov ah, 0x42
+        int 0x13
+        jc $
+        popad
+        jmp 0x7e00
+packet: dw 16, 7, 0x7e00, 0
+        dq 0
+"""
+
+
+@pytest.mark.takes(10)
+def test_next_starts_the_next_device(shop, stick, standin, qemu):
+    disk = stick("[n]\nboot = next\ntitle = The other disk\n")
+    pc = qemu(disk, extra=[(signed(shop, standin("mbr")), "ide")])
+    pc.wait("^starting The other disk$")
+    got = said(pc)
+    assert got["edx"] & 0xff == 0x81 or got["first"].startswith(f"{SIGNATURE:08x}")
+    assert got["low"] == 639
+
+
+@pytest.mark.takes(10)
+def test_esc_after_an_error_offers_the_next_device(shop, stick, standin, qemu):
+    disk = stick("[a]\nboot = \\nothing\n")
+    pc = qemu(disk, extra=[(signed(shop, standin("mbr")), "ide")])
+    pc.wait(r"^error: \\nothing: ")
+    pc.wait("Esc for the next boot device")
+    pc.keys("esc")
+    said(pc)
+
+
+@pytest.mark.takes(10)
+def test_esc_in_the_menu_asks_before_it_leaves(shop, stick, standin, qemu):
+    disk = stick("timeout = none\n[a]\nboot = \\nothing\n[b]\nboot = next\n")
+    pc = qemu(disk, extra=[(signed(shop, standin("mbr")), "ide")])
+    pc.wait("Esc: next boot device")
+    pc.keys("esc")
+    pc.wait("any other key goes back")
+    pc.keys("down")
+    pc.wait("Esc: next boot device")
+    pc.keys("esc")
+    pc.wait("any other key goes back")
+    pc.keys("ret")
+    said(pc)
+
+
+@pytest.mark.takes(20)
+def test_says_why_it_cannot_start(shop, stick, standin, qemu):
+    with open(shop.path("big"), "wb") as file:
+        file.write(b"\xe9\xd5\x01\xeb")
+        file.truncate(512001)
+    with open(shop.path("text"), "wb") as file:
+        file.write(b"nothing that could be started" * 100)
+    cases = {"\\big": "the file has 512001 bytes: only loaders of up to 500 KiB",
+             "\\text": "this is neither a loader that is known nor a boot record",
+             "disk 3": "disk 3: the BIOS knows no such drive",
+             "disk 1": "disk 1: the disk has no boot record",
+             "partition 3": "partition 3: the drive has no such partition"}
+    config = "timeout = none\n" + "".join(f"[{n}]\nboot = {words}\n" for n, words in enumerate(cases))
+    empty = shop.path("empty")
+    with open(empty, "wb") as file:
+        file.truncate(MIB)
+    pc = qemu(stick(config, {"/big": shop.path("big"), "/text": shop.path("text")}), extra=[(empty, "ide")])
+    for n, sentence in enumerate(cases.values()):
+        pc.wait("Esc: next boot device")
+        pc.send(str(n + 1))
+        pc.wait("^error: .*" + re.escape(sentence))
