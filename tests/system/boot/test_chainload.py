@@ -6,7 +6,6 @@ What Debian does not have (bootmgr, NTLDR, grldr, FreeDOS' kernel ...) is tested
 """
 import re
 import struct
-import subprocess
 
 import pytest
 from flash import MIB, START, mkimage, run, tool
@@ -222,20 +221,20 @@ def partitioned_twice(disk, record):
 
 
 @pytest.mark.takes(10)
-def test_a_partitions_boot_record_starts(stick, standin, qemu):
-    with open(standin("mbr"), "rb") as file:
-        record = bytearray(file.read())
-    code = bytes(record[:60])
-    assert 0xf8 not in code[0x15:0x16]          # it has no BPB: stays as it is
-    # The stand-in loads what follows it from the drive's start, so the partition's record only jumps there.
+def test_a_partitions_boot_record_starts(shop, stick, standin, qemu):
     disk = stick("[p]\nboot = partition 2\n")
     with open(standin("record"), "rb") as file:
         record = bytearray(file.read())
-    loads = subprocess.run(["nasm", "-f", "bin", "-o", "/dev/stdout", "/dev/stdin"], check=True,
-                           stdout=subprocess.PIPE, input=LOADS_ITSELF).stdout
+    with open(shop.path("loads.asm"), "w", encoding="ascii") as file:
+        file.write(LOADS_ITSELF)
+    run("nasm", "-f", "bin", shop.path("loads.asm"), "-o", shop.path("loads"))
+    with open(shop.path("loads"), "rb") as file:
+        loads = file.read()
     record[:len(loads)] = loads
     end = partitioned_twice(disk, record)
-    got = said(qemu(disk))
+    pc = qemu(disk)
+    pc.wait("^starting p$")
+    got = said(pc)
     assert (got["cs"], got["ss"], got["sp"], got["esi"], got["ebp"]) == (0, 0, 0x7c00, 0x7be, 0x7be)
     assert got["edx"] == 0x80 and got["eax"] == 0
     assert struct.unpack("<II", got["entry"][8:]) == (end, 2048)
@@ -244,7 +243,7 @@ def test_a_partitions_boot_record_starts(stick, standin, qemu):
     assert got["record"][0x24] == 0x80
 
 
-LOADS_ITSELF = b"""
+LOADS_ITSELF = """
         bits 16
         org 0x7c00
         jmp short go
@@ -275,39 +274,51 @@ packet: dw 16, 7, 0x7e00, 0
 """
 
 
+@pytest.fixture
+def floppy(shop, standin):
+    """QEMU's options for a floppy disk that starts: SeaBIOS goes there after the first hard disk, and to no other
+    hard disk."""
+    path = shop.path("floppy.img")
+    with open(path, "wb") as out, open(standin("mbr"), "rb") as source:
+        out.write(source.read())
+        out.truncate(1440 << 10)
+    return ["-drive", f"if=floppy,format=raw,file={path}"]
+
+
 @pytest.mark.takes(10)
-def test_next_starts_the_next_device(shop, stick, standin, qemu):
-    disk = stick("[n]\nboot = next\ntitle = The other disk\n")
-    pc = qemu(disk, extra=[(signed(shop, standin("mbr")), "ide")])
-    pc.wait("^starting The other disk$")
+def test_next_starts_the_next_device(stick, qemu, floppy):
+    disk = stick("[n]\nboot = next\ntitle = Whatever comes\n")
+    pc = qemu(disk, options=floppy)
+    pc.wait("^starting Whatever comes$")
     got = said(pc)
-    assert got["edx"] & 0xff == 0x81 or got["first"].startswith(f"{SIGNATURE:08x}")
-    assert got["low"] == 639
+    assert got["edx"] & 0xff == 0 and got["low"] == 639
+    assert got["first"] == f"{signature_of(disk):08x}{0x80:08x}"
 
 
 @pytest.mark.takes(10)
-def test_esc_after_an_error_offers_the_next_device(shop, stick, standin, qemu):
-    disk = stick("[a]\nboot = \\nothing\n")
-    pc = qemu(disk, extra=[(signed(shop, standin("mbr")), "ide")])
+def test_esc_after_an_error_offers_the_next_device(stick, qemu, floppy):
+    pc = qemu(stick("[a]\nboot = \\nothing\n"), options=floppy)
     pc.wait(r"^error: \\nothing: ")
     pc.wait("Esc for the next boot device")
     pc.keys("esc")
-    said(pc)
+    assert said(pc)["edx"] & 0xff == 0
 
 
 @pytest.mark.takes(10)
-def test_esc_in_the_menu_asks_before_it_leaves(shop, stick, standin, qemu):
-    disk = stick("timeout = none\n[a]\nboot = \\nothing\n[b]\nboot = next\n")
-    pc = qemu(disk, extra=[(signed(shop, standin("mbr")), "ide")])
+def test_esc_in_the_menu_asks_before_it_leaves(stick, qemu, floppy):
+    pc = qemu(stick("timeout = none\n[a]\nboot = \\nothing\n[b]\nboot = disk 9\n"), options=floppy)
     pc.wait("Esc: next boot device")
     pc.keys("esc")
     pc.wait("any other key goes back")
     pc.keys("down")
     pc.wait("Esc: next boot device")
+    pc.send("2")
+    pc.wait("^error: disk 9: the BIOS knows no such drive")
+    pc.wait("Esc: next boot device")
     pc.keys("esc")
     pc.wait("any other key goes back")
     pc.keys("ret")
-    said(pc)
+    assert said(pc)["edx"] & 0xff == 0
 
 
 @pytest.mark.takes(20)
