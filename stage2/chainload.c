@@ -108,20 +108,6 @@ static uint32_t get_partition(const struct part *part)
     return part && part->number && part->number < NO_PARTITION ? part->number - 1 : NO_PARTITION;
 }
 
-/* The whole file in extended memory. */
-static MUST_CHECK enum err file_load(struct view *contents, struct file *file, struct arena *a,
-                                     struct fail *f)
-{
-    enum err err = loader_size_check(file->size, f);
-    if (err)
-        return err;
-    uint8_t *data = arena_alloc(a, file->size);
-    if (!data)
-        return fail(f, ERR_MEMORY, "no memory for the loader's %u bytes", file->size);
-    *contents = (struct view){data, (size_t)file->size};
-    return file_read(file, 0, data, (uint32_t)file->size, f);
-}
-
 static bool apart(const struct leave_move *a, const struct leave_move *b)
 {
     return a->to + a->bytes <= b->to || b->to + b->bytes <= a->to;
@@ -133,11 +119,8 @@ static MUST_CHECK enum err start_file(const struct config_entry *entry,
     static struct file file;
     struct view contents;
     struct loader loader;
-    enum err err = ntfs_open(from->volume, entry->start.path, &file, f);
-    if (!err)
-        err = file_load(&contents, &file, from->arena, f);
-    if (!err)
-        err = loader_judge(&loader, contents, file.path, f);
+    enum err err =
+        loader_load(&loader, &contents, &file, from->volume, entry->start.path, from->arena, f);
     uint8_t *record = err ? NULL : record_alloc(from->arena, f);
     if (!record)
         return f->err;
@@ -196,18 +179,13 @@ static MUST_CHECK enum err start_partition(const struct config_entry *entry,
                                            const struct chainload *from, struct fail *f)
 {
     struct blk *blk = from->volume->drive;
-    const struct part *part = part_numbered(from->partitions, entry->start.number);
-    if (!part)
-        return fail(f, ERR_PARTITION, "the drive has no such partition", 0);
+    const struct part *part;
     uint8_t *record = record_alloc(from->arena, f);
-    if (!record)
-        return f->err;
-    enum err err = blk_read(blk, part->start_lba, 1, record, f);
+    enum err err =
+        record ? start_partition_read(from->partitions, blk, entry->start.number, &part, record, f)
+               : ERR_MEMORY;
     if (err)
         return err;
-    if (record[510] != 0x55 || record[511] != 0xaa)
-        return fail(f, ERR_NO_SYSTEM,
-                    "the partition has no boot record: its first sector lacks 55AAh", 0);
     uint8_t exchange = exchange_of(from->own->number, start_wants_first_drive(record));
     uint8_t drive = exchange ? FIRST_HARD_DISK : from->own->number;
     start_record_place(record, part->start_lba, drive);

@@ -29,6 +29,7 @@
 #include "core/part/part.h"
 #include "flash/bootcode.h"
 #include "flash/entry.h"
+#include "flash/start_check.h"
 #include "flash/target.h"
 #include "image/slack.h"
 #include "layout.h"
@@ -261,6 +262,17 @@ static void check_volume(struct check *c)
            volume->dirty ? ", marked dirty" : "", notes);
 }
 
+/* What an entry without an image starts. */
+static void check_start(struct check *c)
+{
+    struct fail f;
+    char text[512];
+    if (start_check(&c->target, c->entry.chosen, text, sizeof text, &f))
+        failed_as(c, "start", &f);
+    else
+        passed(c, "start", "%s", text);
+}
+
 /* How much new data the leaf has room for, where it is one that gets new blocks. */
 static void look_at_slack(struct check *c, char *text, size_t size)
 {
@@ -341,7 +353,9 @@ static void walk(struct check *c, const struct options *options)
     check_stage2(c);
     bool chosen = check_config(c, options->entry);
     check_volume(c);
-    if (chosen && check_image(c))
+    if (chosen && c->entry.chosen->start.kind != START_IMAGE)
+        check_start(c);
+    else if (chosen && check_image(c))
         check_guest(c);
 }
 

@@ -24,6 +24,7 @@
 #include "core/vhd/format.h"
 #include "flash/bootcode.h"
 #include "flash/plan.h"
+#include "flash/start_check.h"
 #include "flash/target.h"
 #include "host/busy.h"
 #include "host/device.h"
@@ -344,7 +345,10 @@ static enum status verify(const struct flash *flash)
     for (unsigned i = 0; !status && i < config.count; i++) {
         static struct boot_disk disk;
         disk = (struct boot_disk){0};
-        if (boot_open(&disk, &config.entry[i], &t.volumes, 0, &t.arena, &f)) {
+        char text[512];
+        bool is_image = config.entry[i].start.kind == START_IMAGE;
+        if (is_image ? boot_open(&disk, &config.entry[i], &t.volumes, 0, &t.arena, &f)
+                     : start_check(&t, &config.entry[i], text, sizeof text, &f)) {
             char sentence[512];
             errors_format(&f, sentence, sizeof sentence);
             if (flash->options->config)

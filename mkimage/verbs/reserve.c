@@ -146,15 +146,6 @@ static enum status extend_host(const char *path, const struct image *image, cons
     return status;
 }
 
-/* Is it an image that needs nothing of this program's, but is no damaged VHD either? */
-static bool is_raw_disk(struct file *file, const char *path)
-{
-    struct fail f;
-    bool is_vhd = true, is_raw = false;
-    return !vhd_probe(file, &is_vhd, &f) && !is_vhd && !raw_probe(file, path, &is_raw, &f) &&
-           is_raw;
-}
-
 static enum status reserve_on_host(const struct options *options, struct file *file,
                                    struct arena *arena)
 {
@@ -165,10 +156,6 @@ static enum status reserve_on_host(const struct options *options, struct file *f
     bool is_vhdx = false;
     if (!vhdx_probe(file, &is_vhdx, &f) && is_vhdx) {
         image = (struct image){.file = file, .format = IMAGE_VHDX};
-        return slack_allowed(&image);
-    }
-    if (is_raw_disk(file, path)) {
-        image = (struct image){.file = file, .format = IMAGE_RAW};
         return slack_allowed(&image);
     }
     enum status status = vhd_open(&image, file, arena, &f) ? say_fail(&f) : slack_allowed(&image);
@@ -200,6 +187,9 @@ static enum status find_path(struct edit *e, const struct options *options, cons
         return say_fail(&f);
     }
     *path = entry.chosen->vhd;
+    if (entry.chosen->start.kind != START_IMAGE)
+        return say_error("Name another --entry, or a --file.", "%s: entry %s starts no image",
+                         e->path, entry.chosen->name);
     return STATUS_OK;
 }
 
@@ -208,14 +198,16 @@ static enum status open_image(struct edit *e, const char *path, struct image *im
 {
     struct fail f;
     struct arena *arena = &e->session.target.arena;
-    bool is_vhd = false, is_vhdx = false;
+    bool is_vhd = false, is_vhdx = false, is_raw = false;
     enum err err = ntfs_open(&e->session.target.volume, path, file, &f);
     if (!err)
         err = vhd_probe(file, &is_vhd, &f);
     if (!err && !is_vhd)
         err = vhdx_probe(file, &is_vhdx, &f);
+    if (!err && !is_vhd && !is_vhdx)
+        err = raw_probe(file, path, &is_raw, &f);
     *image = (struct image){.file = file, .format = IMAGE_VHDX};
-    if (!err && !is_vhdx && is_raw_disk(file, path))
+    if (!err && is_raw)
         err = raw_open(image, file, &f);
     else if (!err && !is_vhdx)
         err = vhd_open(image, file, arena, &f);

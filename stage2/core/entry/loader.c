@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The marks that tell loaders apart, most certain ones first, and a contract for each. */
 #include "core/entry/loader.h"
+#include "core/base/arena.h"
 #include "core/base/endian.h"
+#include "core/base/file.h"
 #include "core/base/mem.h"
 #include "core/base/path.h"
 #include "core/base/text.h"
+#include "core/ntfs/ntfs.h"
 
 #define RECORD_ADDRESS  0x7c00u
 #define NT_ADDRESS      0x20000u
@@ -166,7 +169,8 @@ static const struct loader *by_contents(struct view file, const char *path)
     return holds(file, 64u << 10, "MSDOS   SYS") ? &dos : NULL;
 }
 
-enum err loader_size_check(uint64_t size, struct fail *f)
+/* Is its size one that can be? */
+static enum err size_check(uint64_t size, struct fail *f)
 {
     if (size < SECTOR_SIZE)
         return fail(f, ERR_UNSUPPORTED, "the file has %u bytes: less than any loader", size);
@@ -189,7 +193,7 @@ static void complete(struct loader *loader, struct view file)
 
 enum err loader_judge(struct loader *loader, struct view file, const char *path, struct fail *f)
 {
-    enum err err = loader_size_check(file.size, f);
+    enum err err = size_check(file.size, f);
     if (!err && bytes_at(file, 0, "\r\nSYSLINUX ", 11))
         err = fail(f, ERR_UNSUPPORTED,
                    "only the boot record that SYSLINUX wrote finds all of this file: name a copy "
@@ -218,6 +222,23 @@ enum err loader_judge(struct loader *loader, struct view file, const char *path,
         return fail_subject(f, path);
     complete(loader, file);
     return ERR_OK;
+}
+
+enum err loader_load(struct loader *loader, struct view *contents, struct file *file,
+                     struct ntfs *volume, const char *path, struct arena *a, struct fail *f)
+{
+    enum err err = ntfs_open(volume, path, file, f);
+    if (!err)
+        err = size_check(file->size, f);
+    uint8_t *data = err ? NULL : arena_alloc(a, file->size);
+    if (!err && !data)
+        err = fail(f, ERR_MEMORY, "no memory for the loader's %u bytes", file->size);
+    if (!err)
+        err = file_read(file, 0, data, (uint32_t)file->size, f);
+    if (err)
+        return fail_subject(f, path);
+    *contents = (struct view){data, (size_t)file->size};
+    return loader_judge(loader, *contents, file->path, f);
 }
 
 enum err loader_room_check(const struct loader *loader, uint32_t low_end, struct fail *f)

@@ -15,6 +15,10 @@
 #include "core/base/bounds.h"
 #include "core/base/errors.h"
 
+struct arena;
+struct file;
+struct ntfs;
+
 #define LOADER_FILE_MAX (500u << 10)
 
 struct loader {
@@ -36,8 +40,10 @@ struct loader {
 MUST_CHECK enum err loader_judge(struct loader *loader, struct view file, const char *path,
                                  struct fail *f);
 
-/* Before the file is read: is its size one that can be? */
-MUST_CHECK enum err loader_size_check(uint64_t size, struct fail *f);
+/* Opens the file, reads all of it into memory of `a` and judges it. */
+MUST_CHECK enum err loader_load(struct loader *loader, struct view *contents, struct file *file,
+                                struct ntfs *volume, const char *path, struct arena *a,
+                                struct fail *f);
 
 /* Does all that it gets fit below `low_end`, the end of conventional memory? ERR_MEMORY. */
 MUST_CHECK enum err loader_room_check(const struct loader *loader, uint32_t low_end,

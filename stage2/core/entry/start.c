@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Words of the config, and the few bytes of a boot record that depend on where it lies. */
 #include "core/entry/start.h"
-#include "core/base/bits.h"
+#include "core/base/blk.h"
+#include "core/base/bounds.h"
 #include "core/base/endian.h"
 #include "core/base/mem.h"
 #include "core/base/text.h"
@@ -128,6 +129,19 @@ struct mbr_entry start_table_entry(const struct part *part)
     e.start_lba = le32_make((uint32_t)part->start_lba);
     e.sectors = le32_make(part->sectors > UINT32_MAX ? UINT32_MAX : (uint32_t)part->sectors);
     return e;
+}
+
+enum err start_partition_read(const struct part_table *table, struct blk *drive, unsigned number,
+                              const struct part **part, uint8_t *record, struct fail *f)
+{
+    *part = part_numbered(table, number);
+    if (!*part)
+        return fail(f, ERR_PARTITION, "the drive has no such partition", 0);
+    enum err err = blk_read(drive, (*part)->start_lba, 1, record, f);
+    if (!err && (record[510] != 0x55 || record[511] != 0xaa))
+        err = fail(f, ERR_NO_SYSTEM,
+                   "the partition has no boot record: its first sector lacks 55AAh", 0);
+    return err;
 }
 
 bool start_wants_first_drive(const uint8_t *record)

@@ -8,8 +8,11 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "core/base/errors.h"
 #include "core/part/format.h"
 #include "core/part/table.h"
+
+struct blk;
 
 enum start_kind {
     START_IMAGE,     /* no `boot =`: the entry's virtual disk */
@@ -42,6 +45,12 @@ void start_record_place(uint8_t *sector, uint64_t lba, uint8_t drive);
 /* The table's entry that an MBR would hand to the boot record, its LBA counted from the drive's
  * start. NULL: a volume without a table, all zeros. */
 struct mbr_entry start_table_entry(const struct part *part);
+
+/* Finds partition `number` and reads its first sector; `drive` has the table. ERR_PARTITION,
+ * ERR_NO_SYSTEM where that sector is no boot record, ERR_READ. */
+MUST_CHECK enum err start_partition_read(const struct part_table *table, struct blk *drive,
+                                         unsigned number, const struct part **part, uint8_t *record,
+                                         struct fail *f);
 
 /* Does this boot record start a system that finds its drive under 80h and nowhere else? DOS and
  * NTLDR. */

@@ -4,8 +4,10 @@
 What Debian does not have (bootmgr, NTLDR, grldr, FreeDOS' kernel ...) is tested by stand-ins with the same marks
 (tests/guest/standin.asm), and NTLDR's contract against GRUB's own `ntldr` command on the same volume.
 """
+import json
 import re
 import struct
+import subprocess
 
 import pytest
 from flash import MIB, START, mkimage, run, tool
@@ -342,3 +344,36 @@ def test_says_why_it_cannot_start(shop, stick, standin, qemu):
         pc.wait("Esc: next boot device")
         pc.send(str(n + 1))
         pc.wait("^error: .*" + re.escape(sentence))
+
+
+def test_check_says_what_an_entry_starts(shop, stick, standin):
+    disk = stick("[boot]\nboot = \\bootmgr\n[dos]\nboot = /io.sys\n[gone]\nboot = \\nothing\n[one]\nboot = disk 1\n"
+                 "[two]\nboot = disk 82h\n[self]\nboot = partition 1\n[none]\nboot = partition 2\n[next]\nboot = next\n",
+                 {"/bootmgr": standin("ntldr"), "/io.sys": standin("dos7")})
+    other = signed(shop, standin("mbr"))
+    empty = shop.path("empty")
+    with open(empty, "wb") as file:
+        file.truncate(MIB)
+
+    def check(name, *drives):
+        done = subprocess.run([tool("mkimage"), "check", disk, "--entry", name, "--json",
+                               *(word for drive in drives for word in ("--drive", drive))],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+        answer = json.loads(done.stdout)
+        assert done.returncode == (0 if answer["boots"] else 1)
+        assert answer["steps"][-2]["name"] == "start" or answer["steps"][-1]["name"] == "start"
+        return answer["boots"], next(step["text"] for step in answer["steps"] if step["name"] == "start")
+
+    assert check("boot") == (True, "\\bootmgr: bootmgr, 404.0 KiB, entered at 2000:0000") or \
+        check("boot")[1].startswith("\\bootmgr: bootmgr, 40")
+    assert check("dos") == (True, "\\io.sys: IO.SYS of MS-DOS 7 or later, 28 KiB, entered at 0070:0200; the drive "
+                                  "becomes 80h for it")
+    assert not check("gone")[0]
+    assert check("one") == (True, "drive 81h: cannot be known here whether the machine has it; name its further "
+                                  "disks by --drive")
+    assert check("one", other) == (True, f"drive 81h ({other}): has a boot record")
+    assert check("two", other, other) == (True, f"drive 82h ({other}): has a boot record")
+    assert check("one", empty) == (False, f"{empty}: the disk has no boot record: its sector 0 lacks 55AAh")
+    assert check("self")[0] and "boot record at sector 2048" in check("self")[1]
+    assert check("none") == (False, "partition 2: the drive has no such partition")
+    assert check("next")[0]
