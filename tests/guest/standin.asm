@@ -105,7 +105,7 @@ start:
         mov     si, text_entry
         call    print
         mov     bx, 0x7BE
-        mov     cx, 4
+        mov     cx, (16 + 4 + 128) / 4  ; and what a GPT's partition gets behind it
         call    dump
         mov     si, text_int13
         call    print

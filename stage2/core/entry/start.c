@@ -120,7 +120,7 @@ struct mbr_entry start_table_entry(const struct part *part)
 {
     static const uint8_t beyond_chs[3] = {0xfe, 0xff, 0xff};
     struct mbr_entry e = {0};
-    if (!part)
+    if (!part || !part->number)
         return e;
     e.active = MBR_ACTIVE;
     e.type = part->type ? part->type : MBR_TYPE_NTFS;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * `boot = ...`: an entry that starts something else than a virtual disk. What the words mean, and
+ * An entry that starts something else than a virtual disk: what the words of `boot = ...` mean, and
  * what a boot record gets to see of its drive and its partition.
  */
 #ifndef CORE_ENTRY_START_H
@@ -43,7 +43,7 @@ unsigned start_bios_number(const struct start *start, unsigned own);
 void start_record_place(uint8_t *sector, uint64_t lba, uint8_t drive);
 
 /* The table's entry that an MBR would hand to the boot record, its LBA counted from the drive's
- * start. NULL: a volume without a table, all zeros. */
+ * start. All zeros for NULL and for a drive that is one bare volume. */
 struct mbr_entry start_table_entry(const struct part *part);
 
 /* Finds partition `number` and reads its first sector; `drive` has the table. ERR_PARTITION,

@@ -120,6 +120,9 @@ TEST(start_table_entry_is_absolute)
     CHECK_EQ(e.type, 0x0c);
     CHECK_EQ(le32_get(e.start_lba), 0x12345678);
     CHECK_EQ(le32_get(e.sectors), UINT32_MAX);
+    part.number = 0; /* a bare volume */
+    e = start_table_entry(&part);
+    CHECK(!e.active && !le32_get(e.start_lba));
     e = start_table_entry(NULL);
     CHECK(!e.active && !e.type && !le32_get(e.sectors));
 }

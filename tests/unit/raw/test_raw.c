@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What is taken for a raw disk, and what is not. */
-#include "core/base/bounds.h"
 #include "core/chain/chain.h"
 #include "core/raw/raw.h"
 #include "unit/vhd_builder.h"
