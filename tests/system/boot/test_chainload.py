@@ -354,7 +354,8 @@ def test_says_why_it_cannot_start(shop, stick, standin, qemu):
 
 def test_check_says_what_an_entry_starts(shop, stick, standin):
     disk = stick("[boot]\nboot = \\bootmgr\n[dos]\nboot = /io.sys\n[gone]\nboot = \\nothing\n[one]\nboot = disk 1\n"
-                 "[two]\nboot = disk 82h\n[self]\nboot = partition 1\n[none]\nboot = partition 2\n[next]\nboot = next\n",
+                 "[two]\nboot = disk 82h\n[self]\nboot = partition 1\n[none]\nboot = partition 2\n"
+                 "[next]\nboot = next\n",
                  {"/bootmgr": standin("ntldr"), "/io.sys": standin("dos7")})
     other = signed(shop, standin("mbr"))
     empty = shop.path("empty")
