@@ -185,6 +185,25 @@ def test_a_disk_whose_system_wants_80h_gets_it(shop, stick, standin, qemu):
 
 
 @pytest.mark.takes(10)
+def test_ntldr_from_a_drive_that_is_not_80h(shop, stick, standin, qemu):
+    """Our own drive is the second one: the first one leads here. NTLDR gets it as 80h."""
+    second = stick("[w]\nboot = \\ntldr\n", {"/ntldr": standin("ntldr")})
+    os.rename(second, shop.path("second.img"))
+    first = stick("[s]\nboot = disk 1\n")
+    with open(shop.path("second.img"), "r+b") as file:
+        file.seek(0x1b8)
+        file.write(struct.pack("<I", SIGNATURE))
+    pc = qemu(first, extra=[(shop.path("second.img"), "ide")])
+    pc.wait(r"^\\ntldr: NTLDR$")
+    pc.wait("^drives 80h and 81h change places for it$")
+    got = said(pc)
+    assert got["edx"] == 0x80 and got["low"] == 638
+    assert got["record"] == boot_record_of(shop.path("second.img"))
+    assert got["first"] == f"{SIGNATURE:08x}{0x80:08x}"
+    assert got["second"] == f"{signature_of(first):08x}{0x81:08x}"
+
+
+@pytest.mark.takes(10)
 def test_grub_starts_from_another_disk(shop, stick, qemu):
     """GRUB's boot.img and core.img go by DL."""
     with open(shop.path("grub.cfg"), "w", encoding="ascii") as file:

@@ -238,6 +238,17 @@ TEST(parent_that_is_damaged)
     CHECK(says(&f, "\\base.vhd: the VHD dynamic header at byte 512 has a wrong checksum"));
 }
 
+TEST(parent_that_is_a_raw_disk)
+{
+    world_start();
+    add_child("\\c.vhd", 2, 1, "W2ru", ".\\base.img");
+    static uint8_t raw[4096];
+    piece_file_init(&w.file[w.count], "\\base.img", sizeof raw, &w.extent[w.count], 0);
+    piece_file_put(&w.file[w.count++], 0, raw, sizeof raw);
+    CHECK_EQ(open_path("\\c.vhd"), ERR_PARENT);
+    CHECK(says(&f, "parent \\base.img is a raw disk, which has no id"));
+}
+
 TEST(parent_with_damaged_end)
 {
     world_start();
