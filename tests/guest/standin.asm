@@ -1,6 +1,6 @@
 ; SPDX-License-Identifier: GPL-2.0-or-later
 ; Stands in for loaders that Debian does not have. Says on COM1 what it was handed: every register, the boot record
-; at 0:7C00, the partition's entry at 0:7BE, INT 13h's vector, conventional memory, the sum of its own bytes; then
+; at DS:7C00, the partition's entry at 0:7BE, INT 13h's vector, conventional memory, the sum of its own bytes; then
 ; whose sector 0 (by its disk signature) drives 80h and 81h give, and AH=08h's count of drives. FORM is one of
 ; NTLDR, RECORD, FREEDOS, GRLDR, FREELDR, DOS7, MBR; SIZE is the file's.
 bits 16
@@ -97,11 +97,12 @@ start:
 
         mov     si, text_record
         call    print
-        xor     ax, ax
-        mov     ds, ax
+        mov     ds, [bp + 10]           ; DS as it was: not 0 for FreeDOS, where file lies over 0:7C00
         mov     bx, 0x7C00
         mov     cx, 512 / 4
         call    dump
+        xor     ax, ax
+        mov     ds, ax
         mov     si, text_entry
         call    print
         mov     bx, 0x7BE

@@ -108,6 +108,16 @@ def test_ntldr_gets_what_grub_gives_it(shop, stick, standin, qemu):
         assert ours["entry"][8:16] == file.read(512)[0x1be + 8:0x1ce]
 
 
+@pytest.mark.takes(40)
+def test_ntldr_in_bochs(shop, stick, standin, bochs):
+    disk = stick("[w]\nboot = \\bootmgr\n", {"/bootmgr": standin("ntldr")})
+    shop.whole_tracks(disk)
+    got = said(bochs(disk))
+    assert (got["cs"], got["ss"], got["sp"], got["edx"], got["esi"]) == (0x2000, 0, 0x7c00, 0x80, 0x7c00)
+    assert got["sum"] == sum_of(standin("ntldr"))
+    assert got["record"] == boot_record_of(disk)
+
+
 CONTRACTS = {       # cs, ss, sp, ds, esi, edx, IF
     "record": (0, 0, 0x7c00, 0, 0x7be, 0x80, 1),
     "freedos": (0x60, 0x1fe0, 0x7ba0, 0x1fe0, 0x7c00, 0x80, 0),
@@ -127,7 +137,7 @@ def test_a_file_is_told_by_its_content_and_started(stick, standin, qemu, form):
             got["flags"] >> 9 & 1) == CONTRACTS[form]
     assert got["sum"] == sum_of(loader)
     assert got["ebx"] == 0x80 and not got["flags"] & 0x400
-    if form in ("freeldr", "dos7"):
+    if form in ("freeldr", "dos7", "freedos"):
         assert got["record"] == boot_record_of(disk)
 
 
