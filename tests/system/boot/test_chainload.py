@@ -241,15 +241,14 @@ def test_grubs_core_img_starts_as_a_file(shop, stick, qemu):
     pc.wait("vhdboot.bin")
 
 
-def partitioned_twice(disk, record):
-    """The disk with a second, FAT-like partition behind the first; its boot record is this file."""
+def partitioned_twice(disk, content, kind=0x0e):
+    """The disk with a second partition behind the first, which holds this. Returns where it starts."""
     with open(disk, "r+b") as file:
         end = file.seek(0, 2) // 512
-        file.write(bytes(MIB))
+        size = max(2048, len(content) // 512)
+        file.write(content.ljust(size * 512, b"\0"))
         file.seek(0x1ce)
-        file.write(struct.pack("<B3sB3sII", 0, b"\xfe\xff\xff", 0x0e, b"\xfe\xff\xff", end, 2048))
-        file.seek(end * 512)
-        file.write(record)
+        file.write(struct.pack("<B3sB3sII", 0, b"\xfe\xff\xff", kind, b"\xfe\xff\xff", end, size))
     return end
 
 
@@ -309,6 +308,19 @@ go:     pushad
 packet: dw 16, 7, 0x7e00, 0
         dq 0
 """
+
+
+@pytest.mark.takes(20)
+def test_extlinux_starts_from_a_partition_that_was_moved(stick, qemu):
+    """Its boot record finds ldlinux.sys by the partition entry that it is handed, and by nothing else: on its own
+    disk the file system starts somewhere else."""
+    disk = stick("[x]\nboot = partition 2\n")
+    with open(tool("tests/extlinux.vhd"), "rb") as source:
+        source.seek(2048 * 512)
+        partitioned_twice(disk, source.read()[:-512], kind=0x83)
+    pc = qemu(disk)
+    pc.wait("^starting x$")
+    pc.wait("EXTLINUX runs from the virtual disk")
 
 
 @pytest.fixture
