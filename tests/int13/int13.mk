@@ -34,6 +34,6 @@ CHECK_FILES += $(INT13_FILES)
 .PHONY: int13 int13-table
 int13: $(INT13_FILES)
 
-# The table in README.md of what passes the program, vhdboot and others.
+# The table in docs/INT13.md of what passes the program, vhdboot and others.
 int13-table: all $(INT13_FILES)
-	@tests/int13/table.py README.md
+	@tests/int13/table.py docs/INT13.md
