@@ -263,6 +263,7 @@ enum err handoff_start(struct boot_disk *disk, struct drive *const *drive, unsig
     map_memory_place(&disk->map, high.changes);
     remember(h);
     tables_header(h, disk, drive, drive_count, &geometry);
+    tables_run((struct resident_run *)bios_data(base + RESIDENT_RUN), &disk->map);
     tables_slot(slot, disk, drive, &geometry);
     header_place(h, base, &high);
     map_put(&disk->map, &high);

@@ -34,9 +34,6 @@ struct map_builder {
     uint64_t page;    /* the current one's cell */
     uint64_t at;      /* the next run's first sector of the disk or file */
     uint64_t sectors; /* of the disk or file */
-
-    struct map_run whole; /* the disk's first run, and whether it is the only one */
-    bool one_run;
 };
 
 static uint32_t page_sectors(const struct map *map)
@@ -109,17 +106,6 @@ static void builder_run(struct map_builder *b, struct map_run run)
     }
 }
 
-/* As builder_run, for the disk itself: is it all one run? */
-static void builder_disk_run(struct map_builder *b, struct map_run run)
-{
-    if (!b->at)
-        b->whole = run;
-    else if (run.kind != b->whole.kind || run.writable != b->whole.writable ||
-             run.drive != b->whole.drive || run.drive_lba != b->whole.drive_lba + b->at)
-        b->one_run = false;
-    builder_run(b, run);
-}
-
 /* Appends the disk's runs up to sector `end`. */
 static enum err fill_runs(struct map_builder *b, struct map_source *source, uint64_t end,
                           struct fail *f)
@@ -131,7 +117,7 @@ static enum err fill_runs(struct map_builder *b, struct map_source *source, uint
             return err;
         if (run.count > end - b->at)
             run.count = end - b->at;
-        builder_disk_run(b, run);
+        builder_run(b, run);
     }
     return ERR_OK;
 }
@@ -174,7 +160,6 @@ static enum err fill_differencing(struct map_builder *b, struct map_source *sour
         uint64_t record =
             builder_record(b, map->cell[block], map_cell(MAP_FILE, 0, 0, found.data), found.bitmap);
         map->cell[block] = map_cell(MAP_MIXED, 0, 0, record) | MAP_WRITABLE;
-        b->one_run = false;
         map->writable = true;
     }
     return ERR_OK;
@@ -239,7 +224,6 @@ static enum err map_fill(struct map_builder *b, struct map_source *source,
     if (b->cells > UINT32_MAX)
         return fail(f, ERR_LIMIT, "the block map has %u entries, more than it can", b->cells);
     map->cell_count = (uint32_t)b->cells;
-    map->contiguous = b->one_run && b->whole.kind == MAP_DIRECT;
     return ERR_OK;
 }
 
@@ -300,8 +284,7 @@ enum err map_build(struct map *map, const struct chain *chain, const struct map_
                             .room = room,
                             .cells = map->page_count,
                             .page_first = map->page_count,
-                            .sectors = map->sectors,
-                            .one_run = true};
+                            .sectors = map->sectors};
     err = map_fill(&b, source, writes, f);
     if (!err) /* what the last piece has too much goes back */
         arena_release(a, mark + (size_t)round_up_shift(b.cells << 3, 4));

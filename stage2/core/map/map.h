@@ -33,7 +33,6 @@ struct map {
     uint32_t cell_count;   /* pages, runs and records */
     uint64_t *cell;        /* in the arena */
     bool writable;         /* at least one sector takes writes */
-    bool contiguous;       /* one DIRECT run on one drive, drive_lba[0].. */
 
     enum map_growth growth;
     uint32_t record_cells;             /* cells of a record */
@@ -83,6 +82,9 @@ struct map_run map_find_file(const struct map *map, uint64_t sector);
 
 /* As map_find, but neighbours over page borders joined, for listings. */
 struct map_run map_find_long(const struct map *map, uint64_t lba);
+
+/* Is the whole disk one DIRECT run of one drive, now and as long as the map is used? Says where. */
+bool map_one_run(const struct map *map, struct map_run *run);
 
 /* The end of what the map leads to on a drive, now or when the disk has grown: the first sector
  * behind it, 0 where there is nothing. */

@@ -198,7 +198,8 @@ TEST(boot_fixed_disk)
     mount();
     CHECK_EQ(open_entry(WRITE_PERSISTENT, false), ERR_OK);
     CHECK(!disk.write_protected);
-    CHECK(disk.map.contiguous && disk.map.writable);
+    struct map_run one;
+    CHECK(map_one_run(&disk.map, &one) && disk.map.writable);
     CHECK_EQ(disk.map.sectors, DISK / 512);
     CHECK_EQ(disk.notes.count, 0);
     struct blk *drive[] = {&im->blk};

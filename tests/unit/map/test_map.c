@@ -34,6 +34,7 @@ static enum err fake_run(struct image *image, uint64_t lba, struct image_run *ru
 static struct fake_image fakes[CHAIN_MAX];
 static struct chain chain;
 static struct map map;
+static struct map_run one; /* of map_one_run */
 static struct fail f;
 static uint8_t memory[1 << 20];
 static struct arena arena;
@@ -90,7 +91,7 @@ TEST(map_of_one_extent_is_contiguous)
     CHECK_EQ(map.page_count, 4);
     CHECK_EQ(map.cell_count, 4);
     CHECK_EQ(map_bytes(&map), 32);
-    CHECK(map.contiguous && map.writable);
+    CHECK(map_one_run(&map, &one) && map.writable);
     struct map_run run = map_find(&map, PAGE - 1);
     CHECK_EQ(run.kind, MAP_DIRECT);
     CHECK_EQ(run.count, 1);
@@ -164,7 +165,7 @@ TEST(map_of_many_fragments)
     }
     fakes[0].link.extents.count = n;
     CHECK_EQ(build(false), ERR_OK);
-    CHECK(!map.contiguous && !map.writable);
+    CHECK(!map_one_run(&map, &one) && !map.writable);
     CHECK_EQ(map.page_count, 3);
     CHECK_EQ(map_cell_kind(map.cell[0]), MAP_SPLIT);
     check_all(scattered);
@@ -178,7 +179,7 @@ TEST(map_joins_what_touches)
     fakes[0].link.extents.count = 4;
     CHECK_EQ(build(true), ERR_OK);
     CHECK_EQ(map.cell_count, 1);
-    CHECK(map.contiguous);
+    CHECK(map_one_run(&map, &one));
 }
 
 TEST(map_worst_page_has_a_run_a_sector)
@@ -224,7 +225,7 @@ TEST(map_flattens_a_chain)
     CHECK(map_find(&map, 0).writable && !map_find(&map, PAGE).writable); /* never a parent */
     CHECK_EQ(map_find(&map, PAGE).drive, 2);
     CHECK_EQ(map_find(&map, 2 * PAGE - 1).drive, 1);
-    CHECK(!map.contiguous && map.writable);
+    CHECK(!map_one_run(&map, &one) && map.writable);
     CHECK(leaf->calls <= 5 && middle->calls <= 3);
 }
 
