@@ -11,6 +11,7 @@
 #include "core/chain/chain.h"
 #include "core/map/format.h"
 #include "core/map/map.h"
+#include "core/map/room.h"
 #include "core/map/source.h"
 #include "core/vhd/bat.h"
 
@@ -191,8 +192,7 @@ static void fill_records(struct map_builder *b, const struct map_writes *writes)
     size_t room = arena_left(b->arena) / 2;
     uint32_t most = room < MAP_RECORDS_BYTES_MAX ? (uint32_t)room : MAP_RECORDS_BYTES_MAX;
     most = (most >> 3) / map->record_cells;
-    uint64_t count =
-        memory ? writes->memory >> SECTOR_SHIFT >> map->page_shift : writes->slack.count;
+    uint64_t count = memory ? map_room_pages(map, writes, b->cells, b->arena) : writes->slack.count;
 
     map->record_first = (uint32_t)b->cells;
     for (uint64_t i = 0; i < count && i < most; i++) {
@@ -217,7 +217,7 @@ static enum err map_fill(struct map_builder *b, struct map_source *source,
         err = fill_file(b, source, f);
     if (err)
         return err;
-    if (map->growth != MAP_GROWS_NOT)
+    if (map->growth != MAP_GROWS_NOT && b->cells <= b->room)
         fill_records(b, writes);
     if (b->cells > b->room)
         return fail(f, ERR_MEMORY, "the block map takes %u bytes of memory", b->cells << 3);

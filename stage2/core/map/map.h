@@ -21,7 +21,9 @@ struct map_writes {
     bool in_place;          /* present sectors of the leaf, where they lie */
     enum map_growth growth; /* and the others */
     struct vhd_slack slack; /* MAP_GROWS_DYNAMIC, MAP_GROWS_DIFFERENCING */
-    uint64_t memory;        /* MAP_GROWS_IN_MEMORY: bytes for changes */
+    uint64_t memory;        /* MAP_GROWS_IN_MEMORY: most bytes for changes */
+    uint64_t machine;       /* likewise: bytes that the machine has; 0: nobody knows */
+    bool contents;          /* likewise: what is stored goes to memory, too (map_ram_load) */
 };
 
 struct map {

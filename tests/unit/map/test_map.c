@@ -356,3 +356,47 @@ TEST(map_reads_across_runs)
     CHECK_EQ(map_read(&map, drive, 2 * PAGE - 1, 2, buf, &f), ERR_READ);
     CHECK_EQ(map_read(&map, drive, UINT64_MAX, 1, buf, &f), ERR_READ);
 }
+
+/* --- Memory for changes */
+
+#define MEMORY_PAGE 128u /* sectors */
+
+static uint32_t changes(uint64_t sectors, uint64_t asked, uint64_t machine, bool contents)
+{
+    one_image(sectors, 1000);
+    if (contents && chain.link[0]->image.sectors > 4 * MEMORY_PAGE) { /* all but two pages */
+        fakes[0].run[0] = (struct image_run){IMAGE_DATA, sectors - 2 * MEMORY_PAGE, 0, true};
+        fakes[0].run[1] = (struct image_run){IMAGE_ABSENT, 2 * MEMORY_PAGE, 0, false};
+    }
+    arena_init(&arena, memory, sizeof memory);
+    struct map_writes writes = {
+        .growth = MAP_GROWS_IN_MEMORY, .memory = asked, .machine = machine, .contents = contents};
+    CHECK_EQ(map_build(&map, &chain, &writes, &arena, &f), ERR_OK);
+    CHECK_EQ(map_memory_bytes(&map), (uint64_t)map_records(&map) << 16);
+    return map_records(&map);
+}
+
+TEST(map_changes_take_no_more_than_the_disk_has_pages)
+{
+    CHECK_EQ(changes(1000 * MEMORY_PAGE, 1 << 20, 0, false), 16);
+    CHECK_EQ(changes(10 * MEMORY_PAGE + 1, 1 << 30, 0, false), 11);
+    CHECK_EQ(changes(10 * MEMORY_PAGE, 1 << 20, 128 << 20, false), 10);
+}
+
+/* What is stored is in memory and written there: only the rest grows. */
+TEST(map_changes_of_a_disk_in_memory)
+{
+    CHECK_EQ(changes(1000 * MEMORY_PAGE, 32 << 20, 128 << 20, true), 2);
+    CHECK_EQ(changes(4 * MEMORY_PAGE, 32 << 20, 128 << 20, true), 0);
+    CHECK_EQ(changes(1000 * MEMORY_PAGE, 32 << 20, 63 << 20, true), 2);
+    CHECK_EQ(changes(1000 * MEMORY_PAGE, 32 << 20, 62 << 20, true), 0); /* others refuse that */
+}
+
+TEST(map_changes_take_what_there_is)
+{
+    uint32_t pages = changes(100000 * MEMORY_PAGE, (uint64_t)1 << 30, 128 << 20, false);
+    CHECK(pages > 90 * 16 && pages < 96 * 16); /* a quarter is the system's */
+    CHECK_EQ(changes(100000 * MEMORY_PAGE, 32 << 20, 128 << 20, false), 32 * 16);
+    CHECK_EQ(changes(100000 * MEMORY_PAGE, (uint64_t)1 << 50, 1 << 19, false), 0);
+    CHECK(changes(100000 * MEMORY_PAGE, (uint64_t)1 << 50, 4 << 20, false) > 16);
+}
