@@ -37,6 +37,7 @@
 /* Inside the resident handler's segment, which starts on a 1 KiB boundary. RESIDENT_BOUNCE counts
  * sectors. */
 #define RESIDENT_SIZE_MAX   0x2000
+#define RESIDENT_RUN        0x0000
 #define RESIDENT_SLOTS      0x0020
 #define RESIDENT_SLOT_COUNT 8
 #define RESIDENT_SLOT_SIZE  24

@@ -301,7 +301,7 @@ static void sim_start(void)
     memset(&sim, 0, sizeof(sim));
     memset(&header, 0, sizeof(header));
     cells_forget();
-    run = (struct run){0};
+    run = (struct resident_run){0};
     split_64k = false;
     sim.bad_lba = UINT64_MAX;
     sim.most = 127;
