@@ -16,6 +16,7 @@
  * CUT -1: all that was written goes into the file. Else only so many sectors of it, the first ones:
  * the power failed then.
  */
+#define MAP_CELLS 200000u
 #include "machine/sim.h"
 #include <fcntl.h>
 #include <inttypes.h>
