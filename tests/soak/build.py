@@ -50,8 +50,8 @@ def new_image(rng, tag, kind=None, sectors=None, parent=None, hint=None):
     sectors = sectors or rng.choice((2048 + 3, 4096, 4096 + 5, 6144 + 1, 8192))
     block = 0 if kind == "fixed" else rng.choice((4, 16, 64, 128, 256, 512)) * KIB // SECTOR
     image = Image(kind, sectors, block, parent=parent and parent.ident, hints=[hint] if hint else ())
-    if kind != "differencing" or rng.random() < 0.5:
-        image.put(0, 1, tag())
+    if rng.random() < (0.5 if kind == "differencing" else 0.92):
+        image.put(0, 1, tag())          # else nothing that a BIOS could start
     for _ in range(rng.randrange(8)):
         lba = rng.randrange(1, sectors)
         image.put(lba, min(rng.choice((1, 2, 7, 30, 200)), sectors - lba), tag())
@@ -105,7 +105,8 @@ class Factory:
             entries.append(Entry(f"e{len(entries)}-{volume}", path, *mode))
         return entries
 
-    def make(self):
+    def prepare(self):
+        """The images and the menu; what flash is called with."""
         rng = self.rng
         paths = []
         folder = rng.choice(("", "", "/vhd"))
@@ -114,14 +115,16 @@ class Factory:
         self.model.menus[1] = self.menu(1, paths)
         config = os.path.join(self.folder, "cfg")
         write_menu(config, self.model.menus[1])
-        status, _, errors = mkimage(
-            "flash", self.flash, "--vhd", ",".join(self.host(p) for p in reversed(paths)), "--config", config, "--size",
-            f"{rng.choice((24, 40))}M", "--reserve", rng.choice(("none", "64K", "1M")))
-        if status:
-            raise Loss(f"flash: {errors}")
         for name in ("/vhdboot.bin", "/vhdboot.cfg"):
             self.model.files[1, name] = None
-        if rng.random() < 0.4:
+        return ["flash", self.flash, "--vhd", ",".join(self.host(p) for p in reversed(paths)), "--config", config,
+                "--size", f"{rng.choice((24, 40))}M", "--reserve", rng.choice(("none", "64K", "1M"))]
+
+    def make(self):
+        status, _, errors = mkimage(*self.prepare())
+        if status:
+            raise Loss(f"flash: {errors}")
+        if self.rng.random() < 0.4:
             self.second_volume()
         return self.flash, self.model
 

@@ -60,10 +60,14 @@ def entry_difference(model, volume, entry, fields):
         return f"entry {name} does not start: {sentence}"
     wrong = disk_difference(model, places, tools.tags(runs))
     if wrong:
-        return f"entry {name}: {wrong} ({runs if runs[0] == '?' else ''})"
+        return f"entry {name}: {wrong} {unread(runs)}"
     if protected == "1" and entry.write != "none" and not (entry.writes and may_be_full(model, places)):
         return f"entry {name} is write-protected"
     return None
+
+
+def unread(runs):
+    return runs[runs.index("?"):] if "?" in runs else ""
 
 
 def may_be_full(model, places):
@@ -81,7 +85,7 @@ def image_difference(model, place, fields):
     if sentence:
         return f"image {place} cannot be opened: {sentence}"
     wrong = disk_difference(model, places, tools.tags(runs))
-    return f"image {place}: {wrong} {runs if runs[0] == '?' else ''}" if wrong else None
+    return f"image {place}: {wrong}{unread(runs)}" if wrong else None
 
 
 def differences(model, seen, before, touched):
@@ -117,12 +121,15 @@ def settle(model, seen):
         found = tools.tags(seen.images[place][2])
         if found is None:
             continue
+        left = {}
         for lba, options in image.maybe.items():
-            if found[lba] in options:
+            if found[lba] == BROKEN and BROKEN in options:
+                left[lba] = options
+            elif found[lba] in options:
                 image.own[lba] = found[lba]
             elif None not in options:
                 raise Loss(f"{place} lba {lba} holds {found[lba]}, none of {options}")
-        image.maybe = {}
+        image.maybe = left
 
 
 def check_agrees(flash, model, volume, entry, seen, known):
@@ -140,6 +147,6 @@ def check_agrees(flash, model, volume, entry, seen, known):
         raise Loss(f"check {entry.name}: boots: {boots} ({said['error']}), the machine: {starts} ({fields[5]}), "
                    f"our code: {code}")
     steps = " ".join(s["text"] for s in said["steps"] if s["name"] == "map")
-    if starts and ("write-protected" in steps) != (fields[4] == "1") and "check" not in known:
+    if starts and ("write-protected" in steps) != (fields[4] == "1") and "full" not in known:
         raise Loss(f"check {entry.name}: write-protected: {steps}; the machine: {fields[4]}")
     return said

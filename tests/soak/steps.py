@@ -12,14 +12,16 @@ import build
 import judge
 import tools
 from model import Entry, Refuse, folder, normal, split
-from tools import Loss, mkimage
+from tools import BROKEN, Loss, mkimage
 
 KNOWN = {
     "sibling": "rollback --drop gives an entry a parent that another image depends on",
     "merge cut": "a merge that was cut leaves no mark: rollback works, check says nothing",
     "other volumes": "who depends on an image is asked of the same volume's *.vhd and *.avhd only",
     "mirror": "a cut between the writes of $MFTMirr and $MFT: ntfs-3g does not mount",
-    "check": "check says boots for a disk without boot code; says nothing of one that is full",
+    "check": "check says boots for a disk without boot code",
+    "full": "check does not say write-protected of an image without a block and without room for one",
+    "flash over": "flash over a file that exists removes it before the new one is complete",
     "master replaced": "rollback --drop refuses when the parent was replaced",
     "discard": "snapshot of an entry whose changes are not kept",
 }
@@ -136,6 +138,8 @@ class Soak:
                 raise Loss(f"{arguments[0]} refuses what it should do: {errors.strip()} "
                            f"({self.free[volume]} bytes are free)")
             self.judge([("as before", self.model, set())])
+        elif status == 99 and refuse and refuse[1]:
+            raise Loss(f"{arguments[0]} must refuse, and wrote: {refuse[0]}")
         elif status == 99 and cut:
             self.judge([("old", self.model, set(touched)), *between, whole], cut=True)
             self.log[-1] += f", {self.last_label(between, done)}"
@@ -156,6 +160,9 @@ class Soak:
 
     def pick(self, rng, test=lambda volume, entry: True):
         found = [(v, e) for v, e in self.model.entries() if test(v, e)]
+        half = [(v, e) for v, e in found if self.model.leaf_of(v, e) in self.model.half]
+        if half and rng.random() < 0.6:
+            found = half
         return rng.choice(found) if found else None
 
 
@@ -412,8 +419,8 @@ def half_merge(model, places):
         model.half[places[0]] = (places[1], dict(parent.own))
     for lba, tag in child.own.items():
         old = parent.own.get(lba, None if parent.kind == "differencing" else 0)
-        if old != tag:
-            parent.maybe[lba] = {old, tag}
+        if old != tag:                  # where a cache was lost, readers may differ here; the child hides it
+            parent.maybe[lba] = {old, tag, BROKEN} | parent.maybe.get(lba, set())
     parent.blocks = None
 
 
@@ -453,6 +460,32 @@ def install(s, rng):
         s.backup = os.path.join(s.where, f"backup{s.tag()}")
         arguments += ["--backup", s.backup]
     return s.verb(rng, arguments, s.model.copy(), (), None, 200 << 10, {(1, "/vhdboot.bin")})
+
+
+def flash(s, rng):
+    """Another flash over the old one. It fails where the file gets too large for a limit: then the old one stays."""
+    if "flash over" in s.known:
+        return None
+    where = os.path.join(s.where, f"again{s.tag()}")
+    os.mkdir(where)
+    factory = build.Factory(where, rng, s.tag)
+    arguments = factory.prepare()
+    limit = rng.choice((None, 100, 2000, 8000, 20000))
+    arguments[1] = s.flash
+    s.say(f"flash over it, with files of at most {limit} KiB: " + " ".join(arguments[2:]).replace(where, ""))
+    shell = f"trap '' XFSZ; ulimit -f {limit}; exec \"$@\"" if limit else "exec \"$@\""
+    status, _, errors = tools.run("sh", "-c", shell, "sh", tools.MKIMAGE, *arguments, "--yes")
+    if status not in (0, 1) or status == 1 and not limit:
+        raise Loss(f"flash ends with {status}: {errors}")
+    if not os.path.exists(s.flash):
+        raise Loss("flash removed the old file and made no new one")
+    s.log[-1] += f": {status}"
+    if status == 0:
+        s.parts, s.files, s.backup = tools.partitions(s.flash), {}, None
+        s.judge([("flashed", factory.model, set())])
+    else:
+        s.judge([("as before", s.model, set())])
+    return True
 
 
 def restore(s, rng):
@@ -701,10 +734,10 @@ def menu(s, rng):
 
 
 Soak.host = host
-STEPS = {f.__name__: f for f in (boot, snapshot, rollback, drop, merge, reserve, install, restore, replace, copy,
+STEPS = {f.__name__: f for f in (boot, snapshot, rollback, drop, merge, reserve, install, restore, flash, replace, copy,
                                  rename, remove, noise, menu)}
-WEIGHTS = {"boot": 30, "snapshot": 14, "rollback": 7, "drop": 5, "merge": 11, "reserve": 7, "install": 2,
-           "restore": 2, "replace": 3, "copy": 4, "rename": 3, "remove": 5, "noise": 4, "menu": 3}
+WEIGHTS = {"boot": 30, "snapshot": 14, "rollback": 7, "drop": 5, "merge": 11, "reserve": 7, "install": 3,
+           "restore": 5, "flash": 2, "replace": 3, "copy": 4, "rename": 3, "remove": 5, "noise": 4, "menu": 3}
 
 
 def sequence(seed):

@@ -56,12 +56,12 @@ def content(tag, lba, count):
     return data if lba else data[:510] + b"\x55\xaa" + data[512:]
 
 
-BROKEN = 0xFFFFFFFF                     # a sector that is no tag's content
+BROKEN = 0xFFFFFFFF                     # a sector that is no tag's content, or one in each reader's eyes
 
 
 def tags(runs):
     """The runs of a disk, one number a sector; None where it was not read, with the reason after a ?."""
-    if runs.startswith("?") or not runs:
+    if "?" in runs or not runs:
         return None
     out = array.array("I")
     for part in runs.split(",")[:-1]:
