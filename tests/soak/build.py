@@ -86,8 +86,8 @@ class Factory:
             below = self.model.files[volume, rng.choice(paths[-1:] * 3 + paths)]
             parent = next(p for v, p in self.model.files if self.model.files[v, p] is below)
             path = f"{folder}/{path[len(folder) + 1]}{n}.vhd"
-            self.add(volume, path, new_image(rng, self.tag, "differencing", below.sectors, below,
-                                             relative(path, parent)))
+            sectors = below.sectors + (rng.choice((-9, 9, 700)) if rng.random() < 0.1 else 0)
+            self.add(volume, path, new_image(rng, self.tag, "differencing", sectors, below, relative(path, parent)))
             paths.append(path)
         return paths
 
@@ -118,7 +118,7 @@ class Factory:
         for name in ("/vhdboot.bin", "/vhdboot.cfg"):
             self.model.files[1, name] = None
         return ["flash", self.flash, "--vhd", ",".join(self.host(p) for p in reversed(paths)), "--config", config,
-                "--size", f"{rng.choice((24, 40))}M", "--reserve", rng.choice(("none", "64K", "1M"))]
+                "--size", f"{rng.choice((20, 24, 40))}M", "--reserve", rng.choice(("none", "64K", "1M"))]
 
     def make(self):
         status, _, errors = mkimage(*self.prepare())
@@ -126,6 +126,10 @@ class Factory:
             raise Loss(f"flash: {errors}")
         if self.rng.random() < 0.4:
             self.second_volume()
+        elif self.rng.random() < 0.2 and all(path.count("/") == 1 for _, path in self.model.files):
+            outside(self.flash, partitions(self.flash)[1], "remove", "/vhdboot.cfg")
+            del self.model.files[1, "/vhdboot.cfg"]
+            self.model.menus[1] = None
         return self.flash, self.model
 
     def second_volume(self):
@@ -136,7 +140,7 @@ class Factory:
         bare = os.path.join(self.folder, "second")
         with open(bare, "wb") as file:
             file.truncate(size)
-        status, out, errors = run("mkntfs", "-q", "-F", "-Q", "-c", 4096, "-p", end // SECTOR, "-H", 255, "-S", 63,
+        status, out, errors = run("mkntfs", "-q", "-F", "-Q", "-c", rng.choice((512, 1024, 4096)), "-p", end // SECTOR, "-H", 255, "-S", 63,
                                   "-L", "DATA", bare)
         if status:
             raise Loss(f"mkntfs: {out} {errors}")

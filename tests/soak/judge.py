@@ -90,17 +90,15 @@ def image_difference(model, place, fields):
 
 def differences(model, seen, before, touched):
     """All that is not as the model says. `before`: sizes and hashes of files; `touched`: those that may differ."""
-    out = list(seen.odd)
+    out = [odd for odd in seen.odd if not odd.startswith("menu") or any(model.menu(v) for v in model.menus)]
     extra, missing = set(seen.files) - set(model.files), set(model.files) - set(seen.files)
     out += [f"{place} is there" for place in sorted(extra)]
     out += [f"{place} is not there" for place in sorted(missing)]
     for place, now in seen.files.items():
         if place in before and before[place] != now and place not in touched:
             out.append(f"the bytes of {place} changed")
-    for volume, menu in model.menus.items():
-        found = seen.entries.get(volume, [])
-        if menu is None:
-            continue
+    for volume in model.menus:
+        menu, found = model.menu(volume), seen.entries.get(volume, [])
         if len(found) != len(menu):
             out.append(f"volume {volume} has {len(found)} entries, not {len(menu)}")
         out += [d for e, fields in zip(menu, found) if (d := entry_difference(model, volume, e, fields))]

@@ -85,19 +85,34 @@ def folder(path):
 
 class Model:
     """files: (volume, path) -> Image, or None for any other file. menus: volume -> entries, or None where there
-    is no config. half: (volume, path) of children whose merge was cut -> the parent's place."""
+    is no config. half: (volume, path) of children whose merge was cut -> the parent's place, and what that stored
+    before. dirty: volumes that are marked so."""
 
     def __init__(self):
         self.files = {}
         self.menus = {}
         self.half = {}
+        self.dirty = frozenset()
 
     def copy(self):
         other = Model()
         other.files = {k: v and v.copy() for k, v in self.files.items()}
         other.menus = {k: v if v is None else list(v) for k, v in self.menus.items()}
-        other.half = dict(self.half)
+        other.half, other.dirty = dict(self.half), self.dirty
         return other
+
+    def menu(self, volume):
+        """The entries; without a config, the images of the root folder."""
+        if self.menus[volume] is not None:
+            return self.menus[volume]
+        names = sorted(path[1:] for on, path in self.files if on == volume and path.count("/") == 1 and
+                       path.endswith((".vhd", ".vhdx")))
+        return [Entry(name, "/" + name) for name in names]
+
+    def write_menu(self, volume):
+        """A verb that changes an entry writes down the menu that there was without a config."""
+        self.menus[volume] = list(self.menu(volume))
+        self.files[volume, "/vhdboot.cfg"] = None
 
     # --- Who leads to whom
 
@@ -143,6 +158,9 @@ class Model:
         seen, maybe = {}, {}
         for place in reversed(places):
             image = self.files[place]
+            for below in (seen, maybe):  # a layer ends what lies under it
+                for lba in [n for n in below if n >= image.sectors]:
+                    del below[lba]
             for lba in image.own:
                 maybe.pop(lba, None)
             seen.update(image.own)
@@ -152,8 +170,8 @@ class Model:
         return seen, maybe
 
     def entries(self):
-        for volume, menu in self.menus.items():
-            for entry in menu or ():
+        for volume in self.menus:
+            for entry in self.menu(volume):
                 yield volume, entry
 
     def images(self):
@@ -193,16 +211,17 @@ class Model:
         image = self.files[leaf]
         child = Image("differencing", image.sectors, BLOCK_OF_SNAPSHOT, parent=image.ident,
                       hints=[relative(name, leaf[1])])
-        self.files[(volume, name)] = child
         self.turn(volume, entry, name)
+        self.files[(volume, name)] = child
 
     def turn(self, volume, entry, path):
         """One entry starts another image of its volume."""
-        self.menus[volume] = [e.with_vhd(path) if e is entry else e for e in self.menus[volume]]
+        self.write_menu(volume)
+        self.menus[volume] = [e.with_vhd(path) if e.name == entry.name else e for e in self.menus[volume]]
 
     def turn_all(self, volume, old, path):
         """Every entry of the menu that starts the image `old`."""
-        for entry in list(self.menus[volume]):
+        for entry in self.menu(volume):
             if self.leaf_of(volume, entry) == old:
                 self.turn(volume, entry, path)
 

@@ -6,6 +6,7 @@
  *
  *   put HOSTFILE PATH    a file's content, in a file that is there or a new one
  *   copy PATH PATH       rename PATH PATH       remove PATH       folder PATH
+ *   dirty    clean       the volume's mark
  *   list                 all files: file PATH SIZE HASH, fields between tabs; then free BYTES
  *
  * Several commands are done in one mount. Exit status 1, with a line, where one fails.
@@ -316,11 +317,21 @@ static void list(void)
     printf("free\t%" PRId64 "\n", (int64_t)(vol->free_clusters * vol->cluster_size));
 }
 
+/* Windows asks for chkdsk where it sees this. */
+static void mark(bool dirty)
+{
+    le16 flags = dirty ? vol->flags | VOLUME_IS_DIRTY : vol->flags & ~VOLUME_IS_DIRTY;
+    if (ntfs_volume_write_flags(vol, flags))
+        die("mark", "");
+}
+
 /* The command at `argument`; returns what follows it. */
 static char **command(char **argument)
 {
     if (!strcmp(argument[0], "list"))
         return list(), argument + 1;
+    if (!strcmp(argument[0], "dirty") || !strcmp(argument[0], "clean"))
+        return mark(argument[0][0] == 'd'), argument + 1;
     if (!strcmp(argument[0], "folder") && argument[1])
         return ntfs_inode_close(create(argument[1], S_IFDIR)), argument + 2;
     if (!strcmp(argument[0], "remove") && argument[1])

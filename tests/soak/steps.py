@@ -114,6 +114,8 @@ class Soak:
         """Runs a verb. done: the model afterwards; between: (label, model, touched) that a cut may leave; refuse: None
         or (reason, must, known); room: bytes that it may need on its volume."""
         volume = int(arguments[arguments.index("--partition") + 1]) if "--partition" in arguments else 1
+        if volume in self.model.dirty and arguments[0] not in ("restore",):
+            refuse = ("the volume is dirty", True, None)
         if refuse and refuse[1] and refuse[2] in self.known:
             return self.say(f"(not done: {' '.join(arguments)}: {refuse[0]}: {self.known[refuse[2]]})")
         cut = None
@@ -132,8 +134,9 @@ class Soak:
                 raise Loss(f"{arguments[0]} must refuse: {refuse[0]}")
             self.judge([whole])
         elif status == 1:
-            if errors.strip().count("\n") > errors.count("warning: "):
-                raise Loss(f"a refusal of more than one line: {errors}")
+            lines = [line for line in errors.splitlines() if line.startswith("mkimage: ")]
+            if len([line for line in lines if "warning: " not in line]) != 1:
+                raise Loss(f"a refusal is one sentence, not: {errors}")
             if not refuse and not (any(w in errors for w in NO_ROOM) and self.free[volume] < room + (1 << 20)):
                 raise Loss(f"{arguments[0]} refuses what it should do: {errors.strip()} "
                            f"({self.free[volume]} bytes are free)")
@@ -154,9 +157,7 @@ class Soak:
         return next((label for label, model, _ in between if model is self.model), "as before")
 
     def options(self, volume, entry):
-        default = self.model.menus[volume][0]
-        return (["--partition", str(volume)] if volume != 1 else []) + \
-            (["--entry", entry.name] if entry is not default or True else [])
+        return (["--partition", str(volume)] if volume != 1 else []) + ["--entry", entry.name]
 
     def pick(self, rng, test=lambda volume, entry: True):
         found = [(v, e) for v, e in self.model.entries() if test(v, e)]
@@ -193,7 +194,7 @@ def is_plain(model, volume, victim):
     on, name = victim
     if on != volume:
         return False
-    entry = next(e for e in model.menus[on] if e.name == name)
+    entry = next(e for e in model.menu(on) if e.name == name)
     return all(p[0] == volume and p[1].endswith((".vhd", ".avhd")) for p in model.chain(on, entry))
 
 
@@ -238,11 +239,13 @@ def snapshot(s, rng):
     volume, entry = picked
     arguments = ["snapshot", s.flash, *s.options(volume, entry)]
     places, refuse = resolve(s.model, volume, entry)
-    after, half = s.model.copy(), s.model.copy()
-    room, name, key = 64 << 10, None, None
+    after, half, first = s.model.copy(), s.model.copy(), s.model.copy()
+    room, key = 64 << 10, None
     if not refuse:
         key = (volume, new_name(s, rng, places[0], arguments))
         after.snapshot(volume, entry, key[1])
+        first.write_menu(volume)
+        half.write_menu(volume)
         half.files[key] = after.files[key].copy()
         if rng.random() < 0.4:
             size = rng.choice((100 << 10, 2 << 20, 5 << 20))
@@ -251,14 +254,15 @@ def snapshot(s, rng):
         refuse = harm(s.model, after, volume, set())
         if not refuse and not entry.writes:
             refuse = ("an entry that keeps no changes", True, "discard") if "discard" not in s.known else None
-        others = [e for v, e in s.model.starters(places[0]) if e is not entry and e.writes]
+        others = [e for v, e in s.model.starters(places[0]) if (v, e.name) != (volume, entry.name) and e.writes]
         if others and not refuse:       # an entry of a child would be damaged if there were one
             refuse = (f"entry {others[0].name} writes to it", True,
                       None if all(v == volume for v, e in s.model.starters(places[0])) else "other volumes")
         if not refuse and places[0] in s.model.half:
             refuse = ("the merge is half done", False, None)
-    return s.verb(rng, arguments, after, [("made, and not in the menu", half, {key, (volume, judge.CONFIG)})], refuse, room,
-                  touched={key, (volume, judge.CONFIG)})
+    touched = {key, (volume, judge.CONFIG)}
+    return s.verb(rng, arguments, after, [("the menu is written down", first, touched),
+                                          ("made, and not in the menu", half, touched)], refuse, room, touched)
 
 
 def new_name(s, rng, place, arguments):
@@ -290,6 +294,7 @@ def rollback(s, rng):
     touched = {}
     if not refuse and len(places) == 1:
         refuse = ("has no parent", True, None)
+    refuse = refuse or other_size(s, places)
     if not refuse:
         after.rollback(volume, entry)
         touched = {places[0]}
@@ -297,6 +302,12 @@ def rollback(s, rng):
         refuse = unfinished(s, places) or harm(s.model, after, volume, allowed) or \
             named_too(s.model, places[0], ())
     return s.verb(rng, arguments, after, (), refuse, 64 << 10, touched)
+
+
+def other_size(s, places):
+    if s.model.files[places[0]].sectors != s.model.files[places[1]].sectors:
+        return ("the parent has another size", True, None)
+    return None
 
 
 def unfinished(s, places):
@@ -314,7 +325,7 @@ def drop(s, rng):
     volume, entry = picked
     arguments = ["rollback", s.flash, "--drop", *s.options(volume, entry)]
     places, refuse = resolve(s.model, volume, entry)
-    after, left = s.model.copy(), s.model.copy()
+    after, left, first = (s.model.copy() for _ in range(3))
     touched = {(volume, judge.CONFIG)}
     if refuse and not places and can_drop(s.model, volume, entry):
         return replaced_drop(s, rng, volume, entry, arguments)
@@ -322,14 +333,17 @@ def drop(s, rng):
         refuse = ("has no parent", True, None)
     elif not refuse and places[1][0] != volume:
         refuse = ("the parent lies on another volume", True, None)
+    refuse = refuse or other_size(s, places)
     if not refuse:
+        first.write_menu(volume)
         left.turn_all(volume, places[0], places[1][1])
         after.turn_all(volume, places[0], places[1][1])
         after.remove(places[0])
         allowed = {(v, e.name) for v, e in s.model.starters(places[0]) if v == volume}
         refuse = unfinished(s, places) or harm(s.model, after, volume, allowed) or \
             named_too(s.model, places[0], ()) or named_too(s.model, places[1], places[:1])
-    return s.verb(rng, arguments, after, [("the child is left over", left, touched)], refuse, 64 << 10, touched)
+    return s.verb(rng, arguments, after, [("the menu is written down", first, touched),
+                                          ("the child is left over", left, touched)], refuse, 64 << 10, touched)
 
 
 def replaced_parent(model, volume, entry):
@@ -356,6 +370,8 @@ def replaced_drop(s, rng, volume, entry, arguments):
     """The parent was replaced: nothing but dropping the child helps, and that needs nothing of the parent."""
     leaf, place = s.model.leaf_of(volume, entry), replaced_parent(s.model, volume, entry)
     after, left = s.model.copy(), s.model.copy()
+    first = s.model.copy()
+    first.write_menu(volume)
     left.turn_all(volume, leaf, place[1])
     after.turn_all(volume, leaf, place[1])
     after.remove(leaf)
@@ -365,7 +381,8 @@ def replaced_drop(s, rng, volume, entry, arguments):
     if not refuse and "master replaced" in s.known:
         refuse = ("the parent was replaced", False, None)
     touched = {(volume, judge.CONFIG)}
-    return s.verb(rng, arguments, after, [("the child is left over", left, touched)], refuse, 64 << 10, touched)
+    return s.verb(rng, arguments, after, [("the menu is written down", first, touched),
+                                          ("the child is left over", left, touched)], refuse, 64 << 10, touched)
 
 
 def depth(model, volume, entry):
@@ -382,26 +399,30 @@ def merge(s, rng):
     volume, entry = picked
     arguments = ["merge", s.flash, *s.options(volume, entry)]
     places, refuse = resolve(s.model, volume, entry)
-    after, left, half = (s.model.copy() for _ in range(3))
+    after, left, half, first = (s.model.copy() for _ in range(4))
     touched, room = {(volume, judge.CONFIG)}, 64 << 10
     if not refuse and len(places) == 1:
         refuse = ("has no parent", True, None)
     elif not refuse and places[1][0] != volume:
         refuse = ("the parent lies on another volume", True, None)
+    refuse = refuse or other_size(s, places)
     if not refuse:
         touched |= {places[1]}
         room += merge_room(s.model, places)
         half_merge(half, places)
-        for model in (left, after):
+        first.half[places[0]] = half.half[places[0]]
+        for model in (left, after, first):
             model.fold(places)
+        first.write_menu(volume)
+        for model in (left, after):
             model.turn_all(volume, places[0], places[1][1])
         after.remove(places[0])
         left.half.pop(places[0], None)
         allowed = {(v, e.name) for v, e in s.model.starters(places[1])}
         refuse = harm(s.model, after, volume, allowed) or named_too(s.model, places[0], ()) or \
             named_too(s.model, places[1], places[:1])
-    return s.verb(rng, arguments, after, [("half done", half, touched), ("the child is left over", left, touched)],
-                  refuse, room, touched)
+    return s.verb(rng, arguments, after, [("half done", half, touched), ("the menu is written down", first, touched),
+                                          ("the child is left over", left, touched)], refuse, room, touched)
 
 
 def merge_room(model, places):
@@ -433,7 +454,7 @@ def reserve(s, rng):
         place = s.model.leaf_of(volume, entry)
         arguments = ["reserve", s.flash, *s.options(volume, entry)]
     else:
-        place = rng.choice([p for p, _ in s.model.images()])
+        place = rng.choice([p for p, _ in s.model.images()] or [(1, "/none.vhd")])
         volume = place[0]
         arguments = ["reserve", s.flash, "--partition", str(volume), "--file", place[1]]
     size = rng.choice((4096, 100 << 10, 1 << 20, 3 << 20))
@@ -643,7 +664,10 @@ def replace(s, rng):
 
 
 def copy(s, rng):
-    place, image = rng.choice(s.model.images())
+    images = s.model.images()
+    if not images:
+        return None
+    place, image = rng.choice(images)
     volume = place[0]
     if not roomy(s, volume, s.files[place][0]) or len(s.model.files) > 16:
         return None
@@ -651,7 +675,7 @@ def copy(s, rng):
     model = s.model.copy()
     model.files[volume, to] = image.copy()
     others(s, volume, model, (), f"copy {place[1]} {to}", "copy", place[1], to)
-    if len(model.menus[volume]) < 6 and rng.random() < 0.6:
+    if s.model.menus[volume] and len(s.model.menus[volume]) < 6 and rng.random() < 0.6:
         model = s.model.copy()
         mode = rng.choice(("persistent", "persistent", "none", "discard"))
         model.menus[volume].append(Entry(f"n{s.tag()}", to, mode))
@@ -661,7 +685,10 @@ def copy(s, rng):
 
 
 def rename(s, rng):
-    place, image = rng.choice(s.model.images())
+    images = s.model.images()
+    if not images:
+        return None
+    place, image = rng.choice(images)
     volume = place[0]
     to = f"{folder(place[1])}/r{s.tag()}{rng.choice(('.vhd', '.vhd', '.img', '.avhd'))}"
     model = s.model.copy()
@@ -672,7 +699,7 @@ def rename(s, rng):
             del model.half[child]
     others(s, volume, model, (), f"rename {place[1]} {to}", "rename", place[1], to)
     if any(s.model.leaf_of(v, e) == place for v, e in s.model.entries()) and rng.random() < 0.8:
-        for v in list(s.model.menus):
+        for v in [v for v, m in s.model.menus.items() if m]:
             model = s.model.copy()
             menu = [e.with_vhd(to if split(e.vhd)[0] is None else e.vhd.split(":")[0] + ":" + to)
                     if model.leaf_of(v, e) == place else e for e in model.menus[v]]
@@ -707,23 +734,65 @@ def noise(s, rng):
     return others(s, volume, model, {(volume, name)}, f"{size} bytes in {name}", "put", path, name)
 
 
+def scatter(s, rng):
+    """Free space in pieces: files, and every second one goes."""
+    volume = rng.choice(list(s.parts))
+    size = rng.choice((4096, 30000, 70000, 200000))
+    count = min(24, (s.free[volume] - (1 << 20)) // (2 * size))
+    if count < 2 or len(s.model.files) > 16 or (volume, "/p0") in s.model.files:
+        return None
+    path = host(s, rng.randbytes(size))
+    model = s.model.copy()
+    commands = []
+    for n in range(2 * count):
+        commands += ["put", path, f"/p{n}"]
+    for n in range(0, 2 * count, 2):
+        commands += ["remove", f"/p{n}"]
+    left = rng.choice((0, count))       # else all go, and the free space is what it was
+    for n in range(1, 2 * count, 2):
+        if left:
+            model.files[volume, f"/p{n}"] = None
+        else:
+            commands += ["remove", f"/p{n}"]
+    return others(s, volume, model, (), f"{count} holes of {size} bytes", *commands)
+
+
+def fill(s, rng):
+    """Nearly no room is left."""
+    volume = rng.choice(list(s.parts))
+    size = s.free[volume] - rng.choice((100, 400, 1100, 2300)) * 1024
+    if size < 4096 or (volume, "/full") in s.model.files:
+        return None
+    model = s.model.copy()
+    model.files[volume, "/full"] = None
+    return others(s, volume, model, (), f"{size} bytes in /full", "put", host(s, bytes(size)), "/full")
+
+
+def mark(s, rng):
+    """The volume is marked dirty, or not any more."""
+    volume = rng.choice(list(s.parts))
+    model = s.model.copy()
+    model.dirty ^= {volume}
+    return others(s, volume, model, (), f"dirty: {volume in model.dirty}",
+                  "dirty" if volume in model.dirty else "clean")
+
+
 def menu(s, rng):
     """An entry more, one less, or another mode."""
-    volume = rng.choice([v for v, m in s.model.menus.items() if m])
+    volume = rng.choice(list(s.parts))
     model = s.model.copy()
+    model.write_menu(volume)
     entries = model.menus[volume]
     what = rng.randrange(3)
     if what == 0 and len(entries) < 6:
-        place = rng.choice([p for p, _ in s.model.images()])
+        place = rng.choice([p for p, _ in s.model.images()] or [(1, "/none.vhd")])
         far = place[0] != volume
-        if far and 1 in (place[0], volume) and 2 not in s.parts:
-            return None
         mode = rng.choice(("persistent", "none", "none", "discard"))
         path = ("DATA:" if place[0] == 2 else "VHDBOOT:") + place[1] if far else place[1]
         entries.append(Entry(f"n{s.tag()}", path, mode))
     elif what == 1 and len(entries) > 1:
         entries.remove(rng.choice(entries))
-    else:
+    elif entries:
         n = rng.randrange(len(entries))
         e = entries[n]
         entries[n] = Entry(e.name, e.vhd, *rng.choice((("persistent", False), ("none", False), ("discard", False),
@@ -735,9 +804,9 @@ def menu(s, rng):
 
 Soak.host = host
 STEPS = {f.__name__: f for f in (boot, snapshot, rollback, drop, merge, reserve, install, restore, flash, replace, copy,
-                                 rename, remove, noise, menu)}
+                                 rename, remove, noise, scatter, fill, mark, menu)}
 WEIGHTS = {"boot": 30, "snapshot": 14, "rollback": 7, "drop": 5, "merge": 11, "reserve": 7, "install": 3,
-           "restore": 5, "flash": 2, "replace": 3, "copy": 4, "rename": 3, "remove": 5, "noise": 4, "menu": 3}
+           "restore": 7, "flash": 2, "replace": 3, "copy": 4, "rename": 3, "remove": 5, "noise": 3, "scatter": 3, "fill": 2, "mark": 1, "menu": 3}
 
 
 def sequence(seed):
