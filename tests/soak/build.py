@@ -4,9 +4,9 @@ import os
 import struct
 import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from model import Entry, Image, Model, relative                                         # noqa: E402
-from tools import SECTOR, content, mkimage, outside, partitions, run, Loss              # noqa: E402
+from programs import SECTOR, content, mkimage, outside, partitions, run, Loss              # noqa: E402
 from vhd_dynamic import DynamicVhd                                                      # noqa: E402
 import vhd                                                                              # noqa: E402
 

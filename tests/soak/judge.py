@@ -5,9 +5,9 @@ import functools
 import os
 import struct
 
-import tools
+import programs
 from model import Refuse, split
-from tools import BROKEN, Loss
+from programs import BROKEN, Loss
 
 CONFIG, CODE = "/vhdboot.cfg", "/vhdboot.bin"
 
@@ -15,7 +15,7 @@ CONFIG, CODE = "/vhdboot.cfg", "/vhdboot.bin"
 @functools.cache
 def our_code():
     """The hash of vhdboot.bin, by the rule of look.c."""
-    with open(os.path.join(tools.BUILD, "vhdboot.bin"), "rb") as file:
+    with open(os.path.join(programs.BUILD, "vhdboot.bin"), "rb") as file:
         data = file.read()
     total = 1
     for (word,) in struct.iter_unpack("<Q", data[:len(data) // 8 * 8]):
@@ -58,7 +58,7 @@ def entry_difference(model, volume, entry, fields):
         return None
     if starts != "1":
         return f"entry {name} does not start: {sentence}"
-    wrong = disk_difference(model, places, tools.tags(runs))
+    wrong = disk_difference(model, places, programs.tags(runs))
     if wrong:
         return f"entry {name}: {wrong} {unread(runs)}"
     if protected == "1" and entry.write != "none" and not (entry.writes and may_be_full(model, places)):
@@ -84,7 +84,7 @@ def image_difference(model, place, fields):
         return None if sentence else f"image {place} can be opened, although: {why}"
     if sentence:
         return f"image {place} cannot be opened: {sentence}"
-    wrong = disk_difference(model, places, tools.tags(runs))
+    wrong = disk_difference(model, places, programs.tags(runs))
     return f"image {place}: {wrong}{unread(runs)}" if wrong else None
 
 
@@ -116,7 +116,7 @@ def settle(model, seen):
     for place, image in model.images():
         if not image.maybe or place not in seen.images:
             continue
-        found = tools.tags(seen.images[place][2])
+        found = programs.tags(seen.images[place][2])
         if found is None:
             continue
         left = {}
@@ -133,7 +133,7 @@ def settle(model, seen):
 def check_agrees(flash, model, volume, entry, seen, known):
     """`mkimage check` says of the entry what the machine does; its JSON."""
     fields = next(f for f in seen.entries[volume] if f[0] == entry.name)
-    status, said = tools.check(flash, volume, entry.name)
+    status, said = programs.check(flash, volume, entry.name)
     boots = said["boots"]
     if status != (0 if boots else 1):
         raise Loss(f"check says boots: {boots}, and ends with {status}")

@@ -21,7 +21,7 @@ import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import steps                                                                            # noqa: E402
-from tools import Loss                                                                  # noqa: E402
+from programs import Loss                                                                  # noqa: E402
 
 SHRINK_SECONDS = 60
 
