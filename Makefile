@@ -2,7 +2,7 @@
 # vhdboot. The folders' own rules are in boot/boot.mk, stage2/stage2.mk, mkimage/mkimage.mk, tests/tests.mk.
 
 B       ?= build
-VERSION := 0.1
+VERSION := $(file <VERSION)
 NASM    ?= nasm
 ifeq ($(origin CC),default)
 CC := gcc
@@ -47,7 +47,11 @@ CORE64 := $(CORE_SRC:stage2/core/%.c=$(B)/core64/%.o)
 -include stage2/stage2.mk
 -include mkimage/mkimage.mk
 -include tests/ntfs/ntfs.mk tests/fuzz/fuzz.mk tests/powercut/powercut.mk tests/soak/soak.mk tests/coverage.mk
+include docs/docs.mk
 include tests/tests.mk
+
+# What the files with -DVERSION are made of, beside their sources.
+$(B)/stage2/main.o $(B)/mkimage.o/main.o: VERSION
 
 clean:
 	rm -rf $(B)

@@ -14,7 +14,6 @@
 
 %include "macros.inc"
 
-TABLE           equ     0x1BE
 TABLE_ENTRIES   equ     4
 RESETS          equ     110b            ; from bit 0 on, after each failure: 1: a reset; then, if not 0, a try
 

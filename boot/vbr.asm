@@ -12,7 +12,7 @@
 ;   entry   07C0:0000 or 0000:7C00, DL = drive, DS:SI = partition entry if the caller has one
 ;   memory  0800..7BFF   stack               10000..1FFFF  attribute list, later stage2
 ;           7C00..9BFF   this record         20000..2FFFF  directory block, later stage2
-;           9C00..9FFF   variables           30000..3FFFF  run table of the file
+;           9C00..9FFF   variables           40000..4FFFF  run table of the file
 ;           A000..BFFF   first: the record as each drive has it, then: two MFT records
 ;           C000..FFFF   run table of $MFT
 ;   exit    STAGE2_SEGMENT:0000, see stage2/stage2_format.h
@@ -20,8 +20,8 @@
 
 %include "macros.inc"
 
-HIDDEN_SECTORS  equ     BOOT_ADDRESS + 28
-SERIAL          equ     72              ; what is compared starts here: serial number, then code
+HIDDEN_SECTORS  equ     BOOT_ADDRESS + bpb.hidden
+SERIAL          equ     bpb.serial      ; what is compared starts here: serial number, then code
 VBR_SECTORS     equ     VBR_SIZE / SECTOR
 RECORD_COPY     equ     VBR_WORK + 0x400
 

@@ -4,7 +4,6 @@
 ; ASCII letters fold to ASCII letters, so the order around this name needs no $UpCase table.
 
 DEPTH_MAX       equ     16
-COLLATE_NAMES   equ     1
 
 ; find_file: where the root directory says that \vhdboot.bin is
 ;   out:     EAX = MFT record, CX = its sequence number     changes: all but BP

@@ -4,9 +4,8 @@
 ; everywhere, and ES = 0 where a routine does not say otherwise. Routines that meet something wrong
 ; do not return: they go to a sentence in vbr_text.asm.
 
-%include "ntfs.inc"
+%include "bda.inc"
 
-LOW_MEMORY_KIB  equ     0x413           ; BIOS data area
 SECTORS_MAX     equ     127             ; what every BIOS reads in one call
 CLUSTER_SHIFT_MAX equ   21 - SECTOR_SHIFT
 RECORD_SHIFT_MIN equ    9
@@ -20,7 +19,6 @@ LIST_MAX        equ     0xF000
 INDEX_ADDRESS   equ     0x20000
 INDEX_MAX       equ     0x10000
 FILE_RUNS       equ     DISK_BUFFER
-STAGE2_MIN      equ     16              ; its header
 
 ; Where an attribute's value is: a table of runs, or an address.
 struc stream
@@ -72,7 +70,7 @@ section .text
 %endif
 
 body:
-        cmp     word [LOW_MEMORY_KIB], LOW_MEMORY_NEEDED >> 10
+        cmp     word [BDA_LOW_KIB], LOW_MEMORY_NEEDED >> 10
         jb      too_little_memory
         mov     si, [bp + work.found]
         lea     di, [si - 4]            ; the LBA that was right
@@ -184,7 +182,7 @@ load_file:
         jne     too_large
         cmp     ecx, STAGE2_FILE_MAX
         ja      too_large
-        cmp     ecx, STAGE2_MIN
+        cmp     ecx, stage2_size
         jb      not_loader
         push    ecx
         cmp     byte [file + stream.resident], 0
@@ -212,9 +210,9 @@ load_file:
         pop     ecx
         push    word STAGE2_SEGMENT
         pop     es
-        cmp     dword [es:4], STAGE2_MAGIC
+        cmp     dword [es:stage2.magic], STAGE2_MAGIC
         jne     not_loader
-        cmp     [es:8], ecx
+        cmp     [es:stage2.size], ecx
         ja      cut_short
         push    ds
         pop     es

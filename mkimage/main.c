@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* mkimage: makes, installs, checks and reads what vhdboot boots. This file only finds the verb. */
 #include <errno.h>
-#include <signal.h>
 #include <locale.h>
 #include <stdio.h>
 #include <string.h>
+#include "cli/options.h"
+#include "cli/say.h"
 #include "verbs/verbs.h"
 
 #define READ  OPTION_PARTITION

@@ -8,7 +8,7 @@ MKIMAGE_OBJ    := $(MKIMAGE_SRC:mkimage/%.c=$(B)/mkimage.o/%.o) $(B)/mkimage.o/b
 MKIMAGE_CFLAGS := $(HOST_CFLAGS) -Imkimage -DVERSION='"$(VERSION)"'
 
 # The files that include libntfs.h.
-MKIMAGE_NTFS   := $(patsubst %,$(B)/mkimage.o/ntfs/%.o,volume place)
+MKIMAGE_NTFS   := $(patsubst %,$(B)/mkimage.o/ntfs/%.o,find io place volume)
 MKIMAGE_LINKED := $(filter-out $(MKIMAGE_NTFS),$(MKIMAGE_OBJ)) $(B)/mkimage.o/libntfs.a.o $(CORE64)
 
 # All that mkimage stands on, and the boot code inside it, has to be there first.

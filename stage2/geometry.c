@@ -5,56 +5,62 @@
  * agrees with every CHS address of the table wins.
  */
 #include "geometry.h"
+#include <stdbool.h>
+#include "core/base/bounds.h"
 #include "core/base/endian.h"
-#include "core/base/mem.h"
+#include "core/ntfs/format.h"
+#include "core/part/format.h"
 
 #define ENTRIES       4
-#define ENTRY_OFFSET  0x1be
-#define ENTRY_SIZE    16
-#define TYPE_GPT      0xee
-#define ACTIVE        0x80
 #define CYLINDERS_MAX 1024u
 
 struct chs {
     uint32_t cylinder, head, sector;
 };
 
+/* An entry of the partition table, in numbers. */
 struct entry {
     uint8_t active, type;
     struct chs start, end;
     uint32_t lba, count;
 };
 
-static struct chs chs_get(const uint8_t *b)
+/* A CHS address as the table has it: head, then sector with the cylinder's high bits, then the rest
+ * of the cylinder. */
+static struct chs chs_get(const uint8_t b[3])
 {
     return (struct chs){(uint32_t)(b[1] & 0xc0) << 2 | b[2], b[0], b[1] & 0x3f};
 }
 
-static void entry_get(struct entry *e, const uint8_t *mbr, unsigned i)
+static struct entry entry_get(const struct mbr_entry *e)
 {
-    const uint8_t *b = mbr + ENTRY_OFFSET + i * ENTRY_SIZE;
-    le32 lba, count;
-
-    memcpy(&lba, b + 8, sizeof(lba));
-    memcpy(&count, b + 12, sizeof(count));
-    *e = (struct entry){b[0], b[4], chs_get(b + 1), chs_get(b + 5), le32_get(lba), le32_get(count)};
+    return (struct entry){
+        .active = e->active,
+        .type = e->type,
+        .start = chs_get(e->chs_first),
+        .end = chs_get(e->chs_last),
+        .lba = le32_get(e->start_lba),
+        .count = le32_get(e->sectors),
+    };
 }
 
 /* An entry of a disk that has CHS addresses at all. */
 static bool entry_used(const struct entry *e)
 {
-    return e->type && e->type != TYPE_GPT && !(e->active & 0x7f) && e->lba && e->count;
+    return e->type && e->type != MBR_TYPE_GPT && !(e->active & ~MBR_ACTIVE) && e->lba && e->count;
 }
 
-/* Heads and sectors of a FAT or NTFS boot sector; false where there is none, or no sane one. */
-static bool bpb_geometry(struct geometry *g, const uint8_t *sector)
+/* Heads and sectors of a FAT or NTFS boot sector, which have these fields in common; false where
+ * there is none, or no sane one. */
+static bool bpb_geometry(struct geometry *g, const struct mbr *sector)
 {
-    unsigned bytes = sector[0x0b] | sector[0x0c] << 8;
-    unsigned per_track = sector[0x18] | sector[0x19] << 8;
-    unsigned heads = sector[0x1a] | sector[0x1b] << 8;
+    const struct ntfs_boot_sector *bpb = (const struct ntfs_boot_sector *)sector;
+    unsigned per_track = le16_get(bpb->track_sectors);
+    unsigned heads = le16_get(bpb->heads);
 
-    if ((sector[0] != 0xeb && sector[0] != 0xe9) || sector[510] != 0x55 || sector[511] != 0xaa ||
-        bytes != 512 || sector[0x15] < 0xf0)
+    if ((bpb->jump[0] != 0xeb && bpb->jump[0] != 0xe9) ||
+        le16_get(sector->signature) != MBR_BOOT_SIGNATURE ||
+        le16_get(bpb->sector_size) != SECTOR_SIZE || bpb->media < 0xf0)
         return false;
     if (!per_track || per_track > 63 || !heads || heads > 255)
         return false;
@@ -111,30 +117,30 @@ static bool table_geometry(struct geometry *g, const struct entry *entry, bool b
 
 static bool choose(struct geometry *g, struct blk *disk)
 {
-    static uint8_t mbr[512], boot[512];
+    static struct mbr mbr, boot;
     static const struct geometry usual[] = {{0, 255, 63}, {0, 16, 63}, {0, 240, 63}, {0, 128, 63},
                                             {0, 64, 63},  {0, 32, 63}, {0, 64, 32}};
     struct entry entry[ENTRIES];
     struct geometry bpb = {0};
     struct fail f;
 
-    if (blk_read(disk, 0, 1, mbr, &f) || mbr[510] != 0x55 || mbr[511] != 0xaa)
+    if (blk_read(disk, 0, 1, &mbr, &f) || le16_get(mbr.signature) != MBR_BOOT_SIGNATURE)
         return false;
     for (unsigned i = 0; i < ENTRIES; i++)
-        entry_get(entry + i, mbr, i);
+        entry[i] = entry_get(&mbr.entry[i]);
 
     /* The active partition's, then the others'. */
     for (unsigned round = 0; round < 2; round++)
         for (unsigned i = 0; i < ENTRIES; i++) {
-            if (!entry_used(entry + i) || (entry[i].active == ACTIVE) != !round ||
-                blk_read(disk, entry[i].lba, 1, boot, &f) || !bpb_geometry(g, boot))
+            if (!entry_used(entry + i) || (entry[i].active == MBR_ACTIVE) != !round ||
+                blk_read(disk, entry[i].lba, 1, &boot, &f) || !bpb_geometry(g, &boot))
                 continue;
             if (agrees_with_table(g, entry))
                 return true;
             if (!bpb.heads)
                 bpb = *g;
         }
-    if (!entry_used(entry) && bpb_geometry(g, mbr)) /* a volume without a table */
+    if (!entry_used(entry) && bpb_geometry(g, &mbr)) /* a volume without a table */
         return true;
     for (unsigned by_start = 0; by_start < 2; by_start++)
         if (table_geometry(g, entry, by_start) && agrees_with_table(g, entry))

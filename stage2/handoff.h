@@ -4,8 +4,9 @@
 #ifndef STAGE2_HANDOFF_H
 #define STAGE2_HANDOFF_H
 
-#include "core/entry/open.h"
+#include <stdint.h>
 #include "core/base/errors.h"
+#include "core/entry/open.h"
 #include "pc/drive.h"
 
 struct arena;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Where everything lies below 1 MiB, in one place: C includes this file, the linker scripts go
- * through the C preprocessor, and NASM reads build/layout.inc, which is made from it. So: only
- * lines of the form
- * `#define NAME number`, with comments on lines of their own.
+ * Where everything of vhdboot's own lies below 1 MiB, in one place: C includes this file, the
+ * linker scripts go through the C preprocessor, and NASM reads build/layout.inc, which is made from
+ * it. So: only lines of the form `#define NAME number`, with comments on lines of their own. The
+ * BIOS's own addresses are in pc/bda.h.
  *
  *   00600 MBR, moved here by itself          10000 stage2: code, data, bss
  *   07C00 boot record (8 KiB), then the      3E000 stage2's stack, down from 40000

@@ -4,20 +4,30 @@
  * sentence, a line that says what to do, and a way back for the user; it never restarts the machine
  * and never tries again without a key.
  */
-#include "pc/console.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include "core/base/arena.h"
-#include "core/entry/open.h"
-#include "core/map/scrub.h"
+#include "core/base/blk.h"
 #include "core/base/bounds.h"
-#include "core/ntfs/boot.h"
-#include "core/part/part.h"
+#include "core/base/errors.h"
 #include "core/base/text.h"
-#include "pc/drive.h"
+#include "core/chain/chain.h"
+#include "core/entry/config.h"
+#include "core/entry/open.h"
+#include "core/entry/volumes.h"
+#include "core/map/map.h"
+#include "core/map/scrub.h"
+#include "core/ntfs/boot.h"
+#include "core/ntfs/ntfs.h"
+#include "core/part/part.h"
 #include "handoff.h"
-#include "pc/memory.h"
 #include "menu.h"
-#include "reach.h"
+#include "pc/console.h"
+#include "pc/drive.h"
+#include "pc/memory.h"
 #include "pc/trap.h"
+#include "reach.h"
 
 /* The read cache: 16 lines of 4 KiB. NTFS structures that belong together lie closer than that, and
  * a larger line would read more of the stick than a boot needs. */

@@ -4,8 +4,8 @@
  * lines it touches, by the BIOS's cursor position.
  */
 #include "menu.h"
-#include "pc/console.h"
 #include "core/base/text.h"
+#include "pc/console.h"
 
 #define LINE_SIZE CONSOLE_COLUMNS /* one column less on screen, so that no line wraps */
 

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One read a drive, of the last sector that the guest can ask for: what lies before it is reached
+ * as well. */
 #include "reach.h"
+#include <stdint.h>
+#include "core/base/blk.h"
 #include "core/base/bounds.h"
 
 enum err reach_check(const struct map *map, struct drive *drive, unsigned count, struct fail *f)

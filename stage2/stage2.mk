@@ -7,7 +7,7 @@ STAGE2_CFLAGS := $(CORE_CFLAGS) -m32 -march=i386 -Oz -fno-pic -fno-pie -fno-stac
                  -mpreferred-stack-boundary=2 -ffunction-sections -fdata-sections \
                  -fcf-protection=none -Wframe-larger-than=2048 -DVERSION='"$(VERSION)"'
 STAGE2_DIR    := $(B)/stage2
-STAGE2_ASM    := start handoff_jump pc/a20 pc/bios_call pc/trap_stubs
+STAGE2_ASM    := start handoff_jump pc/a20 pc/bios_call pc/protected pc/trap_stubs
 STAGE2_C      := $(filter-out pc/offsets pack_file,$(patsubst stage2/%.c,%,$(wildcard stage2/*.c stage2/pc/*.c)))
 STAGE2_OBJ    := $(STAGE2_ASM:%=$(STAGE2_DIR)/%.o) $(STAGE2_C:%=$(STAGE2_DIR)/%.o)
 STAGE2_CORE   := $(CORE_SRC:stage2/core/%.c=$(B)/core32/%.o)
@@ -16,15 +16,17 @@ include stage2/resident/resident.mk
 
 all: $(B)/vhdboot.bin
 
-# layout.h as NASM reads it: the same #define lines.
+# Headers of nothing but numbers, as NASM reads them: the same #define lines.
 $(B)/layout.inc: stage2/layout.h
+$(B)/bda.inc: stage2/pc/bda.h
+$(B)/layout.inc $(B)/bda.inc:
 	@mkdir -p $(@D)
 	$(call run,GEN)sed -n 's/^#define \([A-Z0-9_]*\) *\([0-9][0-9A-Fa-fx]*\)$$/%define \1 \2/p' $< > $@
 
 $(STAGE2_DIR)/offsets.inc: stage2/pc/offsets.c
 	@mkdir -p $(@D)
-	$(call run,GEN)$(CC) $(STAGE2_CFLAGS) -MF $(STAGE2_DIR)/offsets.d -MT $@ -S -o - $< | \
-	    sed -n 's/^->\([A-Z0-9_]*\) \([0-9]*\)$$/%define \1 \2/p' > $@
+	$(call run,GEN)$(CC) $(STAGE2_CFLAGS) -MF $(STAGE2_DIR)/offsets.d -MT $@ -S -o $(@:.inc=.s) $<
+	@sed -n 's/^->\([A-Z0-9_]*\) \([0-9]*\)$$/%define \1 \2/p' $(@:.inc=.s) > $@
 
 $(B)/core32/%.o: stage2/core/%.c
 	@mkdir -p $(@D)
@@ -55,7 +57,3 @@ $(STAGE2_DIR)/stage2.img: $(STAGE2_DIR)/stage2.elf
 
 $(B)/vhdboot.bin: $(STAGE2_DIR)/stage2.img $(STAGE2_DIR)/pack_file
 	@$(STAGE2_DIR)/pack_file $< $@
-
-.PHONY: lint
-lint: $(STAGE2_CORE)
-	tests/lint.sh $(B)

@@ -5,7 +5,7 @@
 ;   memory:  STAGE2_ADDRESS .. STAGE2_END      this file; unpacked: code, data, bss
 ;            STAGE2_END .. STAGE2_STACK_TOP    stack
 ;            DISK_BUFFER                       the packed part, while it is unpacked
-;   bytes:   the whole file at most STAGE2_FILE_MAX, checked by stage2.ld
+;   bytes:   the whole file at most STAGE2_FILE_MAX, checked by pack_file.c
 ;
 ; Proves the file's sum before any of it but this file is run, sees to A20, goes to protected mode
 ; (flat, no paging, interrupts off: they are on only while the BIOS runs), unpacks what is packed and
@@ -13,8 +13,8 @@
 
 %include "stage2.asm.inc"
 
-        extern  a20_ensure, stage2_main, real_size, bss_start, bss_dwords
-        global  stage2_header, enter_protected, real_die
+        extern  a20_ensure, enter_protected, real_die, stage2_main, real_size, bss_start, bss_dwords
+        global  stage2_header
 
         section .real
         bits    16
@@ -23,7 +23,7 @@ stage2_header:
         jmp     near start
         nop
         dd      STAGE2_MAGIC
-        dd      real_size               ; pack_file makes these two the file's size and sum
+.size:  dd      real_size               ; pack_file makes these two the file's size and sum
         dd      0
 
 start:
@@ -56,7 +56,7 @@ start:
 ;   in:      DS = CS
 ;   out:     ZF = 1 if so      changes: EAX, CX, EDX, ES
 sum_check:
-        mov     ecx, [stage2_header + 8]
+        mov     ecx, [stage2_header.size]
         cmp     ecx, STAGE2_FILE_MAX
         ja      .end                    ; ZF = 0
         shr     ecx, 4                  ; paragraphs: the file is padded to one
@@ -78,40 +78,6 @@ sum_check:
         or      al, 1                   ; ZF = 0
         ret
 
-; real_die: says why stage2 cannot go on, then halts for good; Ctrl-Alt-Del still works
-;   in:      CS:SI = sentence
-real_die:
-        mov     ax, cs
-        mov     ds, ax
-        cld
-.next:
-        lodsb
-        test    al, al
-        jz      .halt
-        mov     ah, 0x0e                ; INT 10h AH=0Eh: AL = character, BH = page, BL = colour
-        mov     bx, 0x0007
-        push    si
-        int     0x10
-        pop     si
-        jmp     .next
-.halt:
-        sti
-        hlt
-        jmp     .halt
-
-; enter_protected: from real mode to flat protected mode, A20 being on
-;   in:      ESI = 32-bit address to go on at, with all data segments flat and IF = 0
-;   keeps:   EBX, ECX, EDX, ESP as an offset in STACK_SEGMENT (made linear)
-;   changes: EAX
-enter_protected:
-        cli
-        o32 lgdt [cs:gdt_pointer]
-        o32 lidt [cs:idt_pointer]
-        mov     eax, cr0
-        or      al, 1
-        mov     cr0, eax
-        jmp     dword CODE32:REAL(protected)
-
 text_damaged:
         db      13, 10, "error: \vhdboot.bin is damaged, or was read from wrong sectors", 13, 10
         db      "Install vhdboot on this drive once more.", 13, 10, 0
@@ -119,36 +85,7 @@ text_a20:
         db      13, 10, "error: the address line A20 of this machine cannot be switched on", 13, 10
         db      "Look for a Gate A20 setting in the BIOS setup.", 13, 10, 0
 
-        align   8
-gdt:
-        dq      0
-        dw      0xffff, 0x0000, 0x9a00, 0x00cf  ; CODE32: base 0, limit 4 GiB
-        dw      0xffff, 0x0000, 0x9200, 0x00cf  ; DATA32
-        dw      0xffff, STAGE2_ADDRESS & 0xffff, 0x9a00 | STAGE2_ADDRESS >> 16, 0x0000  ; CODE16
-        dw      0xffff, 0x0000, 0x9200, 0x0000  ; DATA16
-gdt_end:
-
-gdt_pointer:
-        dw      gdt_end - gdt - 1
-        dd      REAL(gdt)
-
-        extern  idt                     ; trap.c
-idt_pointer:
-        dw      32 * 8 - 1
-        dd      idt
-
         bits    32
-
-protected:
-        mov     ax, DATA32
-        mov     ds, ax
-        mov     es, ax
-        mov     fs, ax
-        mov     gs, ax
-        mov     ss, ax
-        movzx   esp, sp
-        add     esp, STACK_BASE
-        jmp     esi
 
 start_protected:
         push    edx                     ; DL, and the LBA with its high half first

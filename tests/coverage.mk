@@ -2,7 +2,7 @@
 # `make coverage`: which lines of core the unit tests run, a line a file, by gcov.
 
 COV      := $(B)/coverage
-COV_TEST := $(patsubst tests/unit/%.c,$(COV)/unit/%,$(UNIT_SRC))
+COV_TEST := $(patsubst tests/unit/%.c,$(COV)/unit/%,$(sort $(wildcard tests/unit/*/test_*.c)))
 
 $(COV)/core/%.o: stage2/core/%.c
 	@mkdir -p $(@D)
@@ -10,12 +10,13 @@ $(COV)/core/%.o: stage2/core/%.c
 
 $(COV)/unit/%: tests/unit/%.c tests/unit/unit.c $(CORE_SRC:stage2/core/%.c=$(COV)/core/%.o)
 	@mkdir -p $(@D)
-	$(call run,LD)$(CC) $(HOST_CFLAGS) -MF $@.d -MT $@ -Itests $(filter %.c %.o,$^) --coverage -o $@
+	$(call run,LD)$(CC) $(HOST_CFLAGS) -MF $@.d -MT $@ -Itests -O0 $(filter %.c %.o,$^) --coverage -o $@
 
 .PHONY: coverage
 coverage: $(COV_TEST)
 	@find $(COV)/core -name '*.gcda' -delete
-	@tests/run $(COV_TEST) >$(COV)/log || { cat $(COV)/log; exit 1; }
+	@for t in $(COV_TEST); do $$t; done >$(COV)/log 2>&1; \
+	    if grep -A1 -B9 '^not ok' $(COV)/log; then exit 1; fi
 	@for f in $(CORE_SRC); do \
 	    o=$(COV)/$${f#stage2/}; gcov -n -o $$(dirname $$o) $${o%.c}.o 2>/dev/null | \
 	        awk -v f=$$f '$$0 == "File '\''" f "'\''" {on = 1} \

@@ -7,40 +7,7 @@ set -eu
 
 cache=${1:?usage: tests/deps.sh CACHE-FOLDER}
 
-# package: what it is for. README.md has the same list.
-packages=$(sed 's/:.*//' <<'END'
-gcc: compiles everything
-libc6-dev: the C library of mkimage and the tests
-make: runs the build
-nasm: assembles boot records and the handler's entries
-liblz4-dev: packs the loader at build time
-ntfs-3g: mkntfs for mkimage, ntfscat and others as second opinions in tests
-ntfs-3g-dev: libntfs-3g, with which mkimage writes files onto NTFS
-gcc-multilib: unit tests as 32-bit programs too
-python3: test scripts and the demo's disk
-qemu-system-x86: the machine of demo and tests
-seabios: its BIOS
-qemu-utils: qemu-img makes and reads VHDs in tests
-bochs: a second machine with another BIOS
-bochs-term: the smallest of the displays, one of which the package bochs wants
-bochsbios: that BIOS
-vgabios: Bochs' video BIOS
-grub-pc-bin: GRUB inside the demo's disk
-grub-common: grub-mkimage
-extlinux: a second boot loader inside the tests' disks
-memtest86+: a guest that uses all memory it is given
-syslinux-common: MEMDISK, a guest that hooks INT 13h once more and a provider to compare with
-ipxe: another such provider
-mbr: another boot record inside the tests' disks
-busybox-static: user space of the demo's Linux
-e2fsprogs: mke2fs makes the demo's file system without root
-fdisk: sfdisk partitions disks in tests
-7zip: 7zz reads VHDs and VHDXs as a second opinion in tests
-python3-libvhdi: a third opinion on VHDs and VHDXs, chains among them
-clang: fuzzing
-libclang-rt-14-dev: its sanitizers and libFuzzer
-END
-)
+packages=$(sed '/^#/d; s/:.*//' "${0%/*}/packages.txt")
 
 installed()
 {
@@ -82,6 +49,7 @@ if ! ls "$cache"/linux-image-*.deb >/dev/null 2>&1; then
     fetch()
     {
         echo "deps: fetching $1 into $cache (not installed)"
+        # shellcheck disable=SC2086 # no word, or one option
         (cd "$cache/partial" && apt-get download -q $sandbox "$1")
     }
     sandbox=                            # root needs no other user to write into this folder

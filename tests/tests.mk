@@ -22,11 +22,15 @@ $(B)/unit/%.$(1): $(B)/unit/%.$(1).o $(B)/unit/unit.$(1).o $(CORE_SRC:stage2/cor
 endef
 $(foreach bits,$(UNIT_BITS),$(eval $(call UNIT_RULES,$(bits))))
 
+# The harness of all tests, tests/conftest.py. Debian's Python has Debian's pytest.
+PYTEST = /usr/bin/python3 -m pytest
+
 .PHONY: unit
 unit: $(UNIT_TESTS)
-	tests/run $(UNIT_TESTS)
+	@$(PYTEST) -q -n $$(nproc) tests/unit
 
 include tests/int13/int13.mk
+include tests/lint.mk
 
 # --- What the machines of the system tests run: small guests, and disks with real systems
 
@@ -72,24 +76,26 @@ $(B)/demo.img: $(B)/demo.vhd $(B)/mkimage
 	@rm -f $@
 	$(call run,FLASH)$(B)/mkimage flash $@ --vhd $<
 
-# --- check: all tests. The programs run with the build folder's name in the environment (B).
+# --- check: all tests, or with T=... those whose names say so: a word or an expression of words for pytest's -k
+# (T=vhdx, T='chain and not torn'), or one test, file or folder by its path, as a failure names it
+# (T=tests/...::test_...).
 
-CHECK_PROGRAMS += $(UNIT_TESTS) tests/lint.sh $(sort $(wildcard tests/system/test_*))
 export B
+CHECK_WHICH = $(if $(findstring /,$(T)),'$(subst ','\'',$(T))',tests $(if $(T),-k '$(T)'))
 
 check: deps
 	@$(MAKE) $(ALL_PROCESSORS) --no-print-directory all
 	@$(MAKE) $(ALL_PROCESSORS) --no-print-directory check-run
 
 check-run: all $(UNIT_TESTS) $(GUEST_FILES) $(SYSTEM_DISKS) $(CHECK_FILES) $(STAGE2_CORE)
-	@tests/run $(RUN) $(CHECK_PROGRAMS)
+	@$(PYTEST) -n $$(nproc) $(CHECK_WHICH)
 
 # Many more bad BIOSes than `make check` has: OLDBIOS_COUNT random ones, from OLDBIOS_SEED on.
 OLDBIOS_COUNT ?= 200
 OLDBIOS_SEED  ?= 1
 .PHONY: oldbios
 oldbios: all $(GUEST_FILES)
-	@tests/system/test_oldbios.py $(OLDBIOS_COUNT) $(OLDBIOS_SEED)
+	@OLDBIOS_COUNT=$(OLDBIOS_COUNT) OLDBIOS_SEED=$(OLDBIOS_SEED) $(PYTEST) -n $$(nproc) tests/system/boot/test_oldbios.py
 
 bench: deps
 	@$(MAKE) $(ALL_PROCESSORS) --no-print-directory all

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Objects and arrays nest a few levels deep, so what is open is kept in an array. Whatever bytes
+ * a name holds, what comes out is valid JSON: a byte that is no UTF-8 becomes U+FFFD.
+ */
 #include "cli/json.h"
 #include <inttypes.h>
 #include <stdio.h>

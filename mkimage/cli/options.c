@@ -1,41 +1,153 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One table drives it all: how an option is called, what sets it, what the help says. Nothing of
+ * the host is looked at but the names of --vhd: whether a file is there is for the verb to find
+ * out.
+ */
 #include "cli/options.h"
+#include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include "cli/bytes.h"
 
-static const struct {
+/* What one option is: all that parsing it and the help need to know. */
+struct row {
     enum option bit;
-    const char *name, *value, *help;
-} table[] = {
-    {OPTION_VHD, "vhd", "FILE[,FILE...]", "images to put on the flash; may be given again"},
-    {OPTION_SIZE, "size", "SIZE",
+    const char *name, *value; /* value: what the help calls it; NULL where it takes none */
+    enum status (*set)(struct options *o, const struct row *row, const char *value);
+    size_t field; /* of struct options */
+    const char *help;
+};
+
+#define PARTITION_MAX 128u
+
+static void *field(struct options *o, const struct row *row)
+{
+    return (char *)o + row->field;
+}
+
+static enum status set_flag(struct options *o, const struct row *row, const char *value)
+{
+    (void)value;
+    *(bool *)field(o, row) = true;
+    return STATUS_OK;
+}
+
+static enum status set_text(struct options *o, const struct row *row, const char *value)
+{
+    *(const char **)field(o, row) = value;
+    return STATUS_OK;
+}
+
+static enum status not_a_number(const struct row *row, const char *value)
+{
+    return say_usage("--%s %s: not a number that can be meant", row->name, value);
+}
+
+static enum status set_number(struct options *o, const struct row *row, const char *value)
+{
+    return bytes_parse_number(value, field(o, row)) ? STATUS_OK : not_a_number(row, value);
+}
+
+static enum status set_partition(struct options *o, const struct row *row, const char *value)
+{
+    uint64_t n;
+    if (!bytes_parse_number(value, &n) || !n || n > PARTITION_MAX)
+        return not_a_number(row, value);
+    *(unsigned *)field(o, row) = (unsigned)n;
+    return STATUS_OK;
+}
+
+static enum status set_size(struct options *o, const struct row *row, const char *value)
+{
+    uint64_t *size = field(o, row);
+    if (!bytes_parse(value, size) || !*size)
+        return say_usage("--%s %s: not a size; write bytes, or a number with K, M, G or T",
+                         row->name, value);
+    return STATUS_OK;
+}
+
+static enum status set_reserve(struct options *o, const struct row *row, const char *value)
+{
+    uint64_t *size = field(o, row);
+    if (strcmp(value, "none") && (!bytes_parse(value, size) || !*size))
+        return say_usage("--%s %s: neither a size nor none", row->name, value);
+    return STATUS_OK;
+}
+
+static enum status add_drive(struct options *o, const struct row *row, const char *value)
+{
+    if (o->drives == DRIVES_MAX)
+        return say_usage("--%s: more than %u further disks", row->name, DRIVES_MAX);
+    o->drive[o->drives++] = value;
+    return STATUS_OK;
+}
+
+/* --vhd a,b: split at commas, except that a name that exists as it stands is one name. */
+static enum status add_vhds(struct options *o, const struct row *row, const char *value)
+{
+    char *list = strdup(value);
+    if (!list)
+        return say_no_memory();
+    FILE *whole = strchr(list, ',') ? fopen(value, "re") : NULL;
+    for (char *name = list; name;) { /* the strings live as long as the program */
+        char *comma = whole ? NULL : strchr(name, ',');
+        if (comma)
+            *comma++ = '\0';
+        if (!*name)
+            return say_usage("--%s %s: a name is empty", row->name, value);
+        if (o->vhds == VHDS_MAX)
+            return say_usage("--%s: more than %u images", row->name, VHDS_MAX);
+        o->vhd[o->vhds++] = name;
+        name = comma;
+    }
+    if (whole)
+        fclose(whole);
+    return STATUS_OK;
+}
+
+#define FIELD(name) offsetof(struct options, name)
+
+static const struct row table[] = {
+    {OPTION_VHD, "vhd", "FILE[,FILE...]", add_vhds, FIELD(vhd),
+     "images to put on the flash; may be given again"},
+    {OPTION_SIZE, "size", "SIZE", set_size, FIELD(size),
      "size of the flash: bytes, or with K, M, G, T; default: what is "
      "needed and some room"},
-    {OPTION_LABEL, "label", "NAME", "the volume's label; default: VHDBOOT"},
-    {OPTION_CONFIG, "config", "FILE", "use this as \\vhdboot.cfg; default: one is written"},
-    {OPTION_PARTITION, "partition", "N",
+    {OPTION_LABEL, "label", "NAME", set_text, FIELD(label), "the volume's label; default: VHDBOOT"},
+    {OPTION_CONFIG, "config", "FILE", set_text, FIELD(config),
+     "use this as \\vhdboot.cfg; default: one is written"},
+    {OPTION_PARTITION, "partition", "N", set_partition, FIELD(partition),
      "the partition, numbered as Linux does; default: the "
      "active NTFS one, else the first NTFS one"},
-    {OPTION_NO_MBR, "no-mbr", NULL, "leave the master boot record as it is"},
-    {OPTION_BACKUP, "backup", "FILE", "save what is replaced in this new file, for restore"},
-    {OPTION_ENTRY, "entry", "NAME", "the entry of vhdboot.cfg; default: the default one"},
-    {OPTION_DRIVE, "drive", "FILE",
+    {OPTION_NO_MBR, "no-mbr", NULL, set_flag, FIELD(no_mbr),
+     "leave the master boot record as it is"},
+    {OPTION_BACKUP, "backup", "FILE", set_text, FIELD(backup),
+     "save what is replaced in this new file, for restore"},
+    {OPTION_ENTRY, "entry", "NAME", set_text, FIELD(entry),
+     "the entry of vhdboot.cfg; default: the default one"},
+    {OPTION_DRIVE, "drive", "FILE", add_drive, FIELD(drive),
      "another disk of the machine, which a parent may lie on; may be given again"},
-    {OPTION_LBA, "lba", "N", "first sector; default: 0"},
-    {OPTION_COUNT, "count", "N", "number of sectors; default: all to the end"},
-    {OPTION_FILE, "file", "PATH", "the image at this path of TARGET's volume"},
-    {OPTION_NAME, "name", "FILE",
+    {OPTION_LBA, "lba", "N", set_number, FIELD(lba), "first sector; default: 0"},
+    {OPTION_COUNT, "count", "N", set_number, FIELD(count),
+     "number of sectors; default: all to the end"},
+    {OPTION_FILE, "file", "PATH", set_text, FIELD(file),
+     "the image at this path of TARGET's volume"},
+    {OPTION_NAME, "name", "FILE", set_text, FIELD(name),
      "name of the new image, beside its parent, or a path from the volume's root on; default: the "
      "parent's name and a number"},
-    {OPTION_NEW_SIZE, "size", "SIZE", "how much new data must fit: bytes, or with K, M, G, T"},
-    {OPTION_RESERVE, "reserve", "SIZE|none",
+    {OPTION_NEW_SIZE, "size", "SIZE", set_size, FIELD(size),
+     "how much new data must fit: bytes, or with K, M, G, T"},
+    {OPTION_RESERVE, "reserve", "SIZE|none", set_reserve, FIELD(reserve),
      "slack for each image that can grow; default: all that its disk may need, but 4 GiB and half "
      "of the volume's free space at the most, and 1 GiB where --size is not given"},
-    {OPTION_DROP, "drop", NULL, "remove the child, and let the entry start its parent again"},
-    {OPTION_JSON, "json", NULL, "print one JSON object"},
-    {OPTION_DRY_RUN, "dry-run", NULL, "check everything, say what would be written, write nothing"},
-    {OPTION_YES, "yes", NULL, "yes, write to this block device, or replace this file"},
+    {OPTION_DROP, "drop", NULL, set_flag, FIELD(drop),
+     "remove the child, and let the entry start its parent again"},
+    {OPTION_JSON, "json", NULL, set_flag, FIELD(json), "print one JSON object"},
+    {OPTION_DRY_RUN, "dry-run", NULL, set_flag, FIELD(dry_run),
+     "check everything, say what would be written, write nothing"},
+    {OPTION_YES, "yes", NULL, set_flag, FIELD(yes),
+     "yes, write to this block device, or replace this file"},
 };
 #define TABLE_COUNT (sizeof table / sizeof table[0])
 
@@ -52,134 +164,6 @@ void options_help(const struct verb *verb)
         printf("  %-22s %s\n", left, table[i].help);
     }
     printf("  %-22s %s\n", "--help", "this text");
-}
-
-static bool number(const char *text, uint64_t *value)
-{
-    if (*text < '0' || *text > '9')
-        return false;
-    uint64_t v = 0;
-    for (; *text >= '0' && *text <= '9'; text++) {
-        if (__builtin_mul_overflow(v, (uint64_t)10, &v) ||
-            __builtin_add_overflow(v, (uint64_t)(*text - '0'), &v))
-            return false;
-    }
-    *value = v;
-    return !*text;
-}
-
-bool options_size(const char *text, uint64_t *bytes)
-{
-    char digits[32];
-    size_t length = strlen(text);
-    if (!length || length >= sizeof digits)
-        return false;
-    memcpy(digits, text, length + 1);
-
-    static const char units[] = "KMGT";
-    char last = digits[length - 1];
-    const char *unit = strchr(units, last >= 'a' && last <= 'z' ? last - 'a' + 'A' : last);
-    unsigned shift = unit ? 10 * (unsigned)(unit - units + 1) : 0;
-    if (unit)
-        digits[length - 1] = '\0';
-    uint64_t value;
-    if (!number(digits, &value) || value > UINT64_MAX >> shift)
-        return false;
-    *bytes = value << shift;
-    return true;
-}
-
-/* --vhd a,b: split at commas, except that a name that exists as it stands is one name. */
-static enum status add_vhds(struct options *o, const char *value)
-{
-    char *list = strdup(value);
-    if (!list)
-        return say_error("Free some memory.", "out of memory");
-    FILE *whole = strchr(list, ',') ? fopen(value, "re") : NULL;
-    for (char *name = list; name;) { /* the strings live as long as the program */
-        char *comma = whole ? NULL : strchr(name, ',');
-        if (comma)
-            *comma++ = '\0';
-        if (!*name)
-            return say_usage("--vhd %s: a name is empty", value);
-        if (o->vhds == VHDS_MAX)
-            return say_usage("--vhd: more than %u images", VHDS_MAX);
-        o->vhd[o->vhds++] = name;
-        name = comma;
-    }
-    if (whole)
-        fclose(whole);
-    return STATUS_OK;
-}
-
-static enum status set(struct options *o, enum option bit, const char *name, const char *value)
-{
-    uint64_t n = 0;
-    switch (bit) {
-    case OPTION_VHD:
-        return add_vhds(o, value);
-    case OPTION_RESERVE:
-        if (strcmp(value, "none") && (!options_size(value, &o->reserve) || !o->reserve))
-            return say_usage("--reserve %s: neither a size nor none", value);
-        return STATUS_OK;
-    case OPTION_SIZE:
-    case OPTION_NEW_SIZE:
-        if (!options_size(value, &o->size) || !o->size)
-            return say_usage("--size %s: not a size; write bytes, or a number with K, M, G or T",
-                             value);
-        return STATUS_OK;
-    case OPTION_LABEL:
-        o->label = value;
-        return STATUS_OK;
-    case OPTION_CONFIG:
-        o->config = value;
-        return STATUS_OK;
-    case OPTION_BACKUP:
-        o->backup = value;
-        return STATUS_OK;
-    case OPTION_ENTRY:
-        o->entry = value;
-        return STATUS_OK;
-    case OPTION_DRIVE:
-        if (o->drives == DRIVES_MAX)
-            return say_usage("--drive: more than %u further disks", DRIVES_MAX);
-        o->drive[o->drives++] = value;
-        return STATUS_OK;
-    case OPTION_PARTITION:
-    case OPTION_LBA:
-    case OPTION_COUNT:
-        if (!number(value, &n) || (bit == OPTION_PARTITION && (!n || n > 128)))
-            return say_usage("--%s %s: not a number that can be meant", name, value);
-        if (bit == OPTION_PARTITION)
-            o->partition = (unsigned)n;
-        else if (bit == OPTION_LBA)
-            o->lba = n;
-        else
-            o->count = n;
-        return STATUS_OK;
-    case OPTION_FILE:
-        o->file = value;
-        return STATUS_OK;
-    case OPTION_NAME:
-        o->name = value;
-        return STATUS_OK;
-    case OPTION_DROP:
-        o->drop = true;
-        return STATUS_OK;
-    case OPTION_NO_MBR:
-        o->no_mbr = true;
-        return STATUS_OK;
-    case OPTION_JSON:
-        o->json = true;
-        return STATUS_OK;
-    case OPTION_DRY_RUN:
-        o->dry_run = true;
-        return STATUS_OK;
-    case OPTION_YES:
-        o->yes = true;
-        return STATUS_OK;
-    }
-    return STATUS_OK;
 }
 
 /* One --name, --name=value or --name value; *index moves on over a value that was taken. */
@@ -202,7 +186,7 @@ static enum status parse_option(struct options *o, const struct verb *verb, int 
             value = argv[++*index];
         }
         o->given |= table[i].bit;
-        return set(o, table[i].bit, table[i].name, value);
+        return table[i].set(o, &table[i], value);
     }
     return say_usage("%s has no option %.*s", verb->name, (int)length + 2, argv[*index]);
 }

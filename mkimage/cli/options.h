@@ -64,7 +64,4 @@ enum status options_parse(struct options *o, const struct verb *verb, int argc, 
 /* The verb's help to standard output. */
 void options_help(const struct verb *verb);
 
-/* "20G" to bytes; false where it is no SIZE or too large. */
-bool options_size(const char *text, uint64_t *bytes);
-
 #endif

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One task at a time, shown on standard error only where that is a terminal, and only once it
+ * has taken a second. Never ends a line: progress_clear takes it away before anything else is
+ * written.
+ */
 #include "cli/progress.h"
 #include <stdbool.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
-#include "cli/say.h"
+#include "cli/bytes.h"
 
 static struct {
     const char *what;
@@ -40,8 +45,8 @@ void progress_add(uint64_t bytes)
     task.shown = t;
     task.visible = true;
     unsigned percent = task.total ? (unsigned)(task.done * 100 / task.total) : 100;
-    fprintf(stderr, "\r\033[K%s: %u %%, %s of %s, %.0f s", task.what, percent, say_bytes(task.done),
-            say_bytes(task.total), t - task.started);
+    fprintf(stderr, "\r\033[K%s: %u %%, %s of %s, %.0f s", task.what, percent,
+            bytes_text(task.done), bytes_text(task.total), t - task.started);
     fflush(stderr);
 }
 

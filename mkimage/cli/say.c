@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Everything on standard error but the progress line goes through here, which is taken away
+ * first. A failure is one line of the same form everywhere.
+ */
 #include "cli/say.h"
 #include <stdarg.h>
-#include <stdio.h>
-#include "core/base/text.h"
 #include "cli/progress.h"
 
 void say(const char *format, ...)
@@ -50,6 +52,11 @@ enum status say_error(const char *advice, const char *format, ...)
     return STATUS_FAILED;
 }
 
+enum status say_no_memory(void)
+{
+    return say_error("Free some memory.", "out of memory");
+}
+
 enum status say_usage(const char *format, ...)
 {
     fputs("mkimage: ", stderr);
@@ -59,15 +66,4 @@ enum status say_usage(const char *format, ...)
     va_end(arguments);
     fputs(". See mkimage --help.\n", stderr);
     return STATUS_USAGE;
-}
-
-const char *say_bytes(uint64_t bytes)
-{
-    static char buffer[4][32];
-    static unsigned next;
-    char *buf = buffer[next++ % 4];
-    struct text t;
-    text_init(&t, buf, sizeof buffer[0]);
-    text_bytes(&t, bytes);
-    return buf;
 }

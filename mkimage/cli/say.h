@@ -6,6 +6,7 @@
 #ifndef MKIMAGE_CLI_SAY_H
 #define MKIMAGE_CLI_SAY_H
 
+#include <stdio.h>
 #include "core/base/errors.h"
 
 enum status { STATUS_OK = 0, STATUS_FAILED = 1, STATUS_USAGE = 2 };
@@ -27,10 +28,10 @@ enum status say_fail_advice(const struct fail *f, const char *advice);
 enum status say_error(const char *advice, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* There is no memory for what is wanted. Returns STATUS_FAILED. */
+enum status say_no_memory(void);
+
 /* A command line that cannot be meant. Returns STATUS_USAGE. */
 enum status say_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-/* "20 GiB", "1.5 MiB" in one of a few static buffers, for use inside one call. */
-const char *say_bytes(uint64_t bytes);
 
 #endif

@@ -10,30 +10,35 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "core/base/bounds.h"
 #include "core/base/endian.h"
-#include "host/device.h"
+#include "host/fd.h"
+#include "layout.h"
 
-#define STAGE2_OLD_MAX ((uint64_t)64 << 20)
+#define BACKUP_FILE_MAX ((uint64_t)128 << 20)
 
 struct backup_header {
-    char magic[16]; /* 0x00 */
-    le64 sum;       /* 0x10 */
-    le64 disk_size; /* 0x18 */
-    le64 start_lba;
-    le64 serial;
-    le64 copy_lba;
-    le64 has_mbr;
-    le64 stage2_size;
-    le64 sectors; /* 0x48 */
-    uint8_t mbr[SECTOR_SIZE];
-    uint8_t vbr[VBR_SIZE];
+    char magic[16];         /* 0x00 */
+    le64 sum;               /* 0x10 */
+    le64 device_size;       /* 0x18 */
+    le64 start_lba;         /* 0x20 */
+    le64 serial;            /* 0x28 */
+    le64 copy_lba;          /* 0x30 */
+    le64 has_mbr;           /* 0x38 */
+    le64 stage2_size;       /* 0x40 */
+    le64 sectors;           /* 0x48 */
+    struct mbr mbr;         /* 0x50 */
+    struct boot_record vbr; /* 0x250 */
 };
+static_assert(offsetof(struct backup_header, sum) == 0x10, "backup header");
 static_assert(offsetof(struct backup_header, mbr) == 0x50, "backup header");
+static_assert(sizeof(struct backup_header) == 0x250 + VBR_SIZE, "backup header");
 
 struct backup_sector {
-    le64 lba;
-    le64 step;
-    uint8_t before[SECTOR_SIZE], after[SECTOR_SIZE];
+    le64 lba;                    /* 0x000 */
+    le64 step;                   /* 0x008 */
+    uint8_t before[SECTOR_SIZE]; /* 0x010 */
+    uint8_t after[SECTOR_SIZE];  /* 0x210 */
 };
 static_assert(sizeof(struct backup_sector) == 16 + 2 * SECTOR_SIZE, "backup sector");
 
@@ -58,15 +63,15 @@ static uint8_t *serialize(const struct backup *b, size_t *size)
         return NULL;
     struct backup_header *header = (struct backup_header *)bytes;
     memcpy(header->magic, magic, sizeof magic);
-    header->disk_size = le64_make(b->disk_size);
+    header->device_size = le64_make(b->device_size);
     header->start_lba = le64_make(b->start_lba);
     header->serial = le64_make(b->serial);
     header->copy_lba = le64_make(b->copy_lba);
     header->has_mbr = le64_make(b->has_mbr);
     header->stage2_size = le64_make(b->stage2_size);
     header->sectors = le64_make(b->sectors);
-    memcpy(header->mbr, b->mbr, sizeof header->mbr);
-    memcpy(header->vbr, b->vbr, sizeof header->vbr);
+    header->mbr = b->mbr;
+    header->vbr = b->vbr;
     if (old)
         memcpy(header + 1, b->stage2, old);
     struct backup_sector *sector = (struct backup_sector *)(bytes + sizeof *header + old);
@@ -85,7 +90,7 @@ enum status backup_save(const struct backup *b, const char *path)
     size_t size;
     uint8_t *bytes = serialize(b, &size);
     if (!bytes)
-        return say_error("Free some memory.", "out of memory");
+        return say_no_memory();
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd < 0) {
         free(bytes);
@@ -119,15 +124,15 @@ static enum status parse(struct backup *b, uint8_t *bytes, size_t size, const ch
     if (sum_of(0xcbf29ce484222325u, bytes, size) != sum)
         return not_one(path);
 
-    *b = (struct backup){.disk_size = le64_get(header->disk_size),
+    *b = (struct backup){.device_size = le64_get(header->device_size),
                          .start_lba = le64_get(header->start_lba),
                          .serial = le64_get(header->serial),
                          .copy_lba = le64_get(header->copy_lba),
                          .has_mbr = le64_get(header->has_mbr),
                          .stage2_size = le64_get(header->stage2_size),
-                         .sectors = le64_get(header->sectors)};
-    memcpy(b->mbr, header->mbr, sizeof b->mbr);
-    memcpy(b->vbr, header->vbr, sizeof b->vbr);
+                         .sectors = le64_get(header->sectors),
+                         .mbr = header->mbr,
+                         .vbr = header->vbr};
     uint64_t old = b->stage2_size == BACKUP_NO_FILE ? 0 : b->stage2_size;
     uint64_t rest = size - sizeof *header;
     if (old > rest || (rest - old) / sizeof(struct backup_sector) != b->sectors ||
@@ -136,7 +141,7 @@ static enum status parse(struct backup *b, uint8_t *bytes, size_t size, const ch
     b->stage2 = malloc(old + 1);
     b->sector = calloc(b->sectors + 1, sizeof b->sector[0]);
     if (!b->stage2 || !b->sector)
-        return say_error("Free some memory.", "out of memory");
+        return say_no_memory();
     memcpy(b->stage2, header + 1, old);
     const struct backup_sector *sector = (struct backup_sector *)(bytes + sizeof *header + old);
     for (uint64_t i = 0; i < b->sectors; i++) {
@@ -160,7 +165,7 @@ enum status backup_load(struct backup *b, const char *path)
     }
     enum status status;
     uint8_t *bytes = NULL;
-    if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size > 2 * STAGE2_OLD_MAX ||
+    if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size > BACKUP_FILE_MAX ||
         (uint64_t)st.st_size < sizeof(struct backup_header) ||
         !(bytes = malloc((size_t)st.st_size)) || !fd_pread(fd, bytes, (size_t)st.st_size, 0))
         status = not_one(path);

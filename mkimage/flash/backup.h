@@ -7,21 +7,24 @@
 #ifndef MKIMAGE_FLASH_BACKUP_H
 #define MKIMAGE_FLASH_BACKUP_H
 
+#include <stdbool.h>
+#include <stdint.h>
+#include "cli/say.h"
+#include "core/part/format.h"
 #include "flash/bootcode.h"
 #include "host/overlay.h"
-#include "cli/say.h"
 
 #define BACKUP_NO_FILE UINT64_MAX
 
 struct backup {
-    uint64_t disk_size;   /* bytes */
+    uint64_t device_size; /* bytes */
     uint64_t start_lba;   /* of the volume */
     uint64_t serial;      /* the volume's */
     uint64_t copy_lba;    /* of the boot record's copy; 0: none */
     bool has_mbr;         /* the MBR was replaced */
     uint64_t stage2_size; /* BACKUP_NO_FILE: there was no vhdboot.bin */
-    uint8_t mbr[SECTOR_SIZE];
-    uint8_t vbr[VBR_SIZE];
+    struct mbr mbr;
+    struct boot_record vbr;
     uint8_t *stage2;
     struct overlay_sector *sector;
     uint64_t sectors;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The blobs of blobs.S, joined to what belongs to a disk. Nothing here reads or writes one. */
 #include "flash/bootcode.h"
 #include <string.h>
+#include "core/base/endian.h"
 
 extern const uint8_t blob_mbr[], blob_mbr_end[];
 extern const uint8_t blob_vbr[], blob_vbr_end[];
@@ -10,49 +12,55 @@ static size_t mbr_size(void)
     return (size_t)(blob_mbr_end - blob_mbr);
 }
 
-bool bootcode_complete(void)
+enum status bootcode_check(void)
 {
-    return mbr_size() && mbr_size() <= MBR_CODE_MAX && blob_vbr_end - blob_vbr == VBR_SIZE &&
-           stage2_size() && stage2_size() <= STAGE2_FILE_MAX;
+    if (mbr_size() && mbr_size() <= MBR_CODE_MAX && blob_vbr_end - blob_vbr == VBR_SIZE &&
+        stage2_size() && stage2_size() <= STAGE2_FILE_MAX)
+        return STATUS_OK;
+    return say_error("Build it again with make.", "this mkimage was built without boot code");
 }
 
-void bootcode_mbr(uint8_t mbr[SECTOR_SIZE])
+void bootcode_mbr(struct mbr *mbr)
 {
-    memset(mbr, 0, MBR_CODE_MAX);
-    memcpy(mbr, blob_mbr, mbr_size());
-    mbr[510] = 0x55;
-    mbr[511] = 0xaa;
+    memset(mbr->code, 0, sizeof mbr->code);
+    memcpy(mbr->code, blob_mbr, mbr_size());
+    mbr->signature = le16_make(MBR_BOOT_SIGNATURE);
 }
 
-void bootcode_vbr(uint8_t vbr[VBR_SIZE])
+void bootcode_vbr_from(struct boot_record *vbr, const struct boot_record *code)
 {
-    memcpy(vbr, blob_vbr, BPB_START);
-    memcpy(vbr + BPB_END, blob_vbr + BPB_END, VBR_SIZE - BPB_END);
-    vbr[510] = 0x55;
-    vbr[511] = 0xaa;
+    struct ntfs_boot_sector own = vbr->first.bpb;
+    memcpy(own.jump, code->first.bpb.jump, sizeof own.jump);
+    *vbr = *code;
+    vbr->first.bpb = own;
 }
 
-bool bootcode_mbr_is_ours(const uint8_t mbr[SECTOR_SIZE])
+void bootcode_vbr(struct boot_record *vbr)
 {
-    uint8_t ours[SECTOR_SIZE];
-    memcpy(ours, mbr, SECTOR_SIZE);
-    bootcode_mbr(ours);
-    return !memcmp(ours, mbr, SECTOR_SIZE);
+    bootcode_vbr_from(vbr, (const struct boot_record *)blob_vbr);
+    vbr->first.signature = le16_make(MBR_BOOT_SIGNATURE);
 }
 
-bool bootcode_vbr_is_ours(const uint8_t vbr[VBR_SIZE])
+bool bootcode_mbr_is_ours(const struct mbr *mbr)
 {
-    return !memcmp(vbr, blob_vbr, BPB_START) &&
-           !memcmp(vbr + BPB_END, blob_vbr + BPB_END, 510 - BPB_END) && vbr[510] == 0x55 &&
-           vbr[511] == 0xaa && !memcmp(vbr + 512, blob_vbr + 512, VBR_SIZE - 512);
+    struct mbr ours = *mbr;
+    bootcode_mbr(&ours);
+    return !memcmp(&ours, mbr, sizeof ours);
 }
 
-unsigned bootcode_mbr_likeness(const uint8_t mbr[SECTOR_SIZE])
+bool bootcode_vbr_is_ours(const struct boot_record *vbr)
+{
+    struct boot_record ours = *vbr;
+    bootcode_vbr(&ours);
+    return !memcmp(&ours, vbr, sizeof ours);
+}
+
+unsigned bootcode_mbr_likeness(const struct mbr *mbr)
 {
     unsigned same = 0, bytes = 0;
     for (size_t i = 0; i < mbr_size(); i++) {
         bytes += blob_mbr[i] != 0;
-        same += blob_mbr[i] && blob_mbr[i] == mbr[i];
+        same += blob_mbr[i] && blob_mbr[i] == mbr->code[i];
     }
     return bytes ? same * 100 / bytes : 0;
 }

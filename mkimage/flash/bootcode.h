@@ -9,16 +9,19 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "cli/say.h"
 #include "core/base/bounds.h"
+#include "core/ntfs/format.h"
+#include "core/part/format.h"
 #include "layout.h"
 
-/* The first byte after the MBR's code, after it the disk signature and the partition table. */
-#define MBR_SIGNATURE 440
-#define MBR_TABLE     446
-
-/* Bytes [3, 84) of the boot record are the volume's own: OEM name and BPB. */
-#define BPB_START     3
-#define BPB_END       84
+/* The 16 sectors of $Boot, as the loader's boot record fills them. */
+struct boot_record {
+    struct ntfs_boot_record first;
+    uint8_t rest[VBR_SIZE - sizeof(struct ntfs_boot_record)]; /* 0x200: code */
+};
+static_assert(sizeof(struct boot_record) == VBR_SIZE, "boot record");
+static_assert(sizeof(((struct mbr *)0)->code) == MBR_CODE_MAX, "MBR");
 
 extern const uint8_t blob_stage2[], blob_stage2_end[];
 
@@ -27,21 +30,22 @@ static inline size_t stage2_size(void)
     return (size_t)(blob_stage2_end - blob_stage2);
 }
 
-/* False where mkimage was built without boot code: then it can read, but not install. */
-bool bootcode_complete(void);
+/* Refuses where mkimage was built without boot code: then it can read, but not install. */
+enum status bootcode_check(void);
 
-/* Lays our code over an MBR; bytes 440..511 stay. */
-void bootcode_mbr(uint8_t mbr[SECTOR_SIZE]);
+/* Lays our code over an MBR; disk signature and partition table stay. */
+void bootcode_mbr(struct mbr *mbr);
 
-/* Lays our code over the 16 sectors of $Boot; the BPB stays. */
-void bootcode_vbr(uint8_t vbr[VBR_SIZE]);
+/* Lays our code, or another record's, over a boot record; the BPB stays. */
+void bootcode_vbr(struct boot_record *vbr);
+void bootcode_vbr_from(struct boot_record *vbr, const struct boot_record *code);
 
 /* Is it ours, byte for byte (but for what belongs to the disk)? */
-bool bootcode_mbr_is_ours(const uint8_t mbr[SECTOR_SIZE]);
-bool bootcode_vbr_is_ours(const uint8_t vbr[VBR_SIZE]);
+bool bootcode_mbr_is_ours(const struct mbr *mbr);
+bool bootcode_vbr_is_ours(const struct boot_record *vbr);
 
 /* How many of 100 bytes of our MBR's code are the same: tells a damaged one from another program's.
  */
-unsigned bootcode_mbr_likeness(const uint8_t mbr[SECTOR_SIZE]);
+unsigned bootcode_mbr_likeness(const struct mbr *mbr);
 
 #endif

@@ -1,8 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Finds out, by looking at the sectors, what each of them belongs to, and so when it may be
+ * written. Knows no file by name; never changes a sector, but for the update sequence numbers.
+ */
 #include "flash/change.h"
-#include <stdlib.h>
 #include <string.h>
-#include "flash/bootcode.h"
+#include "core/base/bounds.h"
+#include "core/base/endian.h"
+#include "core/ntfs/format.h"
+#include "core/ntfs/ntfs.h"
+#include "core/part/table.h"
+#include "host/fd.h"
+#include "layout.h"
 
 enum status change_allowed(const struct target *t)
 {
@@ -16,7 +25,7 @@ enum status change_allowed(const struct target *t)
         (void)fail(&f, ERR_CORRUPT, "the volume is marked dirty", 0);
     else
         return STATUS_OK;
-    (void)fail_subject(&f, t->disk.path);
+    (void)fail_subject(&f, t->device.path);
     return say_fail_advice(&f, f.err == ERR_HIBERNATED
                                    ? "Start that Windows and shut it down fully (shutdown /s /f "
                                      "/t 0)."
@@ -27,20 +36,18 @@ enum status change_allowed(const struct target *t)
 /* It holds an NTFS boot sector: there a copy was kept, and is kept on. */
 static bool is_copy(const struct target *t, uint64_t lba)
 {
-    uint8_t sector[SECTOR_SIZE];
-    return disk_pread(&t->disk, sector, sizeof sector, lba << SECTOR_SHIFT) &&
-           !memcmp(sector + 3, "NTFS    ", 8);
+    struct ntfs_boot_record record;
+    return device_pread(&t->device, &record, sizeof record, lba << SECTOR_SHIFT) &&
+           !memcmp(record.bpb.oem, NTFS_OEM, sizeof record.bpb.oem);
 }
 
 uint64_t change_copy_lba(const struct target *t)
 {
-    uint8_t vbr[SECTOR_SIZE];
+    struct ntfs_boot_record record;
     const struct part *part = t->part;
-    if (!disk_pread(&t->disk, vbr, sizeof vbr, part->start_lba << SECTOR_SHIFT))
+    if (!device_pread(&t->device, &record, sizeof record, part->start_lba << SECTOR_SHIFT))
         return 0;
-    uint64_t sectors = 0;
-    for (unsigned i = 0; i < 8; i++)
-        sectors |= (uint64_t)vbr[40 + i] << 8 * i;
+    uint64_t sectors = le64_get(record.bpb.total_sectors);
     unsigned scale = t->volume.sector_size / SECTOR_SIZE;
     uint64_t behind = sectors > part->sectors / scale ? part->sectors : sectors * scale;
     uint64_t last = part->sectors - scale;
@@ -49,11 +56,6 @@ uint64_t change_copy_lba(const struct target *t)
     if (is_copy(t, part->start_lba + last))
         return part->start_lba + last;
     return behind < part->sectors ? part->start_lba + behind : 0;
-}
-
-static uint16_t word_at(const uint8_t *p)
-{
-    return (uint16_t)(p[0] | p[1] << 8);
 }
 
 /* A sector as it will be, or as it is. */
@@ -80,35 +82,36 @@ static uint8_t step_of_record(const struct overlay *o, const struct target *t, u
                               const struct volume_zone *zone, const struct volume_zone *zones,
                               unsigned zone_count)
 {
-    enum { FLAGS = 0x16, IN_USE = 1, FOLDER = 2, BASE = 0x20 };
-    static const uint8_t none[6];
     uint8_t sector[SECTOR_SIZE];
+    const struct ntfs_record_header *head = (const struct ntfs_record_header *)sector;
     uint64_t at = zone->at + ((lba << SECTOR_SHIFT) - zone->off);
     uint64_t first = mft_lba(zones, zone_count, at - at % t->volume.record_size);
-    if (!first || !sector_at(o, first, true, sector) || memcmp(sector, "FILE", 4))
+    if (!first || !sector_at(o, first, true, sector) ||
+        le32_get(head->block.magic) != NTFS_MAGIC_FILE)
         return CHANGE_RECORD;
-    if (word_at(sector + FLAGS) & FOLDER)
+    if (le16_get(head->flags) & NTFS_RECORD_DIRECTORY)
         return CHANGE_FOLDER;
-    if (!memcmp(sector + BASE, none, sizeof none))
+    if (!NTFS_REF_NUMBER(le64_get(head->base)))
         return CHANGE_RECORD;
-    return word_at(sector + FLAGS) & IN_USE ? CHANGE_EXTENSION : CHANGE_FREED;
+    return le16_get(head->flags) & NTFS_RECORD_IN_USE ? CHANGE_EXTENSION : CHANGE_FREED;
 }
 
 /* A sector of neither map nor MFT: a block of a folder's index, or something else. Its first sector
  * is the nearest one before it with an index block's mark. */
 static uint8_t step_of_index(const struct overlay *o, const struct target *t, uint64_t lba)
 {
-    enum { HEADER_FLAGS = 0x24, HAS_CHILDREN = 1 };
     uint8_t sector[SECTOR_SIZE];
+    const struct ntfs_index_block *head = (const struct ntfs_index_block *)sector;
     for (uint32_t i = 0; i < t->volume.index_size / SECTOR_SIZE; i++) {
         if (lba - i < t->part->start_lba || !sector_at(o, lba - i, true, sector))
             break;
-        if (memcmp(sector, "INDX", 4))
+        if (le32_get(head->block.magic) != NTFS_MAGIC_INDX)
             continue;
-        bool inner = sector[HEADER_FLAGS] & HAS_CHILDREN;
+        bool inner = head->node.flags & NTFS_NODE_CHILDREN;
         if (!sector_at(o, lba - i, false, sector))
             break;
-        return memcmp(sector, "INDX", 4) ? CHANGE_INDEX_NEW : inner ? CHANGE_FOLDER : CHANGE_LEAF;
+        bool is_new = le32_get(head->block.magic) != NTFS_MAGIC_INDX;
+        return is_new ? CHANGE_INDEX_NEW : inner ? CHANGE_FOLDER : CHANGE_LEAF;
     }
     return CHANGE_EXTENSION;
 }
@@ -146,38 +149,60 @@ void change_sort(struct overlay *o, const struct target *t, uint64_t copy_lba,
     }
 }
 
+static bool same_word(le16 a, le16 b)
+{
+    return le16_get(a) == le16_get(b);
+}
+
+/* The update sequence number of the structure whose first sector this is. */
+static le16 *number_of(uint8_t *sector)
+{
+    return (le16 *)(sector + le16_get(((struct ntfs_block_header *)sector)->usa_offset));
+}
+
+/* The word that stands for it at the end of one of its sectors. */
+static le16 *last_word(uint8_t *sector)
+{
+    return &((struct ntfs_stride *)sector)->last;
+}
+
+/* Is it the first sector of a record or index block of `count` sectors? */
+static bool is_head(const uint8_t *sector, unsigned count, uint32_t magic)
+{
+    const struct ntfs_block_header *head = (const struct ntfs_block_header *)sector;
+    return le32_get(head->magic) == magic && le16_get(head->usa_count) == count + 1 &&
+           le16_get(head->usa_offset) + 2 * (count + 1) <= offsetof(struct ntfs_stride, last);
+}
+
 /* The sectors from `index` on, `count` of them, if they are neighbours and one protected structure
  * before and after the change. */
-static bool is_record(const struct overlay *o, size_t index, unsigned count, const char *magic)
+static bool is_record(const struct overlay *o, size_t index, unsigned count, uint32_t magic)
 {
     if (index + count > o->count)
         return false;
-    const struct overlay_sector *s = &o->sector[index];
-    unsigned off = word_at(s->after + 4);
-    if (memcmp(s->before, magic, 4) || memcmp(s->after, magic, 4) ||
-        off != word_at(s->before + 4) || word_at(s->after + 6) != count + 1 ||
-        word_at(s->before + 6) != count + 1 || off + 2 * (count + 1) > 510)
+    struct overlay_sector *s = &o->sector[index];
+    const struct ntfs_block_header *before = (const struct ntfs_block_header *)s->before;
+    const struct ntfs_block_header *after = (const struct ntfs_block_header *)s->after;
+    if (!is_head(s->before, count, magic) || !is_head(s->after, count, magic) ||
+        !same_word(before->usa_offset, after->usa_offset))
         return false;
     for (unsigned i = 0; i < count; i++) {
-        if (s[i].lba != s->lba + i || memcmp(s[i].after + 510, s->after + off, 2) ||
-            memcmp(s[i].before + 510, s->before + off, 2))
+        if (s[i].lba != s->lba + i || !same_word(*last_word(s[i].after), *number_of(s->after)) ||
+            !same_word(*last_word(s[i].before), *number_of(s->before)))
             return false;
     }
     return true;
 }
 
-static void calm(struct overlay *o, size_t index, unsigned count)
+static void keep_number(struct overlay *o, size_t index, unsigned count)
 {
     struct overlay_sector *s = &o->sector[index];
-    unsigned off = word_at(s->after + 4);
-    uint8_t number[2];
-    memcpy(number, s->after + off, 2);
+    le16 old = *number_of(s->before), new = *number_of(s->after);
     for (int pass = 0; pass < 2; pass++) { /* the second puts the new number back */
-        const uint8_t *use = pass ? number : s->before + off;
-        memcpy(s->after + off, use, 2);
+        *number_of(s->after) = pass ? new : old;
         unsigned changed = 0;
         for (unsigned i = 0; i < count; i++) {
-            memcpy(s[i].after + 510, use, 2);
+            *last_word(s[i].after) = pass ? new : old;
             changed += memcmp(s[i].before, s[i].after, SECTOR_SIZE) != 0;
         }
         if (changed <= 1)
@@ -185,19 +210,21 @@ static void calm(struct overlay *o, size_t index, unsigned count)
     }
 }
 
-void change_calm(struct overlay *o, uint32_t record_size, uint32_t index_size)
+void change_keep_numbers(struct overlay *o, uint32_t record_size, uint32_t index_size)
 {
+    unsigned record = record_size / SECTOR_SIZE, index = index_size / SECTOR_SIZE;
     for (size_t i = 0; i < o->count; i++) {
-        if (is_record(o, i, record_size / SECTOR_SIZE, "FILE"))
-            calm(o, i, record_size / SECTOR_SIZE);
-        else if (is_record(o, i, index_size / SECTOR_SIZE, "INDX"))
-            calm(o, i, index_size / SECTOR_SIZE);
+        if (is_record(o, i, record, NTFS_MAGIC_FILE))
+            keep_number(o, i, record);
+        else if (is_record(o, i, index, NTFS_MAGIC_INDX))
+            keep_number(o, i, index);
     }
     overlay_settle(o);
 }
 
-/* Writes the sectors of one step, neighbours together, and waits until they are on the disk. */
-static bool write_step(struct disk *disk, const struct overlay *o, enum change_step step, bool both)
+/* Writes the sectors of one step, neighbours together, and waits until they are on the device. */
+static bool write_step(struct device *device, const struct overlay *o, enum change_step step,
+                       bool both)
 {
     enum { TOGETHER = 128 };
     static uint8_t buffer[TOGETHER * SECTOR_SIZE];
@@ -215,15 +242,15 @@ static bool write_step(struct disk *disk, const struct overlay *o, enum change_s
                 buffer[n * SECTOR_SIZE + k] = both ? s->before[k] | s->after[k] : s->after[k];
             n++;
         }
-        if (!disk_pwrite(disk, buffer, n * SECTOR_SIZE, o->sector[i].lba << SECTOR_SHIFT))
+        if (!device_pwrite(device, buffer, n * SECTOR_SIZE, o->sector[i].lba << SECTOR_SHIFT))
             return false;
         any = true;
         i += n;
     }
-    return !any || disk_sync(disk);
+    return !any || device_sync(device);
 }
 
-enum status change_commit(struct disk *disk, const struct overlay *o, bool backwards)
+enum status change_commit(struct device *device, const struct overlay *o, bool backwards)
 {
     struct order {
         enum change_step step;
@@ -243,13 +270,13 @@ enum status change_commit(struct disk *disk, const struct overlay *o, bool backw
         {CHANGE_DATA, false}};
     static_assert(sizeof forward == sizeof backward, "every step both ways");
     const struct order *order = backwards ? backward : forward;
-    struct overlay *keep = disk->overlay;
-    disk->overlay = NULL;
+    struct overlay *keep = device->overlay;
+    device->overlay = NULL;
     bool ok = true;
     for (unsigned i = 0; ok && i < sizeof forward / sizeof forward[0]; i++)
-        ok = write_step(disk, o, order[i].step, order[i].both);
-    disk->overlay = keep;
-    return ok ? STATUS_OK : disk_write_failed(disk);
+        ok = write_step(device, o, order[i].step, order[i].both);
+    device->overlay = keep;
+    return ok ? STATUS_OK : device_write_failed(device);
 }
 
 void change_list(const struct overlay *o)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A change of a disk that boots or shall boot, made in memory first and then written in an order
+ * A change of a device that boots or shall boot, made in memory first and then written in an order
  * that a cut of the power survives: at each point the old boot code or the new one is whole, and
  * the volume has at worst clusters that are marked as used and belong to nobody. A new name in a
  * folder takes more than one sector, as with every driver of NTFS: there the drive must not fail
@@ -9,8 +9,12 @@
 #ifndef MKIMAGE_FLASH_CHANGE_H
 #define MKIMAGE_FLASH_CHANGE_H
 
-#include "host/overlay.h"
+#include <stdbool.h>
+#include <stdint.h>
+#include "cli/say.h"
 #include "flash/target.h"
+#include "host/device.h"
+#include "host/overlay.h"
 #include "ntfs/volume.h"
 
 /* In the order of writing. */
@@ -42,15 +46,15 @@ uint64_t change_copy_lba(const struct target *t);
  * one sector is all that is written: it decides. Where more changes, the new number stays, and with
  * it the mark that tells a torn record.
  */
-void change_calm(struct overlay *o, uint32_t record_size, uint32_t index_size);
+void change_keep_numbers(struct overlay *o, uint32_t record_size, uint32_t index_size);
 
-/* Assigns each sector its step, by the volume's zones. `data` says which clusters are new. */
+/* Assigns each sector its step: by the first zone that holds it, else by what is in it. */
 void change_sort(struct overlay *o, const struct target *t, uint64_t copy_lba,
                  const struct volume_zone *zones, unsigned zone_count);
 
 /* Writes what the overlay holds; `backwards` for a change that is taken back: then what refers to
  * things goes before the things. */
-enum status change_commit(struct disk *disk, const struct overlay *o, bool backwards);
+enum status change_commit(struct device *device, const struct overlay *o, bool backwards);
 
 /* A line a kind of sector that would be written. */
 void change_list(const struct overlay *o);

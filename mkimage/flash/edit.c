@@ -1,28 +1,34 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Each change opens the volume with libntfs-3g, collects its writes in the session's overlay and
+ * commits them. Past the overlay goes content only: what nothing refers to yet, and
+ * edit_write_at's.
+ */
 #include "flash/edit.h"
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
+#include "core/base/bounds.h"
+#include "flash/change.h"
+#include "host/device.h"
+#include "host/overlay.h"
+#include "ntfs/place.h"
+#include "ntfs/volume.h"
 
 enum status edit_open(struct edit *e, const struct options *options)
 {
     *e = (struct edit){.path = options->argument[0], .partition = options->partition};
-    struct stat st;
-    if (!stat(e->path, &st) && S_ISBLK(st.st_mode) && !options->yes && !options->dry_run)
-        return say_error("Say --yes if you mean it.", "%s: is a block device", e->path);
-    return install_open(&e->in, e->path, e->partition);
+    enum status status = session_confirm(options);
+    return status ? status : session_open(&e->session, e->path, e->partition);
 }
 
 void edit_close(struct edit *e)
 {
-    install_close(&e->in);
+    session_close(&e->session);
 }
 
 enum status edit_reopen(struct edit *e)
 {
-    install_close(&e->in);
-    return install_open(&e->in, e->path, e->partition);
+    session_close(&e->session);
+    return session_open(&e->session, e->path, e->partition);
 }
 
 void edit_rehearse(struct edit *e)
@@ -30,25 +36,10 @@ void edit_rehearse(struct edit *e)
     e->rehearsal = true;
 }
 
-/* An overlay that holds nothing. */
-static void forget(struct edit *e)
-{
-    overlay_free(&e->in.overlay);
-    overlay_init(&e->in.overlay, e->in.disk.fd);
-}
-
 void edit_end_rehearsal(struct edit *e)
 {
     e->rehearsal = false;
-    forget(e);
-}
-
-static enum status begin(struct edit *e, struct volume *v)
-{
-    const struct part *part = e->in.target.part;
-    uint64_t start = part->start_lba << SECTOR_SHIFT;
-    enum status status = volume_mend_mirror(&e->in.disk, start);
-    return status ? status : volume_open(v, &e->in.disk, start, part->sectors << SECTOR_SHIFT);
+    session_overlay(&e->session);
 }
 
 /* Closes the volume and writes what the overlay holds. */
@@ -56,17 +47,15 @@ static enum status finish(struct edit *e, struct volume *v, bool backwards, enum
 {
     static const struct placement none;
     if (!status)
-        status = install_note_zones(&e->in, v, &none);
+        status = session_note_zones(&e->session, v, &none);
     enum status closed = volume_close(v);
     if (status || closed)
         return STATUS_FAILED;
     if (e->rehearsal)
         return STATUS_OK;
-    overlay_settle(&e->in.overlay);
-    change_calm(&e->in.overlay, e->in.target.volume.record_size, e->in.target.volume.index_size);
-    change_sort(&e->in.overlay, &e->in.target, e->in.copy_lba, e->in.zones, e->in.zone_count);
-    status = change_commit(&e->in.disk, &e->in.overlay, backwards);
-    forget(e);
+    session_order(&e->session);
+    status = change_commit(&e->session.device, &e->session.overlay, backwards);
+    session_overlay(&e->session);
     return status;
 }
 
@@ -77,12 +66,12 @@ static enum status fill(struct edit *e, struct volume *v, const struct placement
 {
     if (e->rehearsal)
         return STATUS_OK;
-    struct overlay *keep = e->in.disk.overlay;
+    struct overlay *keep = e->session.device.overlay;
     uint64_t clusters = 0;
     for (uint32_t i = 0; i < p->count; i++)
         clusters += p->piece[i].count;
     uint64_t zeros = from + c->front_size, back = c->size - c->back_size;
-    e->in.disk.overlay = NULL;
+    e->session.device.overlay = NULL;
     enum status status = place_write(v, p, from, c->front, c->front_size);
     if (!status)
         status = place_write(v, p, zeros, NULL, back - zeros);
@@ -90,9 +79,9 @@ static enum status fill(struct edit *e, struct volume *v, const struct placement
         status = place_write(v, p, back, c->back, c->back_size);
     if (!status)
         status = place_write(v, p, c->size, NULL, clusters * v->cluster_size - c->size);
-    if (!status && !disk_sync(&e->in.disk))
-        status = disk_write_failed(&e->in.disk);
-    e->in.disk.overlay = keep;
+    if (!status && !device_sync(&e->session.device))
+        status = device_write_failed(&e->session.device);
+    e->session.device.overlay = keep;
     return status;
 }
 
@@ -101,7 +90,7 @@ enum status edit_put(struct edit *e, const char *path, const struct edit_content
 {
     struct volume v;
     struct placement p = {0};
-    enum status status = begin(e, &v);
+    enum status status = session_volume(&e->session, &v);
     if (status)
         return status;
     status = place_find(&v, content->size, &p);
@@ -144,7 +133,7 @@ enum status edit_extend(struct edit *e, const char *path, uint64_t old_size,
 {
     struct volume v;
     struct placement all = {0};
-    enum status status = begin(e, &v);
+    enum status status = session_volume(&e->session, &v);
     if (status)
         return status;
     status = extend(e, &v, path, old_size, content, &all);
@@ -154,14 +143,14 @@ enum status edit_extend(struct edit *e, const char *path, uint64_t old_size,
     placement_free(&all);
     if (status)
         return status;
-    status = begin(e, &v);
+    status = session_volume(&e->session, &v);
     return status ? status : finish(e, &v, false, place_resize(&v, path, content->size));
 }
 
 enum status edit_remove(struct edit *e, const char *path)
 {
     struct volume v;
-    enum status status = begin(e, &v);
+    enum status status = session_volume(&e->session, &v);
     if (status)
         return status;
     return finish(e, &v, true, volume_remove(&v, path));
@@ -170,26 +159,26 @@ enum status edit_remove(struct edit *e, const char *path)
 enum status edit_is_simple(struct edit *e, const char *path, bool *simple)
 {
     struct volume v;
-    enum status status = begin(e, &v);
+    enum status status = session_volume(&e->session, &v);
     if (status)
         return status;
     status = place_is_simple(&v, path, simple);
     enum status closed = volume_close(&v);
     if (!e->rehearsal)
-        forget(e);
+        session_overlay(&e->session);
     return status ? status : closed;
 }
 
 enum status edit_free(struct edit *e, uint64_t *bytes)
 {
     struct volume v;
-    enum status status = begin(e, &v);
+    enum status status = session_volume(&e->session, &v);
     if (status)
         return status;
     *bytes = volume_free(&v);
     status = volume_close(&v);
     if (!e->rehearsal)
-        forget(e);
+        session_overlay(&e->session);
     return status;
 }
 
@@ -212,7 +201,7 @@ bool edit_read_at(struct edit *e, const struct extent_list *list, uint64_t off, 
     while (size) { /* ends: size shrinks */
         uint64_t at = 0, n = locate(list, off, &at);
         n = n < size ? n : size;
-        if (!n || !disk_pread(&e->in.disk, to, (size_t)n, at)) {
+        if (!n || !device_pread(&e->session.device, to, (size_t)n, at)) {
             errno = n ? errno : EIO;
             return false;
         }
@@ -227,18 +216,18 @@ bool edit_write_at(struct edit *e, const struct extent_list *list, uint64_t off,
                    uint64_t size)
 {
     const uint8_t *from = data;
-    struct overlay *keep = e->in.disk.overlay;
+    struct overlay *keep = e->session.device.overlay;
     bool ok = true;
-    e->in.disk.overlay = NULL;
+    e->session.device.overlay = NULL;
     while (ok && size) { /* ends: size shrinks */
         uint64_t at = 0, n = locate(list, off, &at);
         n = n < size ? n : size;
         errno = EIO;
-        ok = n && disk_pwrite(&e->in.disk, from, (size_t)n, at);
+        ok = n && device_pwrite(&e->session.device, from, (size_t)n, at);
         from += n;
         off += n;
         size -= n;
     }
-    e->in.disk.overlay = keep;
+    e->session.device.overlay = keep;
     return ok;
 }

@@ -2,7 +2,7 @@
 /*
  * A flash that boots, changed file by file. Promises: each call below is a whole: wherever it is
  * cut, the file is the old one or the new one. What is new goes to clusters that nothing refers to;
- * then the metadata follow in the order of change.h.
+ * then the metadata follow in the order of flash/change.h.
  *
  * A rehearsal does everything but write: so a verb of several changes knows that all of them will
  * go through before it makes the first one.
@@ -10,11 +10,15 @@
 #ifndef MKIMAGE_FLASH_EDIT_H
 #define MKIMAGE_FLASH_EDIT_H
 
-#include "verbs/install.h"
+#include <stdbool.h>
+#include <stdint.h>
 #include "cli/options.h"
+#include "cli/say.h"
+#include "core/base/file.h"
+#include "flash/session.h"
 
 struct edit {
-    struct install in;
+    struct session session;
     const char *path; /* TARGET */
     unsigned partition;
     bool rehearsal;
@@ -24,7 +28,7 @@ struct edit {
 enum status edit_open(struct edit *e, const struct options *options);
 void edit_close(struct edit *e);
 
-/* Core's view again, after changes: all that was opened through e->in.target is gone. */
+/* Core's view again, after changes: all that was opened through e->session.target is gone. */
 enum status edit_reopen(struct edit *e);
 
 /* From now on nothing is written, until edit_end_rehearsal forgets it all. */

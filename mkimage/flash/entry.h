@@ -3,8 +3,11 @@
 #ifndef MKIMAGE_FLASH_ENTRY_H
 #define MKIMAGE_FLASH_ENTRY_H
 
-#include "core/entry/open.h"
+#include <stdbool.h>
 #include "cli/options.h"
+#include "cli/say.h"
+#include "core/entry/config.h"
+#include "core/entry/open.h"
 #include "flash/target.h"
 
 struct entry {
@@ -14,7 +17,10 @@ struct entry {
     struct boot_disk disk;
 };
 
-/* Finds the entry `name` (section or title), or the default one where name is NULL. */
+/* Which entry has this name (letter case aside), or is the default one where name is NULL. */
+bool entry_find(const struct config *config, const char *name, unsigned *index);
+
+/* Reads the config and finds the entry. */
 enum err entry_choose(struct entry *e, struct target *t, const char *name, struct fail *f);
 
 /* Opens TARGET, finds the entry and compiles its map. */

@@ -1,15 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One struct a TARGET, however it is spelled: each is opened once. Only reads. */
 #include "flash/origin.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-static enum err origin_open_file(struct chain_files *files, const char *path, struct file *file,
-                                 uint8_t *drive_index, struct fail *f)
-{
-    *drive_index = 0;
-    return ntfs_open(files->ctx, path, file, f);
-}
 
 enum status origin_open(struct origin **list, const char *target, struct origin **origin)
 {
@@ -23,15 +17,14 @@ enum status origin_open(struct origin **list, const char *target, struct origin 
         }
     }
     struct origin *o = calloc(1, sizeof *o);
-    enum status status =
-        o ? target_open(&o->target, target, 0) : say_error("Free some memory.", "out of memory");
+    enum status status = o ? target_open(&o->target, target, 0) : say_no_memory();
     if (status) {
         free(real);
         free(o);
         return status;
     }
     o->real = real;
-    o->files = (struct chain_files){.open = origin_open_file, .ctx = &o->target.volume};
+    o->files = target_files(&o->target);
     o->next = *list;
     *list = *origin = o;
     return STATUS_OK;

@@ -4,6 +4,7 @@
 #ifndef MKIMAGE_FLASH_ORIGIN_H
 #define MKIMAGE_FLASH_ORIGIN_H
 
+#include "cli/say.h"
 #include "core/chain/chain.h"
 #include "flash/target.h"
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Core on a device of the host, with the loader's own cache, so that the counts of reads are the
+ * machine's. Never writes: a device is opened for reading, whatever comes later.
+ */
 #include "flash/target.h"
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 /* Address space, not memory: pages come when core uses them. */
 #define ARENA_SIZE ((size_t)(sizeof(size_t) > 4 ? (uint64_t)16 << 30 : (uint64_t)1 << 30))
@@ -25,19 +26,19 @@ void arena_close(struct arena *arena)
     arena->base = NULL;
 }
 
-enum status target_open_disk(struct target *t, const char *path)
+enum status target_open_device(struct target *t, const char *path)
 {
-    *t = (struct target){.disk.fd = -1};
+    *t = (struct target){.device.fd = -1};
     for (unsigned i = 0; i < TARGET_FURTHER_MAX; i++)
         t->further[i].fd = -1;
-    enum status status = disk_open(&t->disk, path, DISK_READ);
+    enum status status = device_open(&t->device, path, DEVICE_READ);
     if (!status)
         status = arena_open(&t->arena);
     if (status) {
         target_close(t);
         return status;
     }
-    disk_blk(&t->blk, &t->disk);
+    device_blk(&t->blk, &t->device);
     t->drive[0] = &t->blk;
     return STATUS_OK;
 }
@@ -53,11 +54,11 @@ static enum err find_volumes(struct volumes *v, struct fail *f)
     struct target *t = v->ctx;
     enum err err = volumes_add_drive(v, &t->cache.blk, 0, &t->arena, f);
     for (unsigned i = 0; !err && i < t->further_paths; i++) {
-        if (disk_open(&t->further[i], t->further_path[i], DISK_READ)) {
+        if (device_open(&t->further[i], t->further_path[i], DEVICE_READ)) {
             (void)fail(f, ERR_READ, "cannot be opened", 0);
             return fail_subject(f, t->further_path[i]);
         }
-        disk_blk(&t->further_blk[i], &t->further[i]);
+        device_blk(&t->further_blk[i], &t->further[i]);
         t->drive[i + 1] = &t->further_blk[i];
         err = volumes_add_drive(v, t->drive[i + 1], (uint8_t)(i + 1), &t->arena, f);
     }
@@ -76,7 +77,7 @@ enum err target_mount(struct target *t, unsigned partition, struct fail *f)
         err = ntfs_mount(&t->volume, &t->cache.blk, t->part->start_lba, t->part->sectors, &t->arena,
                          f);
     if (err)
-        return fail_subject(f, t->disk.path);
+        return fail_subject(f, t->device.path);
     t->volumes = (struct volumes){.count = 1, .find = find_volumes, .ctx = t};
     t->volumes.volume[0].ntfs = &t->volume;
     return ERR_OK;
@@ -84,7 +85,7 @@ enum err target_mount(struct target *t, unsigned partition, struct fail *f)
 
 enum status target_open(struct target *t, const char *path, unsigned partition)
 {
-    enum status status = target_open_disk(t, path);
+    enum status status = target_open_device(t, path);
     if (status)
         return status;
     struct fail f;
@@ -95,31 +96,34 @@ enum status target_open(struct target *t, const char *path, unsigned partition)
     return status;
 }
 
-void target_close(struct target *t)
+static enum err open_file(struct chain_files *files, const char *path, struct file *file,
+                          uint8_t *drive_index, struct fail *f)
 {
-    disk_close(&t->disk);
-    for (unsigned i = 0; i < TARGET_FURTHER_MAX; i++)
-        disk_close(&t->further[i]);
-    arena_close(&t->arena);
+    *drive_index = 0;
+    return ntfs_open(files->ctx, path, file, f);
 }
 
-bool target_split(const char *argument, char **target, const char **path)
+struct chain_files target_files(struct target *t)
 {
-    const char *first = NULL;
-    for (const char *colon = argument; (colon = strchr(colon, ':')); colon++) {
-        if (colon == argument || (colon[1] != '/' && colon[1] != '\\' && colon[1]))
-            continue;
-        if (!first)
-            first = colon;
-        *target = strndup(argument, (size_t)(colon - argument));
-        *path = colon[1] ? colon + 1 : "/";
-        if (*target && !access(*target, F_OK))
-            return true;
-        free(*target);
-    }
-    if (!first)
-        return false;
-    *target = strndup(argument, (size_t)(first - argument));
-    *path = first[1] ? first + 1 : "/";
-    return *target;
+    return (struct chain_files){.open = open_file, .ctx = &t->volume};
+}
+
+bool target_same_file(struct target *t, struct file *a, struct file *b)
+{
+    struct extent_list x, y;
+    struct fail f;
+    size_t mark = arena_mark(&t->arena);
+    bool same = !file_extents(a, &x, &t->arena, &f) && !file_extents(b, &y, &t->arena, &f) &&
+                x.count && y.count && x.extent[0].drive_lba == y.extent[0].drive_lba &&
+                x.extent[0].drive_lba != EXTENT_HOLE;
+    arena_release(&t->arena, mark);
+    return same;
+}
+
+void target_close(struct target *t)
+{
+    device_close(&t->device);
+    for (unsigned i = 0; i < TARGET_FURTHER_MAX; i++)
+        device_close(&t->further[i]);
+    arena_close(&t->arena);
 }

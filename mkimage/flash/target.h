@@ -1,22 +1,27 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * TARGET as the reading verbs see it: a disk, its partition table and its NTFS volume, all through
- * the loader's own core.
+ * TARGET as the reading verbs see it: a device, its partition table and its NTFS volume, all
+ * through the loader's own core.
  */
 #ifndef MKIMAGE_FLASH_TARGET_H
 #define MKIMAGE_FLASH_TARGET_H
 
+#include <stdbool.h>
+#include "cli/say.h"
 #include "core/base/arena.h"
-#include "core/ntfs/ntfs.h"
-#include "core/part/part.h"
+#include "core/base/blk.h"
+#include "core/base/file.h"
+#include "core/chain/chain.h"
 #include "core/entry/volumes.h"
 #include "core/map/format.h"
+#include "core/ntfs/ntfs.h"
+#include "core/part/part.h"
 #include "host/device.h"
 
 #define TARGET_FURTHER_MAX 7
 
 struct target {
-    struct disk disk;
+    struct device device;
     struct blk blk; /* reads and sectors read are counted here */
     struct blk_cache cache;
     struct part_table table;
@@ -25,11 +30,11 @@ struct target {
     struct arena arena;
 
     /* Where images may lie: this volume first, then, once a path names one, every other volume of
-     * this disk and of the machine's further drives. drive[0] is this disk. */
+     * this device and of the machine's further drives. drive[0] is this one. */
     struct volumes volumes;
     const char *const *further_path;
     unsigned further_paths;
-    struct disk further[TARGET_FURTHER_MAX];
+    struct device further[TARGET_FURTHER_MAX];
     struct blk further_blk[TARGET_FURTHER_MAX];
     struct blk *drive[MAP_DRIVES_MAX];
 };
@@ -38,7 +43,7 @@ struct target {
 enum status arena_open(struct arena *arena);
 void arena_close(struct arena *arena);
 
-/* Opens the disk and mounts the volume. `partition` 0 picks one. */
+/* Opens the device and mounts the volume. `partition` 0 picks one. */
 enum status target_open(struct target *t, const char *path, unsigned partition);
 void target_close(struct target *t);
 
@@ -46,14 +51,13 @@ void target_close(struct target *t);
 void target_further(struct target *t, const char *const *path, unsigned count);
 
 /* The two halves of target_open, for those who report each step by itself. */
-enum status target_open_disk(struct target *t, const char *path);
+enum status target_open_device(struct target *t, const char *path);
 enum err target_mount(struct target *t, unsigned partition, struct fail *f);
 
-/*
- * Splits TARGET:/path. False where `argument` is not of that form. A TARGET that exists wins where
- * the name of a host file holds a colon itself. `target` is allocated, `path` points into the
- * argument.
- */
-bool target_split(const char *argument, char **target, const char **path);
+/* As chain_open opens files of its volume, and of no other one. */
+struct chain_files target_files(struct target *t);
+
+/* Are two files of the volume the same? By where they lie. */
+bool target_same_file(struct target *t, struct file *a, struct file *b);
 
 #endif

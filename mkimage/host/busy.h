@@ -4,6 +4,7 @@
 #define MKIMAGE_HOST_BUSY_H
 
 #include <stdbool.h>
+#include <sys/stat.h>
 #include "cli/say.h"
 
 struct stat;

@@ -1,56 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The one place where mkimage opens a disk that exists, and so the one that decides what may be
+ * opened. Never reads or writes beyond the size that was found then.
+ */
 #include "host/device.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "host/busy.h"
 #include "core/base/bounds.h"
+#include "host/busy.h"
+#include "host/fd.h"
 #include "host/overlay.h"
 
-bool fd_pread(int fd, void *buf, size_t size, uint64_t off)
-{
-    uint8_t *to = buf;
-    while (size) {
-        ssize_t n = pread(fd, to, size, (off_t)off);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0) {
-            if (!n)
-                errno = EIO;
-            return false;
-        }
-        to += n;
-        off += (uint64_t)n;
-        size -= (size_t)n;
-    }
-    return true;
-}
-
-bool fd_pwrite(int fd, const void *buf, size_t size, uint64_t off)
-{
-    const uint8_t *from = buf;
-    while (size) {
-        ssize_t n = pwrite(fd, from, size, (off_t)off);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0) {
-            if (!n)
-                errno = EIO;
-            return false;
-        }
-        from += n;
-        off += (uint64_t)n;
-        size -= (size_t)n;
-    }
-    return true;
-}
-
-bool disk_pread(const struct disk *d, void *buf, size_t size, uint64_t off)
+bool device_pread(const struct device *d, void *buf, size_t size, uint64_t off)
 {
     if (!range_ok(off, size, d->size)) {
         errno = EIO;
@@ -60,7 +26,7 @@ bool disk_pread(const struct disk *d, void *buf, size_t size, uint64_t off)
            (!d->overlay || overlay_read(d->overlay, buf, size, off));
 }
 
-bool disk_pwrite(struct disk *d, const void *buf, size_t size, uint64_t off)
+bool device_pwrite(struct device *d, const void *buf, size_t size, uint64_t off)
 {
     if (!range_ok(off, size, d->size)) {
         errno = ENOSPC;
@@ -70,12 +36,12 @@ bool disk_pwrite(struct disk *d, const void *buf, size_t size, uint64_t off)
                       : fd_pwrite(d->fd, buf, size, off);
 }
 
-static bool write_zeros(struct disk *d, uint64_t off, uint64_t size)
+static bool write_zeros(struct device *d, uint64_t off, uint64_t size)
 {
     static const uint8_t zeros[1 << 18];
     while (size) {
         size_t n = size < sizeof zeros ? (size_t)size : sizeof zeros;
-        if (!disk_pwrite(d, zeros, n, off))
+        if (!device_pwrite(d, zeros, n, off))
             return false;
         off += n;
         size -= n;
@@ -83,7 +49,7 @@ static bool write_zeros(struct disk *d, uint64_t off, uint64_t size)
     return true;
 }
 
-bool disk_zero(struct disk *d, uint64_t off, uint64_t size)
+bool device_zero(struct device *d, uint64_t off, uint64_t size)
 {
     if (!range_ok(off, size, d->size)) {
         errno = ENOSPC;
@@ -93,41 +59,48 @@ bool disk_zero(struct disk *d, uint64_t off, uint64_t size)
         return true;
     if (!d->overlay) {
         uint64_t range[2] = {off, size};
-        if (d->device && !ioctl(d->fd, BLKZEROOUT, range))
+        if (d->is_block && !ioctl(d->fd, BLKZEROOUT, range))
             return true;
-        if (!d->device &&
+        if (!d->is_block &&
             !fallocate(d->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)off, (off_t)size))
             return true;
     }
     return write_zeros(d, off, size);
 }
 
-bool disk_sync(struct disk *d)
+bool device_sync(struct device *d)
 {
     return d->overlay || !fsync(d->fd);
 }
 
-enum status disk_write_failed(const struct disk *d)
+enum status device_read_failed(const struct device *d)
+{
+    return say_error("The drive may be failing: copy what is on it.", "%s: cannot be read: %s",
+                     d->path, strerror(errno));
+}
+
+enum status device_write_failed(const struct device *d)
 {
     return say_error("Check its free space and its health, then run this again.",
                      "%s: writing failed: %s", d->path, strerror(errno));
 }
 
-static enum err blk_of_disk(struct blk *b, uint64_t lba, uint32_t count, void *buf, struct fail *f)
+static enum err blk_of_device(struct blk *b, uint64_t lba, uint32_t count, void *buf,
+                              struct fail *f)
 {
-    const struct disk *d = b->ctx;
-    if (disk_pread(d, buf, (size_t)count << SECTOR_SHIFT, lba << SECTOR_SHIFT))
+    const struct device *d = b->ctx;
+    if (device_pread(d, buf, (size_t)count << SECTOR_SHIFT, lba << SECTOR_SHIFT))
         return ERR_OK;
     (void)fail(f, ERR_READ, "sector %u could not be read", lba);
     return fail_subject(f, d->path);
 }
 
-void disk_blk(struct blk *b, struct disk *d)
+void device_blk(struct blk *b, struct device *d)
 {
-    *b = (struct blk){.read = blk_of_disk, .ctx = d, .sectors = d->size >> SECTOR_SHIFT};
+    *b = (struct blk){.read = blk_of_device, .ctx = d, .sectors = d->size >> SECTOR_SHIFT};
 }
 
-static enum status open_failed(const char *path, enum disk_mode mode)
+static enum status open_failed(const char *path, enum device_mode mode)
 {
     const char *advice = "Check the name.";
     if (errno == EACCES || errno == EPERM || errno == EROFS)
@@ -135,48 +108,48 @@ static enum status open_failed(const char *path, enum disk_mode mode)
     else if (errno == EBUSY)
         advice = "Unmount it and end what uses it first.";
     return say_error(advice, "%s: cannot be opened for %s: %s", path,
-                     mode == DISK_WRITE ? "writing" : "reading", strerror(errno));
+                     mode == DEVICE_WRITE ? "writing" : "reading", strerror(errno));
 }
 
-enum status disk_open(struct disk *d, const char *path, enum disk_mode mode)
+enum status device_open(struct device *d, const char *path, enum device_mode mode)
 {
-    *d = (struct disk){.path = path, .fd = -1};
+    *d = (struct device){.path = path, .fd = -1};
     struct stat st;
     if (stat(path, &st))
         return open_failed(path, mode);
-    d->device = S_ISBLK(st.st_mode);
-    if (!d->device && !S_ISREG(st.st_mode))
+    d->is_block = S_ISBLK(st.st_mode);
+    if (!d->is_block && !S_ISREG(st.st_mode))
         return say_error("Name a disk image file or a block device.",
                          "%s: is neither a file nor a block device", path);
-    if (mode == DISK_WRITE) {
+    if (mode == DEVICE_WRITE) {
         enum status status = busy_check(path);
         if (status)
             return status;
     }
 
-    int flags = mode == DISK_WRITE ? O_RDWR : O_RDONLY;
-    if (d->device && mode == DISK_WRITE)
+    int flags = mode == DEVICE_WRITE ? O_RDWR : O_RDONLY;
+    if (d->is_block && mode == DEVICE_WRITE)
         flags |= O_EXCL; /* the kernel itself refuses a device that something holds */
     d->fd = open(path, flags | O_CLOEXEC);
     if (d->fd < 0)
         return open_failed(path, mode);
     int locked = 0;
-    if (d->device && mode == DISK_WRITE && !ioctl(d->fd, BLKROGET, &locked) && locked) {
-        disk_close(d);
+    if (d->is_block && mode == DEVICE_WRITE && !ioctl(d->fd, BLKROGET, &locked) && locked) {
+        device_close(d);
         return say_error("Look for a switch on it; blockdev --setrw undoes --setro.",
                          "%s: is write-protected", path);
     }
 
     off_t end = lseek(d->fd, 0, SEEK_END);
     if (end < 0) {
-        disk_close(d);
+        device_close(d);
         return say_error("Check the device.", "%s: its size cannot be found", path);
     }
     d->size = (uint64_t)end >> SECTOR_SHIFT << SECTOR_SHIFT;
     return STATUS_OK;
 }
 
-void disk_close(struct disk *d)
+void device_close(struct device *d)
 {
     if (d->fd >= 0)
         close(d->fd);

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * An array of sectors and a hash table over it by lba. Both grow and never shrink; the device is
+ * read when a sector is first written to, never written.
+ */
 #include "host/overlay.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include "host/device.h"
+#include "host/fd.h"
 
 void overlay_init(struct overlay *o, int fd)
 {
@@ -51,7 +55,7 @@ static bool grow(struct overlay *o)
     return true;
 }
 
-/* The sector's entry, made from the disk's content where there is none yet. */
+/* The sector's entry, made from the device's content where there is none yet. */
 static struct overlay_sector *entry_of(struct overlay *o, uint64_t lba)
 {
     if (o->slots) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Sectors that are to be written to a disk, kept in memory together with what they replace.
- * Promises: the disk is only read until somebody asks for the sectors; a sector whose new content
+ * Sectors that are to be written to a device, kept in memory together with what they replace.
+ * Promises: the device is only read until somebody asks for the sectors; a sector whose new content
  * equals the old one is not listed.
  */
 #ifndef MKIMAGE_HOST_OVERLAY_H
@@ -14,7 +14,7 @@
 
 struct overlay_sector {
     uint64_t lba;
-    uint8_t step; /* enum change_step (change.h): when it is its turn */
+    uint8_t step; /* when it is its turn to be written; the user's own numbers */
     uint8_t before[SECTOR_SIZE], after[SECTOR_SIZE];
 };
 
@@ -29,10 +29,10 @@ struct overlay {
 void overlay_init(struct overlay *o, int fd);
 void overlay_free(struct overlay *o);
 
-/* Lays what was written over `size` bytes that were read from the disk at `off`. */
+/* Lays what was written over `size` bytes that were read from the device at `off`. */
 bool overlay_read(const struct overlay *o, void *buf, size_t size, uint64_t off);
 
-/* False with errno set where memory is out or the disk cannot be read. */
+/* False with errno set where memory is out or the device cannot be read. */
 bool overlay_write(struct overlay *o, const void *buf, size_t size, uint64_t off);
 
 /* Drops sectors that changed nothing and sorts the rest by lba. */

@@ -5,34 +5,20 @@
  * helps programs that look in the child's folder only.
  */
 #include "image/newvhd.h"
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <time.h>
+#include "core/base/bounds.h"
 #include "core/base/endian.h"
 #include "core/base/file.h"
+#include "core/base/path.h"
 #include "core/ntfs/path.h"
 #include "core/vhd/footer.h"
+#include "core/vhd/format.h"
+#include "host/random.h"
 
 #define HEADER_AT  512u
 #define LOCATOR_AT 1536u
-#define VHD_EPOCH  946684800 /* 2000-01-01 in Unix time */
-
-static bool is_separator(char c)
-{
-    return c == '\\' || c == '/';
-}
-
-static const char *last_part(const char *path)
-{
-    const char *last = path;
-    for (; *path; path++) {
-        if (is_separator(*path))
-            last = path + 1;
-    }
-    return last;
-}
 
 static be64 be64_make(uint64_t v)
 {
@@ -56,14 +42,14 @@ static char *relative_path(const char *path, const char *parent)
 {
     size_t same = 0; /* both folders are alike up to here, a separator included */
     for (size_t i = 0; path[i] && parent[i]; i++) {
-        if (is_separator(path[i]) && is_separator(parent[i]))
+        if (path_is_separator(path[i]) && path_is_separator(parent[i]))
             same = i + 1;
         else if (path[i] != parent[i])
             break;
     }
     size_t up = 0;
     for (const char *c = path + same; *c; c++)
-        up += is_separator(*c);
+        up += path_is_separator(*c);
     char *way = malloc(3 * up + strlen(parent + same) + 3);
     if (!way)
         return NULL;
@@ -82,7 +68,7 @@ static uint8_t *path_units(const char *path, size_t *size)
     uint8_t *units = malloc(2 * strlen(path) + 512);
     *size = 0;
     while (units && *path) {
-        if (is_separator(*path)) {
+        if (path_is_separator(*path)) {
             units[(*size)++] = '\\';
             units[(*size)++] = 0;
             path++;
@@ -103,7 +89,7 @@ static uint8_t *path_units(const char *path, size_t *size)
 static enum status make_footer(struct vhd_footer *footer, const struct vhd_footer *parent)
 {
     memset(footer, 0, sizeof *footer);
-    memcpy(footer->cookie, "conectix", sizeof footer->cookie);
+    memcpy(footer->cookie, VHD_FOOTER_COOKIE, sizeof footer->cookie);
     footer->features = be32_make(2);
     footer->version = be32_make(VHD_VERSION_MAJOR << 16);
     footer->header_offset = be64_make(HEADER_AT);
@@ -117,10 +103,9 @@ static enum status make_footer(struct vhd_footer *footer, const struct vhd_foote
     footer->heads = parent->heads;
     footer->track_sectors = parent->track_sectors;
     footer->type = be32_make(VHD_DIFFERENCING);
-    if (getrandom(footer->id, sizeof footer->id, 0) != sizeof footer->id)
-        return say_error("Try again.", "no random numbers: %s", strerror(errno));
+    enum status status = random_fill(footer->id, sizeof footer->id);
     footer->checksum = checksum(footer, sizeof *footer);
-    return STATUS_OK;
+    return status;
 }
 
 static void make_header(struct vhd_header *header, const struct vhd_footer *parent,
@@ -128,7 +113,7 @@ static void make_header(struct vhd_header *header, const struct vhd_footer *pare
                         uint32_t entries, uint32_t block_size)
 {
     memset(header, 0, sizeof *header);
-    memcpy(header->cookie, "cxsparse", sizeof header->cookie);
+    memcpy(header->cookie, VHD_HEADER_COOKIE, sizeof header->cookie);
     header->next_offset = be64_make(UINT64_MAX);
     header->bat_offset = be64_make(bat_at);
     header->version = be32_make(1 << 16);
@@ -155,11 +140,11 @@ static enum status make_front(struct newvhd *n, const struct vhd_footer *parent,
     uint64_t size = be64_get(parent->current_size) & ~(uint64_t)(SECTOR_SIZE - 1);
     uint32_t entries = (uint32_t)((size + block_size - 1) / block_size);
     uint64_t bat_at = round_up_shift(LOCATOR_AT + way_size, 12);
-    uint64_t bat_end = bat_at + (uint64_t)entries * 4;
+    uint64_t bat_end = bat_at + (uint64_t)entries * sizeof(be32);
     n->front_size = (size_t)round_up_shift(bat_end, SECTOR_SHIFT);
     n->front = calloc(1, n->front_size);
     if (!n->front)
-        return say_error("Free some memory.", "out of memory");
+        return say_no_memory();
     struct vhd_footer footer;
     struct vhd_header header;
     enum status status = make_footer(&footer, parent);
@@ -189,7 +174,7 @@ static enum status read_footer(struct image *parent, struct vhd_footer *footer)
     memset(footer, 0, sizeof *footer);
     if (file_read(parent->file, at, footer, (uint32_t)size, &f))
         return say_fail(&f);
-    if (memcmp(footer->cookie, "conectix", sizeof footer->cookie) ||
+    if (memcmp(footer->cookie, VHD_FOOTER_COOKIE, sizeof footer->cookie) ||
         !vhd_checksum_ok(footer, sizeof *footer, offsetof(struct vhd_footer, checksum)))
         return say_error("Repair it with the program that made it.",
                          "%s: its footer at the end is damaged", parent->file->path);
@@ -207,7 +192,7 @@ enum status newvhd_make(struct newvhd *n, struct image *parent, const char *path
     char *way = relative_path(path, parent_path);
     size_t way_size = 0, name_size = 0;
     uint8_t *way_units = way ? path_units(way, &way_size) : NULL;
-    uint8_t *name_units = path_units(last_part(parent_path), &name_size);
+    uint8_t *name_units = path_units(path_last_part(parent_path), &name_size);
     if (!way_units || !name_units)
         status =
             say_error("Rename it.", "%s: its name cannot be written into a child", parent_path);

@@ -4,6 +4,8 @@
 #define MKIMAGE_IMAGE_NEWVHD_H
 
 #include <stddef.h>
+#include <stdint.h>
+#include "cli/say.h"
 #include "core/base/image.h"
 #include "image/slack.h"
 

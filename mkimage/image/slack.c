@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Reckons in slots, as core/vhd/slack.h counts them. Only reads: what writes an image asks here
+ * first.
+ */
 #include "image/slack.h"
 #include <stdio.h>
 #include <string.h>
+#include "cli/bytes.h"
 #include "core/base/bounds.h"
 #include "core/base/file.h"
-#include "core/base/text.h"
 
 #define DEFAULT_MAX ((uint64_t)4 << 30)
 
@@ -107,6 +111,11 @@ uint64_t slack_size(const struct slack *s, uint32_t add)
     return bytes > s->file_size ? bytes : s->file_size;
 }
 
+enum status slack_too_large(const char *path, const char *advice)
+{
+    return say_error(advice, "%s: would get blocks behind 2 TiB, where a VHD can have none", path);
+}
+
 uint32_t slack_default(const struct slack *s, uint64_t volume_free)
 {
     uint64_t half = volume_free / 2;
@@ -119,7 +128,7 @@ const char *slack_text(const struct slack *s, uint32_t slots)
     static unsigned next;
     char *text = buffer[next++ % 2];
     snprintf(text, sizeof buffer[0], "%s (%u block%s)",
-             say_bytes((uint64_t)slots * s->now.block_sectors << SECTOR_SHIFT), slots,
+             bytes_text((uint64_t)slots * s->now.block_sectors << SECTOR_SHIFT), slots,
              slots == 1 ? "" : "s");
     return text;
 }

@@ -6,11 +6,13 @@
 #ifndef MKIMAGE_IMAGE_SLACK_H
 #define MKIMAGE_IMAGE_SLACK_H
 
+#include <stdbool.h>
+#include <stdint.h>
+#include "cli/say.h"
 #include "core/base/arena.h"
 #include "core/base/image.h"
 #include "core/vhd/format.h"
 #include "core/vhd/slack.h"
-#include "cli/say.h"
 
 struct slack {
     struct vhd_slack now;
@@ -46,6 +48,9 @@ uint32_t slack_fitting(const struct slack *s, uint64_t bytes);
 
 /* The file's size with `add` more slots; 0 where a BAT cannot name them all. */
 uint64_t slack_size(const struct slack *s, uint32_t add);
+
+/* Says that slack_size has none for so many slots, and what to do about it. */
+enum status slack_too_large(const char *path, const char *advice);
 
 /* The default where an image is given slack without being told how much: all that the disk may
  * still need, half of the volume's free space, 4 GiB, whichever is least. */

@@ -1,17 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The content of placed files, straight to their clusters on the disk. */
+/* The content of placed files, straight to their clusters on the device. */
 #include <errno.h>
 #include <linux/fs.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
-#include "ntfs/place.h"
 #include "cli/progress.h"
+#include "cli/say.h"
+#include "core/base/bits.h"
+#include "core/base/file.h"
+#include "host/device.h"
+#include "host/fd.h"
+#include "ntfs/place.h"
+#include "ntfs/volume.h"
 
 #define CHUNK ((uint64_t)4 << 20)
 #define ZEROS ((uint64_t)64 << 20) /* no data to carry, but the kernel may have to write them */
 
-/* Where a file lies: walks its pieces as bytes of the disk, front to back. */
+/* Where a file lies: walks its pieces as bytes of the device, front to back. */
 struct cursor {
     const struct volume *v;
     const struct placement *p;
@@ -19,7 +25,7 @@ struct cursor {
     uint64_t used; /* bytes of it that are behind */
 };
 
-/* The next bytes of the disk, at most `want` of them; returns how many. */
+/* The next bytes of the device, at most `want` of them; returns how many. */
 static uint64_t cursor_take(struct cursor *c, uint64_t want, uint64_t *off)
 {
     const struct piece *piece = &c->p->piece[c->piece];
@@ -44,18 +50,18 @@ static bool cursor_at_end(const struct cursor *c)
 #define BUFFER (256u << 10)
 
 /* Where the file system can, the two files share the blocks; false where it cannot. */
-static bool share(struct disk *disk, int fd, uint64_t from, uint64_t to, uint64_t size)
+static bool share(struct device *device, int fd, uint64_t from, uint64_t to, uint64_t size)
 {
     struct file_clone_range range = {fd, from, size, to};
-    return !disk->overlay && !disk->device && !ioctl(disk->fd, FICLONERANGE, &range);
+    return !device->overlay && !device->is_block && !ioctl(device->fd, FICLONERANGE, &range);
 }
 
-static bool copy(struct disk *disk, int fd, uint64_t from, uint64_t to, uint64_t size)
+static bool copy(struct device *device, int fd, uint64_t from, uint64_t to, uint64_t size)
 {
     static uint8_t buffer[BUFFER];
     while (size) {
         size_t n = size < sizeof buffer ? (size_t)size : sizeof buffer;
-        if (!fd_pread(fd, buffer, n, from) || !disk_pwrite(disk, buffer, n, to))
+        if (!fd_pread(fd, buffer, n, from) || !device_pwrite(device, buffer, n, to))
             return false;
         from += n;
         to += n;
@@ -70,8 +76,8 @@ static bool fill_segment(struct cursor *c, int fd, uint64_t from, uint64_t size,
     while (size) {
         uint64_t to;
         uint64_t n = cursor_take(c, size < CHUNK || hole ? size : CHUNK, &to);
-        if (hole ? !disk_zero(c->v->disk, to, n)
-                 : !share(c->v->disk, fd, from, to, n) && !copy(c->v->disk, fd, from, to, n))
+        if (hole ? !device_zero(c->v->device, to, n)
+                 : !share(c->v->device, fd, from, to, n) && !copy(c->v->device, fd, from, to, n))
             return false;
         progress_add(n);
         from += n;
@@ -86,7 +92,7 @@ static bool fill_tail(struct cursor *c)
     while (!cursor_at_end(c)) {
         uint64_t to;
         uint64_t n = cursor_take(c, ZEROS, &to);
-        if (!disk_zero(c->v->disk, to, n))
+        if (!device_zero(c->v->device, to, n))
             return false;
         progress_add(n);
     }
@@ -112,7 +118,7 @@ enum status place_fill(struct volume *v, const struct placement *p, int fd, uint
         ok = fill_segment(&c, fd, off, next - off, false);
         off = next;
     }
-    return ok && fill_tail(&c) ? STATUS_OK : disk_write_failed(v->disk);
+    return ok && fill_tail(&c) ? STATUS_OK : device_write_failed(v->device);
 }
 
 /* Goes on to byte `off` of the file. */
@@ -134,7 +140,7 @@ enum status place_write(struct volume *v, const struct placement *p, uint64_t of
     while (ok && size && !cursor_at_end(&c)) { /* ends: size shrinks */
         uint64_t to;
         uint64_t n = cursor_take(&c, size < ZEROS ? size : ZEROS, &to);
-        ok = from ? disk_pwrite(v->disk, from, (size_t)n, to) : disk_zero(v->disk, to, n);
+        ok = from ? device_pwrite(v->device, from, (size_t)n, to) : device_zero(v->device, to, n);
         from += from ? n : 0;
         size -= n;
         progress_add(n);
@@ -143,12 +149,7 @@ enum status place_write(struct volume *v, const struct placement *p, uint64_t of
         errno = ENOSPC;
         ok = false;
     }
-    return ok ? STATUS_OK : disk_write_failed(v->disk);
-}
-
-static bool all_zero(const uint8_t *data, size_t size)
-{
-    return !size || (!data[0] && !memcmp(data, data + 1, size - 1));
+    return ok ? STATUS_OK : device_write_failed(v->device);
 }
 
 enum status place_fill_file(struct volume *v, const struct placement *p, struct file *file)
@@ -162,13 +163,13 @@ enum status place_fill_file(struct volume *v, const struct placement *p, struct 
         struct fail f;
         if (file_read(file, off, buffer, (uint32_t)n, &f))
             return say_fail(&f);
-        if (!(all_zero(buffer, n) ? disk_zero(v->disk, to, n)
-                                  : disk_pwrite(v->disk, buffer, n, to)))
-            return disk_write_failed(v->disk);
+        if (!(bytes_are(buffer, n, 0) ? device_zero(v->device, to, n)
+                                      : device_pwrite(v->device, buffer, n, to)))
+            return device_write_failed(v->device);
         progress_add(n);
         off += n;
     }
-    return fill_tail(&c) ? STATUS_OK : disk_write_failed(v->disk);
+    return fill_tail(&c) ? STATUS_OK : device_write_failed(v->device);
 }
 
 enum status place_fill_memory(struct volume *v, const struct placement *p, const void *data,
@@ -180,9 +181,9 @@ enum status place_fill_memory(struct volume *v, const struct placement *p, const
     while (ok && size) {
         uint64_t to;
         size_t n = (size_t)cursor_take(&c, size, &to);
-        ok = disk_pwrite(v->disk, from, n, to);
+        ok = device_pwrite(v->device, from, n, to);
         from += n;
         size -= n;
     }
-    return ok && fill_tail(&c) ? STATUS_OK : disk_write_failed(v->disk);
+    return ok && fill_tail(&c) ? STATUS_OK : device_write_failed(v->device);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * libntfs-3g's headers, for volume.c and place.c only: its le16 and kin are other types than
- * core/endian.h's, and its names begin as core's do.
+ * libntfs-3g's headers, for the files that mkimage.mk lists: its le16 and the like are other types
+ * than core/base/endian.h's, and its names begin as core's do.
  */
 #ifndef MKIMAGE_NTFS_LIBNTFS_H
 #define MKIMAGE_NTFS_LIBNTFS_H

@@ -7,6 +7,10 @@
 #ifndef MKIMAGE_NTFS_PLACE_H
 #define MKIMAGE_NTFS_PLACE_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "cli/say.h"
 #include "core/base/file.h"
 #include "ntfs/volume.h"
 

@@ -1,117 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Files and folders by their names. libntfs-3g itself says nothing: volume_failed does, once. */
 #include "ntfs/volume.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include "ntfs/io.h"
 #include "ntfs/libntfs.h"
-
-static struct volume *volume_of(struct ntfs_device *dev)
-{
-    return dev->d_private;
-}
-
-static int device_open(struct ntfs_device *dev, int flags)
-{
-    (void)flags;
-    NDevSetOpen(dev);
-    return 0;
-}
-
-static int device_close(struct ntfs_device *dev)
-{
-    NDevClearOpen(dev);
-    return 0;
-}
-
-static s64 device_seek(struct ntfs_device *dev, s64 offset, int whence)
-{
-    struct volume *v = volume_of(dev);
-    if (whence == SEEK_CUR)
-        offset += v->position;
-    else if (whence == SEEK_END)
-        offset += (s64)v->size;
-    if (offset < 0) {
-        errno = EINVAL;
-        return -1;
-    }
-    v->position = offset;
-    return offset;
-}
-
-/* How much of a request lies inside the volume; 0 at and beyond its end. */
-static s64 inside(const struct volume *v, s64 count, s64 offset)
-{
-    if (count <= 0 || offset < 0 || (uint64_t)offset >= v->size)
-        return 0;
-    uint64_t left = v->size - (uint64_t)offset;
-    return (uint64_t)count < left ? count : (s64)left;
-}
-
-static s64 device_pread(struct ntfs_device *dev, void *buf, s64 count, s64 offset)
-{
-    struct volume *v = volume_of(dev);
-    count = inside(v, count, offset);
-    return disk_pread(v->disk, buf, (size_t)count, v->start + (uint64_t)offset) ? count : -1;
-}
-
-static s64 device_pwrite(struct ntfs_device *dev, const void *buf, s64 count, s64 offset)
-{
-    struct volume *v = volume_of(dev);
-    count = inside(v, count, offset);
-    return disk_pwrite(v->disk, buf, (size_t)count, v->start + (uint64_t)offset) ? count : -1;
-}
-
-static s64 device_read(struct ntfs_device *dev, void *buf, s64 count)
-{
-    struct volume *v = volume_of(dev);
-    s64 n = device_pread(dev, buf, count, v->position);
-    v->position += n > 0 ? n : 0;
-    return n;
-}
-
-static s64 device_write(struct ntfs_device *dev, const void *buf, s64 count)
-{
-    struct volume *v = volume_of(dev);
-    s64 n = device_pwrite(dev, buf, count, v->position);
-    v->position += n > 0 ? n : 0;
-    return n;
-}
-
-/* Callers sync the disk themselves, where the order counts. */
-static int device_sync(struct ntfs_device *dev)
-{
-    (void)dev;
-    return 0;
-}
-
-static int device_stat(struct ntfs_device *dev, struct stat *st)
-{
-    *st = (struct stat){.st_mode = S_IFREG | 0600, .st_size = (off_t)volume_of(dev)->size};
-    return 0;
-}
-
-static int device_ioctl(struct ntfs_device *dev, unsigned long request, void *argument)
-{
-    (void)dev;
-    (void)request;
-    (void)argument;
-    errno = EOPNOTSUPP;
-    return -1;
-}
-
-static struct ntfs_device_operations operations = {
-    .open = device_open,
-    .close = device_close,
-    .seek = device_seek,
-    .read = device_read,
-    .write = device_write,
-    .pread = device_pread,
-    .pwrite = device_pwrite,
-    .sync = device_sync,
-    .stat = device_stat,
-    .ioctl = device_ioctl,
-};
 
 enum status volume_failed(const struct volume *v, const char *path, const char *what)
 {
@@ -122,49 +17,21 @@ enum status volume_failed(const struct volume *v, const char *path, const char *
         advice = "Remove or rename what has this name.";
     else if (errno == ENOENT || errno == ENOTDIR)
         advice = "Name a folder that is there.";
-    return say_error(advice, "%s: %s%s%s: %s", v->disk->path, path, *path ? ": " : "", what,
+    return say_error(advice, "%s: %s%s%s: %s", v->device->path, path, *path ? ": " : "", what,
                      strerror(errno));
 }
 
-enum status volume_mend_mirror(struct disk *disk, uint64_t start)
+enum status volume_open(struct volume *v, struct device *device, uint64_t start, uint64_t size)
 {
-    enum { RECORDS = 4, RECORD_MAX = 4096 };
-    static u8 boot[512], mft[RECORDS * RECORD_MAX], mirror[RECORDS * RECORD_MAX];
-    if (!disk_pread(disk, boot, sizeof boot, start))
-        return say_error("The drive may be failing: copy what is on it.", "%s: cannot be read: %s",
-                         disk->path, strerror(errno));
-    const NTFS_BOOT_SECTOR *b = (const NTFS_BOOT_SECTOR *)boot;
-    u64 sector = le16_to_cpu(b->bpb.bytes_per_sector), per = b->bpb.sectors_per_cluster;
-    u64 cluster = sector * (per > 128 ? (u64)1 << (256 - per) : per);
-    s8 size = b->clusters_per_mft_record;
-    u64 record = size < 0 ? (u64)1 << -size : (u64)size * cluster;
-    u64 at = (u64)sle64_to_cpu(b->mft_lcn) * cluster,
-        copy = (u64)sle64_to_cpu(b->mftmirr_lcn) * cluster;
-    if (record > RECORD_MAX || record < 512 ||
-        !disk_pread(disk, mft, RECORDS * record, start + at) ||
-        !disk_pread(disk, mirror, RECORDS * record, start + copy) ||
-        !memcmp(mft, mirror, RECORDS * record))
-        return STATUS_OK; /* mounting says what is wrong, if anything is */
-    /* Where the mirror does not hold records, something else is wrong. */
-    for (unsigned i = 0; i < RECORDS; i++) {
-        if (memcmp(mft + i * record, "FILE", 4) || memcmp(mirror + i * record, "FILE", 4))
-            return STATUS_OK;
-    }
-    return disk_pwrite(disk, mft, RECORDS * record, start + copy) ? STATUS_OK
-                                                                  : disk_write_failed(disk);
-}
-
-enum status volume_open(struct volume *v, struct disk *disk, uint64_t start, uint64_t size)
-{
-    *v = (struct volume){.disk = disk, .start = start, .size = size};
+    *v = (struct volume){.device = device, .start = start, .size = size};
     ntfs_log_set_handler(ntfs_log_handler_null); /* mkimage says what failed, once */
-    v->device = ntfs_device_alloc(disk->path, 0, &operations, v);
-    if (v->device)
-        v->ntfs = ntfs_device_mount(v->device, NTFS_MNT_NONE);
+    v->ntfs_device = io_device(v);
+    if (v->ntfs_device)
+        v->ntfs = ntfs_device_mount(v->ntfs_device, NTFS_MNT_NONE);
     if (!v->ntfs) {
         enum status status = volume_failed(v, "", "the NTFS volume cannot be opened for writing");
-        if (v->device)
-            ntfs_device_free(v->device);
+        if (v->ntfs_device)
+            ntfs_device_free(v->ntfs_device);
         return status;
     }
     v->cluster_size = v->ntfs->cluster_size;

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * An NTFS volume inside a disk, for writing: libntfs-3g over a struct disk, at the partition's
+ * An NTFS volume inside a device, for writing: libntfs-3g over a struct device, at the partition's
  * offset. No mount, no loop device, no root needed for image files. What the loader reads is never
- * read through this: see target.h.
+ * read through this: see flash/target.h.
  */
 #ifndef MKIMAGE_NTFS_VOLUME_H
 #define MKIMAGE_NTFS_VOLUME_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "cli/say.h"
 #include "host/device.h"
 
 struct _ntfs_volume;
@@ -14,22 +18,16 @@ struct _ntfs_inode;
 struct ntfs_device;
 
 struct volume {
-    struct disk *disk;
-    uint64_t start, size; /* bytes on the disk */
+    struct device *device;
+    uint64_t start, size; /* bytes on the device */
     uint32_t cluster_size;
-    struct ntfs_device *device;
+    struct ntfs_device *ntfs_device;
     struct _ntfs_volume *ntfs;
     int64_t position;
 };
 
-/*
- * Makes the MFT's mirror equal to the first records of the MFT, where an install that was cut left
- * them different: libntfs-3g mounts no such volume. Only for a volume that core has mounted.
- */
-enum status volume_mend_mirror(struct disk *disk, uint64_t start);
-
-/* Mounts the volume that lies at [start, start + size) of the disk. */
-enum status volume_open(struct volume *v, struct disk *disk, uint64_t start, uint64_t size);
+/* Mounts the volume that lies at [start, start + size) of the device. */
+enum status volume_open(struct volume *v, struct device *device, uint64_t start, uint64_t size);
 
 /* Writes what libntfs-3g still holds back. To be called after a failure as well. */
 enum status volume_close(struct volume *v);
@@ -56,7 +54,7 @@ struct _ntfs_inode *volume_open_file(struct volume *v, const char *path);
 enum volume_area { AREA_BITMAP, AREA_RECORD, AREA_ROOT, AREA_OTHER };
 
 struct volume_zone {
-    uint64_t off, size; /* bytes of the disk */
+    uint64_t off, size; /* bytes of the device */
     enum volume_area area;
     uint64_t at; /* of the first one in its file */
 };

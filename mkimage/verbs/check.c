@@ -9,11 +9,29 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "flash/bootcode.h"
-#include "core/base/endian.h"
-#include "flash/entry.h"
+#include "cli/bytes.h"
 #include "cli/json.h"
+#include "cli/options.h"
+#include "cli/say.h"
+#include "core/base/arena.h"
+#include "core/base/blk.h"
+#include "core/base/bounds.h"
+#include "core/base/endian.h"
+#include "core/base/file.h"
+#include "core/base/image.h"
+#include "core/chain/chain.h"
+#include "core/entry/config.h"
+#include "core/entry/open.h"
+#include "core/map/map.h"
+#include "core/ntfs/format.h"
+#include "core/ntfs/ntfs.h"
+#include "core/part/format.h"
+#include "core/part/part.h"
+#include "flash/bootcode.h"
+#include "flash/entry.h"
+#include "flash/target.h"
 #include "image/slack.h"
+#include "layout.h"
 #include "stage2_format.h"
 #include "verbs/verbs.h"
 
@@ -81,12 +99,12 @@ static void failed_as(struct check *c, const char *name, const struct fail *f)
 
 static void check_mbr(struct check *c)
 {
-    uint8_t mbr[SECTOR_SIZE];
+    struct mbr mbr;
     struct fail f;
     const struct part_table *table = &c->target.table;
     const char *install = "Run mkimage install.";
     const char *activate = "Make the NTFS partition the only active one (sfdisk --activate).";
-    if (blk_read(&c->target.cache.blk, 0, 1, mbr, &f)) {
+    if (blk_read(&c->target.cache.blk, 0, 1, &mbr, &f)) {
         failed_as(c, "mbr", &f);
         return;
     }
@@ -105,9 +123,9 @@ static void check_mbr(struct check *c)
             number = table->part[i].number;
         }
     }
-    unsigned likeness = bootcode_mbr_likeness(mbr);
+    unsigned likeness = bootcode_mbr_likeness(&mbr);
     static const uint8_t no_code[16];
-    if (!memcmp(mbr, no_code, sizeof no_code))
+    if (!memcmp(mbr.code, no_code, sizeof no_code))
         failed(c, "mbr", install, "no boot code in sector 0");
     else if (c->target.part && c->target.part->number > PART_PRIMARIES)
         failed(c, "mbr", "Use a primary partition, and make it the only active one.",
@@ -118,7 +136,7 @@ static void check_mbr(struct check *c)
     else if (c->target.part && number != c->target.part->number)
         failed(c, "mbr", activate, "partition %u is active, not partition %u", number,
                c->target.part->number);
-    else if (bootcode_mbr_is_ours(mbr))
+    else if (bootcode_mbr_is_ours(&mbr))
         passed(c, "mbr", "boot code is there, partition %u is active", number);
     else if (likeness > 50)
         failed(c, "mbr", install, "boot code is damaged, or of another version");
@@ -127,39 +145,36 @@ static void check_mbr(struct check *c)
 }
 
 /* Where the volume's copy of its boot record is said to be. */
-static bool backup_in_step(struct check *c, const uint8_t *vbr)
+static bool backup_in_step(struct check *c, const struct ntfs_boot_record *record)
 {
-    uint64_t sectors = 0;
-    for (unsigned i = 0; i < 8; i++)
-        sectors |= (uint64_t)vbr[40 + i] << 8 * i;
+    uint64_t sectors = le64_get(record->bpb.total_sectors);
     uint64_t scale = c->target.volume.sector_size / SECTOR_SIZE;
-    uint8_t copy[SECTOR_SIZE];
+    struct ntfs_boot_record copy;
     struct fail f;
     if (sectors > c->target.part->sectors / scale)
         return false;
-    return !blk_read(&c->target.blk, c->target.part->start_lba + sectors * scale, 1, copy, &f) &&
-           !memcmp(copy, vbr, SECTOR_SIZE);
+    return !blk_read(&c->target.blk, c->target.part->start_lba + sectors * scale, 1, &copy, &f) &&
+           !memcmp(&copy, record, sizeof copy);
 }
 
 static void check_vbr(struct check *c, bool mounted)
 {
-    uint8_t vbr[VBR_SIZE];
+    struct boot_record vbr;
     struct fail f;
     const struct part *part = c->target.part;
-    if (blk_read(&c->target.blk, part->start_lba, VBR_SIZE / SECTOR_SIZE, vbr, &f)) {
+    if (blk_read(&c->target.blk, part->start_lba, VBR_SIZE / SECTOR_SIZE, &vbr, &f)) {
         failed_as(c, "vbr", &f);
         return;
     }
-    uint32_t hidden = (uint32_t)vbr[28] | (uint32_t)vbr[29] << 8 | (uint32_t)vbr[30] << 16 |
-                      (uint32_t)vbr[31] << 24;
-    if (!bootcode_vbr_is_ours(vbr))
+    uint32_t hidden = le32_get(vbr.first.bpb.hidden);
+    if (!bootcode_vbr_is_ours(&vbr))
         failed(c, "vbr", "Run mkimage install.",
                "the boot record at sector %" PRIu64 " is not vhdboot's, or of another version",
                part->start_lba);
     else if (hidden != (uint32_t)part->start_lba)
         passed(c, "vbr", "boot record is there; it says that the volume starts at sector %u",
                hidden);
-    else if (mounted && !backup_in_step(c, vbr))
+    else if (mounted && !backup_in_step(c, &vbr.first))
         passed(c, "vbr", "boot record is there; its copy at the volume's end differs");
     else
         passed(c, "vbr", "boot record is there");
@@ -239,8 +254,8 @@ static void check_volume(struct check *c)
     }
     passed(c, "volume", "NTFS %u.%u, %s, clusters of %s%s%s%s%s", volume->version_major,
            volume->version_minor,
-           say_bytes(volume->clusters << (volume->cluster_shift + SECTOR_SHIFT)),
-           say_bytes((uint64_t)SECTOR_SIZE << volume->cluster_shift),
+           bytes_text(volume->clusters << (volume->cluster_shift + SECTOR_SHIFT)),
+           bytes_text((uint64_t)SECTOR_SIZE << volume->cluster_shift),
            volume->hibernated ? ", Windows is hibernated on it" : "",
            volume->log_unclean ? ", its log is not clean" : "",
            volume->dirty ? ", marked dirty" : "", notes);
@@ -293,7 +308,7 @@ static bool check_image(struct check *c)
     for (uint64_t lba = 0; lba < disk->map.sectors; runs++)
         lba += map_find_long(&disk->map, lba).count;
     passed(c, "map", "%" PRIu64 " sectors, %" PRIu64 " run%s, %s%s%s", disk->map.sectors, runs,
-           runs == 1 ? "" : "s", say_bytes(map_bytes(&disk->map)),
+           runs == 1 ? "" : "s", bytes_text(map_bytes(&disk->map)),
            disk->write_protected ? ", write-protected" : "", notes);
     return true;
 }
@@ -365,8 +380,8 @@ enum status verb_check(const struct options *options)
 {
     struct check *c = calloc(1, sizeof *c);
     if (!c)
-        return say_error("Free some memory.", "out of memory");
-    enum status status = target_open_disk(&c->target, options->argument[0]);
+        return say_no_memory();
+    enum status status = target_open_device(&c->target, options->argument[0]);
     if (status) {
         free(c);
         return status;

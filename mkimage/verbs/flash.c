@@ -8,19 +8,30 @@
 #include <linux/fs.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "flash/bootcode.h"
-#include "host/busy.h"
-#include "core/entry/open.h"
-#include "verbs/flash_plan.h"
-#include "ntfs/format.h"
+#include "cli/bytes.h"
+#include "cli/options.h"
 #include "cli/progress.h"
+#include "cli/say.h"
+#include "core/base/bounds.h"
+#include "core/base/endian.h"
+#include "core/entry/config.h"
+#include "core/entry/open.h"
+#include "core/part/format.h"
+#include "core/vhd/format.h"
+#include "flash/bootcode.h"
+#include "flash/plan.h"
 #include "flash/target.h"
+#include "host/busy.h"
+#include "host/device.h"
+#include "host/random.h"
+#include "image/slack.h"
+#include "ntfs/mkfs.h"
+#include "ntfs/place.h"
+#include "ntfs/volume.h"
 #include "verbs/verbs.h"
 
 /* Slack where nobody said how much: writing it takes its time, and it can be added to. */
@@ -32,11 +43,11 @@
 struct flash {
     const struct options *options;
     const char *output;
-    bool device, existing;
-    uint64_t size;          /* bytes of OUTPUT that are used */
-    uint64_t start, volume; /* bytes: the partition */
+    bool is_block, existing;
+    uint64_t size;               /* bytes of OUTPUT that are used */
+    uint64_t start, volume_size; /* bytes: the partition */
     struct flash_plan plan;
-    struct disk disk;
+    struct device device;
 };
 
 /* A half-made file is of no use to anybody: it goes when the program is told to end. */
@@ -59,26 +70,26 @@ static enum status check_output(struct flash *flash)
         return say_error("Check the name.", "%s: %s", flash->output, strerror(errno));
     }
     flash->existing = true;
-    flash->device = S_ISBLK(st.st_mode);
-    if (!flash->device && !S_ISREG(st.st_mode))
+    flash->is_block = S_ISBLK(st.st_mode);
+    if (!flash->is_block && !S_ISREG(st.st_mode))
         return say_error("Name a new file or a block device.",
                          "%s: is neither a file nor a block device", flash->output);
     for (unsigned i = 0; i < flash->plan.count; i++) {
         struct stat image;
         const struct flash_image *from = &flash->plan.image[i];
-        if (!fstat(from->origin ? from->origin->target.disk.fd : from->fd, &image) &&
+        if (!fstat(from->origin ? from->origin->target.device.fd : from->fd, &image) &&
             image.st_dev == st.st_dev && image.st_ino == st.st_ino)
             return say_error("Name another file.", "%s: is itself one of the images, or holds one",
                              flash->output);
     }
     if (!flash->options->yes && !flash->options->dry_run)
-        return flash->device
+        return flash->is_block
                    ? say_error("Say --yes if you mean it.",
                                "%s: is a block device, and all that is on it would be lost",
                                flash->output)
                    : say_error("Name a new one, or say --yes to replace it.",
                                "%s: the file exists already", flash->output);
-    if (flash->device && busy_is_partition(&st))
+    if (flash->is_block && busy_is_partition(&st))
         return say_error("Name the whole disk, or use install for this partition.",
                          "%s: is a partition, and no machine starts a disk inside of one",
                          flash->output);
@@ -90,50 +101,50 @@ static enum status check_size(struct flash *flash)
 {
     const struct options *options = flash->options;
     bool asked = options->given & OPTION_RESERVE;
-    bool share = !asked && (flash->device || options->size);
+    bool share = !asked && (flash->is_block || options->size);
     flash->size = options->size;
     if (!share && flash_plan_slack(&flash->plan, asked ? options->reserve : SLACK_FILE))
         return STATUS_FAILED;
-    if (flash->device) {
-        struct disk disk;
-        enum status status = disk_open(&disk, flash->output, DISK_READ);
+    if (flash->is_block) {
+        struct device device;
+        enum status status = device_open(&device, flash->output, DEVICE_READ);
         if (status)
             return status;
-        disk_close(&disk);
+        device_close(&device);
         if (!flash->size)
-            flash->size = disk.size;
-        if (flash->size > disk.size)
+            flash->size = device.size;
+        if (flash->size > device.size)
             return say_error("Choose a smaller --size.", "%s: has only %s", flash->output,
-                             say_bytes(disk.size));
+                             bytes_text(device.size));
     } else if (!flash->size) {
-        flash->size = flash_default_size(&flash->plan);
+        flash->size = flash_plan_default_size(&flash->plan);
     }
 
     uint64_t sectors = flash->size >> SECTOR_SHIFT;
-    if (!flash->device && sectors > MBR_SECTORS_MAX)
-        return say_error("Choose a smaller --size.", "%s: an MBR disk has at most 2 TiB",
+    if (!flash->is_block && sectors > MBR_SECTORS_MAX)
+        return say_error("Choose a smaller --size.", "%s: an MBR device has at most 2 TiB",
                          flash->output);
     if (sectors > MBR_SECTORS_MAX)
         sectors = MBR_SECTORS_MAX;
     sectors = sectors / FLASH_START_LBA * FLASH_START_LBA;
     flash->start = (uint64_t)FLASH_START_LBA << SECTOR_SHIFT;
     uint64_t end = sectors << SECTOR_SHIFT;
-    flash->volume = end > flash->start ? end - flash->start : 0;
-    uint64_t needed = flash->plan.needed + format_overhead(flash->volume);
-    if (needed < FORMAT_LEAST)
-        needed = FORMAT_LEAST;
-    if (needed > flash->volume)
+    flash->volume_size = end > flash->start ? end - flash->start : 0;
+    uint64_t needed = flash->plan.needed + mkfs_overhead(flash->volume_size);
+    if (needed < MKFS_LEAST)
+        needed = MKFS_LEAST;
+    if (needed > flash->volume_size)
         return say_error("Choose a larger one.", "%s: %s is too small, %s are needed",
-                         flash->output, say_bytes(flash->size), say_bytes(needed + flash->start));
+                         flash->output, bytes_text(flash->size), bytes_text(needed + flash->start));
     if (share)
-        flash_share_slack(&flash->plan, (flash->volume - needed) / 2, SLACK_MAX);
+        flash_plan_share_slack(&flash->plan, (flash->volume_size - needed) / 2, SLACK_MAX);
     return STATUS_OK;
 }
 
 static enum status open_output(struct flash *flash)
 {
-    if (flash->device)
-        return disk_open(&flash->disk, flash->output, DISK_WRITE);
+    if (flash->is_block)
+        return device_open(&flash->device, flash->output, DEVICE_WRITE);
     if (flash->existing && unlink(flash->output))
         return say_error("Check who may write there.", "%s: cannot be replaced: %s", flash->output,
                          strerror(errno));
@@ -142,19 +153,13 @@ static enum status open_output(struct flash *flash)
         return say_error("Check the folder and who may write there.", "%s: cannot be made: %s",
                          flash->output, strerror(errno));
     unfinished = flash->output;
-    flash->disk =
-        (struct disk){.path = flash->output, .fd = fd, .size = flash->size, .fresh = true};
+    flash->device =
+        (struct device){.path = flash->output, .fd = fd, .size = flash->size, .fresh = true};
     if (ftruncate(fd, (off_t)flash->size))
         return say_error("Choose a smaller --size, or another file system.",
-                         "%s: cannot be made %s large: %s", flash->output, say_bytes(flash->size),
+                         "%s: cannot be made %s large: %s", flash->output, bytes_text(flash->size),
                          strerror(errno));
     return STATUS_OK;
-}
-
-static void put32(uint8_t *p, uint32_t value)
-{
-    for (unsigned i = 0; i < 4; i++)
-        p[i] = (uint8_t)(value >> 8 * i);
 }
 
 /* A sector number as cylinder, head and sector of a 255/63 geometry, or the "beyond" mark. */
@@ -172,53 +177,53 @@ static void put_chs(uint8_t chs[3], uint64_t lba)
 
 static enum status write_mbr(struct flash *flash)
 {
-    uint8_t mbr[SECTOR_SIZE] = {0};
-    uint8_t *entry = mbr + MBR_TABLE;
-    uint64_t start = flash->start >> SECTOR_SHIFT, sectors = flash->volume >> SECTOR_SHIFT;
-    bootcode_mbr(mbr);
+    struct mbr mbr = {0};
+    uint64_t start = flash->start >> SECTOR_SHIFT, sectors = flash->volume_size >> SECTOR_SHIFT;
+    bootcode_mbr(&mbr);
     do {
-        if (getrandom(mbr + MBR_SIGNATURE, 4, 0) != 4)
-            return say_error("Try again.", "no random numbers: %s", strerror(errno));
-    } while (!memcmp(mbr + MBR_SIGNATURE, "\0\0\0", 4));
-    entry[0] = 0x80;
-    put_chs(entry + 1, start);
-    entry[4] = 0x07;
-    put_chs(entry + 5, start + sectors - 1);
-    put32(entry + 8, (uint32_t)start);
-    put32(entry + 12, (uint32_t)sectors);
+        if (random_fill(&mbr.disk_signature, sizeof mbr.disk_signature))
+            return STATUS_FAILED;
+    } while (!le32_get(mbr.disk_signature));
+    mbr.entry[0] = (struct mbr_entry){.active = MBR_ACTIVE,
+                                      .type = MBR_TYPE_NTFS,
+                                      .start_lba = le32_make((uint32_t)start),
+                                      .sectors = le32_make((uint32_t)sectors)};
+    put_chs(mbr.entry[0].chs_first, start);
+    put_chs(mbr.entry[0].chs_last, start + sectors - 1);
     /* A new file is worth nothing before it is complete: it goes to the disk when the host likes.
      */
-    if (!disk_pwrite(&flash->disk, mbr, sizeof mbr, 0) ||
-        (flash->device && !disk_sync(&flash->disk)))
-        return disk_write_failed(&flash->disk);
+    if (!device_pwrite(&flash->device, &mbr, sizeof mbr, 0) ||
+        (flash->is_block && !device_sync(&flash->device)))
+        return device_write_failed(&flash->device);
     return STATUS_OK;
 }
 
 /* The boot record, and its copy in the partition's last sector. */
 static enum status write_vbr(struct flash *flash)
 {
-    uint8_t vbr[VBR_SIZE];
-    if (!disk_pread(&flash->disk, vbr, sizeof vbr, flash->start))
-        return disk_write_failed(&flash->disk);
-    bootcode_vbr(vbr);
-    if (!disk_pwrite(&flash->disk, vbr, sizeof vbr, flash->start) ||
-        !disk_pwrite(&flash->disk, vbr, SECTOR_SIZE, flash->start + flash->volume - SECTOR_SIZE))
-        return disk_write_failed(&flash->disk);
+    struct boot_record vbr;
+    uint64_t copy = flash->start + flash->volume_size - SECTOR_SIZE;
+    if (!device_pread(&flash->device, &vbr, sizeof vbr, flash->start))
+        return device_write_failed(&flash->device);
+    bootcode_vbr(&vbr);
+    if (!device_pwrite(&flash->device, &vbr, sizeof vbr, flash->start) ||
+        !device_pwrite(&flash->device, &vbr.first, sizeof vbr.first, copy))
+        return device_write_failed(&flash->device);
     return STATUS_OK;
 }
 
 /* What an older partition table left before and behind the partition would be taken for a GPT. */
 static enum status wipe(struct flash *flash)
 {
-    uint64_t end = flash->start + flash->volume;
-    if (!disk_zero(&flash->disk, 0, flash->start) ||
-        !disk_zero(&flash->disk, end,
-                   flash->disk.size - end < 1 << 20 ? flash->disk.size - end : 0))
-        return disk_write_failed(&flash->disk);
+    uint64_t end = flash->start + flash->volume_size;
+    if (!device_zero(&flash->device, 0, flash->start) ||
+        !device_zero(&flash->device, end,
+                     flash->device.size - end < 1 << 20 ? flash->device.size - end : 0))
+        return device_write_failed(&flash->device);
     uint64_t tail = (uint64_t)34 << SECTOR_SHIFT;
-    if (flash->disk.size - end >= 1 << 20 &&
-        !disk_zero(&flash->disk, flash->disk.size - tail, tail))
-        return disk_write_failed(&flash->disk);
+    if (flash->device.size - end >= 1 << 20 &&
+        !device_zero(&flash->device, flash->device.size - tail, tail))
+        return device_write_failed(&flash->device);
     return STATUS_OK;
 }
 
@@ -303,21 +308,21 @@ static enum status make(struct flash *flash)
 {
     enum status status = wipe(flash);
     if (!status)
-        status = format_volume(&flash->disk, flash->start, flash->volume,
-                               flash->options->label ? flash->options->label : "VHDBOOT");
+        status = mkfs_volume(&flash->device, flash->start, flash->volume_size,
+                             flash->options->label ? flash->options->label : "VHDBOOT");
     struct volume v;
     if (!status)
-        status = volume_open(&v, &flash->disk, flash->start, flash->volume);
+        status = volume_open(&v, &flash->device, flash->start, flash->volume_size);
     if (!status)
         status = write_files(flash, &v);
     if (!status)
         status = write_vbr(flash);
-    if (!status && flash->device && !disk_sync(&flash->disk))
-        status = disk_write_failed(&flash->disk);
+    if (!status && flash->is_block && !device_sync(&flash->device))
+        status = device_write_failed(&flash->device);
     if (!status)
         status = write_mbr(flash);
-    if (!status && flash->device) /* the kernel may show the new partition, or not yet */
-        (void)ioctl(flash->disk.fd, BLKRRPART);
+    if (!status && flash->is_block) /* the kernel may show the new partition, or not yet */
+        (void)ioctl(flash->device.fd, BLKRRPART);
     return status;
 }
 
@@ -354,8 +359,8 @@ static enum status verify(const struct flash *flash)
 
 static void report(const struct flash *flash, const char *done)
 {
-    say("%s: %s%s, one NTFS partition of %s", flash->output, done, say_bytes(flash->size),
-        say_bytes(flash->volume));
+    say("%s: %s%s, one NTFS partition of %s", flash->output, done, bytes_text(flash->size),
+        bytes_text(flash->volume_size));
     for (unsigned i = 0; i < flash->plan.count; i++) {
         const struct flash_image *image = &flash->plan.image[i];
         uint32_t pieces = image->placement.count;
@@ -373,11 +378,11 @@ static void report(const struct flash *flash, const char *done)
 
 enum status verb_flash(const struct options *options)
 {
-    struct flash flash = {.options = options, .output = options->argument[0], .disk.fd = -1};
+    struct flash flash = {.options = options, .output = options->argument[0], .device.fd = -1};
     if (!options->vhds)
         return say_usage("flash needs --vhd FILE");
-    if (!bootcode_complete())
-        return say_error("Build it again with make.", "this mkimage was built without boot code");
+    if (bootcode_check())
+        return STATUS_FAILED;
     if (options->label && (strlen(options->label) > 32 || !*options->label))
         return say_usage("--label %s: a label has 1 to 32 characters", options->label);
     enum status status = flash_plan(&flash.plan, options);
@@ -399,7 +404,7 @@ enum status verb_flash(const struct options *options)
     }
     if (!status)
         status = make(&flash);
-    disk_close(&flash.disk);
+    device_close(&flash.device);
     if (!status)
         status = verify(&flash);
     if (status && unfinished)

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* mkimage ls, cat, extents: files of the volume through the loader's own NTFS reader. */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include "core/base/bounds.h"
 #include "cli/json.h"
+#include "cli/options.h"
+#include "cli/say.h"
+#include "core/base/file.h"
+#include "core/ntfs/ntfs.h"
+#include "flash/source.h"
 #include "flash/target.h"
 #include "verbs/verbs.h"
 
@@ -14,7 +16,7 @@
 static enum status open_path(struct target *t, const struct options *options, const char **path)
 {
     char *name;
-    if (!target_split(options->argument[0], &name, path))
+    if (!source_split(options->argument[0], &name, path))
         return say_usage("%s: not of the form TARGET:/path", options->argument[0]);
     enum status status = target_open(t, name, options->partition);
     if (status)

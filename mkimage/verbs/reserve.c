@@ -5,7 +5,6 @@
  * end, which nothing refers to yet; the file's new size; and, when that is on the disk, zeros over
  * the old footer.
  */
-#include "verbs/reserve.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -13,33 +12,29 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "cli/options.h"
+#include "cli/progress.h"
+#include "cli/say.h"
+#include "core/base/bits.h"
+#include "core/base/arena.h"
+#include "core/base/bounds.h"
+#include "core/base/file.h"
+#include "core/base/image.h"
+#include "core/ntfs/ntfs.h"
 #include "core/vhd/vhd.h"
 #include "core/vhdx/vhdx.h"
+#include "flash/edit.h"
 #include "flash/entry.h"
-#include "host/hostfiles.h"
-#include "cli/progress.h"
+#include "flash/grow.h"
+#include "flash/source.h"
+#include "flash/target.h"
+#include "host/device.h"
+#include "host/fd.h"
+#include "host/files.h"
+#include "image/slack.h"
 #include "verbs/verbs.h"
 
 static const uint8_t zeros[1 << 18];
-
-enum status reserve_slots(struct edit *e, const char *path, const struct slack *s, uint32_t add,
-                          const struct extent_list *list, uint32_t *pieces)
-{
-    uint64_t size = slack_size(s, add);
-    if (!size)
-        return say_error("Choose a smaller --size.",
-                         "%s: would get blocks behind 2 TiB, where a VHD can have none", path);
-    struct edit_content content = {.back = s->footer, .back_size = sizeof s->footer, .size = size};
-    if (!e->rehearsal)
-        progress_start("reserving", size - s->file_size);
-    enum status status = edit_extend(e, path, s->file_size, &content, pieces);
-    progress_end();
-    if (status || e->rehearsal)
-        return status;
-    if (!edit_write_at(e, list, s->now.limit, zeros, sizeof s->footer) || !disk_sync(&e->in.disk))
-        return disk_write_failed(&e->in.disk);
-    return STATUS_OK;
-}
 
 /* Reads or writes a part of the image's file. */
 typedef bool transfer(void *ctx, uint64_t off, void *buf, size_t size, bool write);
@@ -61,7 +56,7 @@ static bool clean(const struct image *image, const struct slack *s, transfer *io
         size_t n =
             s->now.limit - off < sizeof buffer ? (size_t)(s->now.limit - off) : sizeof buffer;
         ok = io(ctx, off, buffer, n, false);
-        if (ok && memcmp(buffer, zeros, n)) {
+        if (ok && !bytes_are(buffer, n, 0)) {
             memset(buffer, 0, n);
             ok = io(ctx, off, buffer, n, true);
         }
@@ -127,27 +122,26 @@ static bool extend(int fd, const struct slack *s, uint64_t size)
 
 static bool host_io(void *ctx, uint64_t off, void *buf, size_t size, bool write)
 {
-    const struct disk *disk = ctx;
-    return write ? fd_pwrite(disk->fd, buf, size, off) : fd_pread(disk->fd, buf, size, off);
+    const struct device *device = ctx;
+    return write ? fd_pwrite(device->fd, buf, size, off) : fd_pread(device->fd, buf, size, off);
 }
 
 static enum status extend_host(const char *path, const struct image *image, const struct slack *s,
                                uint32_t add)
 {
     uint64_t size = slack_size(s, add);
-    struct disk disk;
+    struct device device;
     if (!size)
-        return say_error("Choose a smaller --size.",
-                         "%s: would get blocks behind 2 TiB, where a VHD can have none", path);
-    enum status status = disk_open(&disk, path, DISK_WRITE); /* refuses one that is in use */
+        return slack_too_large(path, "Choose a smaller --size.");
+    enum status status = device_open(&device, path, DEVICE_WRITE); /* refuses one that is in use */
     if (status)
         return status;
-    bool ok = clean(image, s, host_io, &disk);
+    bool ok = clean(image, s, host_io, &device);
     progress_start("reserving", size - s->file_size);
-    if (!ok || (add && !extend(disk.fd, s, size)))
-        status = disk_write_failed(&disk);
+    if (!ok || (add && !extend(device.fd, s, size)))
+        status = device_write_failed(&device);
     progress_end();
-    disk_close(&disk);
+    device_close(&device);
     return status;
 }
 
@@ -187,7 +181,7 @@ static enum status find_path(struct edit *e, const struct options *options, cons
     if (*path)
         return STATUS_OK;
     entry = (struct entry){0};
-    if (entry_choose(&entry, &e->in.target, options->entry, &f)) {
+    if (entry_choose(&entry, &e->session.target, options->entry, &f)) {
         (void)fail_subject(&f, e->path);
         return say_fail(&f);
     }
@@ -199,9 +193,9 @@ static enum status open_image(struct edit *e, const char *path, struct image *im
                               struct file *file, struct extent_list *list)
 {
     struct fail f;
-    struct arena *arena = &e->in.target.arena;
+    struct arena *arena = &e->session.target.arena;
     bool is_vhd = false, is_vhdx = false;
-    enum err err = ntfs_open(&e->in.target.volume, path, file, &f);
+    enum err err = ntfs_open(&e->session.target.volume, path, file, &f);
     if (!err)
         err = vhd_probe(file, &is_vhd, &f);
     if (!err && !is_vhd)
@@ -250,18 +244,18 @@ static enum status reserve_on_flash(const struct options *options)
     if (!status)
         status = slack_allowed(&image);
     if (!status)
-        status = slack_look(&s, &image, &e.in.target.arena);
+        status = slack_look(&s, &image, &e.session.target.arena);
     uint32_t add = status ? 0 : wanted(path, &s, options);
     if (add) {
         edit_rehearse(&e);
-        status = reserve_slots(&e, path, &s, add, &list, &pieces);
+        status = grow_slots(&e, path, &s, add, &list, &pieces);
         edit_end_rehearsal(&e);
     }
     struct flash_file on_flash = {&e, &list};
     if (!status && !options->dry_run && !clean(&image, &s, flash_io, &on_flash))
-        status = disk_write_failed(&e.in.disk);
+        status = device_write_failed(&e.session.device);
     if (!status && add && !options->dry_run)
-        status = reserve_slots(&e, path, &s, add, &list, &pieces);
+        status = grow_slots(&e, path, &s, add, &list, &pieces);
     if (!status && add)
         report(path, &s, add, options->dry_run ? "would get" : "got", pieces);
     edit_close(&e);
@@ -301,7 +295,7 @@ enum status verb_reserve(const struct options *options)
     struct options o = *options;
     char *target = NULL;
     const char *path;
-    if (access(o.argument[0], F_OK) && target_split(o.argument[0], &target, &path)) {
+    if (source_on_target(o.argument[0], &target, &path)) {
         if (o.entry || o.file) {
             free(target);
             return say_usage("reserve takes TARGET:/path, or --entry or --file, not both");

@@ -1,33 +1,38 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * mkimage rollback: what was written since the snapshot goes. The file gets the clusters of a new,
- * empty child in one change, so it is the old one or the empty one; or, with --drop, the menu leads
- * to the parent before the child is removed.
+ * empty child in one change, so it is the old one or the empty one; or, with --drop, the config
+ * leads to the parent before the child is removed.
  */
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include "flash/leaf.h"
-#include "image/newvhd.h"
+#include "cli/options.h"
 #include "cli/progress.h"
-#include "verbs/reserve.h"
+#include "cli/say.h"
+#include "core/chain/chain.h"
+#include "core/vhd/format.h"
+#include "flash/edit.h"
+#include "flash/grow.h"
+#include "flash/lineage.h"
+#include "image/newvhd.h"
+#include "image/slack.h"
 #include "verbs/verbs.h"
 
 #define ROOM ((uint64_t)1 << 20) /* that is left for the volume's own needs */
 
 struct rollback {
-    struct leaf leaf;
+    struct lineage lineage;
     char *path, *parent;
     struct newvhd vhd;
     uint32_t slots; /* in the end */
     uint32_t first; /* before the old clusters are free */
-    struct leaf_menu menu;
+    struct lineage_config config;
 };
 
 /* As many slots as the file had room for blocks, or for --size of data. */
 static enum status plan_slots(struct rollback *r, const struct options *options)
 {
-    struct leaf *l = &r->leaf;
+    struct lineage *l = &r->lineage;
     const struct slack *s = &r->vhd.slack;
     uint64_t old = l->disk.chain.link[0]->file.size, free_bytes = 0;
     enum status status = edit_free(&l->edit, &free_bytes);
@@ -42,8 +47,7 @@ static enum status plan_slots(struct rollback *r, const struct options *options)
            slack_size(s, r->slots + 1) && slack_size(s, r->slots + 1) <= old)
         r->slots++;
     if (!slack_size(s, r->slots))
-        return say_error("Choose a smaller --size.",
-                         "%s: would get blocks behind 2 TiB, where a VHD can have none", r->path);
+        return slack_too_large(r->path, "Choose a smaller --size.");
     uint64_t taken = s->file_size + ROOM;
     r->first = slack_fitting(s, free_bytes > taken ? free_bytes - taken : 0);
     if (r->first > r->slots)
@@ -53,7 +57,7 @@ static enum status plan_slots(struct rollback *r, const struct options *options)
 
 static enum status plan_empty(struct rollback *r, const struct options *options)
 {
-    struct leaf *l = &r->leaf;
+    struct lineage *l = &r->lineage;
     bool simple;
     if (edit_is_simple(&l->edit, r->path, &simple))
         return STATUS_FAILED;
@@ -68,32 +72,34 @@ static enum status plan_empty(struct rollback *r, const struct options *options)
 
 static enum status plan(struct rollback *r, const struct options *options)
 {
-    struct leaf *l = &r->leaf;
+    struct lineage *l = &r->lineage;
     struct chain *chain = &l->disk.chain;
     if (chain->count < 2)
         return say_error("mkimage snapshot makes a child that can be rolled back.",
-                         "%s: has no parent, so there is nothing to go back to", leaf_path(l, 0));
+                         "%s: has no parent, so there is nothing to go back to",
+                         lineage_path(l, 0));
     if (chain->link[0]->image.sectors != chain->link[1]->image.sectors)
         return say_error("Use the program that changed its size.",
                          "%s: is not as large as its parent, so going back would change the disk",
-                         leaf_path(l, 0));
-    r->path = strdup(leaf_path(l, 0));
-    r->parent = strdup(leaf_path(l, 1));
+                         lineage_path(l, 0));
+    r->path = strdup(lineage_path(l, 0));
+    r->parent = strdup(lineage_path(l, 1));
     if (!r->path || !r->parent)
-        return say_error("Free some memory.", "out of memory");
-    enum status status = leaf_no_children(l, 0, CHAIN_MAX);
-    if (!status && options->drop && !leaf_on_volume(l, 1))
+        return say_no_memory();
+    enum status status = lineage_no_children(l, 0, CHAIN_MAX);
+    if (!status && options->drop && !lineage_on_volume(l, 1))
         status = say_error("Roll it back without --drop, or edit \\vhdboot.cfg by hand.",
                            "%s: lies on another volume", r->parent);
     if (status)
         return status;
-    return options->drop ? leaf_plan_menu(l, r->parent, true, &r->menu) : plan_empty(r, options);
+    return options->drop ? lineage_plan_config(l, r->parent, true, &r->config)
+                         : plan_empty(r, options);
 }
 
 /* The slots that had no room beside the old clusters. */
 static enum status add_slots(struct rollback *r)
 {
-    struct edit *e = &r->leaf.edit;
+    struct edit *e = &r->lineage.edit;
     struct slack s = r->vhd.slack;
     uint32_t left = r->slots - r->first;
     s.now.count = r->first;
@@ -101,14 +107,14 @@ static enum status add_slots(struct rollback *r)
     s.file_size = s.now.limit + VHD_FOOTER_SIZE;
     enum status status = STATUS_OK;
     if (!e->rehearsal)
-        status = leaf_reopen(&r->leaf, r->path);
+        status = lineage_reopen(&r->lineage, r->path);
     return status ? status
-                  : reserve_slots(e, r->path, &s, left, &r->leaf.disk.chain.link[0]->extents, NULL);
+                  : grow_slots(e, r->path, &s, left, &r->lineage.disk.chain.link[0]->extents, NULL);
 }
 
 static enum status empty(struct rollback *r)
 {
-    struct edit *e = &r->leaf.edit;
+    struct edit *e = &r->lineage.edit;
     struct edit_content content = {.front = r->vhd.front,
                                    .front_size = r->vhd.front_size,
                                    .back = r->vhd.slack.footer,
@@ -123,17 +129,10 @@ static enum status empty(struct rollback *r)
     return status;
 }
 
-static enum status drop(struct rollback *r)
+/* The whole change, or its rehearsal. */
+static enum status make(struct rollback *r, const struct options *options)
 {
-    struct edit *e = &r->leaf.edit;
-    enum status status = leaf_put_first(&r->leaf, &r->menu);
-    if (!status && !e->rehearsal && r->menu.first)
-        status = edit_reopen(e);
-    if (!status)
-        status = leaf_put_then(&r->leaf, &r->menu);
-    if (!status && !e->rehearsal)
-        status = edit_reopen(e);
-    return status ? status : edit_remove(e, r->path);
+    return options->drop ? lineage_drop(&r->lineage, &r->config, r->path) : empty(r);
 }
 
 enum status verb_rollback(const struct options *options)
@@ -141,26 +140,26 @@ enum status verb_rollback(const struct options *options)
     struct rollback r = {0};
     if (options->drop && options->given & OPTION_NEW_SIZE)
         return say_usage("rollback takes --drop or --size, not both");
-    enum status status = leaf_open(&r.leaf, options);
+    enum status status = lineage_open(&r.lineage, options);
     if (status)
         return status;
     status = plan(&r, options);
     if (!status) {
-        edit_rehearse(&r.leaf.edit);
-        status = options->drop ? drop(&r) : empty(&r);
-        edit_end_rehearsal(&r.leaf.edit);
+        edit_rehearse(&r.lineage.edit);
+        status = make(&r, options);
+        edit_end_rehearsal(&r.lineage.edit);
     }
     if (!status && !options->dry_run)
-        status = options->drop ? drop(&r) : empty(&r);
+        status = make(&r, options);
     const char *would = options->dry_run ? "would be" : "is";
     if (!status && options->drop)
         say("%s: %s removed, and %s %s what the entry starts", r.path, would, r.parent, would);
     else if (!status)
         say("%s: %s empty again, room for %s", r.path, would, slack_text(&r.vhd.slack, r.slots));
-    leaf_menu_free(&r.menu);
+    lineage_config_free(&r.config);
     newvhd_free(&r.vhd);
     free(r.path);
     free(r.parent);
-    leaf_close(&r.leaf);
+    lineage_close(&r.lineage);
     return status;
 }

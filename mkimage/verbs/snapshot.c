@@ -1,37 +1,49 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * mkimage snapshot: a differencing child of the entry's image, which the entry starts from then on.
- * The child is complete and on the disk before the menu leads to it.
+ * The child is complete and on the disk before the config leads to it.
  */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include "flash/leaf.h"
-#include "image/newvhd.h"
+#include "cli/options.h"
+#include "cli/path.h"
 #include "cli/progress.h"
+#include "cli/say.h"
+#include "core/base/file.h"
+#include "core/base/image.h"
+#include "core/chain/chain.h"
+#include "core/entry/config.h"
+#include "core/map/map.h"
+#include "core/ntfs/ntfs.h"
+#include "flash/edit.h"
+#include "flash/lineage.h"
+#include "image/newvhd.h"
+#include "image/slack.h"
+#include "ntfs/volume.h"
 #include "verbs/verbs.h"
 
 #define NAMES_MAX 10000u
 
 struct snapshot {
-    struct leaf leaf;
+    struct lineage lineage;
     char *parent, *path; /* where the two lie */
     struct newvhd vhd;
     uint32_t slots, pieces;
-    struct leaf_menu menu;
+    struct lineage_config config;
 };
 
-static bool is_there(struct leaf *l, const char *path)
+static bool is_there(struct lineage *l, const char *path)
 {
     struct file file;
     struct fail f;
-    return ntfs_open(&l->edit.in.target.volume, path, &file, &f) != ERR_NOT_FOUND;
+    return ntfs_open(&l->edit.session.target.volume, path, &file, &f) != ERR_NOT_FOUND;
 }
 
 /* The parent's name with a number that no file has yet: x.vhd, x-1.vhd, x-2.vhd. */
-static char *derived_path(struct leaf *l, const char *parent)
+static char *derived_path(struct lineage *l, const char *parent)
 {
     const char *dot = strrchr(parent, '.');
     size_t stem = dot && !strpbrk(dot, "\\/") ? (size_t)(dot - parent) : strlen(parent);
@@ -65,19 +77,16 @@ static char *named_path(const char *parent, const char *name)
     char *path;
     if (asprintf(&path, "%.*s\\%s", (int)folder, parent, name) < 0)
         return NULL;
-    for (char *c = path; *c; c++) {
-        if (*c == '/')
-            *c = '\\';
-    }
+    path_backslashes(path);
     return path;
 }
 
 static enum status choose_path(struct snapshot *s, const struct options *options)
 {
-    s->parent = strdup(leaf_path(&s->leaf, 0));
+    s->parent = strdup(lineage_path(&s->lineage, 0));
     if (s->parent)
         s->path = options->name ? named_path(s->parent, options->name)
-                                : derived_path(&s->leaf, s->parent);
+                                : derived_path(&s->lineage, s->parent);
     if (!s->path)
         return say_error("Say a --name.", "%s: no name for its child can be found", s->parent);
     const char *dot = strrchr(s->path, '.');
@@ -85,33 +94,33 @@ static enum status choose_path(struct snapshot *s, const struct options *options
         return say_usage("--name %s: the name of a VHD ends in .vhd", options->name);
     if (!volume_name_ok(s->path))
         return say_error("Choose another --name.", "%s: NTFS takes no such name", s->path);
-    if (is_there(&s->leaf, s->path))
+    if (is_there(&s->lineage, s->path))
         return say_error("Choose another --name, or remove it.", "%s: exists already", s->path);
     return STATUS_OK;
 }
 
 /* Another entry that starts the same image would write to it under its child. */
-static enum status check_entries(struct leaf *l)
+static enum status check_entries(struct lineage *l)
 {
-    const struct config *config = &l->menu.config;
+    const struct config *config = &l->text.config;
     for (unsigned i = 0; i < config->count; i++) {
         if (i != l->entry && config->entry[i].write == WRITE_PERSISTENT && !config->entry[i].ram &&
-            leaf_has_entry(l, i))
+            lineage_has_entry(l, i))
             return say_error("Give that entry write = none, or remove it.",
                              "%s: entry %s starts it as well, and would damage its child by "
                              "writing to it",
-                             leaf_path(l, 0), config->entry[i].name);
+                             lineage_path(l, 0), config->entry[i].name);
     }
     return STATUS_OK;
 }
 
 static enum status plan(struct snapshot *s, const struct options *options)
 {
-    struct leaf *l = &s->leaf;
+    struct lineage *l = &s->lineage;
     struct image *image = &l->disk.chain.link[0]->image;
     if (l->disk.chain.count == CHAIN_MAX)
         return say_error("Merge some of them first.",
-                         "%s: has %u parents, and no more are possible", leaf_path(l, 0),
+                         "%s: has %u parents, and no more are possible", lineage_path(l, 0),
                          CHAIN_MAX - 1);
     enum status status = slack_may_write(image);
     if (!status)
@@ -121,7 +130,7 @@ static enum status plan(struct snapshot *s, const struct options *options)
     if (!status)
         status = newvhd_make(&s->vhd, image, s->path, s->parent, NEWVHD_BLOCK_SIZE);
     if (!status)
-        status = leaf_plan_menu(l, s->path, false, &s->menu);
+        status = lineage_plan_config(l, s->path, false, &s->config);
     uint64_t free_bytes = 0;
     if (!status)
         status = edit_free(&l->edit, &free_bytes);
@@ -129,15 +138,14 @@ static enum status plan(struct snapshot *s, const struct options *options)
         s->slots = options->given & OPTION_NEW_SIZE ? slack_wanted(&s->vhd.slack, options->size)
                                                     : slack_default(&s->vhd.slack, free_bytes);
     if (!status && !slack_size(&s->vhd.slack, s->slots))
-        status = say_error("Choose a smaller --size.",
-                           "%s: would get blocks behind 2 TiB, where a VHD can have none", s->path);
+        status = slack_too_large(s->path, "Choose a smaller --size.");
     return status;
 }
 
 /* All that is written; in a rehearsal, nothing is. */
 static enum status make(struct snapshot *s)
 {
-    struct leaf *l = &s->leaf;
+    struct lineage *l = &s->lineage;
     bool real = !l->edit.rehearsal;
     struct edit_content content = {.front = s->vhd.front,
                                    .front_size = s->vhd.front_size,
@@ -145,35 +153,35 @@ static enum status make(struct snapshot *s)
                                    .back_size = sizeof s->vhd.slack.footer,
                                    .size = slack_size(&s->vhd.slack, s->slots)};
     unsigned depth = l->disk.chain.count;
-    enum status status = leaf_put_first(l, &s->menu);
-    if (!status && real && s->menu.first)
-        status = leaf_reopen(l, s->parent);
+    enum status status = lineage_put_first(l, &s->config);
+    if (!status && real && s->config.first)
+        status = lineage_reopen(l, s->parent);
     if (real)
         progress_start("making the child", content.size);
     if (!status)
         status = edit_put(&l->edit, s->path, &content, &s->pieces);
     progress_end();
     if (!status && real)
-        status = leaf_reopen(l, s->path);
+        status = lineage_reopen(l, s->path);
     if (!status && real && l->disk.chain.count != depth + 1)
         status = say_error("Remove it, and check the volume (chkdsk).",
                            "%s: does not lead to its parent", s->path);
     if (!status)
-        status = leaf_put_then(l, &s->menu);
+        status = lineage_put_then(l, &s->config);
     return status;
 }
 
 enum status verb_snapshot(const struct options *options)
 {
     struct snapshot s = {0};
-    enum status status = leaf_open(&s.leaf, options);
+    enum status status = lineage_open(&s.lineage, options);
     if (status)
         return status;
     status = plan(&s, options);
     if (!status) {
-        edit_rehearse(&s.leaf.edit);
+        edit_rehearse(&s.lineage.edit);
         status = make(&s);
-        edit_end_rehearsal(&s.leaf.edit);
+        edit_end_rehearsal(&s.lineage.edit);
     }
     if (!status && !options->dry_run)
         status = make(&s);
@@ -186,10 +194,10 @@ enum status verb_snapshot(const struct options *options)
                         "volume and run mkimage reserve",
                         s.path);
     }
-    leaf_menu_free(&s.menu);
+    lineage_config_free(&s.config);
     newvhd_free(&s.vhd);
     free(s.parent);
     free(s.path);
-    leaf_close(&s.leaf);
+    lineage_close(&s.lineage);
     return status;
 }

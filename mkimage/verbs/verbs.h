@@ -4,6 +4,7 @@
 #define MKIMAGE_VERBS_VERBS_H
 
 #include "cli/options.h"
+#include "cli/say.h"
 
 enum status verb_flash(const struct options *options);
 enum status verb_install(const struct options *options);

@@ -1,105 +1,28 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* mkimage vhd info, read, check: an image on the host, or on TARGET's volume. */
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
-#include "core/chain/chain.h"
-#include "core/base/bounds.h"
-#include "core/map/map.h"
-#include "core/vhd/vhd.h"
-#include "host/hostfiles.h"
+#include "cli/bytes.h"
 #include "cli/json.h"
-#include "verbs/map.h"
+#include "cli/options.h"
+#include "cli/say.h"
+#include "core/base/blk.h"
+#include "core/base/bounds.h"
+#include "core/base/image.h"
+#include "core/map/format.h"
+#include "core/map/map.h"
+#include "core/vhd/format.h"
+#include "core/vhd/vhd.h"
+#include "flash/source.h"
+#include "host/files.h"
+#include "image/sectors.h"
 #include "image/slack.h"
-#include "flash/target.h"
 #include "verbs/verbs.h"
-
-struct source {
-    bool on_volume;
-    const char *name;
-    char *path; /* of the leaf, in its own world */
-    struct target target;
-    struct hostfiles host;
-    struct chain_files volume_files;
-    struct arena arena;
-    struct chain chain;
-    bool has_slack; /* the leaf gets new blocks, and `slack` says how many; for vhd info */
-    struct slack slack;
-};
-
-static enum err open_on_volume(struct chain_files *files, const char *path, struct file *file,
-                               uint8_t *drive_index, struct fail *f)
-{
-    *drive_index = 0;
-    return ntfs_open(files->ctx, path, file, f);
-}
-
-static void source_close(struct source *s)
-{
-    if (s->on_volume)
-        target_close(&s->target);
-    else
-        hostfiles_close(&s->host);
-    arena_close(&s->arena);
-    free(s->path);
-}
-
-/* Finds where FILE is and gets ready to open files there. A file of the host that has this very
- * name comes first, whatever colons are in it. */
-static enum status source_find(struct source *s, const struct options *options)
-{
-    *s = (struct source){.name = options->argument[0]};
-    hostfiles_init(&s->host);
-    char *target = NULL;
-    const char *path;
-    enum status status = arena_open(&s->arena);
-    if (status)
-        return status;
-    if (access(s->name, F_OK) && target_split(s->name, &target, &path)) {
-        status = target_open(&s->target, target, options->partition);
-        if (status) {
-            arena_close(&s->arena);
-            return status;
-        }
-        s->on_volume = true;
-        s->volume_files = (struct chain_files){.open = open_on_volume, .ctx = &s->target.volume};
-        s->path = strdup(path);
-    } else {
-        s->path = realpath(s->name, NULL);
-        if (!s->path)
-            s->path = strdup(s->name); /* opening it says what is wrong */
-    }
-    return s->path ? STATUS_OK : say_error("Free some memory.", "out of memory");
-}
-
-static enum status source_open(struct source *s, const struct options *options)
-{
-    enum status status = source_find(s, options);
-    if (status)
-        return status;
-    struct fail f;
-    struct chain_files *files = s->on_volume ? &s->volume_files : &s->host.files;
-    if (chain_open(&s->chain, files, s->path, &s->arena, &f)) {
-        status = say_fail_advice(&f, f.err == ERR_NOT_FOUND ? "Check the name." : NULL);
-        source_close(s);
-    }
-    return status;
-}
-
-/* The whole name where struct file has only a part of it. */
-static const char *link_name(const struct source *s, unsigned index)
-{
-    return s->on_volume || index >= s->host.count ? s->chain.link[index]->file.path
-                                                  : s->host.file[index].path;
-}
 
 /* A child notes down when its parent was changed last: some programs by the footer, others by the
  * file. Where neither agrees, the parent may have been written since, and nobody can say. */
 static void look_at_times(struct source *s)
 {
-    const uint64_t vhd_epoch = 946684800; /* 2000-01-01 in Unix time */
     for (unsigned i = 0; i + 1 < s->chain.count; i++) {
         struct image *child = &s->chain.link[i]->image;
         const struct image *parent = &s->chain.link[i + 1]->image;
@@ -108,7 +31,7 @@ static void look_at_times(struct source *s)
         const struct hostfile *host = s->chain.link[i + 1]->file.ctx;
         struct stat st;
         if (!s->on_volume && !fstat(host->fd, &st) &&
-            (uint64_t)st.st_mtime - vhd_epoch == child->parent_timestamp)
+            (uint64_t)st.st_mtime - VHD_EPOCH == child->parent_timestamp)
             continue;
         notes_add(&child->notes,
                   "its parent's time is not the one noted down when this disk was made: has the "
@@ -135,7 +58,7 @@ static void each_warning(const struct source *s, void (*each)(const char *text))
         for (unsigned k = 0; k < notes->count; k++) {
             char note[256], text[1024];
             notes_format(notes, k, note, sizeof note);
-            snprintf(text, sizeof text, "%s%s%s", s->chain.count > 1 ? link_name(s, i) : "",
+            snprintf(text, sizeof text, "%s%s%s", s->chain.count > 1 ? source_link_name(s, i) : "",
                      s->chain.count > 1 ? ": " : "", note);
             each(text);
         }
@@ -164,7 +87,8 @@ static const char *id_text(const struct image *image, char text[33])
     return text;
 }
 
-static void info_json(const struct source *s)
+/* `slack` is the leaf's, NULL where it gets no new blocks. */
+static void info_json(const struct source *s, const struct slack *slack)
 {
     const struct image *leaf = &s->chain.link[0]->image;
     json_object(NULL);
@@ -173,8 +97,8 @@ static void info_json(const struct source *s)
     json_number("size", leaf->sectors << SECTOR_SHIFT);
     json_number("block_size", leaf->block_size);
     json_number("allocated", leaf->allocated);
-    if (s->has_slack)
-        json_number("slack", (uint64_t)slack_left(&s->slack) * leaf->block_size);
+    if (slack)
+        json_number("slack", (uint64_t)slack_left(slack) * leaf->block_size);
     else
         json_null("slack");
     json_string("creator", leaf->creator);
@@ -193,7 +117,7 @@ static void info_json(const struct source *s)
     json_end();
     json_array("chain");
     for (unsigned i = 0; i < s->chain.count; i++)
-        json_string(NULL, link_name(s, i));
+        json_string(NULL, source_link_name(s, i));
     json_end();
     json_array("warnings");
     each_warning(s, warning_json);
@@ -201,17 +125,17 @@ static void info_json(const struct source *s)
     json_end();
 }
 
-static void info_text(const struct source *s)
+static void info_text(const struct source *s, const struct slack *slack)
 {
     for (unsigned i = 0; i < s->chain.count; i++) {
         const struct image *image = &s->chain.link[i]->image;
-        printf("%s: %s, %s", link_name(s, i), image_kind_name(image),
-               say_bytes(image->sectors << SECTOR_SHIFT));
+        printf("%s: %s, %s", source_link_name(s, i), image_kind_name(image),
+               bytes_text(image->sectors << SECTOR_SHIFT));
         if (image->block_size)
-            printf(", blocks of %s, %s stored", say_bytes(image->block_size),
-                   say_bytes(image->allocated));
-        if (!i && s->has_slack && s->slack.absent)
-            printf(", slack for %s", slack_text(&s->slack, slack_left(&s->slack)));
+            printf(", blocks of %s, %s stored", bytes_text(image->block_size),
+                   bytes_text(image->allocated));
+        if (!i && slack && slack->absent)
+            printf(", slack for %s", slack_text(slack, slack_left(slack)));
         if (image->creator[0])
             printf(", made by \"%.8s\"", image->creator);
         char id[33];
@@ -225,7 +149,7 @@ static void info_text(const struct source *s)
 enum status verb_vhd_info(const struct options *options)
 {
     struct source s;
-    enum status status = source_open(&s, options);
+    enum status status = source_open(&s, options->argument[0], options->partition);
     if (status)
         return status;
     for (unsigned i = 0; i < s.chain.count; i++) {
@@ -238,12 +162,13 @@ enum status verb_vhd_info(const struct options *options)
     }
     struct image *leaf = &s.chain.link[0]->image;
     struct fail none;
-    s.has_slack = slack_grows(leaf) && !slack_find(&s.slack, leaf, &s.arena, &none);
+    struct slack slack;
+    bool grows = slack_grows(leaf) && !slack_find(&slack, leaf, &s.arena, &none);
     look_at_times(&s);
     if (options->json)
-        info_json(&s);
+        info_json(&s, grows ? &slack : NULL);
     else
-        info_text(&s);
+        info_text(&s, grows ? &slack : NULL);
     source_close(&s);
     return STATUS_OK;
 }
@@ -251,12 +176,12 @@ enum status verb_vhd_info(const struct options *options)
 enum status verb_vhd_read(const struct options *options)
 {
     struct source s;
-    enum status status = source_open(&s, options);
+    enum status status = source_open(&s, options->argument[0], options->partition);
     if (status)
         return status;
     struct map map;
     struct fail f;
-    struct blk *const drive[MAP_DRIVES_MAX] = {s.on_volume ? &s.target.blk : &s.host.blk};
+    struct blk *const drive[MAP_DRIVES_MAX] = {source_drive(&s)};
     if (map_build(&map, &s.chain, &(struct map_writes){0}, &s.arena, &f))
         status = say_fail(&f);
     else
@@ -268,13 +193,13 @@ enum status verb_vhd_read(const struct options *options)
 enum status verb_vhd_check(const struct options *options)
 {
     struct source s;
-    enum status status = source_open(&s, options);
+    enum status status = source_open(&s, options->argument[0], options->partition);
     if (status)
         return status;
     for (unsigned i = 0; i < s.chain.count; i++) {
         struct fail f;
         if (look_closely(&s, i, &f)) {
-            (void)fail_subject(&f, link_name(&s, i));
+            (void)fail_subject(&f, source_link_name(&s, i));
             status = say_fail(&f);
         }
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The one way from stage2's 32-bit C to the BIOS. */
+/* The one way from stage2's 32-bit C to the BIOS, and to what lies in its memory. */
 #ifndef STAGE2_PC_BIOS_H
 #define STAGE2_PC_BIOS_H
 
@@ -28,7 +28,7 @@ void bios_call_far(uint32_t target, struct bios_regs *regs);
 /* Sleeps until the next interrupt has been served. */
 void bios_idle(void);
 
-/* The BIOS's data at `address` below 64 KiB. Tests put it elsewhere. */
+/* What lies at `address` below 1 MiB. Tests put it elsewhere. */
 #ifndef BIOS_LOW_MEMORY
 #define BIOS_LOW_MEMORY 0
 #endif
@@ -37,6 +37,17 @@ static inline volatile void *bios_data(uint32_t address)
     uintptr_t place = (uintptr_t)BIOS_LOW_MEMORY + address;
     __asm__("" : "+r"(place)); /* gcc takes pointers below 4096 for mistakes */
     return (volatile void *)place;
+}
+
+/* The far pointer of interrupt `number`, its segment in the high half. */
+static inline uint32_t bios_vector(uint8_t number)
+{
+    return *(volatile uint32_t *)bios_data(number * 4u);
+}
+
+static inline void bios_vector_set(uint8_t number, uint32_t target)
+{
+    *(volatile uint32_t *)bios_data(number * 4u) = target;
 }
 
 static inline bool bios_failed(const struct bios_regs *regs)

@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Text by INT 10h, keys by INT 16h, time from the BIOS data area. Never writes to the screen's
+ * memory or to a port: only what goes through the BIOS is mirrored.
+ */
 #include "pc/console.h"
+#include "pc/bda.h"
 #include "pc/bios.h"
 
-#define BDA_TICKS     0x46c
 /* The BIOS's counter starts again at midnight, after this many ticks. */
 #define TICKS_PER_DAY 0x1800b0u
+
+#define TEXT_MODE     3 /* 80 x 25, 16 colours */
 
 /* Far more calls than fit into a tick. */
 #define SETTLE_CALLS  1000000u
@@ -17,17 +23,32 @@ static uint32_t bda_ticks(void)
     return *(const volatile uint32_t *)bios_data(BDA_TICKS);
 }
 
-void console_init(void)
+static uint8_t screen_mode(void)
 {
     struct bios_regs r = {.eax = 0x0f00}; /* INT 10h AH=0Fh: current mode in AL */
     bios_call(0x10, &r);
-    uint8_t mode = r.eax & 0x7f;
-    if (mode != 2 && mode != 3 && mode != 7) {
-        r = (struct bios_regs){.eax = 0x0003};
-        bios_call(0x10, &r);
-    }
+    return r.eax & 0x7f;
+}
+
+static void screen_mode_set(uint8_t mode)
+{
+    struct bios_regs r = {.eax = mode}; /* INT 10h AH=00h: clears the screen */
+    bios_call(0x10, &r);
+}
+
+void console_init(void)
+{
+    uint8_t mode = screen_mode();
+    if (mode != 2 && mode != 3 && mode != 7)
+        screen_mode_set(TEXT_MODE);
     ticks_last = bda_ticks();
     ticks_total = 0;
+}
+
+void console_text_mode(void)
+{
+    if (screen_mode() != TEXT_MODE)
+        screen_mode_set(TEXT_MODE);
 }
 
 static void put(uint8_t c)

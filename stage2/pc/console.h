@@ -31,6 +31,9 @@ enum key {
 /* Text mode 3, unless the screen is in a text mode already. */
 void console_init(void);
 
+/* Text mode 3, which boot code takes for granted. */
+void console_text_mode(void);
+
 /* Prints UTF-8; characters that code page 437 lacks become `?`. \n starts a new line; a word that
  * does not fit the line goes to the next. */
 void console_print(const char *s);

@@ -4,16 +4,18 @@
  * find fault with: aligned to 64 KiB, at most 127 sectors a call. Prints nothing.
  */
 #include "pc/drive.h"
-#include "pc/bios.h"
+#include <stddef.h>
 #include "core/base/bounds.h"
+#include "core/base/endian.h"
 #include "core/base/mem.h"
 #include "layout.h"
+#include "pc/bda.h"
+#include "pc/bios.h"
+#include "pc/int13_format.h"
 
 #define SECTORS_MAX   127
 #define TRIES         3
-#define BDA_HD_COUNT  0x475
 #define CHS_CYLINDERS 1024
-#define EDD_PACKET    1u    /* AH=41h, CX bit 0: 42h, 43h, 44h, 47h, 48h */
 #define LIMIT_STEP    2048u /* a BIOS's limit is looked for to the mebibyte */
 #define LIMIT_SEEN    3u    /* so many reads must have failed beyond it */
 #define LBA28_SECTORS (1u << 28)
@@ -22,29 +24,11 @@
 #define DRIVE_BUFFER ((uint8_t *)DISK_BUFFER)
 #endif
 
-/* AH=48h's answer, as far as it is of use here. */
-struct edd_parameters {
-    uint16_t size; /* in: bytes of this buffer */
-    uint16_t flags;
-    uint32_t cylinders, heads, sectors_per_track;
-    uint32_t sectors_low, sectors_high;
-    uint16_t sector_size;
-    uint16_t rest[19]; /* some BIOSes write more than they were told */
-};
-static_assert(offsetof(struct edd_parameters, sector_size) == 0x18, "AH=48h");
-static_assert(sizeof(struct edd_parameters) == 0x40, "AH=48h");
-
-/* AH=42h's disk address packet. */
-struct edd_packet {
-    uint16_t size;
-    uint16_t count;
-    uint16_t offset, segment;
-    uint32_t lba_low, lba_high;
-};
-static_assert(sizeof(struct edd_packet) == 16, "disk address packet");
-
 /* In stage2's bss, below 1 MiB, where the BIOS can reach them. */
-static struct edd_parameters parameters;
+static struct {
+    struct edd_parameters told;
+    uint8_t rest[34]; /* some BIOSes write more than they were told */
+} parameters;
 static struct edd_packet packet;
 
 static uint8_t call_status(const struct bios_regs *r)
@@ -62,30 +46,32 @@ static void drive_reset(const struct drive *d)
 /* AH=41h: does the drive take packets? */
 static bool ask_edd(uint8_t number)
 {
-    /* DS=40h: the Xi8088's BIOS needs it. */
-    struct bios_regs r = {.eax = 0x4100, .ebx = 0x55aa, .edx = number, .ds = 0x40};
+    /* DS: the Xi8088's BIOS needs it. */
+    struct bios_regs r = {.eax = 0x4100, .ebx = 0x55aa, .edx = number, .ds = BDA_SEGMENT};
     bios_call(0x13, &r);
-    return !bios_failed(&r) && (r.ebx & 0xffff) == 0xaa55 && (r.ecx & EDD_PACKET);
+    return !bios_failed(&r) && (r.ebx & 0xffff) == 0xaa55 && (r.ecx & EDD_INTERFACE_ACCESS);
 }
 
 /* AH=48h: size and sector size. Without an answer the size stays unknown, sectors are 512 bytes. */
 static enum err ask_size(struct drive *d, struct fail *f)
 {
-    struct edd_parameters *p = &parameters;
-    memset(p, 0, sizeof *p); /* PhoenixBIOS 4.0r6 wants the flags zero on entry */
-    p->size = 0x1e;
+    struct edd_parameters *p = &parameters.told;
+    memset(&parameters, 0, sizeof parameters); /* PhoenixBIOS 4.0r6 wants the flags zero on entry */
+    p->size = le16_make(sizeof *p);
     struct bios_regs r = {.eax = 0x4800, .edx = d->number};
     bios_ds_esi(&r, p);
     bios_call(0x13, &r);
     if (call_status(&r))
         return ERR_OK;
 
-    uint32_t size = p->sector_size ? p->sector_size : SECTOR_SIZE;
+    uint32_t size = le16_get(p->sector_size);
+    if (!size)
+        size = SECTOR_SIZE;
     if (!is_power_of_two(size) || size < SECTOR_SIZE || size > 4096)
         return fail(f, ERR_UNSUPPORTED, "the BIOS reports sectors of %u bytes", size);
     d->sector_shift = (uint8_t)(log2_u32(size) - SECTOR_SHIFT);
 
-    uint64_t sectors = (uint64_t)p->sectors_high << 32 | p->sectors_low;
+    uint64_t sectors = le64_get(p->sectors);
     if (sectors && sectors <= UINT64_MAX >> (d->sector_shift + 1))
         d->blk.sectors = sectors << d->sector_shift;
     return ERR_OK;
@@ -123,8 +109,7 @@ static uint8_t transfer_edd(struct drive *d, enum transfer transfer, uint64_t lb
         .size = sizeof packet,
         .count = (uint16_t)(count >> d->sector_shift),
         .segment = DISK_BUFFER >> 4,
-        .lba_low = (uint32_t)lba,
-        .lba_high = (uint32_t)(lba >> 32),
+        .lba = lba,
     };
     struct bios_regs r = {.eax = TRANSFER_EDD | transfer, .edx = d->number};
     bios_ds_esi(&r, &packet);

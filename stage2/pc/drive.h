@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "core/base/blk.h"
+#include "core/base/errors.h"
 
 struct drive {
     struct blk blk; /* reads go through the disk buffer of layout.h */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The four functions that core and the compiler expect (core/mem.h). String instructions: small,
- * and the fastest there is on the oldest machines.
+ * The four functions that core and the compiler expect (core/base/mem.h). String instructions:
+ * small, and the fastest there is on the oldest machines.
  */
 #include "core/base/mem.h"
 #include <stdint.h>

@@ -4,16 +4,16 @@
  * missing, a sorted list of usable ranges above 1 MiB and below 4 GiB.
  */
 #include "pc/memory.h"
-#include "pc/bios.h"
-#include "core/base/mem.h"
+#include <stdbool.h>
 #include "layout.h"
+#include "pc/bda.h"
+#include "pc/bios.h"
 #include "pc/memory_ranges.h"
 
 #define SMAP            0x534d4150u
 #define ENTRIES_MAX     128
 #define E820_RANGE      20
 #define E820_ATTRIBUTES 24
-#define BDA_LOW_MEMORY  0x413
 #define EXTENDED_LEAST  0x40000u /* below this nothing useful can be done */
 #define MAP_ALIGNMENT   0x1000u
 
@@ -84,7 +84,7 @@ static bool ask_88(void)
 
 uint32_t memory_low_end(void)
 {
-    const volatile uint8_t *kib = bios_data(BDA_LOW_MEMORY); /* a word at an odd address */
+    const volatile uint8_t *kib = bios_data(BDA_LOW_KIB);
     uint32_t end = (uint32_t)(kib[0] | kib[1] << 8) << 10;
     return memory_ranges_low_end(reported, reported_count, end < 0xa0000 ? end : 0xa0000);
 }

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Ranges are inserted in order, merged, and cut where another entry says that they are not usable.
+ * No list is too long: what does not fit is left out, and memory that nobody knows is not used. */
 #include "pc/memory_ranges.h"
 
 #define PAGE_SIZE 0x1000u

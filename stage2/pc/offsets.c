@@ -4,8 +4,8 @@
  * those into build/stage2/offsets.inc for NASM.
  */
 #include <stddef.h>
-#include "pc/bios.h"
 #include "core/base/bounds.h"
+#include "pc/bios.h"
 #include "pc/trap.h"
 
 #define OFFSET(name, value) __asm__ volatile("\n->" #name " %c0" : : "i"(value))

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The interrupt descriptor table, which start.asm loads, and the sentences. Halts; never returns to
+ * what has failed. */
 #include "pc/trap.h"
 #include <stddef.h>
 #include <stdint.h>
-#include "pc/console.h"
 #include "core/base/bounds.h"
 #include "core/base/text.h"
 #include "layout.h"
+#include "pc/console.h"
 
 #define TRAP_COUNT   32
 #define CODE_SEGMENT 0x08   /* CODE32 of start.asm */
@@ -21,10 +23,9 @@ struct gate {
 static_assert(sizeof(struct gate) == 8, "interrupt gate");
 
 extern const uint8_t trap_stubs[];
-extern struct gate idt[TRAP_COUNT];
+extern struct gate idt[TRAP_COUNT]; /* protected.asm loads its address */
 void trap_report(uint32_t vector, uint32_t address) __attribute__((noreturn));
 
-struct gate idt[TRAP_COUNT];
 static volatile uint32_t *const stack_end = (uint32_t *)STAGE2_END;
 
 void trap_init(void)

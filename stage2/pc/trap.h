@@ -3,7 +3,7 @@
 #ifndef STAGE2_PC_TRAP_H
 #define STAGE2_PC_TRAP_H
 
-/* Bytes from one stub of trap.asm to the next. */
+/* Bytes from one stub of trap_stubs.asm to the next. */
 #define TRAP_STUB_SIZE 16
 
 /* Fills in the interrupt descriptor table and marks the end of the stack. */

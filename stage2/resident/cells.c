@@ -5,6 +5,9 @@
  * Trusts cells as far as its checks go: they lie in memory that a guest was told to leave alone.
  * Never reads or writes a cell beyond cell_count.
  */
+#include "resident/cells.h"
+#include "core/map/format.h"
+#include "resident/request.h"
 #include "resident/resident.h"
 #include <machine/machine.h>
 

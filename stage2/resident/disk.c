@@ -1,120 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Hands each run of the disk to the BIOS below, or to memory. Promises: reads and writes touch only
- * sectors that the map names, a count is never more than what was transferred, and every loop gets
- * shorter.
+ * Cuts the request into pieces that lie in one run and that the BIOS takes, and has each of them
+ * done. Promises: the request's count is never less than what was not transferred.
  */
+#include "resident/disk.h"
+#include "core/map/format.h"
+#include "resident/cells.h"
+#include "resident/grow.h"
+#include "resident/request.h"
 #include "resident/resident.h"
-#include <machine/machine.h>
-
-IN_GAP struct request request;
-struct piece piece = {.packet.size = PACKET_SIZE};
-
-/* The BIOS wants buffers that do not cross 64 KiB: it said so once. */
-static bool split_64k;
-
-void piece_limit(uint32_t sectors)
-{
-    if (piece.packet.count > sectors)
-        piece.packet.count = (uint16_t)sectors;
-}
-
-/* Sectors of 512 bytes from the piece's buffer to the next 64 KiB border. */
-static uint32_t border_sectors(void)
-{
-    return (0x10000 - (piece.buffer & 0xffff)) >> 9;
-}
-
-/* Transfers the piece, or less of it, by one call of the BIOS; none of it where the BIOS turns out
- * to want smaller ones. */
-static void drive_transfer(void)
-{
-    unsigned d = map_cell_drive(run.cell);
-
-    if (d >= header.drive_count)
-        map_broken();
-    if (!header.drive_edd[d]) {
-        if (piece.packet.lba >> 32)
-            machine_throw(STATUS_PARAMETER);
-        piece_limit(header.drive_spt[d] - (uint32_t)piece.packet.lba % header.drive_spt[d]);
-    }
-    if (split_64k)
-        piece_limit(border_sectors());
-    uint8_t status = machine_drive(d);
-    if (!status)
-        return;
-    if (status != STATUS_BOUNDARY || split_64k || piece.packet.count <= border_sectors())
-        machine_throw(status);
-    split_64k = true;
-    piece.packet.count = 0; /* and the loop comes again */
-}
-
-static void memory_transfer(void)
-{
-    uint32_t memory = (uint32_t)piece.packet.lba << 9;
-    uint32_t dwords = piece.packet.count * 128u;
-
-    if (memory < header.hidden[2] || memory + dwords * 4 > header.hidden[3])
-        map_broken();
-
-    if (piece.write)
-        machine_copy_high(memory, piece.buffer, dwords);
-    else
-        machine_copy_high(piece.buffer, memory, dwords);
-}
-
-/*
- * Transfers the piece, or less of it. In virtual-8086 mode the caller's buffer may lie elsewhere
- * than its address says, and a BIOS that uses DMA would write to the wrong memory and report
- * success: there, unless a memory manager knows better, everything goes through the bounce buffer,
- * in conventional memory that no memory manager remaps.
- */
-static void piece_transfer(void)
-{
-    uint32_t buffer = piece.buffer;
-    uint32_t kind = run.cell & MAP_KIND_MASK;
-
-    if (kind == MAP_ZERO && !piece.write) {
-        machine_zero(buffer, piece.packet.count << 9);
-        return;
-    }
-    if ((split_64k && !border_sectors()) ||
-        (machine_protected() && (kind != MAP_DIRECT || !machine_lock()))) {
-        piece_limit(RESIDENT_BOUNCE);
-        piece.buffer = machine_linear(bounce);
-        if (piece.write)
-            machine_copy(piece.buffer, buffer, piece.packet.count << 9);
-    }
-    if (kind == MAP_DIRECT)
-        drive_transfer();
-    else if (kind == MAP_RAM)
-        memory_transfer();
-    else
-        map_broken();
-    if (machine_protected())
-        machine_unlock();
-    if (piece.buffer != buffer && !piece.write)
-        machine_copy(buffer, piece.buffer, piece.packet.count << 9);
-}
-
-void file_transfer(uint32_t sector, bool write)
-{
-    piece.buffer = machine_linear(bounce);
-    piece.packet.count = 1;
-    piece.write = write;
-    file_find(sector);
-    piece_transfer();
-}
-
-uint32_t request_page(void)
-{
-    return machine_shift(request.packet.lba, header.page_shift);
-}
-
-uint32_t request_within(void)
-{
-    return (uint32_t)request.packet.lba & ((1u << header.page_shift) - 1);
-}
+#include "resident/transfer.h"
 
 void disk_transfer(void)
 {

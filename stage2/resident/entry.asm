@@ -7,35 +7,17 @@
 ; access cannot disturb it.
 ; Never: touch the caller's stack below SS:SP by more than a few bytes, change a FLAGS bit but CF.
 
-        bits    16
-        cpu     386
-
-%include "resident/offsets.inc"
+%include "resident.asm.inc"
 
         global  header
         extern  int13_disk, int15_entry, resident_end, stack_top
 
-ERROR_PARAMETER equ 0x01
-ERROR_NOT_READY equ 0xAA                ; answers a nested call
 FIRST_HD        equ 0x80
 LAST_HD         equ 0x8F                ; the numbers that BIOSes give to hard disks; CD numbers lie above
-BDA             equ 0x0040
-BDA_LOW_KIB     equ 0x13
-BDA_STATUS      equ 0x74
-BDA_HD_COUNT    equ 0x75
-BDA_WARM_BOOT   equ 0x72
 WARM_BOOT       equ 0x1234
 
-; What PUSHAD leaves on the stack of somebody who called by INT, and the FLAGS behind CS:IP
-SAVED_di        equ 0
-SAVED_si        equ 4
-SAVED_bx        equ 16
-SAVED_dx        equ 20
-SAVED_cx        equ 24
-SAVED_ax        equ 28
-SAVED_flags     equ 36
-
-%define HEADER(field) header + HEADER_ %+ field
+; FLAGS of somebody who called by INT, behind PUSHAD's registers and CS:IP
+CALLER_flags    equ PUSHAD_SIZE + 4
 
 ; pad_to: zeros up to a field of the header
 %macro pad_to 1
@@ -78,7 +60,7 @@ int13_entry:
         push    bp                      ; a call while the handler is at work: from an interrupt, or
         answer_carry 2, 1               ; from a BIOS that calls itself
         pop     bp
-        mov     ah, ERROR_NOT_READY
+        mov     ah, STATUS_NOT_READY
         iret
 .physical:
         cmp     dl, LAST_HD
@@ -109,9 +91,9 @@ enter_c:
         cli
         pop     gs
         pop     fs
-        push    BDA
+        push    BDA_SEGMENT
         pop     es
-        mov     [es:BDA_STATUS], al
+        mov     [es:BDA_HD_STATUS - BDA_START], al
         neg     al
         mov     bx, [caller]
         mov     es, [caller + 4]        ; FLAGS lie above IP and CS
@@ -136,29 +118,29 @@ physical_drive:
         cli
         call    far [cs:HEADER(old_int13)]
         mov     bp, sp
-        mov     [bp + SAVED_di], di
-        mov     [bp + SAVED_si], si
-        mov     [bp + SAVED_bx], bx
-        mov     [bp + SAVED_cx], cx
-        mov     cl, [bp + SAVED_ax + 1] ; the caller's AH
-        mov     ch, [bp + SAVED_dx]     ; the caller's DL
-        mov     [bp + SAVED_dx], dx
-        mov     [bp + SAVED_ax], ax
+        mov     [bp + PUSHAD_di], di
+        mov     [bp + PUSHAD_si], si
+        mov     [bp + PUSHAD_bx], bx
+        mov     [bp + PUSHAD_cx], cx
+        mov     cl, [bp + PUSHAD_ax + 1] ; the caller's AH
+        mov     ch, [bp + PUSHAD_dx]     ; the caller's DL
+        mov     [bp + PUSHAD_dx], dx
+        mov     [bp + PUSHAD_ax], ax
         jc      .failed
-        and     byte [bp + SAVED_flags], 0xFE
+        and     byte [bp + CALLER_flags], 0xFE
         cmp     cl, 0x08
         jne     .not_parameters
         mov     dl, [cs:HEADER(bios_hd_count)]
         add     dl, [cs:HEADER(drive_shift)]
         push    ds
-        push    BDA
+        push    BDA_SEGMENT
         pop     ds
-        cmp     dl, [BDA_HD_COUNT]      ; who hooked INT 13h above us counts more
+        cmp     dl, [BDA_HD_COUNT - BDA_START] ; who hooked INT 13h above us counts more
         jae     .counted
-        mov     dl, [BDA_HD_COUNT]
+        mov     dl, [BDA_HD_COUNT - BDA_START]
 .counted:
         pop     ds
-        mov     [bp + SAVED_dx], dl
+        mov     [bp + PUSHAD_dx], dl
         jmp     .done
 .not_parameters:
         cmp     cl, 0x15
@@ -167,9 +149,9 @@ physical_drive:
         je      .done
         jmp     .number
 .failed:
-        or      byte [bp + SAVED_flags], 1
+        or      byte [bp + CALLER_flags], 1
 .number:
-        mov     [bp + SAVED_dx], ch
+        mov     [bp + PUSHAD_dx], ch
 .done:
         popad
         iret
@@ -184,12 +166,12 @@ hidden_drive:
         jmp     .done
 .error:
         answer_carry 2, 1
-        mov     ah, ERROR_PARAMETER
+        mov     ah, STATUS_PARAMETER
 .done:
-        mov     bp, BDA
+        mov     bp, BDA_SEGMENT
         push    ds
         mov     ds, bp
-        mov     [BDA_STATUS], ah
+        mov     [BDA_HD_STATUS - BDA_START], ah
         pop     ds
         pop     bp
         iret
@@ -211,9 +193,9 @@ int18_entry:
         mov     ah, 0                   ; INT 16h AH=00h: waits for a key
         int     0x16
         call    unhook
-        mov     ax, BDA
+        mov     ax, BDA_SEGMENT
         mov     ds, ax
-        mov     word [BDA_WARM_BOOT], WARM_BOOT
+        mov     word [BDA_WARM_BOOT - BDA_START], WARM_BOOT
         jmp     0xFFFF:0
 
 ; INT 19h: boots again without us.
@@ -235,7 +217,7 @@ unhook:
         mov     eax, [cs:HEADER(old_int15)]
         mov     [0x15 * 4], eax
         mov     al, [cs:HEADER(bios_hd_count)]
-        mov     [BDA * 16 + BDA_HD_COUNT], al
+        mov     [BDA_HD_COUNT], al
         mov     si, HEADER(old_int18)
         mov     di, 0x18 * 4
         cs movsd                        ; 18h
@@ -244,7 +226,7 @@ unhook:
         cs movsd
         mov     di, 0x46 * 4
         cs movsd
-        mov     di, BDA * 16 + BDA_LOW_KIB
+        mov     di, BDA_LOW_KIB
         cs movsw                        ; old_low_kib
         ret
 

@@ -3,7 +3,13 @@
  * The first write to a page that has no sectors of its own. Promises, wherever power fails: the
  * image is sound, and each of its sectors holds what it held or what was being written.
  */
+#include "resident/grow.h"
+#include <stdbool.h>
+#include "core/base/endian.h"
+#include "core/map/format.h"
+#include "resident/cells.h"
 #include "resident/resident.h"
+#include "resident/transfer.h"
 #include <machine/machine.h>
 
 #define BAT_ABSENT 0xffffffffu
@@ -48,8 +54,6 @@ static void scrub(uint32_t sector)
     }
 }
 
-/* Gives the page sectors of its own, which say what it said before: the write comes afterwards, as
- * any other. */
 void page_grow(uint32_t page)
 {
     uint64_t old = cell_at(page), new;

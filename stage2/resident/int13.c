@@ -4,14 +4,18 @@
  * CF = 1 and AH the status; 0040:0074 says the same; all other registers keep their values but
  * for documented results. Nothing is ever passed on to the BIOS's own drive 80h.
  */
+#include "resident/int13.h"
+#include "pc/bda.h"
+#include "pc/int13_format.h"
+#include "resident/disk.h"
+#include "resident/frame.h"
+#include "resident/request.h"
 #include "resident/resident.h"
 #include <machine/machine.h>
 
-#define BDA_STATUS   0x474u
-#define BDA_HD_COUNT 0x475u
-#define EDD_VERSION  0x30
-#define EDD_INTERFACE                                                                              \
-    0x0005 /* 42h-44h, 47h, 48h; EDD functions. No lock or eject, no flat buffers */
+#define EDD_VERSION   0x30
+/* No lock or eject, no flat buffers. */
+#define EDD_INTERFACE (EDD_INTERFACE_ACCESS | EDD_INTERFACE_FUNCTIONS)
 
 /* Does what `request` and the function say; what it leaves undone stays in its count. */
 static void transfer(uint32_t ah)
@@ -84,11 +88,11 @@ static void edd(uint32_t ah)
 {
     uint32_t linear = far_linear(frame.ds, frame.si.w);
 
-    if (linear > FAR_END - PACKET_SIZE)
+    if (linear > FAR_END - sizeof(struct edd_packet))
         machine_throw(STATUS_PARAMETER);
-    machine_get(&request.packet, linear, PACKET_SIZE);
+    machine_get(&request.packet, linear, sizeof(struct edd_packet));
     /* AL of 43h: 0 or 1 write, 2 write and verify; the BIOS below verifies as it does. */
-    if (request.packet.size < PACKET_SIZE || (ah == 0x43 && frame.a.l > 2))
+    if (request.packet.size < sizeof(struct edd_packet) || (ah == 0x43 && frame.a.l > 2))
         machine_throw(STATUS_PARAMETER);
     request.from = linear;
     request.total = request.packet.count;
@@ -101,14 +105,15 @@ static void edd_parameters(void)
     uint32_t linear = far_linear(frame.ds, frame.si.w);
     uint16_t size[2];
 
-    if (linear > FAR_END - RESIDENT_EDD_SIZE)
+    if (linear > FAR_END - sizeof(struct edd_parameters))
         machine_throw(STATUS_PARAMETER);
     machine_get(size, linear, 4);
-    if (size[0] < 0x1a)
+    if (size[0] < EDD_PARAMETERS_LEAST)
         machine_throw(STATUS_PARAMETER);
-    size[0] = size[0] < RESIDENT_EDD_SIZE ? 0x1a : RESIDENT_EDD_SIZE;
-    header.edd[0] = (uint8_t)size[0];
-    machine_put(linear, header.edd, size[0]);
+    size[0] = size[0] < sizeof(struct edd_parameters) ? EDD_PARAMETERS_LEAST
+                                                      : sizeof(struct edd_parameters);
+    header.edd.size.b[0] = (uint8_t)size[0]; /* the other byte is 0 */
+    machine_put(linear, &header.edd, size[0]);
 }
 
 uint8_t int13_finish(uint32_t result)
@@ -147,7 +152,7 @@ uint8_t int13_disk(void)
     case 0x14: /* diagnose */
         break;
     case 0x01:
-        result = machine_get8(BDA_STATUS);
+        result = machine_get8(BDA_HD_STATUS);
         break;
     case 0x02:
     case 0x03:

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Compiled to assembly only: its lines `#name value` become build/resident/offsets.inc for NASM. */
+#include <stddef.h>
+#include "core/map/format.h"
+#include "resident/request.h"
 #include "resident/resident.h"
+#include "resident/resident_abi.h"
 
 #define SHARE(name, value) __asm__ volatile("#" name " %c0" : : "i"(value))
 #define HEADER(field)      SHARE("HEADER_" #field, offsetof(struct resident_header, field))
@@ -38,7 +42,16 @@ void offsets(void)
     HEADER(old_low_kib);
     HEADER(int18_entry);
     HEADER(int19_entry);
+    SHARE("HEADER_hidden_map", offsetof(struct resident_header, hidden[HIDDEN_MAP]));
+    SHARE("HIDDEN_END", offsetof(struct resident_range, end));
+    SHARE("HIDDEN_SIZE", sizeof(struct resident_range));
     SHARE("MAP_SEAL", MAP_SEAL);
+    SHARE("STATUS_PARAMETER", STATUS_PARAMETER);
+    SHARE("STATUS_WRITE_PROTECTED", STATUS_WRITE_PROTECTED);
+    SHARE("STATUS_BOUNDARY", STATUS_BOUNDARY);
+    SHARE("STATUS_CONTROLLER", STATUS_CONTROLLER);
+    SHARE("STATUS_UNDEFINED", STATUS_UNDEFINED);
+    SHARE("STATUS_NOT_READY", STATUS_NOT_READY);
     SHARE("HEADER_size", sizeof(struct resident_header));
     SHARE("PIECE_count", offsetof(struct piece, packet.count));
     SHARE("PIECE_offset", offsetof(struct piece, packet.offset));

@@ -13,8 +13,8 @@ RESIDENT_CFLAGS = $(CSTD) $(WARNINGS) $(INCLUDES) -Istage2/resident -ffreestandi
 RESIDENT_SMALLER := -fwhole-program -fno-tree-vrp -fno-tree-forwprop -fno-tree-tail-merge -fno-caller-saves \
     -flive-range-shrinkage -fno-move-loop-invariants -fno-thread-jumps
 
-RESIDENT_OBJ := entry.o memory.o handler.o machine/machine.o machine/extended.o
-RESIDENT_OBJ := $(RESIDENT_OBJ:%=$(B)/resident/%)
+RESIDENT_OBJ := entry int15 handler $(addprefix machine/,bios vds drive memory extended a20)
+RESIDENT_OBJ := $(RESIDENT_OBJ:%=$(B)/resident/%.o)
 
 all: $(B)/resident.bin
 
@@ -32,11 +32,12 @@ $(B)/resident/%.o: $(B)/resident/%.s
 $(B)/resident/offsets.inc: stage2/resident/offsets.c stage2/resident/resident.mk
 	@mkdir -p $(@D)
 	$(call run,OFFS)$(CC) $(filter-out -MMD -MP -fwhole-program,$(RESIDENT_CFLAGS)) -Wno-missing-prototypes \
-	    -MD -MP -MT $@ -MF $(@:.inc=.d) -S $< -o - | sed -n 's/^\s*#\([A-Za-z0-9_]* [0-9]*\)$$/%define \1/p' > $@
+	    -MD -MP -MT $@ -MF $(@:.inc=.d) -S $< -o $(@:.inc=.s)
+	@sed -n 's/^\s*#\([A-Za-z0-9_]* [0-9]*\)$$/%define \1/p' $(@:.inc=.s) > $@
 
-$(B)/resident/%.o: stage2/resident/%.asm $(B)/resident/offsets.inc stage2/resident/resident.mk
+$(B)/resident/%.o: stage2/resident/%.asm $(B)/resident/offsets.inc $(B)/bda.inc stage2/resident/resident.mk
 	@mkdir -p $(@D)
-	$(call run,NASM)$(NASM) -f elf32 -I $(B) -MD $(@:.o=.d) $< -o $@
+	$(call run,NASM)$(NASM) -f elf32 -I $(B) -I stage2/resident -MD $(@:.o=.d) $< -o $@
 
 $(B)/resident/resident.lds: stage2/resident/resident.ld stage2/layout.h
 	@mkdir -p $(@D)

@@ -16,8 +16,38 @@
 #include "core/base/bounds.h"
 #include "core/base/endian.h"
 #include "core/map/format.h"
+#include "layout.h"
+#include "pc/int13_format.h"
 
-#define RESIDENT_EDD_SIZE 30 /* bytes of an AH=48h reply with a DPTE pointer */
+/*
+ * A drive slot. The sectors [start, start + count) of one drive are another drive, as who looks for
+ * disks behind INT 13h understands it; from_... is what the guest sees, to_... where it lies. All
+ * zero: unused.
+ */
+struct drive_slot {
+    uint8_t from_drive;     /* 0x00 */
+    uint8_t to_drive;       /* 0x01 */
+    uint8_t from_head_last; /* 0x02 */
+    uint8_t from_sectors;   /* 0x03: a track */
+    le16 to_cylinders;      /* 0x04: the last one, and flags */
+    uint8_t to_head_last;   /* 0x06 */
+    uint8_t to_sectors;     /* 0x07 */
+    le64 start;             /* 0x08 */
+    le64 count;             /* 0x10 */
+};
+static_assert(sizeof(struct drive_slot) == RESIDENT_SLOT_SIZE, "drive slot");
+static_assert(offsetof(struct drive_slot, count) == 0x10, "drive slot");
+
+#define SLOT_LBA 0x8000 /* to_cylinders: the drive takes packets */
+
+/* Memory [start, end). */
+struct resident_range {
+    uint32_t start, end;
+};
+
+/* Indexes of what INT 15h does not report. */
+#define HIDDEN_SEGMENT 0 /* from the resident's segment up to A0000h */
+#define HIDDEN_MAP     1 /* the map, with all that its RAM cells lead to */
 
 struct resident_header {
     uint8_t jump[3];       /* 0x00: INT 13h entry: a near jump; linked */
@@ -29,23 +59,21 @@ struct resident_header {
 
     /* From here on vhdboot's own; filled in by stage2 except where "linked" is said. Far pointers
      * have their segment in the high half. */
-    uint32_t old_int15;            /* 0x20 */
-    uint32_t map_address;          /* 0x24: physical address of the cells */
-    uint32_t page_count;           /* 0x28: of the disk and the leaf's file together */
-    uint32_t cell_count;           /* 0x2c */
-    uint64_t sectors;              /* 0x30: of the disk */
-    uint32_t hidden[4];            /* 0x38: start and end of two ranges that INT 15h must not
-                                    * report: the resident's segment up to A0000h, and the map with
-                                    * all that its RAM cells lead to */
-    uint16_t int15_entry;          /* 0x48: offset of the INT 15h handler; linked */
-    uint16_t resident_size;        /* 0x4a: bytes, bss and stack included; linked */
-    uint16_t cylinders;            /* 0x4c: INT 13h geometry, 1..1024 */
-    uint8_t heads;                 /* 0x4e: 1..255 */
-    uint8_t sectors_per_track;     /* 0x4f: 1..63 */
-    uint8_t page_shift;            /* 0x50 */
-    uint8_t write_protected;       /* 0x51: writes answer 03h */
-    uint8_t drive_shift;           /* 0x52: 1: physical drive n answers under n + 1 */
-    uint8_t hidden_drives;         /* 0x53: 1: physical hard disks are not shown at all */
+    uint32_t old_int15;              /* 0x20 */
+    uint32_t map_address;            /* 0x24: physical address of the cells */
+    uint32_t page_count;             /* 0x28: of the disk and the leaf's file together */
+    uint32_t cell_count;             /* 0x2c */
+    uint64_t sectors;                /* 0x30: of the disk */
+    struct resident_range hidden[2]; /* 0x38 */
+    uint16_t int15_entry;            /* 0x48: offset of the INT 15h handler; linked */
+    uint16_t resident_size;          /* 0x4a: bytes, bss and stack included; linked */
+    uint16_t cylinders;              /* 0x4c: INT 13h geometry, 1..1024 */
+    uint8_t heads;                   /* 0x4e: 1..255 */
+    uint8_t sectors_per_track;       /* 0x4f: 1..63 */
+    uint8_t page_shift;              /* 0x50 */
+    uint8_t write_protected;         /* 0x51: writes answer 03h */
+    uint8_t drive_shift;             /* 0x52: 1: physical drive n answers under n + 1 */
+    uint8_t hidden_drives;           /* 0x53: 1: physical hard disks are not shown at all */
     uint8_t bios_sectors_max;      /* 0x54: most sectors that one call of the BIOS takes, 1..127 */
     uint8_t bios_hd_count;         /* 0x55: hard disks before ours was added */
     uint8_t drive_count;           /* 0x56: entries of drive[] in use */
@@ -54,8 +82,9 @@ struct resident_header {
     uint8_t drive_edd[MAP_DRIVES_MAX];   /* 0x68: 1: AH=42h works; else CHS with the two below */
     uint8_t drive_heads[MAP_DRIVES_MAX]; /* 0x78 */
     uint8_t drive_spt[MAP_DRIVES_MAX];   /* 0x88 */
-    uint8_t fdpt[16];                    /* 0x98: fixed disk parameter table; INT 41h points here */
-    uint8_t edd[RESIDENT_EDD_SIZE + 2];  /* 0xa8: the whole reply to AH=48h, its size word 1Eh */
+    struct fdpt fdpt;                    /* 0x98: INT 41h points here */
+    struct edd_parameters edd;           /* 0xa8: the whole answer to AH=48h */
+    uint8_t pad_edd[2];                  /* 0xc6 */
     uint32_t old_int18;                  /* 0xc8: vectors and BDA bytes that INT 19h restores */
     uint32_t old_int19;                  /* 0xcc */
     uint32_t old_int41;                  /* 0xd0 */
@@ -67,20 +96,20 @@ struct resident_header {
 
     /* Growth: what the first write to a page needs. Free records are taken in order; stage2 has
      * filled in their own cell and, but for DYNAMIC, a bitmap of zeros. */
-    uint32_t file_page;   /* 0xe0: index of the page cell of the leaf's file sector 0; = the number
-                           * of the disk's pages */
-    uint32_t record_next; /* 0xe4: index of the next free record's first cell */
-    uint32_t record_end;  /* 0xe8: no free record from here on */
-    uint32_t
-        record_clean;    /* 0xec: DYNAMIC: the own sectors of records below are known to be zero */
-    uint32_t bat_sector; /* 0xf0: of the leaf's file: where its BAT starts */
+    uint32_t file_page;    /* 0xe0: index of the page cell of the leaf's file sector 0; = the number
+                            * of the disk's pages */
+    uint32_t record_next;  /* 0xe4: index of the next free record's first cell */
+    uint32_t record_end;   /* 0xe8: no free record from here on */
+    uint32_t record_clean; /* 0xec: DYNAMIC: own sectors of records below are known to be zero */
+    uint32_t bat_sector;   /* 0xf0: of the leaf's file: where its BAT starts */
     uint8_t bitmap_sectors; /* 0xf4: of a block, in front of its data */
     uint8_t reserved[3];    /* 0xf5 */
 };
 static_assert(sizeof(struct resident_header) == 0xf8, "resident header");
-static_assert(offsetof(struct resident_header, file_page) == 0xe0, "resident header");
 static_assert(offsetof(struct resident_header, old_int15) == 0x20, "resident header");
 static_assert(offsetof(struct resident_header, fdpt) == 0x98, "resident header");
+static_assert(offsetof(struct resident_header, edd) == 0xa8, "resident header");
 static_assert(offsetof(struct resident_header, old_int18) == 0xc8, "resident header");
+static_assert(offsetof(struct resident_header, file_page) == 0xe0, "resident header");
 
 #endif

@@ -2,7 +2,7 @@
 /*
  * Everything that core does with an NTFS volume, on a volume that the fuzzer makes up: mount, list,
  * open by path, extents, reads. The input is not a whole image but its sectors that are not zero,
- * each as a 32-bit little-endian LBA and 512 bytes (tests/ntfs/sparse_seed.py makes such files), so
+ * each as a 32-bit little-endian LBA and 512 bytes (tests/fuzz/seeds_ntfs makes such files), so
  * that inputs stay small and every byte of them matters.
  */
 #include <stdlib.h>

@@ -12,10 +12,10 @@
 #include "core/base/arena.h"
 #include "core/chain/chain.h"
 #include "core/base/bounds.h"
+#include "core/base/endian.h"
 #include "core/base/file.h"
 #include "core/map/map.h"
 #include "core/vhd/vhd.h"
-#include "core/vhd/format.h"
 #include "core/vhd/slack.h"
 #include "fuzz/parents.h"
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "core/base/arena.h"
+#include "core/base/image.h"
 #include "core/chain/path.h"
 
 static inline void check_parents(const struct image *image, struct arena *a)

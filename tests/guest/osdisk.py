@@ -59,7 +59,8 @@ if [ -e $bios/sectors ]; then
     echo "BIOS disk 80h as the kernel was told: $(($(cat $bios/sectors))) sectors of 512 bytes," \
         "MBR signature $(cat $bios/mbr_signature 2>/dev/null)."
     echo "Its EDD version: $(cat $bios/version); cylinders, heads, sectors by AH=08h:" \
-        "$(($(cat $bios/legacy_max_cylinder) + 1))/$(($(cat $bios/legacy_max_head) + 1))/$(($(cat $bios/legacy_sectors_per_track)))."
+        "$(($(cat $bios/legacy_max_cylinder) + 1))/$(($(cat $bios/legacy_max_head) + 1))/$((
+        $(cat $bios/legacy_sectors_per_track)))."
 fi
 echo "Memory: $(awk '/MemTotal/ { print $2 }' /proc/meminfo) KiB. This system lives in memory (an initramfs):"
 echo "from here on Linux' own drivers would see the stick itself, not the virtual disk."

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* INT 18h and 19h: all that a handler hooked or changed, told before they are executed. After INT
  * 19h the same disk starts again and tells it anew: nothing may be there twice, and what the
- * handler found when it came must be what the first one found. tests/system/test_int13 compares. */
+ * handler found when it came must be what the first one found. tests/system/int13/test_int13.py
+ * compares. */
 #include "int13/harness.h"
 
 #define SMAP  0x534d4150u

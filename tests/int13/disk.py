@@ -199,21 +199,13 @@ def counted(path, build, map_address):
     return places
 
 
-def mapped(path, build, seed, map_address, sectors=24 * PAGE, edd=True, chs=(255, 63),
-           bios_max=127, write_protected=False, whole=1, rounds=0, modes=REAL, finish=0, bad=0, others=()):
-    """A drive with loader, handler and a disk of odd pieces. The drive itself is 81h to the program,
-    and has a pattern of its own behind the disk's pieces. Its size is a multiple of `whole`.
-
-    Pages: 0 direct, 1 direct elsewhere, 2 in 40 pieces and holes, 3 in 1000 pieces, 4 zero, 5 not
-    writable, 6 on direct pieces of one sector, others direct in reverse order; the last is cut. Returns where
-    the sector `bad` is on the drive.
-    """
-    sectors -= 100
+def odd_pieces(sectors, seed):
+    """Cells of the pages (("split", first run, runs) where a page has runs), the runs, the pieces (lba, drive_lba,
+    count), what is zeros, and the end of it all on the drive. mapped() says which page is what."""
     rng = random.Random(seed)
-    pages = -(-sectors // PAGE)
-    cells, runs, pieces, zeros = [], [], [], []  # pieces: (lba, drive_lba, count)
+    cells, runs, pieces, zeros = [], [], [], []
     place = 2048
-    for page in range(pages):
+    for page in range(-(-sectors // PAGE)):
         count = min(PAGE, sectors - page * PAGE)
         base = page * PAGE
         if page in (2, 3, 6):
@@ -240,6 +232,21 @@ def mapped(path, build, seed, map_address, sectors=24 * PAGE, edd=True, chs=(255
             pieces.append((base, place, count))
             cells.append(cell(DIRECT, place, 0, page != 5))
             place += count + rng.randrange(1, 300)
+    return cells, runs, pieces, zeros, place
+
+
+def mapped(path, build, seed, map_address, sectors=24 * PAGE, edd=True, chs=(255, 63),
+           bios_max=127, write_protected=False, whole=1, rounds=0, modes=REAL, finish=0, bad=0, others=()):
+    """A drive with loader, handler and a disk of odd pieces. The drive itself is 81h to the program,
+    and has a pattern of its own behind the disk's pieces. Its size is a multiple of `whole`.
+
+    Pages: 0 direct, 1 direct elsewhere, 2 in 40 pieces and holes, 3 in 1000 pieces, 4 zero, 5 not
+    writable, 6 on direct pieces of one sector, others direct in reverse order; the last is cut. Returns where
+    the sector `bad` is on the drive.
+    """
+    sectors -= 100
+    cells, runs, pieces, zeros, place = odd_pieces(sectors, seed)
+    pages = len(cells)
     table = [cell(SPLIT, pages + c[1], c[2] - 1) if isinstance(c, tuple) else c for c in cells]
     table += runs
     assert len(table) * 8 < MAP_SECTORS * 512

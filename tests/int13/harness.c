@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Calls with all registers watched, far memory, and the report, a character at a time on COM1. */
 #include "int13/harness.h"
+#include "layout.h"
 
 #define COM1 0x3f8
 

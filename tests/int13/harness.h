@@ -5,7 +5,6 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include "layout.h"
 #include "resident/resident_abi.h"
 
 /* What the disk's maker tells; at offset 16 of the program, tests/int13/disk.py has the same. */

@@ -3,8 +3,8 @@
 """Runs the INT 13h conformance program on vhdboot and on others that give a disk by INT 13h, in real mode and in
 virtual-8086 mode, and writes what failed as a table into a file, between its two markers.
 
-usage: table.py README.md       rewrites the table there
-       table.py                 prints it
+usage: table.py [FILE]          rewrites the table there, without FILE in DOCUMENT
+       table.py -               prints it
 
 Each run has a time limit: a provider that hangs has not passed what it did not reach.
 """
@@ -17,12 +17,14 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path[:0] = [os.path.join(HERE, "..", "lib"), HERE]
 import disk                                                                 # noqa: E402
 import vhd                                                                  # noqa: E402
 from emulator import NotSeen, Qemu                                          # noqa: E402
-from flash import BUILD, Workshop, extents, mkimage, outside                         # noqa: E402
-from report import check                                                    # noqa: E402
+from flash import BUILD, Workshop, extents, mkimage, outside                # noqa: E402
+
+DOCUMENT = os.path.join(ROOT, "docs", "INT13.md")       # which has the table
 
 SECTORS = 12 * disk.PAGE + 100
 SCRATCH_PAGE = 5 * disk.PAGE
@@ -72,12 +74,14 @@ def check_others(told, files, written):
         with open(file, "rb") as drive:
             for lba in range(sectors):
                 wanted = b"\x77" * 512 if written and lba == scratch else disk.pattern(lba, seed)
-                check(drive.read(512) == wanted, f"sector {lba} of drive {number:x} changed")
+                same = drive.read(512) == wanted
+                assert same, f"sector {lba} of drive {number:x} changed"
 
 
 def dynamic(raw, path):
     """A dynamic VHD without blocks where the disk is empty, and with slack for them."""
-    subprocess.run(["qemu-img", "convert", "-f", "raw", "-O", "vpc", "-o", "subformat=dynamic,force_size=on", raw, path],
+    subprocess.run(["qemu-img", "convert", "-f", "raw", "-O", "vpc", "-o", "subformat=dynamic,force_size=on", raw,
+                    path],
                    check=True)
     mkimage("reserve", path, "--size", "4M", "--yes")
 
@@ -101,7 +105,7 @@ def vhdboot(shop, mode, bus="ide", drives=1, hide=False, grows=False):
               extra=[(file, bus) for file in files]) as pc:
         log = finish(pc)
     check_others(told, files, not hide)
-    check(outside(flash, image) == before, "the flash changed outside of the image")
+    assert outside(flash, image) == before, "the flash changed outside of the image"
     return log
 
 
@@ -182,7 +186,7 @@ PROVIDERS = {
 
 
 class Run:
-    """What one run said: the checks by number and letter, as `ok`, `not ok` or `skip`; those of `without` do not count."""
+    """What one run said: checks by number and letter, as `ok`, `not ok` or `skip`; those of `without` do not count."""
 
     def __init__(self, log, without=()):
         self.check = {}
@@ -204,10 +208,14 @@ class Run:
                 and name not in HOOKED and not (name in WRITES and "26" in self.check)]
 
 
-def run_all(shop, names):
+def run_one(shop, name, mode):
+    return Run(PROVIDERS[name][0](shop, mode), CHANCE.get(name, ()))
+
+
+def run_all(shop):
     with ThreadPoolExecutor(2) as pool:
-        jobs = {(name, mode): pool.submit(PROVIDERS[name][0], shop, mode) for name in names for mode in MODES}
-        return {key: Run(job.result(), CHANCE.get(key[0], ())) for key, job in jobs.items()}
+        jobs = {(name, mode): pool.submit(run_one, shop, name, mode) for name in PROVIDERS for mode in MODES}
+        return {key: job.result() for key, job in jobs.items()}
 
 
 def in_order(names):
@@ -245,10 +253,13 @@ def cell(run, whole):
     return f"{passed} / {len(failed) + len(missing)} / {passed + len(failed) + len(missing)}", which or "-"
 
 
+def title(name):
+    return re.sub(r"\{(.*?)\}", lambda m: version(m[1]), PROVIDERS[name][1])
+
+
 def row(runs, name):
-    title = re.sub(r"\{(.*?)\}", lambda m: version(m[1]), PROVIDERS[name][1])
     cells = [c for mode in MODES for c in cell(runs[name, mode], runs["vhdboot", mode])]
-    return f"| {title} | " + " | ".join(cells) + " |"
+    return f"| {title(name)} | " + " | ".join(cells) + " |"
 
 
 def table(runs, names):
@@ -263,20 +274,29 @@ def stored(path):
     return lines[lines.index(BEGIN):lines.index(END) + 1]
 
 
+def stored_cell(name, mode):
+    """What cell() would have to say, as the document has it; None where it has no such row."""
+    rows = [re.split(r" \| ", line.strip("| ")) for line in stored(DOCUMENT)]
+    at = 1 + 2 * list(MODES).index(mode)
+    return next((tuple(cells[at:at + 2]) for cells in rows
+                 if cells[0] == title(name) and len(cells) == 1 + 2 * len(MODES)), None)
+
+
 def main():
+    document = sys.argv[1] if len(sys.argv) > 1 else DOCUMENT
     with Workshop() as shop:
-        runs = run_all(shop, PROVIDERS)
+        runs = run_all(shop)
     text = "\n".join(table(runs, PROVIDERS))
     for (name, mode), run in runs.items():
         print(f"{name} {mode}: complete {run.complete}, instructions that faulted: {sorted(set(run.faults))[:5]}",
               file=sys.stderr)
-    if len(sys.argv) < 2:
+    if document == "-":
         print(text)
         return
-    old = "\n".join(stored(sys.argv[1]))
-    with open(sys.argv[1], encoding="utf-8") as file:
+    old = "\n".join(stored(document))
+    with open(document, encoding="utf-8") as file:
         whole = file.read()
-    with open(sys.argv[1], "w", encoding="utf-8") as file:
+    with open(document, "w", encoding="utf-8") as file:
         file.write(whole.replace(old, text))
 
 

@@ -47,8 +47,8 @@ def mkimage_json(*arguments):
 class Workshop:
     """A folder for a test's disks, removed at the end."""
 
-    def __init__(self):
-        self.folder = tempfile.mkdtemp(prefix="vhdboot-", dir=os.environ.get("TMPDIR"))
+    def __init__(self, folder=None):
+        self.folder = folder or tempfile.mkdtemp(prefix="vhdboot-", dir=os.environ.get("TMPDIR"))
 
     def __enter__(self):
         return self

@@ -57,7 +57,8 @@ class Gdb:
 
 
 def run_real(pc, memory, start):
-    """memory: {physical address: bytes}. Registers but CS:IP, the segments and FLAGS hold anything; interrupts are off."""
+    """memory: {physical address: bytes}. Registers but CS:IP, the segments and FLAGS hold anything; interrupts
+    are off."""
     stub = Gdb(pc)
     # It takes single registers only from those who have asked what there are.
     stub.ask("qXfer:features:read:target.xml:0,ffb", rb"[lm]")

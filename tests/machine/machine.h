@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A simulated machine under the resident handler's C: memory below 1 MiB, a BIOS with quirks,
- * extended memory. Same names as stage2/resident/machine/machine.h; test_resident.c brings the
- * bodies.
+ * extended memory. Same names as stage2/resident/machine/machine.h; sim.h brings the bodies.
  */
 #ifndef MACHINE_MACHINE_H
 #define MACHINE_MACHINE_H
 
 #include <stdbool.h>
 #include <stdint.h>
-#include "resident/frame.h"
 
 void machine_copy(uint32_t to, uint32_t from, uint32_t size);
 void machine_get(void *to, uint32_t from, uint32_t size);

@@ -4,6 +4,8 @@
 A case is a function (v, n, t): the Volume, MFT record numbers by path, and the table `t` of checks
 to fill: t.cat(path, bytes), t.refuse(path, words), t.note(words), t.mount_refused(words),
 t.holes(path) and so on (test_volumes.py).
+
+Long because it is a list: a case stands for itself, and is found by its name.
 """
 import struct
 

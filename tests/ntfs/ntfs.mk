@@ -10,4 +10,4 @@ $(NTFS_PROBE): tests/ntfs/ntfs_probe.c $(CORE_SRC:stage2/core/%.c=$(B)/san64/%.o
 
 .PHONY: ntfs-volumes
 ntfs-volumes: $(NTFS_PROBE)
-	tests/run -v tests/system/test_ntfs
+	@$(PYTEST) -n $$(nproc) tests/ntfs

@@ -1,19 +1,13 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Runs ntfs_probe on odd and hostile volumes: cases.py on one volume each, and then geometries.
-
-usage: test_volumes.py PROBE [CASE...]. Prints ok/not ok lines. Needs root for FUSE mounts.
-"""
-import os
+"""The NTFS reader, as ntfs_probe, on odd and hostile volumes: cases.py on one volume each, and then geometries.
+Needs root for FUSE mounts."""
 import re
 import subprocess
-import sys
-import tempfile
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import cases  # noqa: E402
-import volumes  # noqa: E402
-from ntfsedit import Volume, can_mount, pattern, split_mft  # noqa: E402
+import cases
+import pytest
+import volumes
+from ntfsedit import Volume, can_mount, pattern, split_mft
 
 LIMIT = 20
 
@@ -164,20 +158,39 @@ def copy(source, target):
     subprocess.run(["cp", "--sparse=always", source, target], check=True)
 
 
-def run_case(name, probe, image, edit, numbers):
-    checks = Checks(probe, image)
-    try:
+@pytest.fixture(scope="session")
+def base(tmp_path_factory):
+    """A volume, and the numbers of its files' MFT records."""
+    assert can_mount(), "the NTFS volumes need root and /dev/fuse"
+    path = tmp_path_factory.mktemp("ntfs") / "base"
+    yield path, volumes.make_base(str(path))
+    path.unlink()
+
+
+@pytest.fixture
+def image(tmp_path):
+    assert can_mount(), "the NTFS volumes need root and /dev/fuse"
+    return str(tmp_path / "image")
+
+
+@pytest.fixture
+def judge(build, image):
+    """judge(edit, numbers): what the case's editor of the image expects holds."""
+    def run(edit, numbers):
+        checks = Checks(build / "ntfs" / "ntfs_probe", image)
         v = Volume(image)
         checks.cluster = v.cluster
         edit(v, numbers, checks)
         v.close()
         checks.finish()
-    except (AssertionError, LookupError, subprocess.SubprocessError) as e:
-        print("# " + repr(e).replace("\n", "\n# "))
-        print("not ok ntfs_" + name, flush=True)
-        return False
-    print("ok ntfs_" + name, flush=True)
-    return True
+    return run
+
+
+@pytest.mark.parametrize("edit", [pytest.param(edit, id=name) for name, edit in cases.CASES])
+def test_ntfs(base, image, judge, edit):
+    path, numbers = base
+    copy(path, image)
+    judge(edit, numbers)
 
 
 def ordinary(v, n, t):
@@ -218,33 +231,19 @@ GEOMETRIES = [(512, 512), (512, 1024), (512, 2048), (512, 4096), (512, 65536), (
               (4096, 4096), (4096, 65536), (4096, 2 << 20)]
 
 
-def main():
-    probe, chosen = os.path.abspath(sys.argv[1]), sys.argv[2:]
-    if not can_mount():
-        print("skip ntfs_volumes: needs root and /dev/fuse")
-        return 77
-    good = True
-    with tempfile.TemporaryDirectory() as scratch:
-        base, image = scratch + "/base", scratch + "/image"
-        numbers = volumes.make_base(base)
-        for name, edit in cases.CASES:
-            if not chosen or name in chosen:
-                copy(base, image)
-                good &= run_case(name, probe, image, edit, numbers)
-        for sector, cluster in GEOMETRIES:
-            name = "geometry_%d_%d" % (sector, cluster)
-            if chosen and name not in chosen:
-                continue
-            small = volumes.make_small(base, "-s", str(sector), "-c", str(cluster),
-                                       size=max(16 << 20, cluster * 1024))
-            copy(base, image)
-            good &= run_case(name, probe, image, ordinary, small)
-            if cluster <= 4096:
-                good &= run_case(name + "_mft_list", probe, image, split, small)
-        if not chosen or "beyond_2_tib" in chosen:
-            small = volumes.make_small(image, "-c", "65536", size=6 << 40)
-            good &= run_case("beyond_2_tib", probe, image, beyond_2_tib, small)
-    return 0 if good else 1
+def make(image, sector, cluster):
+    return volumes.make_small(image, "-s", str(sector), "-c", str(cluster), size=max(16 << 20, cluster * 1024))
 
 
-sys.exit(main())
+@pytest.mark.parametrize("sector, cluster", GEOMETRIES)
+def test_ntfs_geometry(image, judge, sector, cluster):
+    judge(ordinary, make(image, sector, cluster))
+
+
+@pytest.mark.parametrize("sector, cluster", [(s, c) for s, c in GEOMETRIES if c <= 4096])
+def test_ntfs_geometry_mft_list(image, judge, sector, cluster):
+    judge(split, make(image, sector, cluster))
+
+
+def test_ntfs_beyond_2_tib(image, judge):
+    judge(beyond_2_tib, volumes.make_small(image, "-c", "65536", size=6 << 40))

@@ -6,6 +6,8 @@
 ;
 ; It promises that nothing is wrong but what the table says, and that a disk access that it lets through
 ; is the BIOS's own. It never writes by itself. One call at a time: what belongs to it is static.
+;
+; Long because it is one flat binary whose quirks meet in the same two handlers.
 
 SECTOR          equ 512
 KIB             equ 4                   ; of this image, and of the memory that it takes

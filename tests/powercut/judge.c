@@ -19,6 +19,8 @@
  *
  * `shuffled`: how far outside: of what one request of the guest takes, so many random choices are
  * written without the others. What then does not hold is counted, and is no loss.
+ *
+ * Long because all ways to cut share one record, one flash and one judgement.
  */
 #include <fcntl.h>
 #include <inttypes.h>

@@ -6,16 +6,17 @@ CHECK_FILES += $(JUDGE)
 
 $(JUDGE): $(wildcard tests/powercut/*.c) $(wildcard tests/powercut/*.h) $(CORE64)
 	@mkdir -p $(@D)
-	$(call run,LD)$(CC) $(HOST_CFLAGS) -MF $@.d -MT $@ $(filter %.c %.o,$^) -o $@
+	$(call run,LD)$(CC) $(HOST_CFLAGS) -Itests -MF $@.d -MT $@ $(filter %.c %.o,$^) -o $@
 
-# The whole matrix, or as much of it as POWERCUT_SECONDS allow. `make check` has 75 seconds of it.
-POWERCUT_SECONDS ?= 0
+# Every cut of long sessions, in the first POWERCUT_CELLS of the matrix' cells: all of them, if nobody says otherwise.
+# `make check` has less of it.
+POWERCUT_CELLS ?= 26
 .PHONY: powercut
 powercut: all $(GUEST_FILES) $(JUDGE)
-	@tests/powercut/powercut.py $(POWERCUT_SECONDS)
+	@POWERCUT_CELLS=$(POWERCUT_CELLS) $(PYTEST) -n $$(nproc) tests/system/write/test_powercut.py -k test_power_cuts
 
-# The modes of writing, a minute in each.
+# The modes of writing, WRITE_SECONDS in each.
 WRITE_SECONDS ?= 60
 .PHONY: writes
 writes: all $(GUEST_FILES)
-	@WRITE_SECONDS=$(WRITE_SECONDS) tests/system/test_writes.py
+	@WRITE_SECONDS=$(WRITE_SECONDS) $(PYTEST) -n $$(nproc) tests/system/write/test_writes.py

@@ -1,29 +1,22 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Power cuts. A guest writes at random while all writes to the flash are recorded; then the record is cut
 off after every sector, and what is there is judged: by judge.c for each cut, by mkimage, 7zz, qemu-img and
 ntfsresize for some. From one of the cuts the machine starts once more and writes on.
 
-    powercut.py [SECONDS]               (0: no limit)
-
-goes through the matrix of image kinds, block sizes and slack, in an order that covers each value early, and
-stops after that time, if one is given. The last line counts all cuts. `make powercut` runs all of it."""
+matrix() has the image kinds, block sizes and kinds of slack for it, in an order that covers each value early.
+tests/system/write/test_powercut.py goes through them."""
 import hashlib
 import os
 import random
 import re
 import subprocess
-import sys
-import time
+from collections import Counter
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "..", "lib"))
-import scribe                                                               # noqa: E402
-import vhd                                                                  # noqa: E402
-from emulator import Qemu                                                   # noqa: E402
-from flash import MIB, Workshop, mkimage, mkimage_json, run, tool           # noqa: E402
-from report import check, check_equal, end, test                            # noqa: E402
-from vhd_dynamic import SECTOR, DynamicVhd                                  # noqa: E402
+import scribe
+import vhd
+from emulator import Qemu
+from flash import MIB, mkimage_json, run, tool
+from vhd_dynamic import SECTOR, DynamicVhd
 
 SECTORS = 16 * MIB // SECTOR
 KIB = 1 << 10
@@ -102,7 +95,7 @@ def make_flash(shop, case, rng, rounds, config=CONFIG, **guest):
         run(tool("tools/fragment"), flash, path, "/" + name, 2)
     for _, path in files:
         os.unlink(path)
-    check_equal(mkimage_json("check", flash)["boots"], True, "mkimage check")
+    assert mkimage_json("check", flash)["boots"] is True, "mkimage check"
     return flash, [name for name, _ in files]
 
 
@@ -119,7 +112,7 @@ def judge(flash, record, **options):
         command += [name, str(value)]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     text = done.stdout.decode(errors="replace")
-    check_equal(done.returncode, 0, f"{' '.join(command)}\n{text[-2000:]}\nexit status")
+    assert done.returncode == 0, f"{' '.join(command)}\n{text[-2000:]}\nexit status"
     metadata = [int(n) for n in re.findall(r"^metadata (\d+)$", text, re.MULTILINE)]
     text = re.sub(r"^metadata.*\n", "", text, flags=re.MULTILINE)
     return {name: int(n) for name, n in re.findall(r"(\w+) (\d+)", text)}, metadata
@@ -144,23 +137,23 @@ def sha256(*command):
         while data := child.stdout.read(MIB):
             total.update(data)
         errors = child.stderr.read().decode(errors="replace")
-    check_equal(child.returncode, 0, f"{command}: {errors}\nexit status")
+    assert child.returncode == 0, f"{command}: {errors}\nexit status"
     return total.hexdigest()
 
 
 def others_agree(shop, flash, names, case):
     """mkimage check is content; mkimage read, 7zz and, where it can, qemu-img read the same disk."""
-    check_equal(mkimage_json("check", flash)["boots"], True, "mkimage check")
+    assert mkimage_json("check", flash)["boots"] is True, "mkimage check"
     wanted = sha256(tool("mkimage"), "read", flash)
     for name in names:
         with open(shop.path(name), "wb") as out:
             done = subprocess.run([tool("mkimage"), "cat", f"{flash}:/{name}"], stdout=out, check=False)
-        check_equal(done.returncode, 0, "mkimage cat")
+        assert done.returncode == 0, "mkimage cat"
     leaf = shop.path("disk.vhd")
-    check_equal(sha256("7zz", "e", "-so", "-tvhd", leaf), wanted, "7zz's disk")
+    assert sha256("7zz", "e", "-so", "-tvhd", leaf) == wanted, "7zz's disk"
     if case.depth == 1:                     # of a fixed one it takes whole cylinders only
         run("qemu-img", "convert", "-f", "vpc", "-O", "raw", leaf, shop.path("disk.raw"))
-        check_equal(sha256("cat", shop.path("disk.raw")), wanted, "qemu-img's disk")
+        assert sha256("cat", shop.path("disk.raw")) == wanted, "qemu-img's disk"
 
 
 def ntfs_is_clean(shop, flash):
@@ -168,33 +161,30 @@ def ntfs_is_clean(shop, flash):
     volume = shop.path("volume.ntfs")
     run("dd", f"if={flash}", f"of={volume}", "bs=1M", f"skip={start // MIB}", "conv=sparse", "status=none")
     text = run("ntfsresize", "-i", "-f", volume)
-    check("Checking filesystem consistency" in text and "orrupt" not in text, text)
+    assert "Checking filesystem consistency" in text and "orrupt" not in text, text
 
 
-def power_cuts(case, rounds, every, oracles, total, seed):
-    """Two sessions; the second one starts where power failed in the first."""
+def power_cuts(shop, case, rounds, every, oracles, seed=1):
+    """Two sessions; the second one starts where power failed in the first. Returns what was counted."""
     rng = random.Random(f"{case} {seed}")
-    sums = {}
-    with Workshop() as shop:
-        flash, names = make_flash(shop, case, rng, rounds, note_lba=scribe.NOTE_LBA)
-        for number in range(2):
-            before, record = copy(flash, shop.path("before.img")), shop.path("record")
-            session(flash, record, case.bus)
-            counts, metadata = judge(before, record, every=every, torn=2, shuffled=2)
-            for name, count in counts.items():
-                sums[name] = sums.get(name, 0) + count
-                total[name] = total.get(name, 0) + count
-            last = counts["sectors"]
-            for cut in rng.sample(metadata, min(oracles, len(metadata))) + rng.sample(range(last), oracles):
-                others_agree(shop, state(shop, before, record, cut), names, case)
-                total["oracles"] = total.get("oracles", 0) + 1
-            others_agree(shop, flash, names, case)
-            ntfs_is_clean(shop, flash)
-            if number == 0:
-                cut = rng.choice(metadata + [rng.randrange(last)])
-                flash = copy(state(shop, before, record, cut), flash)
-                scribe.change(flash, seed=rng.randrange(1 << 32))
-    print(f"    {case}: " + ", ".join(f"{n} {c}" for n, c in sums.items() if c), flush=True)
+    total = Counter()
+    flash, names = make_flash(shop, case, rng, rounds, note_lba=scribe.NOTE_LBA)
+    for number in range(2):
+        before, record = copy(flash, shop.path("before.img")), shop.path("record")
+        session(flash, record, case.bus)
+        counts, metadata = judge(before, record, every=every, torn=2, shuffled=2)
+        total.update(counts)
+        last = counts["sectors"]
+        for cut in rng.sample(metadata, min(oracles, len(metadata))) + rng.sample(range(last), oracles):
+            others_agree(shop, state(shop, before, record, cut), names, case)
+            total["oracles"] += 1
+        others_agree(shop, flash, names, case)
+        ntfs_is_clean(shop, flash)
+        if number == 0:
+            cut = rng.choice(metadata + [rng.randrange(last)])
+            flash = copy(state(shop, before, record, cut), flash)
+            scribe.change(flash, seed=rng.randrange(1 << 32))
+    return total
 
 
 def matrix():
@@ -207,25 +197,3 @@ def matrix():
             cells.append(Case(depth, blocks[which % 3], which >= 3))
     cells[3:3] = [Case(0, 0, False), Case(0, 0, False, bus="ide")]
     return cells
-
-
-def main(seconds=None):
-    start = time.monotonic()
-    total = {}
-    for number, case in enumerate(matrix()):
-        if seconds and number >= 4 and time.monotonic() - start > seconds:
-            break                       # a slow computer gets four cells all the same
-        with test(f"power cuts: {case}"):
-            power_cuts(case, rounds=24 if seconds else 60, every=31 if seconds else 1,
-                       oracles=1 if seconds else 2, total=total, seed=1)
-    cuts = total.get("cuts", 0) + total.get("torn", 0)
-    print(f"a drive that reorders the commands of a request, and no BIOS can forbid it: "
-          f"{total.get('shuffled', 0)} cuts, {total.get('unsound', 0)} of them unsound")
-    print(f"{cuts} cuts ({total.get('torn', 0)} of them inside a request in any order), "
-          f"{total.get('blocks', 0)} new blocks, {total.get('oracles', 0)} states read by other "
-          f"programs, {total.get('losses', 0)} losses, {time.monotonic() - start:.0f} s")
-    end()
-
-
-if __name__ == "__main__":
-    main(float(sys.argv[1]) if len(sys.argv) > 1 else 0)

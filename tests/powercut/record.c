@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The record as one mapped file, gone through once to see that each entry lies inside it. */
 #include "powercut/record.h"
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Footer, dynamic header, BAT and bitmaps by their bytes, as the specification counts them. */
 #include "powercut/second.h"
 #include <string.h>
 

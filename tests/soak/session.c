@@ -17,7 +17,7 @@
  * the power failed then.
  */
 #define MAP_CELLS 200000u
-#include "machine/sim.h"
+#include "machine/caller.h"
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -141,7 +141,8 @@ static void write_disk(uint64_t lba, uint32_t count, uint32_t tag)
         memcpy(sim.memory + BUFFER + i * 512, data, 512);
     }
     uint8_t status = edd_call(0x4300, lba, (uint16_t)count, BUFFER);
-    printf("w\t%02x\t%u\t%" PRIu32 "\n", status, status ? packet_count() : count, sim.writes);
+    printf("w\t%02x\t%u\t%" PRIu32 "\n", status, status ? (uint32_t)packet_count() : count,
+           sim.writes);
 }
 
 static uint8_t read_disk(struct soak_runs *runs, uint64_t lba, uint32_t count)

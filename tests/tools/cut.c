@@ -4,8 +4,8 @@
  * sectors of that write still reach it; then the program is gone.
  *
  * With CUT_LOSE, a number that is not 0, the drive has a write cache: of what was written since the
- * last fsync, only some writes have reached the medium, picked by that number. Where CUT_TOTAL names
- * a file and the program comes to its end, the number of writes goes there.
+ * last fsync, only some writes have reached the medium, picked by that number. Where CUT_TOTAL
+ * names a file and the program comes to its end, the number of writes goes there.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -36,8 +36,8 @@ static ssize_t (*real_pwrite)(int, const void *, size_t, off64_t);
 static int is_ours(int fd)
 {
     struct stat ours, theirs;
-    return !fstat(fd, &ours) && !stat(getenv("CUT_FILE"), &theirs) && ours.st_ino == theirs.st_ino &&
-           ours.st_dev == theirs.st_dev;
+    return !fstat(fd, &ours) && !stat(getenv("CUT_FILE"), &theirs) &&
+           ours.st_ino == theirs.st_ino && ours.st_dev == theirs.st_dev;
 }
 
 static unsigned lose(void)

@@ -8,13 +8,20 @@
  * of the drive (which has to be free: nobody looks).
  */
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "cli/say.h"
 #include "core/base/bounds.h"
-#include "ntfs/place.h"
+#include "core/base/file.h"
+#include "core/ntfs/ntfs.h"
 #include "flash/target.h"
+#include "host/device.h"
+#include "host/fd.h"
+#include "ntfs/place.h"
+#include "ntfs/volume.h"
 
 /* One piece whose middle is the sector `at` of the volume. */
 static enum status place_around(struct volume *v, uint64_t size, uint64_t at, struct placement *p)
@@ -23,7 +30,7 @@ static enum status place_around(struct volume *v, uint64_t size, uint64_t at, st
     uint64_t middle = (at << SECTOR_SHIFT) / v->cluster_size;
     *p = (struct placement){calloc(1, sizeof p->piece[0]), 1};
     if (!p->piece)
-        return say_error("Free some memory.", "out of memory");
+        return say_no_memory();
     p->piece[0] = (struct piece){middle - count / 2, count};
     return STATUS_OK;
 }
@@ -65,7 +72,7 @@ static enum status find(const char *image, unsigned partition, uint64_t *start, 
     return STATUS_OK;
 }
 
-/* Copies a file of the volume to a temporary one of the host. */
+/* Copies a file of the volume to a new one of the host, whose name gets its last letters here. */
 static enum status fetch(const char *image, unsigned partition, const char *path, char *host)
 {
     struct target t;
@@ -114,31 +121,34 @@ int main(int argc, char **argv)
     if (count != 4)
         return say_usage("fragment IMAGE HOSTFILE /path N [--partition N] [--scatter] [--at LBA]");
 
-    char temporary[] = "/tmp/fragment.XXXXXX";
+    char *temporary = NULL;
     const char *host = argument[1];
     enum status status = STATUS_OK;
     if (!strcmp(host, "-")) {
+        if (asprintf(&temporary, "%s.XXXXXX", argument[0]) < 0)
+            return say_no_memory();
         status = fetch(argument[0], partition, argument[2], temporary);
         host = temporary;
     }
     uint64_t start, size;
-    struct disk disk;
+    struct device device;
     struct volume v;
     if (!status)
         status = find(argument[0], partition, &start, &size);
     if (!status)
-        status = disk_open(&disk, argument[0], DISK_WRITE);
+        status = device_open(&device, argument[0], DEVICE_WRITE);
     if (!status)
-        status = volume_open(&v, &disk, start, size);
+        status = volume_open(&v, &device, start, size);
     if (!status) {
         if (at)
             at -= start >> SECTOR_SHIFT;
         status = fill(&v, host, argument[2], (uint32_t)strtoul(argument[3], NULL, 10), scatter, at);
         enum status closed = volume_close(&v);
-        disk_close(&disk);
+        device_close(&device);
         status = status ? status : closed;
     }
-    if (host == temporary)
+    if (temporary)
         unlink(temporary);
+    free(temporary);
     return (int)status;
 }

@@ -320,7 +320,7 @@ static inline enum err im_mount(struct image *im)
 /* After a change to data that may have been read already. */
 static inline void im_forget(struct image *im)
 {
-    struct blk_cache *c = &im->vol.state->cache;
+    struct blk_cache *c = &im->vol.sectors->cache;
     memset(c->line_no, 0xff, c->line_count * sizeof c->line_no[0]);
 }
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Runs the tests that registered themselves; a failed CHECK ends its test by longjmp(). */
 #include "unit/unit.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -34,10 +35,19 @@ static bool wanted(const char *name, int argc, char **argv)
     return argc < 2;
 }
 
+static int list(void)
+{
+    for (struct unit_test *test = first; test; test = test->next)
+        puts(test->name);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     volatile int failures = 0;
     setvbuf(stdout, NULL, _IOLBF, 0);
+    if (argc == 2 && !strcmp(argv[1], "--list"))
+        return list();
     for (struct unit_test *volatile test = first; test; test = test->next) {
         if (!wanted(test->name, argc, argv))
             continue;

@@ -3,7 +3,7 @@
  * The smallest test harness that builds for -m32 and -m64 alike (Debian has no 32-bit cmocka on an
  * amd64 machine). TEST(name) { CHECK(...); } registers itself; the program runs all of them, or
  * those whose names are given, prints `ok NAME` or `not ok NAME` with the place, and exits with 0
- * or 1.
+ * or 1. `--list` prints the names, by which tests/conftest.py runs each in a process of its own.
  */
 #ifndef TESTS_UNIT_H
 #define TESTS_UNIT_H

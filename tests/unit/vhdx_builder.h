@@ -8,7 +8,8 @@
 #ifndef TESTS_VHDX_BUILDER_H
 #define TESTS_VHDX_BUILDER_H
 
-#include "unit/unit.h"
+#include <stdlib.h>
+#include <string.h>
 #include "core/base/arena.h"
 #include "core/base/crc32c.h"
 #include "core/base/file.h"

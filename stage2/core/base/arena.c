@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Hands out from the bottom of one block; what is asked for is compared with what is left. */
 #include "core/base/arena.h"
 #include "core/base/mem.h"
 

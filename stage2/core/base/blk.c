@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Checks every range against the drive, counts the reads, and keeps lines of sectors for the
+ * small ones.
+ */
 #include "core/base/blk.h"
 #include "core/base/arena.h"
 #include "core/base/bounds.h"

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Four bits a step: a table of 64 bytes, which stage2 can afford, at half the speed of a full one.
- */
+/* Four bits a step, by a table of 64 bytes, which stage2 can afford: half as fast as a full one. */
 #include "core/base/crc32.h"
 
 uint32_t crc32_ieee(uint32_t crc, const void *data, size_t size)

@@ -7,7 +7,6 @@
 #include <stdint.h>
 
 /* Start with 0, pass the result of the last piece on: crc32_ieee(crc32_ieee(0, a), b). */
-uint32_t crc32_ieee(uint32_t crc, const void *data, size_t size); /* GPT: polynomial 04C11DB7h */
-uint32_t crc32_c(uint32_t crc, const void *data, size_t size);    /* VHDX: Castagnoli, 1EDC6F41h */
+uint32_t crc32_ieee(uint32_t crc, const void *data, size_t size);
 
 #endif

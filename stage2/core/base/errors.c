@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Failures and notes into sentences, and the advice that goes with each kind. */
 #include "core/base/errors.h"
 #include "core/base/mem.h"
 #include "core/base/text.h"

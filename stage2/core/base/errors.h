@@ -10,7 +10,6 @@
 #ifndef CORE_BASE_ERRORS_H
 #define CORE_BASE_ERRORS_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -53,8 +52,7 @@ struct fail {
     char subject[FAIL_SUBJECT_MAX]; /* UTF-8 path or drive, may be empty; cut when too long */
 };
 
-/* Records the failure in `f` (which may hold an older one) and returns `err`. Clears the subject.
- */
+/* Records the failure in `f`, which may hold an older one, without a subject. Returns `err`. */
 enum err fail(struct fail *f, enum err err, const char *sentence, uint64_t value);
 
 /* Names the thing a failure is about. Keeps a subject that is already there. Returns f->err. */
@@ -81,8 +79,7 @@ struct notes {
 /* Adds a note unless the same sentence is there already. */
 void notes_add(struct notes *n, const char *sentence, uint64_t value);
 
-/* Adds all of them, as what is to be told of `subject`, which stays in use; NULL: of what is plain.
- */
+/* Adds all of them, as notes on `subject`, which stays in use; NULL: on what is plain. */
 void notes_add_all(struct notes *n, const struct notes *from, const char *subject);
 
 /* Writes note `index` (< count) with its number filled in; always NUL-terminated. */

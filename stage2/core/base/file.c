@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What all files have in common: ranges checked, failures with the name of the file. */
 #include "core/base/file.h"
 #include "core/base/bounds.h"
 

@@ -6,7 +6,6 @@
 #ifndef CORE_BASE_FILE_H
 #define CORE_BASE_FILE_H
 
-#include <stdbool.h>
 #include <stdint.h>
 #include "core/base/errors.h"
 
@@ -52,8 +51,7 @@ MUST_CHECK enum err file_read(struct file *file, uint64_t off, void *buf, uint32
 MUST_CHECK enum err file_extents(struct file *file, struct extent_list *list, struct arena *a,
                                  struct fail *f);
 
-/* What stands in the way of writing to the file's own clusters: ERR_SPARSE, ERR_UNINIT, or ERR_OK.
- */
+/* What forbids writing to the file's own clusters: ERR_SPARSE, ERR_UNINIT, or ERR_OK. */
 MUST_CHECK enum err file_writable_in_place(const struct file *file, const struct extent_list *list,
                                            struct fail *f);
 

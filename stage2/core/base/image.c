@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Names of kinds, and the paths to parents as every format has them: Windows' own. */
 #include "core/base/image.h"
+#include "core/base/path.h"
 #include "core/base/text.h"
 
 const char *image_kind_name(const struct image *image)
@@ -10,11 +11,6 @@ const char *image_kind_name(const struct image *image)
         {"fixed VHDX", "dynamic VHDX", "differencing VHDX"},
     };
     return name[image->format == IMAGE_VHDX][image->kind];
-}
-
-static bool is_separator(char c)
-{
-    return c == '\\' || c == '/';
 }
 
 static const char *without_letter(const char *path)
@@ -50,15 +46,15 @@ static const char *behind_volume(const char *path)
         if (*path++ != *name)
             return NULL;
     }
-    while (*path && !is_separator(*path))
+    while (*path && !path_is_separator(*path))
         path++;
     return path;
 }
 
 void image_parent_add_windows(struct image *image, const char *source, const char *path)
 {
-    if (is_separator(path[0]) && is_separator(path[1])) {
-        if ((path[2] != '?' && path[2] != '.') || !is_separator(path[3]))
+    if (path_is_separator(path[0]) && path_is_separator(path[1])) {
+        if ((path[2] != '?' && path[2] != '.') || !path_is_separator(path[3]))
             return; /* \\server\share */
         const char *volume = behind_volume(path + 4);
         const char *drive = without_letter(path + 4);
@@ -67,15 +63,10 @@ void image_parent_add_windows(struct image *image, const char *source, const cha
         path = volume ? volume : drive;
     }
     path = without_letter(path);
-    image_parent_add(image, source, !is_separator(path[0]), path);
+    image_parent_add(image, source, !path_is_separator(path[0]), path);
 }
 
 void image_parent_add_beside(struct image *image, const char *source, const char *path)
 {
-    const char *last = path;
-    for (; *path; path++) {
-        if (is_separator(*path))
-            last = path + 1;
-    }
-    image_parent_add(image, source, true, last);
+    image_parent_add(image, source, true, path_last_part(path));
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A virtual disk image as the chain sees it: which sectors of the disk it stores, and where in its
- * file. vhd.c and vhdx.c fill one in; neither knows the other, nor NTFS, nor the parent's contents.
+ * file. vhd/ and vhdx/ fill one in; neither knows the other, nor NTFS, nor the parent's contents.
  */
 #ifndef CORE_BASE_IMAGE_H
 #define CORE_BASE_IMAGE_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The only four functions that core takes from outside: libc's on the host, mem.c's in stage2. */
+/* The only four functions that core takes from outside: libc's, or in stage2 those of pc/mem.c. */
 #ifndef CORE_BASE_MEM_H
 #define CORE_BASE_MEM_H
 

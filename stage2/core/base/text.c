@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Every letter goes through text_char() or text_code_point(), which never write past the buffer. */
 #include "core/base/text.h"
-#include <stdbool.h>
 
 void text_init(struct text *t, char *buf, size_t size)
 {
@@ -141,4 +141,26 @@ int text_compare(const char *a, const char *b)
         b++;
     }
     return (unsigned char)*a - (unsigned char)*b;
+}
+
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+bool text_same_caseless(const char *a, size_t length, const char *b)
+{
+    for (size_t i = 0; i < length; i++) { /* ends: at b's NUL at the latest */
+        if (!b[i] || lower(a[i]) != lower(b[i]))
+            return false;
+    }
+    return !b[length];
+}
+
+int text_hex_digit(uint32_t c)
+{
+    if (c >= '0' && c <= '9')
+        return (int)(c - '0');
+    c |= 'a' - 'A';
+    return c >= 'a' && c <= 'f' ? (int)(c - 'a' + 10) : -1;
 }

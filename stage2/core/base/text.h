@@ -4,6 +4,7 @@
 #ifndef CORE_BASE_TEXT_H
 #define CORE_BASE_TEXT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,8 +22,7 @@ void text_u64(struct text *t, uint64_t value);   /* decimal */
 void text_hex(struct text *t, uint64_t value);   /* lower case, no leading zeros, no 0x */
 void text_bytes(struct text *t, uint64_t bytes); /* "20 GiB", "63.5 KiB", "12 bytes" */
 
-/* Copies `sentence`, with %u / %x replaced by value in decimal / 0x-hexadecimal. %% is a percent.
- */
+/* Copies `sentence`, %u and %x replaced by value in decimal and 0x-hexadecimal; %% is a percent. */
 void text_sentence(struct text *t, const char *sentence, uint64_t value);
 
 /* UTF-16LE code units to UTF-8; a lone surrogate becomes U+FFFD. */
@@ -30,5 +30,11 @@ void text_utf16le(struct text *t, const uint8_t *units, size_t unit_count);
 
 size_t text_length(const char *s);
 int text_compare(const char *a, const char *b); /* as strcmp */
+
+/* Are the `length` bytes at `a` all of `b`, but for the case of ASCII letters? */
+bool text_same_caseless(const char *a, size_t length, const char *b);
+
+/* What a hexadecimal digit is worth; -1: it is none. */
+int text_hex_digit(uint32_t c);
 
 #endif

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Walks from the leaf to the last parent: finds each one's file, judges it by its id. */
 #include "core/chain/chain.h"
 #include "core/base/arena.h"
-#include "core/chain/path.h"
 #include "core/base/mem.h"
 #include "core/base/text.h"
+#include "core/chain/path.h"
 #include "core/vhd/vhd.h"
 #include "core/vhdx/vhdx.h"
 
@@ -82,8 +83,7 @@ static unsigned failure_rank(enum err err)
     return err == ERR_NOT_FOUND ? 1 : err == ERR_PARENT ? 3 : 2;
 }
 
-/* Tries the places that the last link names, then the user's; the first good one joins the chain.
- */
+/* Tries the places that the last link names, then the user's; the first good one is added. */
 static enum err chain_add_parent(struct chain *chain, struct chain_files *files, struct arena *a,
                                  struct fail *f)
 {

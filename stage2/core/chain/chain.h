@@ -6,6 +6,7 @@
 #ifndef CORE_CHAIN_CHAIN_H
 #define CORE_CHAIN_CHAIN_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include "core/base/errors.h"
 #include "core/base/file.h"
@@ -32,9 +33,9 @@ struct chain_link {
     struct file file;
     struct image image;
     struct extent_list extents;
-    unsigned
-        parent_used; /* the next link was found by image.parent[this]; past its end: the user's */
-    uint8_t drive_index; /* which drive the file lies on, as chain_files says */
+    uint8_t drive_index;  /* which drive the file lies on, as chain_files says */
+    unsigned parent_used; /* the next link was found by image.parent[this], or, past its end, by
+                           * the user's */
 };
 
 struct chain {

@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Puts a path together part by part, so that `..` is worked out before anything is opened. */
 #include "core/chain/path.h"
+#include <stdbool.h>
 #include "core/base/arena.h"
+#include "core/base/image.h"
 #include "core/base/mem.h"
+#include "core/base/path.h"
 #include "core/base/text.h"
-
-static bool is_separator(char c)
-{
-    return c == '\\' || c == '/';
-}
 
 static char separator_of(const char *path)
 {
     for (const char *c = path; *c; c++) {
-        if (is_separator(*c))
+        if (path_is_separator(*c))
             return *c;
     }
     return '/';
@@ -23,7 +22,7 @@ static char separator_of(const char *path)
 static bool drop_part(const char *path, size_t *length)
 {
     size_t n = *length;
-    while (n && !is_separator(path[n - 1]))
+    while (n && !path_is_separator(path[n - 1]))
         n--;
     if (n == *length || (*length - n == 2 && path[n] == '.' && path[n + 1] == '.'))
         return false;
@@ -50,7 +49,7 @@ static void add_parts(char *path, size_t *length, const char *parts, size_t size
 {
     size_t start = 0;
     for (size_t i = 0; i <= size; i++) {
-        if (i < size && !is_separator(parts[i]))
+        if (i < size && !path_is_separator(parts[i]))
             continue;
         add_part(path, length, parts + start, i - start, separator, absolute);
         start = i + 1;
@@ -60,9 +59,9 @@ static void add_parts(char *path, size_t *length, const char *parts, size_t size
 size_t chain_path_volume(const char *path)
 {
     size_t n = 0;
-    while (path[n] && path[n] != ':' && !is_separator(path[n]))
+    while (path[n] && path[n] != ':' && !path_is_separator(path[n]))
         n++;
-    return n && path[n] == ':' && is_separator(path[n + 1]) ? n + 1 : 0;
+    return n && path[n] == ':' && path_is_separator(path[n + 1]) ? n + 1 : 0;
 }
 
 char *chain_parent_path(const char *child, const struct image_parent *parent, struct arena *a)
@@ -70,7 +69,7 @@ char *chain_parent_path(const char *child, const struct image_parent *parent, st
     size_t volume = chain_path_volume(child);
     const char *on_volume = child + volume;
     size_t folder = text_length(on_volume);
-    while (folder && !is_separator(on_volume[folder - 1]))
+    while (folder && !path_is_separator(on_volume[folder - 1]))
         folder--;
     if (!parent->relative)
         folder = 0;
@@ -81,7 +80,7 @@ char *chain_parent_path(const char *child, const struct image_parent *parent, st
         return NULL;
     memcpy(path, child, volume);
     char *to = path + volume;
-    bool absolute = !parent->relative || is_separator(on_volume[0]);
+    bool absolute = !parent->relative || path_is_separator(on_volume[0]);
     char separator = separator_of(child);
     size_t length = 0;
     add_parts(to, &length, on_volume, folder, separator, absolute);

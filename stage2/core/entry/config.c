@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Reads the text line by line; a word that is not understood gets the careful meaning. */
 #include "core/entry/config.h"
-#include <stdbool.h>
 #include "core/base/arena.h"
-#include "core/base/bounds.h"
 #include "core/base/mem.h"
 #include "core/base/text.h"
 
@@ -40,20 +39,9 @@ static struct word trim(struct word w)
     return w;
 }
 
-static char fold(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
 static bool word_is(struct word w, const char *text)
 {
-    if (w.len != text_length(text))
-        return false;
-    for (uint32_t i = 0; i < w.len; i++) {
-        if (fold(w.start[i]) != fold(text[i]))
-            return false;
-    }
-    return true;
+    return text_same_caseless(w.start, w.len, text);
 }
 
 static void complain(struct parser *p, unsigned line, const char *sentence, struct word word)

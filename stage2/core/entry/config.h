@@ -6,9 +6,9 @@
 #ifndef CORE_ENTRY_CONFIG_H
 #define CORE_ENTRY_CONFIG_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include "core/base/errors.h"
-#include "core/map/map.h"
 
 struct arena;
 
@@ -18,6 +18,13 @@ struct arena;
 #define CONFIG_SIZE_MAX       65536u
 #define CONFIG_TIMEOUT_NONE   UINT32_MAX /* timeout = none: wait for ever */
 #define CONFIG_TIMEOUT_UNSET  (UINT32_MAX - 1)
+
+/* What becomes of what the guest writes: `write = ...`. */
+enum write_mode {
+    WRITE_PERSISTENT, /* it goes into the image */
+    WRITE_DISCARD,    /* into memory, until power off */
+    WRITE_NONE,       /* it is refused */
+};
 
 struct config_entry {
     const char *name;  /* the section's */

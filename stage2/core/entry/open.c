@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the menu shows, and what becomes of the entry that was chosen. */
 #include "core/entry/open.h"
 #include "core/base/arena.h"
-#include "core/chain/path.h"
+#include "core/base/bits.h"
+#include "core/base/endian.h"
+#include "core/base/file.h"
 #include "core/base/mem.h"
-#include "core/part/format.h"
 #include "core/base/text.h"
+#include "core/chain/path.h"
 #include "core/entry/writes.h"
+#include "core/map/format.h"
+#include "core/ntfs/ntfs.h"
+#include "core/part/format.h"
 
 /* A config file's text, read whole. */
 static enum err config_read(struct config *config, struct file *file, struct arena *a,
@@ -42,14 +48,7 @@ struct boot_listing {
 static bool ends_with(const char *name, size_t length, const char *suffix)
 {
     size_t n = text_length(suffix);
-    if (length <= n)
-        return false;
-    for (size_t i = 0; i < n; i++) {
-        char c = name[length - n + i];
-        if ((c >= 'A' && c <= 'Z' ? c + 32 : c) != suffix[i])
-            return false;
-    }
-    return true;
+    return length > n && text_same_caseless(name + length - n, n, suffix);
 }
 
 /* An entry for a file of the root directory that is named like an image. */
@@ -186,10 +185,10 @@ enum err boot_open(struct boot_disk *disk, const struct config_entry *entry,
 
 const char *boot_record_fault(const uint8_t *sector)
 {
-    static const uint8_t no_code[sizeof((struct mbr *)NULL)->code];
-    if (sector[510] != 0x55 || sector[511] != 0xaa)
+    const struct mbr *mbr = (const struct mbr *)sector;
+    if (le16_get(mbr->signature) != MBR_BOOT_SIGNATURE)
         return "the disk has no boot record: its sector 0 lacks 55AAh";
-    if (!memcmp(sector, no_code, sizeof no_code))
+    if (bytes_are(mbr->code, sizeof mbr->code, 0))
         return "the disk has no boot code; was it made for UEFI?";
     return NULL;
 }

@@ -7,14 +7,15 @@
 #define CORE_ENTRY_OPEN_H
 
 #include <stdbool.h>
+#include <stdint.h>
+#include "core/base/errors.h"
 #include "core/chain/chain.h"
 #include "core/entry/config.h"
-#include "core/base/errors.h"
-#include "core/map/map.h"
-#include "core/ntfs/ntfs.h"
 #include "core/entry/volumes.h"
+#include "core/map/map.h"
 
 struct arena;
+struct ntfs;
 
 #define BOOT_CONFIG_PATH "\\vhdboot.cfg"
 #define BOOT_STAGE2_PATH "\\vhdboot.bin"

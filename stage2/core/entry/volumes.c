@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Mounts the NTFS volumes of drives, and finds the one that a path names. */
 #include "core/entry/volumes.h"
+#include <stddef.h>
 #include "core/base/arena.h"
-#include "core/chain/path.h"
+#include "core/base/file.h"
 #include "core/base/mem.h"
-#include "core/part/part.h"
 #include "core/base/text.h"
+#include "core/chain/path.h"
+#include "core/ntfs/ntfs.h"
+#include "core/part/part.h"
 
 #define SERIAL_DIGITS 16
 
@@ -47,29 +51,14 @@ enum err volumes_add_drive(struct volumes *v, struct blk *drive, uint8_t drive_i
     return ERR_OK;
 }
 
-static char fold(char c)
-{
-    return c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
-}
-
-static bool same_name(const char *name, size_t length, const char *other)
-{
-    if (text_length(other) != length)
-        return false;
-    for (size_t i = 0; i < length; i++) {
-        if (fold(name[i]) != fold(other[i]))
-            return false;
-    }
-    return true;
-}
-
 static bool volume_is(const struct ntfs *ntfs, const char *name, size_t length)
 {
     char serial[SERIAL_DIGITS + 1];
     for (unsigned i = 0; i < SERIAL_DIGITS; i++)
         serial[i] = "0123456789ABCDEF"[ntfs->serial >> (4 * (SERIAL_DIGITS - 1 - i)) & 15];
     serial[SERIAL_DIGITS] = '\0';
-    return same_name(name, length, ntfs->label) || same_name(name, length, serial);
+    return text_same_caseless(name, length, ntfs->label) ||
+           text_same_caseless(name, length, serial);
 }
 
 enum err volumes_find(struct volumes *v, struct fail *f)

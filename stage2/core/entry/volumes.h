@@ -10,10 +10,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "core/base/errors.h"
-#include "core/base/file.h"
-#include "core/ntfs/ntfs.h"
 
+struct arena;
 struct blk;
+struct file;
+struct ntfs;
 
 #define VOLUMES_MAX 32
 

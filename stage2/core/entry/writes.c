@@ -1,6 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Asks the volume, the file and the image in turn; who objects does so in a note. */
 #include "core/entry/writes.h"
+#include <stdbool.h>
 #include "core/base/bounds.h"
+#include "core/base/file.h"
+#include "core/base/image.h"
+#include "core/chain/chain.h"
+#include "core/entry/config.h"
+#include "core/map/format.h"
+#include "core/map/map.h"
 #include "core/ntfs/ntfs.h"
 #include "core/vhd/slack.h"
 
@@ -57,8 +65,7 @@ static bool leaf_takes_writes(const struct chain_link *leaf, bool force, struct 
     }
     if (!leaf->image.read_only) /* the image's own note says why */
         return true;
-    if (leaf->image.format ==
-        IMAGE_VHDX) { /* its log would undo what is written: no matter of force */
+    if (leaf->image.format == IMAGE_VHDX) { /* its log would undo writes: no matter of force */
         notes_add(notes,
                   "the log of the VHDX was not replayed: the disk is write-protected; attach the "
                   "image once where it can be repaired",

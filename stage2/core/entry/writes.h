@@ -3,12 +3,12 @@
 #ifndef CORE_ENTRY_WRITES_H
 #define CORE_ENTRY_WRITES_H
 
-#include <stdbool.h>
-#include "core/chain/chain.h"
-#include "core/entry/config.h"
+#include <stdint.h>
 #include "core/base/errors.h"
-#include "core/map/map.h"
 
+struct chain;
+struct config_entry;
+struct map_writes;
 struct ntfs;
 
 /*

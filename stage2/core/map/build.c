@@ -5,11 +5,14 @@
  * and runs.
  */
 #include "core/base/arena.h"
-#include "core/chain/chain.h"
 #include "core/base/bounds.h"
+#include "core/base/errors.h"
+#include "core/base/mem.h"
+#include "core/chain/chain.h"
+#include "core/map/format.h"
 #include "core/map/map.h"
 #include "core/map/source.h"
-#include "core/base/mem.h"
+#include "core/vhd/bat.h"
 
 /* Pages get larger where their cells would pass this. */
 #define MAP_PAGES_BYTES_MAX   ((uint64_t)16 << 20)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Looks up in a map, as the resident handler does it in the guest's machine. */
 #include "core/map/map.h"
+#include "core/base/bits.h"
+#include "core/base/blk.h"
 #include "core/base/bounds.h"
 #include "core/base/mem.h"
 
@@ -10,21 +13,13 @@ struct map_place {
     uint32_t end; /* what the cell says holds up to here */
 };
 
-static bool record_bit(const uint8_t *bitmap, uint32_t i)
-{
-    return bitmap[i >> 3] >> (7 - (i & 7)) & 1;
-}
-
 /* A MIXED page: which of its two homes holds, and how far. */
 static void find_mixed(const struct map *map, struct map_place *p)
 {
     const uint64_t *record = map->cell + map_cell_lba(p->cell);
     const uint8_t *bitmap = (const uint8_t *)(record + MAP_RECORD_BITMAP);
-    bool own = record_bit(bitmap, p->in);
-    uint32_t i = p->in + 1;
-    while (i < p->end && record_bit(bitmap, i) == own)
-        i++;
-    p->end = i;
+    bool own = bit_get(bitmap, p->in, BITS_MSB_FIRST);
+    p->end = p->in + bits_alike(bitmap, p->in, p->end, BITS_MSB_FIRST);
     p->cell = record[own ? MAP_RECORD_OWN : MAP_RECORD_BASE];
 }
 

@@ -8,15 +8,13 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include "core/base/blk.h"
 #include "core/base/errors.h"
 #include "core/map/format.h"
 #include "core/vhd/slack.h"
 
 struct arena;
+struct blk;
 struct chain;
-
-enum write_mode { WRITE_PERSISTENT, WRITE_DISCARD, WRITE_NONE };
 
 /* How the disk is to be written. */
 struct map_writes {
@@ -80,8 +78,7 @@ uint32_t map_records(const struct map *map);
 /* The run at lba (< map->sectors): ZERO, DIRECT or RAM. Same walk as the resident handler's. */
 struct map_run map_find(const struct map *map, uint64_t lba);
 
-/* The run at sector `sector` of the leaf's file (< map->file_sectors), where the map has its pages.
- */
+/* The run at `sector` (< map->file_sectors) of the leaf's file, where the map has its pages. */
 struct map_run map_find_file(const struct map *map, uint64_t sector);
 
 /* As map_find, but neighbours over page borders joined, for listings. */

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Follows the page and run cells that lead to the drive, reads, and points them to memory. */
 #include "core/map/ram.h"
+#include <stdbool.h>
+#include "core/base/blk.h"
 #include "core/base/bounds.h"
+#include "core/map/format.h"
+#include "core/map/map.h"
 
 #define PIECE_SECTORS 127u /* what one call of a BIOS reads */
 

@@ -3,7 +3,11 @@
 #ifndef CORE_MAP_RAM_H
 #define CORE_MAP_RAM_H
 
-#include "core/map/map.h"
+#include <stdint.h>
+#include "core/base/errors.h"
+
+struct blk;
+struct map;
 
 /* Bytes that the disk's stored sectors take. */
 uint64_t map_ram_bytes(const struct map *map);

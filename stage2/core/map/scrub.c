@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Reads the free slots piece by piece and writes zeros over what is not zero. */
 #include "core/map/scrub.h"
+#include "core/base/bits.h"
+#include "core/base/blk.h"
 #include "core/base/bounds.h"
+#include "core/base/errors.h"
 #include "core/base/mem.h"
-
-static bool is_zero(const uint8_t *data, uint32_t size)
-{
-    for (uint32_t i = 0; i < size; i++) {
-        if (data[i])
-            return false;
-    }
-    return true;
-}
+#include "core/map/format.h"
+#include "core/map/map.h"
 
 /* One slot's data, from `sector` of the file on. */
 static bool scrub(const struct map *map, struct blk *const *drive, uint64_t sector, uint8_t *buffer)
@@ -24,7 +21,7 @@ static bool scrub(const struct map *map, struct blk *const *drive, uint64_t sect
         if (run.kind != MAP_DIRECT ||
             blk_read(drive[run.drive], run.drive_lba, n, buffer, &ignored))
             return false;
-        if (!is_zero(buffer, n << SECTOR_SHIFT)) {
+        if (!bytes_are(buffer, n << SECTOR_SHIFT, 0)) {
             memset(buffer, 0, n << SECTOR_SHIFT);
             if (blk_write(drive[run.drive], run.drive_lba, n, buffer, &ignored))
                 return false;

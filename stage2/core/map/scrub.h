@@ -3,7 +3,11 @@
 #ifndef CORE_MAP_SCRUB_H
 #define CORE_MAP_SCRUB_H
 
-#include "core/map/map.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+struct blk;
+struct map;
 
 #define MAP_SCRUB_SECTORS 127u /* of the buffer: what one call of a BIOS reads */
 

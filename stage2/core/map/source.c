@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Asks the images, child first, then the file's extents, each with a finger on the last answer. */
 #include "core/map/source.h"
+#include "core/base/errors.h"
+#include "core/base/file.h"
+#include "core/base/image.h"
+#include "core/map/format.h"
+#include "core/map/map.h"
 
 /* Makes the cursor's run cover `lba`. */
 static enum err cursor_seek(struct map_cursor *c, struct image *image, uint64_t lba, struct fail *f)

@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What the disk is made of, as one stream of runs: images asked child first, their file sectors
- * looked up in the files' extents. map.c cuts the stream into pages.
+ * looked up in the files' extents. build.c cuts the stream into pages.
  */
 #ifndef CORE_MAP_SOURCE_H
 #define CORE_MAP_SOURCE_H
 
+#include <stdbool.h>
+#include <stdint.h>
+#include "core/base/errors.h"
+#include "core/base/image.h"
 #include "core/chain/chain.h"
-#include "core/map/map.h"
+
+struct map_run;
 
 /* Where an image and its file were asked last: runs are longer than what is taken of them. */
 struct map_cursor {

@@ -2,10 +2,13 @@
 /* Puts attributes together from their pieces, and reads them. */
 #include "core/ntfs/attr.h"
 #include "core/base/arena.h"
+#include "core/base/bounds.h"
+#include "core/base/endian.h"
 #include "core/base/mem.h"
-#include "core/ntfs/list.h"
-#include "core/ntfs/mft.h"
+#include "core/ntfs/format.h"
+#include "core/ntfs/ntfs.h"
 #include "core/ntfs/record.h"
+#include "core/ntfs/runlist.h"
 #include "core/ntfs/sectors.h"
 
 static enum err add_resident(struct ntfs *vol, struct ntfs_attr *attr,
@@ -75,71 +78,6 @@ enum err ntfs_attr_check_whole(struct ntfs *vol, const struct ntfs_attr *attr, s
     return ERR_OK;
 }
 
-/* The record that a list entry names: the base record, or an extension that names this file as
- * its base. */
-static enum err list_record(struct ntfs *vol, const struct ntfs_inode *inode,
-                            const struct ntfs_list_entry *entry, const uint8_t **record,
-                            struct fail *f)
-{
-    uint64_t reference = le64_get(entry->reference);
-    if (NTFS_REF_NUMBER(reference) != inode->number)
-        return ntfs_mft_extension(vol, reference, inode->number, inode->sequence, record, f);
-
-    uint16_t sequence = NTFS_REF_SEQUENCE(reference);
-    if (sequence && sequence != inode->sequence)
-        return fail(f, ERR_CORRUPT, "the attribute list of MFT record %u is an old one",
-                    inode->number);
-    *record = inode->record;
-    return ERR_OK;
-}
-
-static enum err open_through_list(struct ntfs *vol, const struct ntfs_inode *inode,
-                                  struct ntfs_attr_key *key, struct ntfs_attr *attr, struct fail *f)
-{
-    struct ntfs_list_walk walk = {.list = inode->list, .size = inode->list_size};
-    for (;;) { /* ends with the list */
-        bool found;
-        enum err err = ntfs_list_next(&walk, key, &found, f);
-        if (err || !found)
-            return err;
-        if (!attr->present && key->lowest_vcn)
-            return fail(f, ERR_CORRUPT, "the attribute list of MFT record %u misses a first piece",
-                        inode->number);
-
-        const uint8_t *record;
-        err = list_record(vol, inode, walk.entry, &record, f);
-        if (err)
-            return err;
-        const struct ntfs_attr_header *head = ntfs_record_find(record, key);
-        if (!head)
-            return fail(f, ERR_CORRUPT,
-                        "the attribute list of MFT record %u names an attribute that is not there",
-                        inode->number);
-        err = ntfs_attr_add_piece(vol, attr, head, f);
-        if (err)
-            return err;
-    }
-}
-
-enum err ntfs_attr_open(struct ntfs *vol, const struct ntfs_inode *inode, uint32_t type,
-                        const uint8_t *name, uint8_t name_length, struct ntfs_attr *attr,
-                        struct fail *f)
-{
-    *attr = (struct ntfs_attr){0};
-    struct ntfs_attr_key key = {.type = type, .name = name, .name_length = name_length};
-    enum err err = ERR_OK;
-    if (inode->list) {
-        err = open_through_list(vol, inode, &key, attr, f);
-    } else {
-        const struct ntfs_attr_header *head = ntfs_record_find(inode->record, &key);
-        if (head)
-            err = ntfs_attr_add_piece(vol, attr, head, f);
-    }
-    if (err || !attr->present)
-        return err;
-    return ntfs_attr_check_whole(vol, attr, f);
-}
-
 /* Reads bytes of one run: [off, off + len) from volume sector `lba` on. */
 static enum err read_bytes(struct ntfs *vol, uint64_t lba, uint64_t off, uint8_t *buf, uint32_t len,
                            struct fail *f)
@@ -151,12 +89,12 @@ static enum err read_bytes(struct ntfs *vol, uint64_t lba, uint64_t off, uint8_t
         enum err err;
         if (!skip && len >= SECTOR_SIZE) {
             n = len & ~(SECTOR_SIZE - 1);
-            err = ntfs_volume_read(vol, lba, n >> SECTOR_SHIFT, buf, f);
+            err = ntfs_sectors_read(vol, lba, n >> SECTOR_SHIFT, buf, f);
             lba += n >> SECTOR_SHIFT;
         } else {
             uint8_t sector[SECTOR_SIZE];
             n = len < SECTOR_SIZE - skip ? len : SECTOR_SIZE - skip;
-            err = ntfs_volume_read(vol, lba, 1, sector, f);
+            err = ntfs_sectors_read(vol, lba, 1, sector, f);
             if (!err)
                 memcpy(buf, sector + skip, n);
             lba++;
@@ -218,4 +156,31 @@ void ntfs_attr_keep(struct ntfs *vol, struct ntfs_attr *attr, size_t mark)
         attr->runs.run = place;
     }
     arena_release(vol->arena, mark + (size_t)round_up_shift(bytes, 4));
+}
+
+enum err ntfs_list_load(struct ntfs *vol, struct ntfs_inode *inode, struct fail *f)
+{
+    struct ntfs_attr_key key = {.type = NTFS_ATTR_LIST};
+    const struct ntfs_attr_header *head = ntfs_record_find(inode->record, &key);
+    if (!head)
+        return ERR_OK;
+
+    struct ntfs_attr list = {0};
+    enum err err = ntfs_attr_add_piece(vol, &list, head, f);
+    if (!err)
+        err = ntfs_attr_check_whole(vol, &list, f);
+    if (err)
+        return err;
+    if (list.size > NTFS_LIST_MAX ||
+        list.flags & (NTFS_FLAG_COMPRESSION_MASK | NTFS_FLAG_ENCRYPTED))
+        return fail(f, ERR_CORRUPT, "the attribute list of MFT record %u is not a valid one",
+                    inode->number);
+
+    uint8_t *bytes = arena_alloc(vol->arena, list.size);
+    if (!bytes)
+        return fail(f, ERR_MEMORY, "no memory for an attribute list of %u bytes", list.size);
+    err = ntfs_attr_read(vol, &list, 0, bytes, (uint32_t)list.size, f);
+    inode->list = bytes;
+    inode->list_size = (uint32_t)list.size;
+    return err;
 }

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Attributes of a file, wherever their pieces lie: in its base record, or, through an attribute
- * list, in extension records. An opened attribute is whole: its pieces join without gap or overlap.
+ * One attribute: put together from its pieces, and read. The pieces must join without gap or
+ * overlap; where they are found is not asked here, but by inode.c and, for $MFT's own, mft.c.
  */
 #ifndef CORE_NTFS_ATTR_H
 #define CORE_NTFS_ATTR_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include "core/base/errors.h"
 #include "core/ntfs/runlist.h"
@@ -35,22 +36,6 @@ struct ntfs_inode {
     uint32_t list_size;
 };
 
-/* Opens the file that `reference` names; memory from vol->arena. ERR_CORRUPT where the record is
- * free, reused, an extension of another, or malformed. */
-MUST_CHECK enum err ntfs_inode_open(struct ntfs *vol, uint64_t reference, struct ntfs_inode *inode,
-                                    struct fail *f);
-
-/* Reads inode->list if the record that was loaded has one. */
-MUST_CHECK enum err ntfs_list_load(struct ntfs *vol, struct ntfs_inode *inode, struct fail *f);
-
-/*
- * Opens an attribute by type and name (UTF-16LE units); `present` stays false where there is none.
- * Its runs, or its value, are the last thing that the arena gave away.
- */
-MUST_CHECK enum err ntfs_attr_open(struct ntfs *vol, const struct ntfs_inode *inode, uint32_t type,
-                                   const uint8_t *name, uint8_t name_length, struct ntfs_attr *attr,
-                                   struct fail *f);
-
 /* Starts `attr` with its first piece, or adds the next one. */
 MUST_CHECK enum err ntfs_attr_add_piece(struct ntfs *vol, struct ntfs_attr *attr,
                                         const struct ntfs_attr_header *head, struct fail *f);
@@ -65,5 +50,8 @@ MUST_CHECK enum err ntfs_attr_read(struct ntfs *vol, const struct ntfs_attr *att
 
 /* Moves what ntfs_attr_open() allocated last down to `mark`; everything between is released. */
 void ntfs_attr_keep(struct ntfs *vol, struct ntfs_attr *attr, size_t mark);
+
+/* Reads inode->list if the record that was loaded has one. */
+MUST_CHECK enum err ntfs_list_load(struct ntfs *vol, struct ntfs_inode *inode, struct fail *f);
 
 #endif

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Tells NTFS from what else may start a partition; checks all figures that others compute with. */
 #include "core/ntfs/boot.h"
+#include "core/base/bounds.h"
+#include "core/base/endian.h"
 #include "core/base/mem.h"
 #include "core/ntfs/format.h"
 

@@ -1,10 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Lists a folder. */
 #include "core/base/arena.h"
+#include "core/base/endian.h"
+#include "core/base/errors.h"
+#include "core/base/text.h"
+#include "core/ntfs/attr.h"
+#include "core/ntfs/format.h"
 #include "core/ntfs/index.h"
+#include "core/ntfs/inode.h"
 #include "core/ntfs/lookup.h"
+#include "core/ntfs/ntfs.h"
 #include "core/ntfs/path.h"
 #include "core/ntfs/sectors.h"
+#include "core/ntfs/upcase.h"
 
 /* The file system's own files, and the root's entry for itself. */
 static bool is_hidden(const struct ntfs_index_entry *entry)

@@ -1,8 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* From a file's runs to extents on the drive, for those who map its sectors. */
+#include "core/ntfs/extents.h"
 #include "core/base/arena.h"
-#include "core/ntfs/file.h"
+#include "core/base/bits.h"
+#include "core/base/bounds.h"
+#include "core/base/file.h"
+#include "core/ntfs/attr.h"
 #include "core/ntfs/format.h"
+#include "core/ntfs/mft.h"
+#include "core/ntfs/ntfs.h"
+#include "core/ntfs/runlist.h"
 #include "core/ntfs/sectors.h"
 
 #define BOOT_BYTES 8192 /* what $Boot occupies from the volume's first cluster on */
@@ -20,14 +27,14 @@ static enum err refuse_unmappable(const struct ntfs_attr *data, struct fail *f)
 
 /* A file whose clusters belong to something else as well must never be mapped: a write through it
  * would destroy the volume. */
-static enum err refuse_crossed(struct ntfs_file *nf, struct arena *a, struct fail *f)
+static enum err refuse_crossed(const struct ntfs *vol, const struct ntfs_attr *data, bool system,
+                               struct arena *a, struct fail *f)
 {
     static const struct ntfs_runs none;
-    struct ntfs *vol = nf->vol;
-    const struct ntfs_runs *mft = nf->system ? &none : &vol->state->mft.runs;
-    uint64_t boot = nf->system ? 0 : ((BOOT_BYTES - 1) >> ntfs_cluster_bytes_shift(vol)) + 1;
+    const struct ntfs_runs *mft = system ? &none : &vol->mft->data.runs;
+    uint64_t boot = system ? 0 : ((BOOT_BYTES - 1) >> ntfs_cluster_bytes_shift(vol)) + 1;
     uint64_t cluster;
-    enum err err = ntfs_runs_shared(&nf->data.runs, mft, boot, a, &cluster, f);
+    enum err err = ntfs_runs_shared(&data->runs, mft, boot, a, &cluster, f);
     if (!err && cluster != NTFS_HOLE)
         err = fail(f, ERR_CORRUPT,
                    "cluster %u is in two runs of the file, or belongs to $MFT or $Boot as well",
@@ -37,9 +44,9 @@ static enum err refuse_crossed(struct ntfs_file *nf, struct arena *a, struct fai
 
 /* Sectors of the file that may be mapped to the drive: up to the initialised size. Where that ends
  * inside a sector, what follows in it must be zero already, or reading it would be wrong. */
-static enum err mapped_sectors(struct ntfs_file *nf, uint64_t *sectors, struct fail *f)
+static enum err mapped_sectors(struct ntfs *vol, const struct ntfs_attr *data, uint64_t *sectors,
+                               struct fail *f)
 {
-    const struct ntfs_attr *data = &nf->data;
     *sectors = round_up_shift(data->initialized, SECTOR_SHIFT) >> SECTOR_SHIFT;
     uint32_t used = (uint32_t)data->initialized & (SECTOR_SIZE - 1);
     if (!used || data->initialized == data->size)
@@ -48,14 +55,11 @@ static enum err mapped_sectors(struct ntfs_file *nf, uint64_t *sectors, struct f
     struct ntfs_attr whole = *data;
     whole.size = whole.initialized = *sectors << SECTOR_SHIFT;
     uint8_t sector[SECTOR_SIZE];
-    enum err err =
-        ntfs_attr_read(nf->vol, &whole, whole.size - SECTOR_SIZE, sector, SECTOR_SIZE, f);
-    for (uint32_t i = used; i < SECTOR_SIZE && !err; i++) {
-        if (sector[i])
-            err = fail(f, ERR_UNINIT,
-                       "only the first %u bytes of the file were written, and old contents follow",
-                       data->initialized);
-    }
+    enum err err = ntfs_attr_read(vol, &whole, whole.size - SECTOR_SIZE, sector, SECTOR_SIZE, f);
+    if (!err && !bytes_are(sector + used, SECTOR_SIZE - used, 0))
+        err = fail(f, ERR_UNINIT,
+                   "only the first %u bytes of the file were written, and old contents follow",
+                   data->initialized);
     return err;
 }
 
@@ -79,11 +83,11 @@ static void add(struct extent_list *list, uint64_t sector, uint64_t lba, uint64_
 }
 
 /* Walks the runs up to the file's end, everything from `mapped` on as a hole. */
-static void walk(const struct ntfs_file *nf, uint64_t mapped, struct extent_list *list)
+static void walk(const struct ntfs *vol, const struct ntfs_attr *data, uint64_t mapped,
+                 struct extent_list *list)
 {
-    const struct ntfs *vol = nf->vol;
-    const struct ntfs_runs *runs = &nf->data.runs;
-    uint64_t end = round_up_shift(nf->data.size, SECTOR_SHIFT) >> SECTOR_SHIFT;
+    const struct ntfs_runs *runs = &data->runs;
+    uint64_t end = round_up_shift(data->size, SECTOR_SHIFT) >> SECTOR_SHIFT;
     bool in_hole = false;
     list->count = 0;
     for (uint32_t i = 0; i < runs->count; i++) {
@@ -105,28 +109,27 @@ static void walk(const struct ntfs_file *nf, uint64_t mapped, struct extent_list
     }
 }
 
-enum err ntfs_file_extents(struct file *file, struct extent_list *list, struct arena *a,
-                           struct fail *f)
+enum err ntfs_extents(struct ntfs *vol, const struct ntfs_attr *data, bool system,
+                      struct extent_list *list, struct arena *a, struct fail *f)
 {
-    struct ntfs_file *nf = file->ctx;
     *list = (struct extent_list){0};
-    if (!nf->data.size)
+    if (!data->size)
         return ERR_OK;
     uint64_t mapped;
-    enum err err = refuse_unmappable(&nf->data, f);
+    enum err err = refuse_unmappable(data, f);
     if (!err)
-        err = refuse_crossed(nf, a, f);
+        err = refuse_crossed(vol, data, system, a, f);
     if (!err)
-        err = mapped_sectors(nf, &mapped, f);
+        err = mapped_sectors(vol, data, &mapped, f);
     if (err)
         return err;
 
-    walk(nf, mapped, list);
+    walk(vol, data, mapped, list);
     uint32_t count = list->count;
     struct extent *extent = arena_array(a, count, sizeof *extent);
     if (!extent)
         return fail(f, ERR_MEMORY, "no memory for the list of the file's %u fragments", count);
     list->extent = extent;
-    walk(nf, mapped, list);
+    walk(vol, data, mapped, list);
     return ERR_OK;
 }

@@ -2,8 +2,13 @@
 /* Opens files by path. */
 #include "core/ntfs/file.h"
 #include "core/base/arena.h"
+#include "core/base/errors.h"
+#include "core/base/file.h"
+#include "core/ntfs/extents.h"
 #include "core/ntfs/format.h"
+#include "core/ntfs/inode.h"
 #include "core/ntfs/lookup.h"
+#include "core/ntfs/ntfs.h"
 #include "core/ntfs/path.h"
 #include "core/ntfs/sectors.h"
 
@@ -17,8 +22,15 @@ static enum err file_read_bytes(struct file *file, uint64_t off, void *buf, uint
 {
     struct ntfs_file *nf = file->ctx;
     if (is_compressed(&nf->data))
-        return ntfs_compressed_read(nf, off, buf, len, f);
+        return ntfs_compressed_read(nf->vol, &nf->data, &nf->unit, off, buf, len, f);
     return ntfs_attr_read(nf->vol, &nf->data, off, buf, len, f);
+}
+
+static enum err file_list_extents(struct file *file, struct extent_list *list, struct arena *a,
+                                  struct fail *f)
+{
+    struct ntfs_file *nf = file->ctx;
+    return ntfs_extents(nf->vol, &nf->data, nf->system, list, a, f);
 }
 
 static enum err missing_data(const struct ntfs_inode *inode, const struct ntfs_path *path,
@@ -52,7 +64,8 @@ static enum err open_data(struct ntfs_file *nf, const struct ntfs_path *path, st
         return fail(f, ERR_ENCRYPTED, "the file is encrypted (EFS)", 0);
     nf->system = inode.number < NTFS_FIRST_USER;
     ntfs_attr_keep(vol, &nf->data, mark);
-    return is_compressed(&nf->data) ? ntfs_compressed_open(nf, f) : ERR_OK;
+    return is_compressed(&nf->data) ? ntfs_compressed_open(nf->vol, &nf->data, &nf->unit, f)
+                                    : ERR_OK;
 }
 
 static enum err open_path(struct ntfs *vol, const char *text, struct file *file, struct fail *f)
@@ -72,7 +85,7 @@ static enum err open_path(struct ntfs *vol, const char *text, struct file *file,
     file->initialized = nf->data.initialized;
     file->ctx = nf;
     file->read = file_read_bytes;
-    file->extents = ntfs_file_extents;
+    file->extents = file_list_extents;
     return ERR_OK;
 }
 

@@ -15,9 +15,11 @@
 #define CORE_NTFS_FORMAT_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include "core/base/bounds.h"
 #include "core/base/endian.h"
 
+#define NTFS_OEM             "NTFS    "
 #define NTFS_STRIDE          512u
 #define NTFS_CLUSTER_MAX     (2u << 20)
 #define NTFS_RECORD_MAX      4096u
@@ -30,9 +32,11 @@
 /* Well-known MFT records. */
 enum {
     NTFS_MFT = 0,
+    NTFS_MFT_MIRROR = 1,
     NTFS_LOGFILE = 2,
     NTFS_VOLUME = 3,
     NTFS_ROOT = 5,
+    NTFS_BITMAP = 6,
     NTFS_UPCASE = 10,
     NTFS_MIRRORED = 4,   /* records 0..3 have a copy in $MFTMirr */
     NTFS_FIRST_USER = 24 /* below: the file system's own */
@@ -65,7 +69,19 @@ struct ntfs_boot_sector {
     le32 checksum; /* 0x50 */
 };
 static_assert(sizeof(struct ntfs_boot_sector) == 0x54);
+static_assert(offsetof(struct ntfs_boot_sector, oem) == 0x03);
+static_assert(offsetof(struct ntfs_boot_sector, hidden) == 0x1c);
+static_assert(offsetof(struct ntfs_boot_sector, total_sectors) == 0x28);
 static_assert(offsetof(struct ntfs_boot_sector, serial) == 0x48);
+
+/* The volume's first sector. What is neither jump nor code nor signature is the volume's own. */
+struct ntfs_boot_record {
+    struct ntfs_boot_sector bpb;
+    uint8_t code[426]; /* 0x054 */
+    le16 signature;    /* 0x1fe: AA55h */
+};
+static_assert(sizeof(struct ntfs_boot_record) == 512);
+static_assert(offsetof(struct ntfs_boot_record, signature) == 0x1fe);
 
 #define NTFS_MAGIC_FILE 0x454c4946u
 #define NTFS_MAGIC_INDX 0x58444e49u
@@ -80,6 +96,15 @@ struct ntfs_block_header {
     le16 usa_count;  /* 0x06: words, the sequence number included */
 };
 static_assert(sizeof(struct ntfs_block_header) == 8);
+
+/* What they consist of: the array's first word stands at each one's end, the others in the array.
+ */
+struct ntfs_stride {
+    uint8_t content[510];
+    le16 last; /* 0x1fe */
+};
+static_assert(sizeof(struct ntfs_stride) == NTFS_STRIDE);
+static_assert(offsetof(struct ntfs_stride, last) == 0x1fe);
 
 #define NTFS_RECORD_IN_USE    1u
 #define NTFS_RECORD_DIRECTORY 2u
@@ -99,6 +124,7 @@ struct ntfs_record_header {
     le32 number;            /* 0x2c: NTFS 3.1 */
 };
 static_assert(sizeof(struct ntfs_record_header) == 0x30);
+static_assert(offsetof(struct ntfs_record_header, flags) == 0x16);
 static_assert(offsetof(struct ntfs_record_header, base) == 0x20);
 
 /* File reference: record number in 48 bits, sequence number above; sequence 0 = any. */
@@ -186,10 +212,11 @@ struct ntfs_node_header {
     le32 entries_offset; /* 0x00 */
     le32 length;         /* 0x04: bytes in use, this header included */
     le32 allocated;      /* 0x08 */
-    uint8_t flags;       /* 0x0c: 1 = has children */
+    uint8_t flags;       /* 0x0c */
     uint8_t reserved[3];
 };
 static_assert(sizeof(struct ntfs_node_header) == 0x10);
+#define NTFS_NODE_CHILDREN 1u
 
 struct ntfs_index_root {
     le32 type;              /* 0x00 */
@@ -208,6 +235,7 @@ struct ntfs_index_block {
     struct ntfs_node_header node; /* 0x18 */
 };
 static_assert(sizeof(struct ntfs_index_block) == 0x28);
+static_assert(offsetof(struct ntfs_index_block, node.flags) == 0x24);
 
 #define NTFS_ENTRY_CHILD 1u
 #define NTFS_ENTRY_LAST  2u
@@ -222,6 +250,7 @@ struct ntfs_index_entry {
 static_assert(sizeof(struct ntfs_index_entry) == 0x10);
 
 #define NTFS_NAMESPACE_DOS  2
+#define NTFS_FILE_REPARSE   0x00000400u
 #define NTFS_FILE_DIRECTORY 0x10000000u
 
 /* The key of a directory's index. */

@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A walk keeps one node a level in memory, checked as a whole before any of its entries is used. */
 #include "core/ntfs/index.h"
 #include "core/base/arena.h"
+#include "core/base/bits.h"
+#include "core/base/bounds.h"
+#include "core/base/endian.h"
 #include "core/base/mem.h"
+#include "core/ntfs/inode.h"
+#include "core/ntfs/ntfs.h"
 #include "core/ntfs/record.h"
 #include "core/ntfs/sectors.h"
 
@@ -53,8 +59,7 @@ static enum err check_order(struct ntfs_index *index, const struct ntfs_index_en
     return err;
 }
 
-/* Checks the node whose header is at `head` with `room` bytes, and stands before its first entry.
- */
+/* Checks the node whose header is at `head` with `room` bytes, and goes to its first entry. */
 static enum err node_open(struct ntfs_index *index, struct ntfs_node *node, const uint8_t *head,
                           uint32_t room, struct fail *f)
 {
@@ -104,7 +109,7 @@ static enum err block_in_use(struct ntfs_index *index, uint64_t block, bool *use
     if (block >> 3 >= index->bitmap.size)
         return ERR_OK;
     enum err err = ntfs_attr_read(index->vol, &index->bitmap, block >> 3, &byte, 1, f);
-    *used = byte >> (block & 7) & 1;
+    *used = bit_get(&byte, (uint32_t)block & 7, BITS_LSB_FIRST);
     return err;
 }
 
@@ -183,7 +188,7 @@ static void step(struct ntfs_node *node)
     node->pos += le16_get(entry_at(node, node->pos)->length);
 }
 
-/* Stands at the first entry of the node that is not before `from`, folded. */
+/* Stands at the first entry of the node that is not before `from`, whatever their case. */
 static enum err skip_smaller(struct ntfs_index *index, struct ntfs_node *node,
                              const struct ntfs_name *from, struct fail *f)
 {
@@ -192,7 +197,8 @@ static enum err skip_smaller(struct ntfs_index *index, struct ntfs_node *node,
         if (!from || is_last(entry))
             return ERR_OK;
         int order;
-        enum err err = ntfs_name_fold_compare(index->vol, ntfs_entry_name(entry), *from, &order, f);
+        enum err err =
+            ntfs_name_compare_caseless(index->vol, ntfs_entry_name(entry), *from, &order, f);
         if (err || order >= 0)
             return err;
         step(node);
@@ -263,7 +269,7 @@ static enum err scan_blocks(struct ntfs_index *index, uint64_t first,
     enum err err =
         bytes ? ntfs_attr_read(index->vol, &index->bitmap, first >> 3, bits, bytes, f) : ERR_OK;
     for (uint32_t i = 0; !err && *more && i < SCAN_BLOCKS && first + i < index->blocks; i++) {
-        if (!(bits[i >> 3] >> (i & 7) & 1))
+        if (!bit_get(bits, i, BITS_LSB_FIRST))
             continue;
         err = block_read(index, &index->node[1], first + i, f);
         if (!err)

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Walks an attribute list entry by entry. */
 #include "core/ntfs/list.h"
+#include "core/base/bounds.h"
+#include "core/base/endian.h"
 #include "core/base/mem.h"
+#include "core/ntfs/format.h"
+#include "core/ntfs/record.h"
 
 static bool entry_ok(const struct ntfs_list_entry *entry, uint32_t left)
 {

@@ -6,7 +6,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "core/base/errors.h"
-#include "core/ntfs/record.h"
+
+struct ntfs_attr_key;
+struct ntfs_list_entry;
 
 /* Where a walk over a list stands. Zero `pos` to start. */
 struct ntfs_list_walk {

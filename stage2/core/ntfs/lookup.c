@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Goes down the tree; where its order cannot be relied on, through all of it. */
 #include "core/ntfs/lookup.h"
 #include "core/base/arena.h"
+#include "core/base/endian.h"
 #include "core/base/mem.h"
+#include "core/ntfs/attr.h"
+#include "core/ntfs/format.h"
 #include "core/ntfs/index.h"
-#include "core/ntfs/sectors.h"
+#include "core/ntfs/inode.h"
+#include "core/ntfs/ntfs.h"
+#include "core/ntfs/upcase.h"
 
 /* An index of so many bytes is searched whole before a name is said to be missing: that costs one
  * or two reads, and finds names that a damaged order hides in a block which is itself in order. */
@@ -51,7 +57,7 @@ static enum err search_tree(struct ntfs_index *index, struct match *m, struct fa
         if (err || !entry)
             return err;
         int order;
-        err = ntfs_name_fold_compare(m->vol, ntfs_entry_name(entry), m->wanted, &order, f);
+        err = ntfs_name_compare_caseless(m->vol, ntfs_entry_name(entry), m->wanted, &order, f);
         if (err || order)
             return err;
         take(m, entry);
@@ -63,7 +69,7 @@ static bool scan_entry(void *ctx, const struct ntfs_index_entry *entry)
 {
     struct match *m = ctx;
     int order;
-    m->err = ntfs_name_fold_compare(m->vol, ntfs_entry_name(entry), m->wanted, &order, m->f);
+    m->err = ntfs_name_compare_caseless(m->vol, ntfs_entry_name(entry), m->wanted, &order, m->f);
     if (!m->err && !order)
         take(m, entry);
     return !m->err && !m->exact;

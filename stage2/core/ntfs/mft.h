@@ -3,12 +3,23 @@
 #ifndef CORE_NTFS_MFT_H
 #define CORE_NTFS_MFT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include "core/base/errors.h"
+#include "core/ntfs/attr.h"
 
 struct ntfs;
 
-/* Reads $MFT's own record and all its runs. Needs vol's geometry and state's LCNs and buffers. */
+struct ntfs_mft {
+    unsigned record_shift; /* log2 of bytes an MFT record */
+    uint64_t lcn, mirror_lcn;
+    bool ready;                /* all of its runs are known */
+    struct ntfs_attr data;     /* its $DATA */
+    uint8_t *extension;        /* buffer of the extension record read last */
+    uint64_t extension_number; /* which; UINT64_MAX: none */
+};
+
+/* Reads $MFT's own record and all its runs. Needs vol's geometry, the LCNs and record_shift. */
 MUST_CHECK enum err ntfs_mft_open(struct ntfs *vol, struct fail *f);
 
 /* Reads, restores and checks record `number` into `buf` (vol->record_size bytes). A torn record

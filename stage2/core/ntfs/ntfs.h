@@ -14,7 +14,9 @@
 
 struct arena;
 struct blk;
-struct ntfs_runs; /* decoded runlist, runlist.h */
+struct ntfs_sectors;
+struct ntfs_mft;
+struct ntfs_upcase;
 
 /* 32 UTF-16 units, as Windows allows, in UTF-8. */
 #define NTFS_LABEL_MAX (32 * 3 + 1)
@@ -35,7 +37,11 @@ struct ntfs {
     bool log_unclean; /* $LogFile has work that was not done */
     bool hibernated;  /* hiberfil.sys holds a sleeping Windows */
     struct notes notes;
-    struct ntfs_state *state; /* the reader's own: $MFT's runs, $UpCase, buffers */
+
+    /* The reader's own. */
+    struct ntfs_sectors *sectors; /* sectors.h: the read cache */
+    struct ntfs_mft *mft;         /* mft.h: $MFT's runs */
+    struct ntfs_upcase *upcase;   /* upcase.h: the table of letter cases */
 };
 
 /*

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* UTF-8 into names, and name after name through the folders, `..` without asking the volume. */
 #include "core/ntfs/path.h"
 #include "core/base/arena.h"
-#include "core/base/mem.h"
+#include "core/base/path.h"
+#include "core/base/text.h"
 #include "core/ntfs/lookup.h"
-#include "core/ntfs/sectors.h"
+#include "core/ntfs/ntfs.h"
 
 /* The code point at *s, which has `left` (> 0) bytes; UINT32_MAX where it is malformed. */
 static uint32_t code_point(const uint8_t **s, size_t left)
@@ -47,11 +49,6 @@ bool ntfs_units_from_utf8(const char *utf8, size_t bytes, uint8_t *units, uint8_
     }
     *length = (uint8_t)count;
     return true;
-}
-
-static bool is_separator(char c)
-{
-    return c == '\\' || c == '/';
 }
 
 /* A path on its way: the folders passed, for "..", and the text so far. */
@@ -125,12 +122,12 @@ static enum err take_stream(struct walk *w, const char *s, struct fail *f)
 static enum err walk_parts(struct walk *w, const char *s, struct fail *f)
 {
     while (*s) { /* ends: s moves on */
-        if (is_separator(*s)) {
+        if (path_is_separator(*s)) {
             s++;
             continue;
         }
         size_t bytes = 0;
-        while (s[bytes] && !is_separator(s[bytes]) && s[bytes] != ':')
+        while (s[bytes] && !path_is_separator(s[bytes]) && s[bytes] != ':')
             bytes++;
         enum err err = bytes ? enter(w, s, bytes, f) : ERR_OK;
         if (err)

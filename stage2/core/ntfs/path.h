@@ -4,10 +4,10 @@
 #define CORE_NTFS_PATH_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include "core/base/errors.h"
 #include "core/ntfs/format.h"
-#include "core/base/text.h"
 
 struct ntfs;
 

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Everything is checked once, when the record comes in; who walks it need not ask again. */
 #include "core/ntfs/record.h"
+#include "core/base/bounds.h"
+#include "core/base/endian.h"
 #include "core/base/mem.h"
+#include "core/ntfs/format.h"
 
 const uint8_t ntfs_name_i30[8] = {'$', 0, 'I', 0, '3', 0, '0', 0};
 

@@ -8,9 +8,9 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include "core/base/bounds.h"
 #include "core/base/errors.h"
-#include "core/ntfs/format.h"
+
+struct ntfs_attr_header;
 
 /*
  * Restores the words that the update sequence replaced in a block of `size` bytes (a multiple of

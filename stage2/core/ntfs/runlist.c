@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Decodes mapping pairs, finds clusters by halving, and looks for clusters with two owners. */
 #include "core/ntfs/runlist.h"
 #include "core/base/arena.h"
-#include "core/base/mem.h"
+#include "core/base/sort.h"
 
 /* Adds `count` clusters at lcn behind the last run. */
 static enum err append(struct ntfs_runs *runs, struct arena *a, uint64_t lcn, uint64_t count,
@@ -122,33 +123,13 @@ void ntfs_runs_find(const struct ntfs_runs *runs, uint64_t vcn, uint64_t *lcn, u
 struct place {
     uint64_t lcn, count;
 };
+static_assert(sizeof(struct place) <= SORT_ITEM_MAX);
 
-/* Lets place[top] sink into the heap below it. */
-static void sink(struct place *place, uint32_t top, uint32_t count)
+/* By cluster; of two at one, the empty one comes first, which shares nothing with the other. */
+static bool place_before(const void *first, const void *second)
 {
-    while (2 * (uint64_t)top + 1 < count) { /* ends: top grows */
-        uint32_t child = 2 * top + 1;
-        if (child + 1 < count && place[child + 1].lcn > place[child].lcn)
-            child++;
-        if (place[top].lcn >= place[child].lcn)
-            return;
-        struct place swap = place[top];
-        place[top] = place[child];
-        place[child] = swap;
-        top = child;
-    }
-}
-
-static void sort(struct place *place, uint32_t count)
-{
-    for (uint32_t i = count / 2; i; i--)
-        sink(place, i - 1, count);
-    for (uint32_t left = count; left > 1; left--) {
-        struct place swap = place[0];
-        place[0] = place[left - 1];
-        place[left - 1] = swap;
-        sink(place, 0, left - 1);
-    }
+    const struct place *a = first, *b = second;
+    return a->lcn != b->lcn ? a->lcn < b->lcn : a->count < b->count;
 }
 
 /* Adds the runs that are no holes; false where that leaves the places unsorted. */
@@ -179,7 +160,7 @@ enum err ntfs_runs_shared(const struct ntfs_runs *runs, const struct ntfs_runs *
     place[0] = (struct place){0, reserved};
     bool sorted = add_places(place, &count, other);
     if (!add_places(place, &count, runs) || !sorted)
-        sort(place, count);
+        sort_items(place, count, sizeof *place, place_before);
     for (uint32_t i = 1; i < count; i++) {
         if (place[i].lcn - place[i - 1].lcn < place[i - 1].count)
             *cluster = place[i].lcn;

@@ -1,11 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Reads what says whether the volume was left in order; nothing of it keeps a volume from opening.
+ */
 #include "core/ntfs/state.h"
 #include "core/base/arena.h"
+#include "core/base/bits.h"
+#include "core/base/bounds.h"
+#include "core/base/endian.h"
+#include "core/base/errors.h"
 #include "core/base/mem.h"
-#include "core/ntfs/lookup.h"
-#include "core/ntfs/record.h"
-#include "core/ntfs/sectors.h"
 #include "core/base/text.h"
+#include "core/ntfs/attr.h"
+#include "core/ntfs/format.h"
+#include "core/ntfs/inode.h"
+#include "core/ntfs/lookup.h"
+#include "core/ntfs/ntfs.h"
+#include "core/ntfs/record.h"
 
 #define HIBERFIL_HEADER 4096 /* a shorter hiberfil.sys is one that was never finished */
 
@@ -75,15 +84,6 @@ struct restart {
     uint32_t page_size;
 };
 
-static bool all_ones(const uint8_t *bytes, uint32_t size)
-{
-    for (uint32_t i = 0; i < size; i++) {
-        if (bytes[i] != 0xff)
-            return false;
-    }
-    return true;
-}
-
 /* Reads the restart page at `off` of the log. */
 static enum err read_restart(struct ntfs *vol, const struct ntfs_attr *log, uint64_t off,
                              struct restart *r, struct fail *f)
@@ -98,7 +98,7 @@ static enum err read_restart(struct ntfs *vol, const struct ntfs_attr *log, uint
 
     const struct ntfs_restart_page *head = (const struct ntfs_restart_page *)page;
     uint32_t magic = le32_get(head->block.magic);
-    r->empty = all_ones(page, NTFS_RECORD_MAX);
+    r->empty = bytes_are(page, NTFS_RECORD_MAX, 0xff);
     r->page_size = le32_get(head->system_page_size);
     if (magic != NTFS_MAGIC_RSTR && magic != NTFS_MAGIC_CHKD)
         return ERR_OK;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Keeps the pages of the table that were asked for last, and none where the letters are ASCII. */
 #include "core/ntfs/upcase.h"
 #include "core/base/arena.h"
 #include "core/base/mem.h"
 #include "core/ntfs/format.h"
-#include "core/ntfs/sectors.h"
+#include "core/ntfs/inode.h"
+#include "core/ntfs/ntfs.h"
 
 #define PAGE_SHIFT 8 /* log2 of units a page of one sector */
 
@@ -12,14 +14,14 @@ static uint16_t unit_at(struct ntfs_name name, unsigned index)
     return (uint16_t)(name.units[2 * index] | name.units[2 * index + 1] << 8);
 }
 
-static uint16_t ascii_fold(uint16_t unit)
+static uint16_t ascii_upper(uint16_t unit)
 {
     return unit >= 'a' && unit <= 'z' ? (uint16_t)(unit - ('a' - 'A')) : unit;
 }
 
 static enum err load_page(struct ntfs *vol, unsigned number, const uint8_t **page, struct fail *f)
 {
-    struct ntfs_upcase *u = &vol->state->upcase;
+    struct ntfs_upcase *u = vol->upcase;
     for (unsigned i = 0; i < NTFS_UPCASE_PAGES; i++) {
         if (u->number[i] == number + 1) {
             *page = u->page[i];
@@ -38,11 +40,11 @@ static enum err load_page(struct ntfs *vol, unsigned number, const uint8_t **pag
     return ERR_OK;
 }
 
-static enum err fold(struct ntfs *vol, uint16_t unit, uint16_t *folded, struct fail *f)
+static enum err unit_upper(struct ntfs *vol, uint16_t unit, uint16_t *upper, struct fail *f)
 {
-    const struct ntfs_upcase *u = &vol->state->upcase;
+    const struct ntfs_upcase *u = vol->upcase;
     if (!u->table.present || (unit < 0x80 && u->plain_ascii)) {
-        *folded = ascii_fold(unit);
+        *upper = ascii_upper(unit);
         return ERR_OK;
     }
     const uint8_t *page;
@@ -50,21 +52,21 @@ static enum err fold(struct ntfs *vol, uint16_t unit, uint16_t *folded, struct f
     if (err)
         return err;
     unsigned low = unit & ((1u << PAGE_SHIFT) - 1);
-    *folded = (uint16_t)(page[2 * low] | page[2 * low + 1] << 8);
+    *upper = (uint16_t)(page[2 * low] | page[2 * low + 1] << 8);
     return ERR_OK;
 }
 
 /* Does the table treat ASCII as all tables that were ever seen do? */
 static enum err look_at_ascii(struct ntfs *vol, struct fail *f)
 {
-    struct ntfs_upcase *u = &vol->state->upcase;
+    struct ntfs_upcase *u = vol->upcase;
     bool plain = true;
     for (uint16_t unit = 0; unit < 0x80; unit++) {
-        uint16_t folded;
-        enum err err = fold(vol, unit, &folded, f);
+        uint16_t upper;
+        enum err err = unit_upper(vol, unit, &upper, f);
         if (err)
             return err;
-        plain = plain && folded == ascii_fold(unit);
+        plain = plain && upper == ascii_upper(unit);
     }
     u->plain_ascii = plain;
     if (!plain)
@@ -90,7 +92,7 @@ static enum err open_table(struct ntfs *vol, struct ntfs_attr *table, struct fai
 
 void ntfs_upcase_open(struct ntfs *vol)
 {
-    struct ntfs_upcase *u = &vol->state->upcase;
+    struct ntfs_upcase *u = vol->upcase;
     struct fail f;
     size_t mark = arena_mark(vol->arena);
     enum err err = open_table(vol, &u->table, &f);
@@ -104,8 +106,8 @@ void ntfs_upcase_open(struct ntfs *vol)
     }
 }
 
-enum err ntfs_name_fold_compare(struct ntfs *vol, struct ntfs_name a, struct ntfs_name b,
-                                int *order, struct fail *f)
+enum err ntfs_name_compare_caseless(struct ntfs *vol, struct ntfs_name a, struct ntfs_name b,
+                                    int *order, struct fail *f)
 {
     unsigned shorter = a.length < b.length ? a.length : b.length;
     for (unsigned i = 0; i < shorter; i++) {
@@ -113,9 +115,9 @@ enum err ntfs_name_fold_compare(struct ntfs *vol, struct ntfs_name a, struct ntf
         uint16_t ub = unit_at(b, i);
         if (ua == ub)
             continue;
-        enum err err = fold(vol, ua, &ua, f);
+        enum err err = unit_upper(vol, ua, &ua, f);
         if (!err)
-            err = fold(vol, ub, &ub, f);
+            err = unit_upper(vol, ub, &ub, f);
         if (err)
             return err;
         if (ua != ub) {
@@ -130,7 +132,7 @@ enum err ntfs_name_fold_compare(struct ntfs *vol, struct ntfs_name a, struct ntf
 enum err ntfs_name_compare(struct ntfs *vol, struct ntfs_name a, struct ntfs_name b, int *order,
                            struct fail *f)
 {
-    enum err err = ntfs_name_fold_compare(vol, a, b, order, f);
+    enum err err = ntfs_name_compare_caseless(vol, a, b, order, f);
     if (err || *order)
         return err;
     for (unsigned i = 0; i < a.length && !*order; i++)

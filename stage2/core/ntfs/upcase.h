@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * How the volume compares names: every UTF-16 unit folded through its $UpCase table, then, where
- * that leaves two names equal, by the units themselves. Only those parts of the table are read that
- * a comparison asks for; a loader that meets ASCII names only reads none but the first.
+ * How the volume compares names: every UTF-16 unit made upper case by its $UpCase table, then,
+ * where that leaves two names equal, by the units themselves. Only those parts of the table are
+ * read that a comparison asks for; a loader that meets ASCII names only reads none but the first.
  */
 #ifndef CORE_NTFS_UPCASE_H
 #define CORE_NTFS_UPCASE_H
@@ -18,8 +18,8 @@ struct ntfs;
 #define NTFS_UPCASE_PAGES 16
 
 struct ntfs_upcase {
-    struct ntfs_attr table; /* not present: ASCII letters are folded, nothing else */
-    bool plain_ascii;       /* the table folds a..z and no other ASCII: no need to look */
+    struct ntfs_attr table; /* not present: only ASCII letters have a case */
+    bool plain_ascii;       /* the table changes a..z and no other ASCII: no need to look */
     unsigned next;          /* the slot to replace next */
     uint16_t number[NTFS_UPCASE_PAGES]; /* page (256 units) in each slot, plus 1; 0: empty */
     uint8_t page[NTFS_UPCASE_PAGES][SECTOR_SIZE];
@@ -34,9 +34,9 @@ struct ntfs_name {
     uint8_t length;
 };
 
-/* *order < 0, 0 or > 0: a before, like or behind b, both folded. */
-MUST_CHECK enum err ntfs_name_fold_compare(struct ntfs *vol, struct ntfs_name a, struct ntfs_name b,
-                                           int *order, struct fail *f);
+/* *order < 0, 0 or > 0: a before, like or behind b, both in upper case. */
+MUST_CHECK enum err ntfs_name_compare_caseless(struct ntfs *vol, struct ntfs_name a,
+                                               struct ntfs_name b, int *order, struct fail *f);
 
 /* The same, then by unit: the order of a directory's index. */
 MUST_CHECK enum err ntfs_name_compare(struct ntfs *vol, struct ntfs_name a, struct ntfs_name b,

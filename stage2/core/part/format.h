@@ -11,16 +11,19 @@
 #ifndef CORE_PART_FORMAT_H
 #define CORE_PART_FORMAT_H
 
+#include <stddef.h>
+#include <stdint.h>
 #include "core/base/bounds.h"
 #include "core/base/endian.h"
 
 #define MBR_BOOT_SIGNATURE 0xaa55u
+#define MBR_TYPE_NTFS      0x07u
 #define MBR_TYPE_GPT       0xeeu
 #define MBR_ACTIVE         0x80u
 
 struct mbr_entry {
     uint8_t active;       /* 0x0: 80h or 0 */
-    uint8_t chs_first[3]; /* 0x1 */
+    uint8_t chs_first[3]; /* 0x1: head; sector, and in 2 bits the cylinder's top; its low byte */
     uint8_t type;         /* 0x4 */
     uint8_t chs_last[3];  /* 0x5 */
     le32 start_lba;       /* 0x8 */
@@ -36,7 +39,9 @@ struct mbr {
     le16 signature;            /* 0x1fe */
 };
 static_assert(sizeof(struct mbr) == 512, "MBR");
+static_assert(offsetof(struct mbr, disk_signature) == 0x1b8, "MBR disk signature");
 static_assert(offsetof(struct mbr, entry) == 0x1be, "MBR entries");
+static_assert(offsetof(struct mbr, signature) == 0x1fe, "MBR signature");
 
 /* As much of an NTFS boot record as tells that it is one. */
 struct ntfs_boot_mark {

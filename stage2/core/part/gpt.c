@@ -4,10 +4,14 @@
  * replaced by its copy at the drive's end, which is noted.
  */
 #include "core/part/gpt.h"
+#include "core/base/bits.h"
 #include "core/base/blk.h"
+#include "core/base/bounds.h"
 #include "core/base/crc32.h"
+#include "core/base/endian.h"
 #include "core/base/mem.h"
 #include "core/part/format.h"
+#include "core/part/table.h"
 
 #define GPT_ENTRY_SIZE_MAX 4096u
 #define GPT_ARRAY_MAX      (1u << 20) /* bytes; tools write 16 KiB */
@@ -56,8 +60,7 @@ static enum err gpt_header_read(struct gpt_array *array, struct blk *drive, uint
 static void gpt_entry_add(struct part_table *table, const struct blk *drive,
                           const struct gpt_entry *e, unsigned number)
 {
-    static const uint8_t unused[16];
-    if (!memcmp(e->type, unused, sizeof unused))
+    if (bytes_are(e->type, sizeof e->type, 0)) /* unused */
         return;
     uint64_t first = le64_get(e->first_lba);
     uint64_t last = le64_get(e->last_lba);

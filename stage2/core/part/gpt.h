@@ -3,14 +3,13 @@
 #ifndef CORE_PART_GPT_H
 #define CORE_PART_GPT_H
 
-#include "core/part/part.h"
+#include "core/base/errors.h"
+
+struct blk;
+struct part_table;
 
 /* Adds the partitions of the drive's GPT to `table`, from the backup where the first is damaged.
  * ERR_CORRUPT where neither is whole, with what is wrong with the first. */
 MUST_CHECK enum err part_gpt_read(struct part_table *table, struct blk *drive, struct fail *f);
-
-/* Adds one partition, cut to the drive; leaves it out where it starts beyond it or the table is
- * full. Both are noted. */
-void part_add(struct part_table *table, const struct blk *drive, const struct part *part);
 
 #endif

@@ -1,19 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Do a dynamic VHD's bitmaps tell the truth? Only mkimage asks: reading goes without them. */
 #include "core/base/arena.h"
+#include "core/base/bits.h"
 #include "core/base/bounds.h"
+#include "core/base/errors.h"
 #include "core/base/file.h"
+#include "core/base/image.h"
+#include "core/vhd/bat.h"
+#include "core/vhd/format.h"
 #include "core/vhd/vhd.h"
-#include "core/vhd/dynamic.h"
-
-static bool is_zero(const uint8_t *sector)
-{
-    for (uint32_t i = 0; i < SECTOR_SIZE; i++) {
-        if (sector[i])
-            return false;
-    }
-    return true;
-}
 
 /* The first sector of the block whose bit is 0 and whose data is not zero; UINT32_MAX: none. */
 static enum err find_masked(struct image *image, uint32_t block, uint32_t entry, uint8_t *bitmap,
@@ -26,11 +21,11 @@ static enum err find_masked(struct image *image, uint32_t block, uint32_t entry,
     enum err err = file_read(image->file, (uint64_t)entry << SECTOR_SHIFT, bitmap,
                              disk->bitmap_sectors << SECTOR_SHIFT, f);
     for (uint32_t i = 0; !err && i < count; i++) {
-        if (bitmap[i >> 3] >> (7 - (i & 7)) & 1)
+        if (bit_get(bitmap, i, BITS_MSB_FIRST))
             continue;
         err = file_read(image->file, ((uint64_t)entry + disk->bitmap_sectors + i) << SECTOR_SHIFT,
                         sector, sizeof sector, f);
-        if (!err && !is_zero(sector)) {
+        if (!err && !bytes_are(sector, sizeof sector, 0)) {
             *found = i;
             break;
         }

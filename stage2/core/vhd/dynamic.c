@@ -1,61 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * The BAT is read in pieces as it is walked: that of a large disk with small blocks is not worth
- * its memory. An entry is checked whenever it is used, so a piece that is read twice needs no
- * trust.
- */
+/* Opens dynamic and differencing VHDs, and tells where their sectors are. */
 #include "core/vhd/dynamic.h"
 #include "core/base/arena.h"
+#include "core/base/bits.h"
+#include "core/base/bounds.h"
+#include "core/base/endian.h"
 #include "core/base/file.h"
+#include "core/base/image.h"
 #include "core/base/mem.h"
+#include "core/vhd/bat.h"
+#include "core/vhd/footer.h"
+#include "core/vhd/format.h"
+#include "core/vhd/overlap.h"
+#include "core/vhd/parent.h"
 
 #define BAT_PIECE_ENTRIES (127u * SECTOR_SIZE / sizeof(be32)) /* what a BIOS reads in one call */
 
 /* Tables up to this size are checked as a whole when the disk is opened. */
 #define CHECK_BLOCKS_MAX  (1u << 22)
-
-uint32_t vhd_block_sectors(const struct image *image, uint32_t block)
-{
-    const struct vhd_disk *disk = image->ctx;
-    uint64_t left = image->sectors - ((uint64_t)block << disk->block_shift);
-    uint32_t whole = 1u << disk->block_shift;
-    return left < whole ? (uint32_t)left : whole;
-}
-
-static bool overlaps(uint64_t start, uint64_t size, uint64_t other, uint64_t other_size)
-{
-    return start < other + other_size && other < start + size;
-}
-
-enum err vhd_bat_get(struct image *image, uint32_t block, uint32_t *entry, struct fail *f)
-{
-    struct vhd_disk *disk = image->ctx;
-    if (block < disk->bat_first || block - disk->bat_first >= disk->bat_count) {
-        uint32_t left = disk->blocks - block;
-        disk->bat_count = 0;
-        disk->bat_first = block;
-        uint32_t count = left < disk->bat_room ? left : disk->bat_room;
-        enum err err = file_read(image->file, disk->bat_offset + ((uint64_t)block << 2), disk->bat,
-                                 count << 2, f);
-        if (err)
-            return err;
-        disk->bat_count = count;
-    }
-
-    *entry = be32_get(disk->bat[block - disk->bat_first]);
-    if (*entry == VHD_BAT_ABSENT)
-        return ERR_OK;
-    uint64_t start = (uint64_t)*entry << SECTOR_SHIFT;
-    uint64_t size = (uint64_t)(disk->bitmap_sectors + vhd_block_sectors(image, block))
-                    << SECTOR_SHIFT;
-    if (!range_ok(start, size, disk->limit))
-        return fail(f, ERR_IMAGE, "VHD block %u lies beyond the end of the file", block);
-    if (start < VHD_FOOTER_SIZE ||
-        overlaps(start, size, disk->header_offset, sizeof(struct vhd_header)) ||
-        overlaps(start, size, disk->bat_offset, (uint64_t)disk->blocks << 2))
-        return fail(f, ERR_IMAGE, "VHD block %u lies over the VHD's own header or BAT", block);
-    return ERR_OK;
-}
 
 /* Absent blocks from `block` on, as far as the piece of the BAT at hand tells. */
 static uint32_t absent_blocks(const struct vhd_disk *disk, uint32_t block)
@@ -66,36 +28,6 @@ static uint32_t absent_blocks(const struct vhd_disk *disk, uint32_t block)
     while (i + count < disk->bat_count && !memcmp(&disk->bat[i + count], &absent, sizeof absent))
         count++;
     return count;
-}
-
-enum err vhd_bitmap_load(struct image *image, uint32_t block, uint32_t entry, struct fail *f)
-{
-    struct vhd_disk *disk = image->ctx;
-    if (disk->bitmap_block == block)
-        return ERR_OK;
-    disk->bitmap_block = UINT32_MAX;
-    enum err err = file_read(image->file, (uint64_t)entry << SECTOR_SHIFT, disk->bitmap,
-                             disk->bitmap_sectors << SECTOR_SHIFT, f);
-    if (!err)
-        disk->bitmap_block = block;
-    return err;
-}
-
-uint32_t vhd_bits_alike(const uint8_t *bitmap, uint32_t at, uint32_t end)
-{
-    bool value = bitmap[at >> 3] >> (7 - (at & 7)) & 1;
-    uint8_t all = value ? 0xff : 0;
-    uint32_t i = at + 1;
-    while (i < end) { /* ends: i grows */
-        if (!(i & 7) && bitmap[i >> 3] == all) {
-            i += 8;
-            continue;
-        }
-        if ((bitmap[i >> 3] >> (7 - (i & 7)) & 1) != value)
-            break;
-        i++;
-    }
-    return (i < end ? i : end) - at;
 }
 
 static enum err vhd_dynamic_run(struct image *image, uint64_t lba, struct image_run *run,
@@ -125,8 +57,8 @@ static enum err vhd_dynamic_run(struct image *image, uint64_t lba, struct image_
     err = vhd_bitmap_load(image, block, entry, f);
     if (err)
         return err;
-    run->count = vhd_bits_alike(disk->bitmap, in, end);
-    run->in_place = disk->bitmap[in >> 3] >> (7 - (in & 7)) & 1;
+    run->count = bits_alike(disk->bitmap, in, end, BITS_MSB_FIRST);
+    run->in_place = bit_get(disk->bitmap, in, BITS_MSB_FIRST);
     if (!run->in_place) {
         run->state = IMAGE_ABSENT;
         run->file_sector = 0;
@@ -217,12 +149,12 @@ enum err vhd_dynamic_open(struct image *image, const struct vhd_footers *footers
         return fail(f, ERR_MEMORY, "no memory for the VHD's BAT and bitmap", 0);
 
     image->run = vhd_dynamic_run;
-    image->check = vhd_dynamic_check;
+    image->check = vhd_overlap_check;
     if (image->kind == IMAGE_DIFFERENCING) {
         err = vhd_parent_list(image, header, a, f);
         if (err)
             return err;
     }
-    bool small = disk->blocks <= CHECK_BLOCKS_MAX && vhd_check_memory(disk) <= arena_left(a) / 2;
-    return small ? vhd_dynamic_check(image, a, f) : ERR_OK;
+    bool small = disk->blocks <= CHECK_BLOCKS_MAX && vhd_overlap_memory(disk) <= arena_left(a) / 2;
+    return small ? vhd_overlap_check(image, a, f) : ERR_OK;
 }

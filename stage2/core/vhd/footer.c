@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Which footer counts: the one at the end, or its copy at the start where that is damaged. */
 #include "core/vhd/footer.h"
+#include "core/base/bounds.h"
+#include "core/base/endian.h"
 #include "core/base/file.h"
 #include "core/base/mem.h"
 

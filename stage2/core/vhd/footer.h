@@ -3,6 +3,8 @@
 #ifndef CORE_VHD_FOOTER_H
 #define CORE_VHD_FOOTER_H
 
+#include <stdbool.h>
+#include <stdint.h>
 #include "core/base/errors.h"
 #include "core/vhd/format.h"
 

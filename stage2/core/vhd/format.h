@@ -13,12 +13,17 @@
 #ifndef CORE_VHD_FORMAT_H
 #define CORE_VHD_FORMAT_H
 
+#include <stddef.h>
+#include <stdint.h>
 #include "core/base/bounds.h"
 #include "core/base/endian.h"
 
 #define VHD_FOOTER_SIZE       512u
 #define VHD_SHORT_FOOTER_SIZE 511u
 #define VHD_VERSION_MAJOR     1
+#define VHD_FOOTER_COOKIE     "conectix"
+#define VHD_HEADER_COOKIE     "cxsparse"
+#define VHD_EPOCH             946684800 /* 2000-01-01, from which its times count, in Unix time */
 
 enum vhd_type { VHD_FIXED = 2, VHD_DYNAMIC = 3, VHD_DIFFERENCING = 4 };
 

@@ -5,9 +5,14 @@
  * other, and a block can only reach into the next cell. A cell remembers the start of its block.
  * The last block may be cut where the disk ends, so it is compared last, with its own length.
  */
+#include "core/vhd/overlap.h"
+#include <stdbool.h>
 #include "core/base/arena.h"
+#include "core/base/bounds.h"
 #include "core/base/file.h"
-#include "core/vhd/dynamic.h"
+#include "core/base/image.h"
+#include "core/vhd/bat.h"
+#include "core/vhd/format.h"
 
 struct block_cells {
     uint32_t *start; /* sector of the block that starts in the cell; 0: none, as no block does */
@@ -70,12 +75,12 @@ static struct block_cells cells_of(const struct vhd_disk *disk)
     return cells;
 }
 
-uint64_t vhd_check_memory(const struct vhd_disk *disk)
+uint64_t vhd_overlap_memory(const struct vhd_disk *disk)
 {
     return (uint64_t)cells_of(disk).count << 2;
 }
 
-enum err vhd_dynamic_check(struct image *image, struct arena *a, struct fail *f)
+enum err vhd_overlap_check(struct image *image, struct arena *a, struct fail *f)
 {
     struct block_cells cells = cells_of(image->ctx);
     size_t mark = arena_mark(a);

@@ -4,11 +4,16 @@
  * name in the header. They are hints: the parent's id decides, so a locator that cannot be read is
  * only one place less to look.
  */
+#include "core/vhd/parent.h"
+#include <stdbool.h>
 #include "core/base/arena.h"
+#include "core/base/bounds.h"
+#include "core/base/endian.h"
 #include "core/base/file.h"
+#include "core/base/image.h"
 #include "core/base/mem.h"
 #include "core/base/text.h"
-#include "core/vhd/dynamic.h"
+#include "core/vhd/format.h"
 
 #define LOCATOR_LENGTH_MAX 65536u
 #define NAME_UNITS         256u
@@ -16,14 +21,6 @@
 
 static_assert(sizeof((struct vhd_header){0}.locator) == LOCATORS * sizeof(struct vhd_locator),
               "locators of a VHD header");
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
 
 /* Adds the path of a file URL, which is decoded in place: file://HOST/path. The host may be empty
  * or localhost; "." means a path from the child's folder. */
@@ -38,8 +35,8 @@ static void parent_add_url(struct image *image, const char *source, char *url)
 
     char *to = url;
     while (*from) {
-        int high = from[0] == '%' ? hex_digit(from[1]) : -1;
-        int low = high >= 0 ? hex_digit(from[2]) : -1;
+        int high = from[0] == '%' ? text_hex_digit((uint8_t)from[1]) : -1;
+        int low = high >= 0 ? text_hex_digit((uint8_t)from[2]) : -1;
         bool coded = low >= 0 && (high || low);
         *to++ = coded ? (char)(high << 4 | low) : *from;
         from += coded ? 3 : 1;

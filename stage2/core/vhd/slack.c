@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Divides what is left behind the last block into slots. */
 #include "core/vhd/slack.h"
 #include "core/base/bounds.h"
 #include "core/base/file.h"
-#include "core/vhd/dynamic.h"
+#include "core/base/image.h"
+#include "core/vhd/bat.h"
+#include "core/vhd/format.h"
 
 #define ALIGN_SHIFT 3 /* 4 KiB, in sectors: what flash drives and newer disks write at once */
 
@@ -64,28 +67,5 @@ enum err vhd_slack_find(struct image *image, struct vhd_slack *slack, struct fai
     slack->first = (uint32_t)(keep ? first : end);
     slack->stride = (uint32_t)(keep ? stride : size);
     slack->count = keep ? aligned : packed;
-    return ERR_OK;
-}
-
-enum err vhd_block_get(struct image *image, uint32_t block, struct vhd_block *found, struct fail *f)
-{
-    struct vhd_disk *disk = image->ctx;
-    uint32_t entry;
-    *found = (struct vhd_block){0};
-    enum err err = vhd_bat_get(image, block, &entry, f);
-    if (err)
-        return fail_subject(f, image->file->path);
-    if (entry == VHD_BAT_ABSENT)
-        return ERR_OK;
-    found->present = true;
-    found->data = entry + disk->bitmap_sectors;
-    if (image->kind != IMAGE_DIFFERENCING)
-        return ERR_OK;
-    err = vhd_bitmap_load(image, block, entry, f);
-    if (err)
-        return fail_subject(f, image->file->path);
-    found->bitmap = disk->bitmap;
-    uint32_t end = vhd_block_sectors(image, block);
-    found->full = disk->bitmap[0] & 0x80 && vhd_bits_alike(disk->bitmap, 0, end) == end;
     return ERR_OK;
 }

@@ -7,8 +7,10 @@
 #ifndef CORE_VHD_SLACK_H
 #define CORE_VHD_SLACK_H
 
+#include <stdint.h>
 #include "core/base/errors.h"
-#include "core/base/image.h"
+
+struct image;
 
 /* Where new blocks go. Sectors of the file; a slot is a block's bitmap and, right behind it, its
  * data. */
@@ -29,16 +31,5 @@ struct vhd_slack {
  * opening the image has not. ERR_UNSUPPORTED where the BAT starts within a sector.
  */
 MUST_CHECK enum err vhd_slack_find(struct image *image, struct vhd_slack *slack, struct fail *f);
-
-/* What the BAT says of `block` (< the disk's blocks). `data` is the file's sector where its data
- * start. In a differencing disk, `bitmap` is the block's, until the next call. */
-struct vhd_block {
-    bool present;
-    bool full; /* differencing: all bits that belong to the disk are 1 */
-    uint32_t data;
-    const uint8_t *bitmap;
-};
-MUST_CHECK enum err vhd_block_get(struct image *image, uint32_t block, struct vhd_block *found,
-                                  struct fail *f);
 
 #endif

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Judges the footer; a fixed disk is opened here, the others by dynamic.c. */
 #include "core/vhd/vhd.h"
+#include "core/base/bounds.h"
+#include "core/base/endian.h"
 #include "core/base/file.h"
 #include "core/base/mem.h"
 #include "core/vhd/dynamic.h"
 #include "core/vhd/footer.h"
+#include "core/vhd/format.h"
 
 enum err vhd_probe(struct file *file, bool *is_vhd, struct fail *f)
 {

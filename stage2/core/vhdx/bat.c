@@ -4,8 +4,16 @@
  * a window of 63.5 KiB and `run` joins blocks as far as the window goes, so that a disk of 64 TiB
  * takes a few hundred calls. Every entry is checked when it is used.
  */
+#include "core/vhdx/bat.h"
+#include <stdbool.h>
+#include "core/base/arena.h"
+#include "core/base/bits.h"
+#include "core/base/bounds.h"
+#include "core/base/endian.h"
 #include "core/base/file.h"
-#include "core/base/mem.h"
+#include "core/base/image.h"
+#include "core/vhdx/format.h"
+#include "core/vhdx/pages.h"
 #include "core/vhdx/state.h"
 
 #define ENTRY_SHIFT     3
@@ -139,24 +147,6 @@ static enum err bitmap_needed(struct vhdx *v, uint32_t number, uint64_t *offset,
     return ERR_OK;
 }
 
-/* How many bits from `bit` on are alike, up to `limit`. */
-static uint32_t bits_alike(const uint8_t *bits, uint32_t bit, uint32_t limit)
-{
-    bool set = bits[bit >> 3] >> (bit & 7) & 1;
-    uint8_t whole = set ? 0xff : 0;
-    uint32_t end = bit;
-    while (end < limit) { /* ends: grows by 1 or 8 */
-        if (!(end & 7) && limit - end >= 8 && bits[end >> 3] == whole) {
-            end += 8;
-            continue;
-        }
-        if ((bits[end >> 3] >> (end & 7) & 1) != set)
-            break;
-        end++;
-    }
-    return end - bit;
-}
-
 /* Sectors from `in` on in a partially present block that are all here or all the parent's. */
 static enum err partial_run(struct vhdx *v, uint32_t number, uint32_t in, bool *here,
                             uint32_t *count, struct fail *f)
@@ -182,8 +172,8 @@ static enum err partial_run(struct vhdx *v, uint32_t number, uint32_t in, bool *
         v->bits_at = at;
     }
     bit -= first;
-    *here = v->bits[bit >> 3] >> (bit & 7) & 1;
-    *count = bits_alike(v->bits, bit, limit - first);
+    *here = bit_get(v->bits, bit, BITS_LSB_FIRST);
+    *count = bits_alike(v->bits, bit, limit - first, BITS_LSB_FIRST);
     return ERR_OK;
 }
 
@@ -225,7 +215,7 @@ static enum err data_trim(const struct vhdx *v, struct image_run *run, struct fa
         run->count = stored - run->file_sector;
 
     const struct vhdx_page *page =
-        vhdx_log_page(v, run->file_sector >> (VHDX_PAGE_SHIFT - SECTOR_SHIFT));
+        vhdx_page_find(v, run->file_sector >> (VHDX_PAGE_SHIFT - SECTOR_SHIFT));
     if (!page)
         return ERR_OK;
     uint64_t start = page->number << (VHDX_PAGE_SHIFT - SECTOR_SHIFT);

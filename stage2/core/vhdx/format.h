@@ -19,6 +19,8 @@
 #ifndef CORE_VHDX_FORMAT_H
 #define CORE_VHDX_FORMAT_H
 
+#include <stddef.h>
+#include <stdint.h>
 #include "core/base/bounds.h"
 #include "core/base/endian.h"
 
@@ -119,9 +121,9 @@ struct vhdx_file_parameters {
     le32 block_size; /* 0x00: bytes, 1 MiB to 256 MiB, a power of two */
     le32 flags;      /* 0x04 */
 };
-#define VHDX_LEAVE_ALLOCATED                                                                       \
-    1u /* what is called a fixed disk; its blocks go by the BAT all the same */
-#define VHDX_HAS_PARENT 2u
+/* What is called a fixed disk; its blocks go by the BAT all the same. */
+#define VHDX_LEAVE_ALLOCATED 1u
+#define VHDX_HAS_PARENT      2u
 static_assert(sizeof(struct vhdx_file_parameters) == 8, "VHDX file parameters");
 
 struct vhdx_locator {

@@ -5,9 +5,16 @@
  * candidates, in the order of `paths`; then come their last parts in the child's folder, for images
  * that were moved together.
  */
+#include "core/vhdx/locator.h"
+#include <stdbool.h>
 #include "core/base/arena.h"
+#include "core/base/bounds.h"
+#include "core/base/endian.h"
+#include "core/base/image.h"
 #include "core/base/mem.h"
 #include "core/base/text.h"
+#include "core/vhdx/format.h"
+#include "core/vhdx/pages.h"
 #include "core/vhdx/state.h"
 
 #define LOCATOR_SIZE_MAX VHDX_WINDOW_SIZE
@@ -55,14 +62,6 @@ static bool value_find(struct view item, unsigned count, const char *key, struct
     return false;
 }
 
-static int hex_digit(unsigned c)
-{
-    if (c >= '0' && c <= '9')
-        return (int)(c - '0');
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? (int)(c - 'a' + 10) : -1;
-}
-
 /* {aabbccdd-eeff-gghh-iijj-kkllmmnnoopp} to its 16 bytes. */
 static bool linkage_parse(struct utf16 s, uint8_t id[16])
 {
@@ -74,13 +73,13 @@ static bool linkage_parse(struct utf16 s, uint8_t id[16])
     for (size_t i = 0; i < s.units; i++) {
         unsigned c = s.data[2 * i] | (unsigned)s.data[2 * i + 1] << 8;
         bool dash = i == 9 || i == 14 || i == 19 || i == 24;
-        int digit = hex_digit(c);
+        int digit = text_hex_digit(c);
         if (i == 0 || i == LINKAGE_UNITS - 1 || dash) {
             if (c != (unsigned)(dash ? '-' : i ? '}' : '{'))
                 return false;
             continue;
         }
-        if (c > 'f' || digit < 0)
+        if (digit < 0)
             return false;
         uint8_t *byte = &id[order[digits >> 1]];
         *byte = (uint8_t)(*byte << 4 | digit);

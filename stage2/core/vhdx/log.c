@@ -10,9 +10,16 @@
  * Cost: each sector of the ring is read at most twice to find the sequence, because a sector that
  * belongs to one entry cannot be the head of another; and once more to replay it.
  */
+#include "core/vhdx/log.h"
+#include <stdbool.h>
+#include "core/base/arena.h"
+#include "core/base/bounds.h"
 #include "core/base/crc32c.h"
+#include "core/base/endian.h"
 #include "core/base/file.h"
 #include "core/base/mem.h"
+#include "core/base/sort.h"
+#include "core/vhdx/format.h"
 #include "core/vhdx/state.h"
 
 #define WINDOW_SECTORS (VHDX_WINDOW_SIZE >> VHDX_PAGE_SHIFT)
@@ -299,39 +306,19 @@ static enum err entry_replay(struct log *l, uint32_t at, uint8_t *descriptors, u
     return ERR_OK;
 }
 
-static bool page_before(const struct vhdx_page *a, const struct vhdx_page *b)
-{
-    return a->number != b->number ? a->number < b->number : a->order < b->order;
-}
+static_assert(sizeof(struct vhdx_page) <= SORT_ITEM_MAX, "a page of the log, sorted");
 
-/* Moves page[root] down until no child is above it; `count` pages are in the heap. */
-static void heap_sift(struct vhdx_page *page, uint32_t root, uint32_t count)
+static bool page_before(const void *first, const void *second)
 {
-    struct vhdx_page moved = page[root];
-    while (root < count / 2) { /* ends: root at least doubles */
-        uint32_t child = 2 * root + 1;
-        if (child + 1 < count && page_before(&page[child], &page[child + 1]))
-            child++;
-        if (!page_before(&moved, &page[child]))
-            break;
-        page[root] = page[child];
-        root = child;
-    }
-    page[root] = moved;
+    const struct vhdx_page *a = first, *b = second;
+    return a->number != b->number ? a->number < b->number : a->order < b->order;
 }
 
 /* Sorts the pages by number and keeps the newest of each. */
 static void pages_sort(struct vhdx *v)
 {
     struct vhdx_page *page = v->page;
-    for (uint32_t i = v->page_count / 2; i > 0; i--)
-        heap_sift(page, i - 1, v->page_count);
-    for (uint32_t count = v->page_count; count > 1; count--) {
-        struct vhdx_page last = page[0];
-        page[0] = page[count - 1];
-        page[count - 1] = last;
-        heap_sift(page, 0, count - 1);
-    }
+    sort_items(page, v->page_count, sizeof *page, page_before);
     uint32_t kept = 0;
     for (uint32_t i = 0; i < v->page_count; i++) {
         if (i + 1 == v->page_count || page[i + 1].number != page[i].number)
@@ -388,35 +375,4 @@ enum err vhdx_log_load(struct vhdx *v, const struct vhdx_header *header, struct 
     if (!v->page)
         return fail(f, ERR_MEMORY, "no memory for %u pages of a VHDX's log", pages);
     return sequence_replay(&l, first, last, pages, a, f);
-}
-
-const struct vhdx_page *vhdx_log_page(const struct vhdx *v, uint64_t number)
-{
-    uint32_t low = 0;
-    uint32_t high = v->page_count;
-    while (low < high) { /* ends: the interval shrinks every round */
-        uint32_t middle = low + (high - low) / 2;
-        if (v->page[middle].number < number)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < v->page_count ? &v->page[low] : NULL;
-}
-
-void vhdx_log_apply(const struct vhdx *v, uint64_t off, uint8_t *buf, uint32_t len)
-{
-    const struct vhdx_page *p = vhdx_log_page(v, off >> VHDX_PAGE_SHIFT);
-    for (; p && p < v->page + v->page_count; p++) {
-        uint64_t start = p->number << VHDX_PAGE_SHIFT;
-        uint64_t from = start > off ? start : off;
-        uint64_t to = start + VHDX_PAGE_SIZE < off + len ? start + VHDX_PAGE_SIZE : off + len;
-        if (from >= to)
-            return;
-        if (p->data)
-            memcpy(buf + (size_t)(from - off), p->data + (size_t)(from - start),
-                   (size_t)(to - from));
-        else
-            memset(buf + (size_t)(from - off), 0, (size_t)(to - from));
-    }
 }

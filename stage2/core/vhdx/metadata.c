@@ -1,6 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The metadata region: what the disk is like. Items come in any order. */
+#include "core/vhdx/metadata.h"
+#include <stdbool.h>
+#include "core/base/bounds.h"
+#include "core/base/endian.h"
+#include "core/base/image.h"
 #include "core/base/mem.h"
+#include "core/vhdx/format.h"
+#include "core/vhdx/locator.h"
+#include "core/vhdx/pages.h"
 #include "core/vhdx/state.h"
 
 /* The items that are understood; their place in the table below. */

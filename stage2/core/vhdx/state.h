@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the parts of the VHDX engine share. Only vhdx*.c include this. */
+/* An open VHDX: what the parts of this folder share, and nobody outside it knows. */
 #ifndef CORE_VHDX_STATE_H
 #define CORE_VHDX_STATE_H
 
-#include "core/base/arena.h"
+#include <stdbool.h>
+#include <stdint.h>
 #include "core/base/errors.h"
-#include "core/base/image.h"
 #include "core/vhdx/format.h"
+
+struct file;
 
 #define VHDX_WINDOW_SIZE VHDX_TABLE_SIZE
 #define VHDX_BITS_SIZE   0x4000u
@@ -61,34 +63,13 @@ struct vhdx {
     uint64_t bits_start; /* that place */
 };
 
-/* Reads the file as it would be after the log's replay; zeros between the file's end and v->size.
- */
-MUST_CHECK enum err vhdx_read(struct vhdx *v, uint64_t off, void *buf, uint32_t len,
-                              struct fail *f);
-
 /* The checksum of a structure whose own field, bytes 4..7, counts as zero. */
 uint32_t vhdx_crc(const uint8_t *data, uint32_t len);
 
 /* Keeps blocks away from [offset, offset + length), and from what was reserved before. */
 MUST_CHECK enum err vhdx_reserve(struct vhdx *v, uint64_t offset, uint64_t length, struct fail *f);
+
+/* Does any of [offset, offset + length) belong to what was reserved? */
 bool vhdx_reserved(const struct vhdx *v, uint64_t offset, uint64_t length);
-
-/* log.c: makes v->page and v->size from the log of `header`. */
-MUST_CHECK enum err vhdx_log_load(struct vhdx *v, const struct vhdx_header *header, struct arena *a,
-                                  struct fail *f);
-/* Lays the log's pages over what was read from the file. */
-void vhdx_log_apply(const struct vhdx *v, uint64_t off, uint8_t *buf, uint32_t len);
-/* The first of the log's pages with this number or a higher one; NULL: none. */
-const struct vhdx_page *vhdx_log_page(const struct vhdx *v, uint64_t number);
-
-/* metadata.c: what the metadata region says of the disk and of its parent. */
-MUST_CHECK enum err vhdx_metadata_load(struct vhdx *v, struct image *image, struct arena *a,
-                                       struct fail *f);
-MUST_CHECK enum err vhdx_locator_load(struct vhdx *v, struct image *image, uint64_t off,
-                                      uint32_t len, struct arena *a, struct fail *f);
-
-/* bat.c: checks the BAT's size, fills in image->run and check. */
-MUST_CHECK enum err vhdx_bat_load(struct vhdx *v, struct image *image, struct arena *a,
-                                  struct fail *f);
 
 #endif

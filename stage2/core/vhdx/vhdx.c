@@ -2,60 +2,19 @@
 /* Opens a VHDX: picks the valid header, has the log laid over the file, finds the two regions. */
 #include "core/vhdx/vhdx.h"
 #include "core/base/arena.h"
-#include "core/base/crc32c.h"
+#include "core/base/bits.h"
+#include "core/base/bounds.h"
+#include "core/base/endian.h"
 #include "core/base/file.h"
 #include "core/base/mem.h"
+#include "core/vhdx/bat.h"
+#include "core/vhdx/format.h"
+#include "core/vhdx/log.h"
+#include "core/vhdx/metadata.h"
+#include "core/vhdx/pages.h"
 #include "core/vhdx/state.h"
 
 #define MIB_MASK (((uint64_t)1 << VHDX_MIB_SHIFT) - 1)
-
-static const uint8_t zero_id[16];
-
-uint32_t vhdx_crc(const uint8_t *data, uint32_t len)
-{
-    uint32_t crc = crc32c(0, data, 4);
-    crc = crc32c(crc, zero_id, 4);
-    return crc32c(crc, data + 8, len - 8);
-}
-
-enum err vhdx_read(struct vhdx *v, uint64_t off, void *buf, uint32_t len, struct fail *f)
-{
-    if (!range_ok(off, len, v->size))
-        return fail(f, ERR_IMAGE, "byte %u is beyond the end of the file", off);
-
-    uint32_t stored = len;
-    if (off >= v->file->size)
-        stored = 0;
-    else if (len > v->file->size - off)
-        stored = (uint32_t)(v->file->size - off);
-    memset((uint8_t *)buf + stored, 0, len - stored);
-    if (stored) {
-        enum err err = file_read(v->file, off, buf, stored, f);
-        if (err)
-            return err;
-    }
-    vhdx_log_apply(v, off, buf, len);
-    return ERR_OK;
-}
-
-bool vhdx_reserved(const struct vhdx *v, uint64_t offset, uint64_t length)
-{
-    for (unsigned i = 0; i < v->area_count; i++) {
-        const struct vhdx_area *area = &v->area[i];
-        if (offset < area->offset ? length > area->offset - offset
-                                  : offset - area->offset < area->length)
-            return true;
-    }
-    return false;
-}
-
-enum err vhdx_reserve(struct vhdx *v, uint64_t offset, uint64_t length, struct fail *f)
-{
-    if (vhdx_reserved(v, offset, length) || v->area_count == VHDX_AREAS_MAX)
-        return fail(f, ERR_IMAGE, "the VHDX region at %x overlaps another one", offset);
-    v->area[v->area_count++] = (struct vhdx_area){offset, length};
-    return ERR_OK;
-}
 
 enum err vhdx_probe(struct file *file, bool *is_vhdx, struct fail *f)
 {
@@ -187,7 +146,7 @@ static enum err log_load(struct vhdx *v, struct image *image, struct arena *a, s
 
     uint64_t offset = le64_get(header->log_offset);
     uint32_t length = le32_get(header->log_length);
-    v->log_in_use = memcmp(header->log_id, zero_id, 16);
+    v->log_in_use = !bytes_are(header->log_id, sizeof header->log_id, 0);
     bool sound = length && !((offset | length) & MIB_MASK) &&
                  range_ok(offset, length, v->file->size) && !vhdx_reserved(v, offset, length);
     if (sound)

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Makes the next header, with new ids. */
 #include "core/vhdx/write.h"
+#include "core/base/bounds.h"
+#include "core/base/endian.h"
 #include "core/base/file.h"
+#include "core/base/image.h"
 #include "core/base/mem.h"
+#include "core/vhdx/format.h"
 #include "core/vhdx/state.h"
 
 static_assert(VHDX_HEADER_SIZE == 4096, "vhdx_header_next's page");

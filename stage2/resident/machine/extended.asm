@@ -2,27 +2,18 @@
 ; Extended memory, for the map and for disks and changes that are held there (machine/machine.h): in real
 ; mode by GS with a limit of 4 GiB, else by INT 15h AH=87h. Leaves A20, the GDT and all segments' limits as it
 ; found them, and executes no privileged instruction in virtual-8086 mode.
-; Called as machine.asm is.
+; Called from 32-bit-addressing 16-bit C (regparm(3): EAX, EDX, ECX; EBX, ESI, EDI, EBP and DF kept) with
+; CS = DS = ES = SS = the handler's segment, IF = 1.
 
-        bits    16
-        cpu     386
-
-%include "resident/offsets.inc"
+%include "resident.asm.inc"
 
         global  machine_copy_high, machine_open, machine_close, machine_opened
         extern  header, machine_linear, machine_throw, call_bios, int_15, far_address
+        extern  test_a20, switch_a20
 
-%define HEADER(field) header + HEADER_ %+ field
 GP_VECTOR       equ 0x0D * 4
-PORT_A20        equ 0x92
 FLAT_SELECTOR   equ 8
 REAL_SELECTOR   equ 16
-; Any dword below 1 MiB that may be flipped for a moment with interrupts off: the vector of INT 13h.
-A20_PROBE       equ 0x13 * 4
-SAVED_dx        equ 20                  ; what PUSHAD leaves
-SAVED_cx        equ 24
-SAVED_ax        equ 28
-ERROR_CONTROLLER equ 0x20
 
         section .text progbits alloc exec write align=1
 
@@ -34,7 +25,7 @@ machine_copy_high:
         pushad
         call    machine_open
         mov     bp, sp
-        mov     eax, [bp + SAVED_ax]
+        mov     eax, [bp + PUSHAD_ax]
         jnz     .opened
         mov     eax, seal
         call    machine_linear
@@ -110,16 +101,16 @@ copy_switched:
         popad
         ret
 .failed:
-        mov     al, ERROR_CONTROLLER
+        mov     al, STATUS_CONTROLLER
         jmp     machine_throw
 
 ; arguments: EAX, EDX, ECX as the caller's last PUSHAD saved them, with nothing pushed since
 ;   changes: BP     keeps: flags
 arguments:
         mov     bp, sp
-        mov     eax, [bp + 2 + SAVED_ax]
-        mov     edx, [bp + 2 + SAVED_dx]
-        mov     ecx, [bp + 2 + SAVED_cx]
+        mov     eax, [bp + 2 + PUSHAD_ax]
+        mov     edx, [bp + 2 + PUSHAD_dx]
+        mov     ecx, [bp + 2 + PUSHAD_cx]
         ret
 
 ; set_base: base of the descriptor at DI := EAX
@@ -226,57 +217,6 @@ load_gs:
         jmp     short .real
 .real:
         o32 lgdt [saved_gdt]
-        ret
-
-; test_a20: does FFFF:x+10h show another byte of memory than 0:x?
-;   out: AL = 1 and ZF = 0 where A20 is on, else AL = 0 and ZF = 1     changes: EAX, FS, GS
-test_a20:
-        xor     ax, ax
-        mov     gs, ax
-        dec     ax
-        mov     fs, ax
-        cli
-        mov     eax, [gs:A20_PROBE]
-        cmp     eax, [fs:A20_PROBE + 0x10]
-        jne     .on
-        not     dword [gs:A20_PROBE]    ; equal by chance?
-        cmp     eax, [fs:A20_PROBE + 0x10]
-        mov     [gs:A20_PROBE], eax
-        je      .on
-        mov     al, 0
-        jmp     .done
-.on:
-        mov     al, 1
-.done:
-        sti
-        test    al, al
-        ret
-
-; switch_a20: switches A20 off (AL = 0) or on (1), where it is not so: by the BIOS, else by port 92h
-;   out: as test_a20     changes: all
-switch_a20:
-        push    ax
-        call    test_a20
-        pop     bx
-        cmp     al, bl
-        je      .done
-        push    bx
-        mov     ax, bx
-        mov     ah, 0x24                ; INT 15h AX=2400h, 2401h
-        mov     bp, HEADER(old_int15)
-        call    call_bios
-        call    test_a20
-        pop     bx
-        cmp     al, bl
-        je      .done
-        in      al, PORT_A20
-        and     al, 0xFC                ; bit 1: A20; bit 0 would reset the machine
-        add     bl, bl
-        or      al, bl
-        out     PORT_A20, al
-        call    test_a20
-.done:
-        test    al, al
         ret
 
         section .data progbits alloc exec write align=4

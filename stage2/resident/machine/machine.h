@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The handler's only way to the machine: far memory, the BIOS, extended memory. This is the real
- * one, for 16-bit code, mostly machine.asm and extended.asm; unit tests put a simulated machine with
- * the same names in its place (tests/machine/machine.h), so nothing else here may use assembly.
+ * one, for 16-bit code, mostly the .asm files beside it; unit tests put a simulated machine
+ * with the same names in its place (tests/machine/machine.h), so nothing else here may use
+ * assembly.
  */
 #ifndef MACHINE_MACHINE_H
 #define MACHINE_MACHINE_H
 
 #include <stdbool.h>
 #include <stdint.h>
-#include "resident/frame.h"
 
 /* Copies `size` bytes between linear addresses, to the handler's own memory, and from it. Both
  * ranges end below FAR_END, and size is at most 65520; a multiple of 4, but machine_put()'s. */

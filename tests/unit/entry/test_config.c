@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* \vhdboot.cfg: what each key means, and what becomes of lines that are not understood. */
 #include "unit/unit.h"
 #include "core/base/arena.h"
 #include "core/entry/config.h"

@@ -362,9 +362,10 @@ static enum err im_write(struct blk *b, uint64_t lba, uint32_t count, const void
 TEST(boot_dynamic_disk_gets_its_slack_emptied)
 {
     static uint8_t buffer[MAP_SCRUB_SECTORS * 512], before[65536];
-    struct blk *drive[] = {&im->blk};
+    struct blk *drive[1];
     for (unsigned time = 0; time < 4; time++) {
         dynamic_volume(2);
+        drive[0] = &im->blk;
         im->blk.write = im_write;
         CHECK_EQ(open_entry(WRITE_PERSISTENT, false), ERR_OK);
         uint8_t *file = im->data + map_find_file(&disk.map, 0).drive_lba * 512;
@@ -381,6 +382,7 @@ TEST(boot_dynamic_disk_gets_its_slack_emptied)
     }
 
     dynamic_volume(2); /* what cannot be read, or written, is left to the handler */
+    drive[0] = &im->blk;
     CHECK_EQ(open_entry(WRITE_PERSISTENT, false), ERR_OK);
     for (unsigned writes = 0; writes < 2; writes++) {
         im->blk.write = writes ? im_write : NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A disk that moves into memory: every stored sector once, and the map leads there. */
 #include "core/map/ram.h"
-#include "core/base/bounds.h"
+#include "core/map/map.h"
 #include "unit/fakes.h"
 
 #define PAGE    ((uint64_t)128)

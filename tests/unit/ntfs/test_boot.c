@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Boot sectors of NTFS: one as mkntfs writes it, and each field with what must not be believed. */
 #include "unit/ntfs_image.h"
 #include "core/ntfs/boot.h"
 

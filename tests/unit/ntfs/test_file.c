@@ -2,7 +2,6 @@
 /* Files: attributes and their lists, reading, extents, compression, reparse points. */
 #include "unit/ntfs_image.h"
 #include "core/ntfs/file.h"
-#include "core/ntfs/sectors.h"
 
 static struct file file;
 static uint8_t buf[1 << 18];
@@ -356,7 +355,7 @@ TEST(file_compressed)
     nf->data.initialized = 100;
     CHECK_EQ(file_read(&file, 90, buf, 20, &im->f), ERR_OK);
     CHECK(buf[9] == 'z' && !buf[10]);
-    nf->unit_number = UINT64_MAX;
+    nf->unit.number = UINT64_MAX;
     im->data[IM_FREE_BYTE + 1] = 0x80;
     im_forget(im);
     CHECK_FAIL(im, file_read(&file, 0, buf, 1, &im->f), ERR_CORRUPT, "compressed data are damaged");
@@ -384,7 +383,7 @@ TEST(file_compressed_in_huge_units)
     CHECK_EQ(ntfs_open(&im->vol, "f", &file, &im->f), ERR_OK); /* 1 MiB: just possible */
     struct ntfs_file *nf = file.ctx;
     im->vol.cluster_shift++;
-    CHECK_EQ(ntfs_compressed_open(nf, &im->f), ERR_UNSUPPORTED);
+    CHECK_EQ(ntfs_compressed_open(&im->vol, &nf->data, &nf->unit, &im->f), ERR_UNSUPPORTED);
 }
 
 TEST(file_streams)

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Directories: index nodes, lookup, listing, paths. */
+/*
+ * Directories: index nodes, lookup, listing, paths.
+ *
+ * Long because lookup, listing and paths are asked about the same folders, built once here.
+ */
 #include "unit/ntfs_image.h"
 #include "core/ntfs/index.h"
 #include "core/ntfs/path.h"
-#include "core/ntfs/sectors.h"
 
 #define FOLDER 30 /* the record that most tests look into: \d */
 #define BLOCKS 8  /* of its index allocation */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "unit/ntfs_image.h"
+/* LZNT1: what it packs, and packed bytes that lie about their lengths. */
+#include <string.h>
+#include "unit/unit.h"
 #include "core/ntfs/lznt1.h"
 
 static uint8_t out[8192];

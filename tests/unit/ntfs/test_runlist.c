@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "unit/ntfs_image.h"
+/* Mapping pairs: runs and holes from their bytes, and bytes that lead off the volume. */
+#include <string.h>
+#include "unit/unit.h"
+#include "core/base/arena.h"
 #include "core/ntfs/runlist.h"
 
 static uint8_t memory[1 << 16];

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The resident handler's C against a simulated machine: every map, every refusal of the BIOS. */
-#include "machine/sim.h"
+/*
+ * The resident handler's C against a simulated machine: every map, every refusal of the BIOS.
+ *
+ * Long because each test of a function is run on the one map with all kinds of pages, made here.
+ */
+#include "machine/caller.h"
 
 #define PAGE     4096u
 #define SECTORS  (20 * PAGE - 77)
@@ -480,7 +484,7 @@ TEST(every_other_function_is_refused)
 TEST(parameters_08_15_41)
 {
     start();
-    sim.memory[0x475] = 2;
+    sim.memory[BDA_HD_COUNT] = 2;
     frame.b.x = 0x12345678;
     CHECK_EQ(call(0x0800), 0);
     CHECK_EQ(frame.c.h, header.cylinders - 1);
@@ -488,15 +492,15 @@ TEST(parameters_08_15_41)
     CHECK_EQ(frame.d.h, 15);
     CHECK_EQ(frame.d.l, 2);
     CHECK_EQ(frame.b.x, 0x12345678);
-    sim.memory[0x475] = 1; /* somebody counted again */
+    sim.memory[BDA_HD_COUNT] = 1; /* somebody counted again */
     CHECK_EQ(call(0x0800), 0);
-    CHECK_EQ(sim.memory[0x475], 2);
-    sim.memory[0x475] = 3; /* somebody put one more drive in front */
+    CHECK_EQ(sim.memory[BDA_HD_COUNT], 2);
+    sim.memory[BDA_HD_COUNT] = 3; /* somebody put one more drive in front */
     CHECK_EQ(call(0x0800), 0);
     CHECK_EQ(frame.d.l, 3);
     header.cylinders = 1024;
     header.hidden_drives = 1;
-    sim.memory[0x475] = 1;
+    sim.memory[BDA_HD_COUNT] = 1;
     CHECK_EQ(call(0x0800), 0);
     CHECK_EQ(frame.c.w, 0xffff);
     CHECK_EQ(frame.d.l, 1);
@@ -517,10 +521,11 @@ TEST(parameters_08_15_41)
 TEST(parameters_48)
 {
     start();
-    for (unsigned i = 0; i < RESIDENT_EDD_SIZE; i++)
-        header.edd[i] = (uint8_t)(0x40 + i);
-    header.edd[0] = 0x1e;
-    header.edd[1] = 0;
+    uint8_t *edd = (uint8_t *)&header.edd;
+    for (unsigned i = 0; i < sizeof(header.edd); i++)
+        edd[i] = (uint8_t)(0x40 + i);
+    edd[0] = 0x1e;
+    edd[1] = 0;
     for (unsigned size = 0; size < 0x80; size++) {
         memset(packet_at(), 0xcc, 0x80);
         packet_at()[0] = (uint8_t)size;

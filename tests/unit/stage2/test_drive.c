@@ -61,7 +61,7 @@ static uint8_t call_42(const struct bios_regs *r)
     CHECK_EQ(packet.size, 16);
     CHECK_EQ(packet.segment, DISK_BUFFER >> 4);
     unsigned shift = bios.sector_size == 4096 ? 3 : 0;
-    return serve((uint64_t)packet.lba_high << 32 | packet.lba_low, packet.count, shift);
+    return serve(packet.lba, packet.count, shift);
 }
 
 static uint8_t call_02(const struct bios_regs *r)
@@ -77,10 +77,11 @@ static uint8_t call_02(const struct bios_regs *r)
 
 static uint8_t call_48(void)
 {
-    CHECK(parameters.size == 0x1e && !parameters.flags && !parameters.sector_size);
+    struct edd_parameters *told = &parameters.told;
+    CHECK(le16_get(told->size) == 0x1e && !le16_get(told->flags) && !le16_get(told->sector_size));
     uint64_t sectors = (bios.told ? bios.told : DISK_SECTORS) * 512 / bios.sector_size;
-    parameters.sectors_low = (uint32_t)sectors;
-    parameters.sector_size = (uint16_t)bios.sector_size;
+    told->sectors = le64_make((uint32_t)sectors);
+    told->sector_size = le16_make((uint16_t)bios.sector_size);
     return 0;
 }
 

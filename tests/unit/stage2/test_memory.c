@@ -63,8 +63,8 @@ static void machine_new(unsigned low_kib)
     memset(&machine, 0, sizeof machine);
     memset(&usable, 0, sizeof usable);
     reported_count = 0;
-    low_memory[0x413] = (uint8_t)low_kib;
-    low_memory[0x414] = (uint8_t)(low_kib >> 8);
+    low_memory[BDA_LOW_KIB] = (uint8_t)low_kib;
+    low_memory[BDA_LOW_KIB + 1] = (uint8_t)(low_kib >> 8);
 }
 
 static void entry(uint64_t start, uint64_t size, uint32_t type)

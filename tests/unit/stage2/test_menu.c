@@ -12,10 +12,20 @@ static void set_ticks(uint32_t ticks)
     memcpy(low_memory + BDA_TICKS, &ticks, 4);
 }
 
+static struct {
+    uint8_t mode;
+    unsigned sets; /* of the mode */
+} screen;
+
 void bios_call(uint8_t vector, struct bios_regs *r)
 {
-    (void)vector;
     r->eflags = BIOS_ZERO; /* no key */
+    if (vector == 0x10 && r->eax >> 8 == 0x0f) {
+        r->eax = 80u << 8 | screen.mode;
+    } else if (vector == 0x10 && r->eax >> 8 == 0) {
+        screen.mode = (uint8_t)r->eax;
+        screen.sets++;
+    }
 }
 
 void bios_idle(void)
@@ -141,4 +151,33 @@ TEST(console_utf8)
     CHECK_EQ(console_utf8_next(&s), 0xfffd);
     CHECK_EQ(console_utf8_next(&s), 0xfffd);
     CHECK_EQ(*s, 0); /* never beyond the end */
+}
+
+/* A mode with bit 7 is the same without clearing the screen. */
+static unsigned sets_from(uint8_t mode, void (*act)(void))
+{
+    screen.mode = mode;
+    screen.sets = 0;
+    act();
+    return screen.sets;
+}
+
+TEST(console_keeps_any_text_mode)
+{
+    CHECK_EQ(sets_from(2, console_init), 0);
+    CHECK_EQ(sets_from(3, console_init), 0);
+    CHECK_EQ(sets_from(0x83, console_init), 0);
+    CHECK_EQ(sets_from(7, console_init), 0);
+    CHECK_EQ(sets_from(0x12, console_init), 1);
+    CHECK_EQ(screen.mode, 3);
+}
+
+TEST(guest_gets_mode_3)
+{
+    CHECK_EQ(sets_from(3, console_text_mode), 0);
+    CHECK_EQ(sets_from(0x83, console_text_mode), 0);
+    CHECK_EQ(sets_from(2, console_text_mode), 1);
+    CHECK_EQ(screen.mode, 3);
+    CHECK_EQ(sets_from(7, console_text_mode), 1);
+    CHECK_EQ(screen.mode, 3);
 }

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Dynamic and differencing VHDs: blocks, bitmaps, both footers, the BAT, what is refused. */
+/*
+ * Dynamic and differencing VHDs: blocks, bitmaps, both footers, the BAT, what is refused.
+ *
+ * Long because all tests damage the one image that is built here, a field each.
+ */
 #include "core/vhd/vhd.h"
 #include "unit/vhd_builder.h"
 

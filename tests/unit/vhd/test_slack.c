@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Slack: where new blocks of a VHD go, and what its BAT says of those that are there. */
 #include "core/vhd/vhd.h"
+#include "core/vhd/bat.h"
 #include "core/vhd/slack.h"
 #include "unit/vhd_builder.h"
 

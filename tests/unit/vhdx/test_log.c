@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The VHDX log: which entries count, and what they change. BAT entries show which won. */
+#include "unit/unit.h"
 #include "unit/vhdx_builder.h"
 
 static uint8_t memory[8 << 20];

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The VHDX reader but for the log: structures, block table, sector bitmaps, parent locator. */
+/*
+ * The VHDX reader but for the log: structures, block table, sector bitmaps, parent locator.
+ *
+ * Long because a VHDX has so many fields that must not be believed: a short test each.
+ */
+#include "unit/unit.h"
 #include "unit/vhdx_builder.h"
 
 static uint8_t memory[4 << 20];

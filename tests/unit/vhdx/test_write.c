@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What a VHDX needs before it is written in place, and which sectors may be. */
+#include "unit/unit.h"
 #include "unit/vhdx_builder.h"
 #include "core/vhdx/write.h"
 

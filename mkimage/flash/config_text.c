@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Lines are found by a look that is simpler than the parser's; a new text is taken only where
+ * the parser reads from it what was meant, and nothing else than before.
+ */
+#include "flash/config_text.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include "core/base/file.h"
+#include "core/entry/open.h"
+
+#define BY_HAND "Edit \\vhdboot.cfg by hand (README.md says how), then run this again."
+
+enum status config_text_open(struct config_text *m, struct ntfs *volume, struct arena *a)
+{
+    *m = (struct config_text){.newline = "\r\n"};
+    struct file file;
+    struct fail f;
+    bool from_file;
+    enum err err = boot_entries(&m->config, &from_file, volume, a, &f);
+    if (err)
+        return say_fail(&f);
+    if (from_file) {
+        err = ntfs_open(volume, BOOT_CONFIG_PATH, &file, &f);
+        m->size = err ? 0 : (size_t)file.size; /* boot_entries has limited it */
+    }
+    m->text = malloc(m->size + 1);
+    if (!m->text)
+        return say_no_memory();
+    if (!err && m->size)
+        err = file_read(&file, 0, m->text, (uint32_t)m->size, &f);
+    if (err)
+        return say_fail(&f);
+    m->text[m->size] = '\0';
+    const char *end = memchr(m->text, '\n', m->size);
+    if (end && (end == m->text || end[-1] != '\r'))
+        m->newline = "\n";
+
+    struct config *own = calloc(1, sizeof *own);
+    if (!own)
+        return say_no_memory();
+    err = config_parse(own, (const uint8_t *)m->text, (uint32_t)m->size, a, &f);
+    m->complete = !err && own->count;
+    free(own);
+    return err ? say_fail(&f) : STATUS_OK;
+}
+
+void config_text_close(struct config_text *m)
+{
+    free(m->text);
+    *m = (struct config_text){0};
+}
+
+static bool same_entry(const struct config_entry *a, const struct config_entry *b)
+{
+    bool same = !strcmp(a->name, b->name) && !strcmp(a->title, b->title) &&
+                !strcmp(a->vhd, b->vhd) && a->parent_count == b->parent_count &&
+                a->write == b->write && a->ram == b->ram && a->discard_max == b->discard_max &&
+                a->force == b->force && a->hide == b->hide;
+    for (unsigned i = 0; same && i < a->parent_count; i++)
+        same = !strcmp(a->parent[i], b->parent[i]);
+    return same;
+}
+
+/* Does the text read as `wanted`? */
+static bool reads_as(const char *text, size_t size, const struct config *wanted, struct arena *a)
+{
+    struct fail f;
+    struct config *now = calloc(1, sizeof *now);
+    size_t mark = arena_mark(a);
+    bool same = now && size <= CONFIG_SIZE_MAX &&
+                !config_parse(now, (const uint8_t *)text, (uint32_t)size, a, &f) &&
+                now->count == wanted->count && now->default_entry == wanted->default_entry &&
+                now->timeout_seconds == wanted->timeout_seconds;
+    for (unsigned i = 0; same && i < now->count; i++)
+        same = same_entry(&now->entry[i], &wanted->entry[i]);
+    arena_release(a, mark);
+    free(now);
+    return same;
+}
+
+/* Takes a text that was judged. */
+static void adopt(struct config_text *m, char *text, size_t size)
+{
+    free(m->text);
+    m->text = text;
+    m->size = size;
+}
+
+enum status config_text_complete(struct config_text *m, struct arena *a)
+{
+    if (m->complete)
+        return STATUS_OK;
+    char *text = NULL;
+    size_t size = 0;
+    FILE *file = open_memstream(&text, &size);
+    if (!file)
+        return say_no_memory();
+    fwrite(m->text, 1, m->size, file);
+    if (m->size && m->text[m->size - 1] != '\n')
+        fputs(m->newline, file);
+    fprintf(file, "# The images of the root folder, which were the menu by themselves.%s",
+            m->newline);
+    for (unsigned i = 0; i < m->config.count; i++) {
+        const struct config_entry *e = &m->config.entry[i];
+        fprintf(file, "%s[%s]%svhd = %s%s", m->newline, e->name, m->newline, e->vhd, m->newline);
+    }
+    if (fclose(file)) {
+        free(text);
+        return say_no_memory();
+    }
+    if (!reads_as(text, size, &m->config, a)) {
+        free(text);
+        return say_error("Rename the images, or write a \\vhdboot.cfg by hand.",
+                         "the images of the root folder cannot be written into a config, for "
+                         "their names");
+    }
+    adopt(m, text, size);
+    m->complete = true;
+    return STATUS_OK;
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r';
+}
+
+/* Where the value of a `vhd =` line stands, by a look that need not be the parser's: a wrong one is
+ * found out when the new text is judged. */
+static bool find_value(const char *line, const char *end, const char **value, size_t *length)
+{
+    while (line < end && is_blank(*line))
+        line++;
+    if (end - line < 3 || strncasecmp(line, "vhd", 3))
+        return false;
+    line += 3;
+    while (line < end && is_blank(*line))
+        line++;
+    if (line == end || *line++ != '=')
+        return false;
+    while (line < end && is_blank(*line))
+        line++;
+    for (const char *c = line; c < end; c++) {
+        if (*c == '#' && is_blank(c[-1]))
+            end = c;
+    }
+    while (end > line && is_blank(end[-1]))
+        end--;
+    *value = line;
+    *length = (size_t)(end - line);
+    return true;
+}
+
+/* The text with one value replaced; NULL where memory is out. */
+static char *replaced(const struct config_text *m, const char *value, size_t length,
+                      const char *with, size_t *size)
+{
+    size_t before = (size_t)(value - m->text), n = strlen(with);
+    char *text = malloc(m->size - length + n + 1);
+    if (!text)
+        return NULL;
+    memcpy(text, m->text, before);
+    memcpy(text + before, with, n);
+    memcpy(text + before + n, value + length, m->size - before - length);
+    *size = m->size - length + n;
+    return text;
+}
+
+enum status config_text_set_vhd(struct config_text *m, unsigned index, const char *vhd,
+                                struct arena *a)
+{
+    const char *old = m->config.entry[index].vhd;
+    m->config.entry[index].vhd = vhd;
+    for (size_t at = m->size; at;) { /* the last line of a key counts; ends: at shrinks */
+        size_t end = at;
+        if (m->text[end - 1] == '\n')
+            end--;
+        at = end;
+        while (at && m->text[at - 1] != '\n')
+            at--;
+        const char *value;
+        size_t length, size;
+        const char *line = m->text + at;
+        if (!at && end >= 3 && !memcmp(line, "\xef\xbb\xbf", 3))
+            line += 3;
+        if (!find_value(line, m->text + end, &value, &length))
+            continue;
+        char *text = replaced(m, value, length, vhd, &size);
+        if (!text)
+            return say_no_memory();
+        if (reads_as(text, size, &m->config, a)) {
+            adopt(m, text, size);
+            return STATUS_OK;
+        }
+        free(text);
+    }
+    m->config.entry[index].vhd = old;
+    return say_error(BY_HAND, "\\vhdboot.cfg, entry %s: its image cannot be changed to %s",
+                     m->config.entry[index].name, vhd);
+}

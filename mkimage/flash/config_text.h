@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * \vhdboot.cfg, edited: every byte stays but those that have to change. The loader's own parser
+ * judges each new text: it must read as the old one did, but for the change that was meant.
+ */
+#ifndef MKIMAGE_FLASH_CONFIG_TEXT_H
+#define MKIMAGE_FLASH_CONFIG_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include "cli/say.h"
+#include "core/base/arena.h"
+#include "core/entry/config.h"
+#include "core/ntfs/ntfs.h"
+
+struct config_text {
+    char *text;
+    size_t size;
+    struct config config; /* what the loader makes of it */
+    bool complete;        /* the text names every entry: it can be edited as it is */
+    const char *newline;  /* as the text has them */
+};
+
+/* Reads the config of the volume, and the entries that it stands for: those of the root folder
+ * where it names none. */
+enum status config_text_open(struct config_text *m, struct ntfs *volume, struct arena *a);
+void config_text_close(struct config_text *m);
+
+/* Writes the root folder's images into the text as entries, where it names none itself. */
+enum status config_text_complete(struct config_text *m, struct arena *a);
+
+/* Lets entry `index` start another image. */
+enum status config_text_set_vhd(struct config_text *m, unsigned index, const char *vhd,
+                                struct arena *a);
+
+#endif

@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The order: every image and its parents, the config, the paths, the slack. Only reads: when it
+ * is done, all refusals that can be known ahead have been said.
+ */
+#include "flash/plan.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "cli/bytes.h"
+#include "cli/path.h"
+#include "core/base/arena.h"
+#include "core/base/bounds.h"
+#include "core/base/path.h"
+#include "core/chain/chain.h"
+#include "core/chain/path.h"
+#include "core/entry/config.h"
+#include "core/entry/open.h"
+#include "core/map/map.h"
+#include "core/ntfs/ntfs.h"
+#include "flash/bootcode.h"
+#include "flash/source.h"
+#include "flash/target.h"
+#include "host/files.h"
+#include "ntfs/mkfs.h"
+#include "ntfs/volume.h"
+
+static enum status open_host_image(struct flash_image *image)
+{
+    struct stat st;
+    image->real = realpath(image->source, NULL);
+    if (image->real)
+        image->fd = open(image->real, O_RDONLY | O_CLOEXEC);
+    if (image->fd < 0 || fstat(image->fd, &st))
+        return say_error("Check the name.", "%s: cannot be opened: %s", image->source,
+                         strerror(errno));
+    if (!S_ISREG(st.st_mode))
+        return say_error("Name a VHD file.", "%s: is no file", image->source);
+    image->size = (uint64_t)st.st_size;
+    return STATUS_OK;
+}
+
+static enum status open_volume_image(struct flash_plan *plan, struct flash_image *image,
+                                     const char *target, const char *path)
+{
+    enum status status = origin_open(&plan->origins, target, &image->origin);
+    if (status)
+        return status;
+    struct fail f;
+    if (ntfs_open(&image->origin->target.volume, path, &image->file, &f)) {
+        (void)fail_subject(&f, image->source);
+        return say_fail_advice(&f, f.err == ERR_NOT_FOUND ? "Check the name." : NULL);
+    }
+    image->size = image->file.size;
+    if (asprintf(&image->real, "%s:%s", image->origin->real, image->file.path) < 0)
+        return say_no_memory();
+    return STATUS_OK;
+}
+
+static enum status open_image(struct flash_plan *plan, struct flash_image *image,
+                              const char *source)
+{
+    *image = (struct flash_image){.source = source, .fd = -1};
+    char *target = NULL;
+    const char *path;
+    bool on_volume = source_on_target(source, &target, &path);
+    enum status status =
+        on_volume ? open_volume_image(plan, image, target, path) : open_host_image(image);
+    free(target);
+    if (!status && !volume_name_ok(path_last_part(source)))
+        status = say_error("Rename the file.", "%s: NTFS takes no such name", source);
+    return status;
+}
+
+static void close_image(struct flash_image *image)
+{
+    if (image->fd >= 0)
+        close(image->fd);
+    free(image->path);
+    free(image->real);
+    placement_free(&image->placement);
+}
+
+/* The image of the plan that is this file; one more where it is not there yet. */
+static enum status plan_image(struct flash_plan *plan, const char *source, unsigned *index)
+{
+    struct flash_image image;
+    enum status status = open_image(plan, &image, source);
+    for (*index = 0; !status && *index < plan->count; ++*index) {
+        if (!strcmp(plan->image[*index].real, image.real)) {
+            close_image(&image);
+            return STATUS_OK;
+        }
+    }
+    if (!status && *index == FLASH_IMAGES_MAX)
+        status = say_error("Make more than one flash of them.", "%s: more than %u images", source,
+                           FLASH_IMAGES_MAX);
+    if (status)
+        close_image(&image);
+    else
+        plan->image[plan->count++] = image;
+    return status;
+}
+
+/* The whole name of a link of the chain, as open_image takes it; in the arena, NULL where it is
+ * full. */
+static const char *link_source(const struct flash_image *leaf, const struct chain_link *link,
+                               struct arena *arena)
+{
+    const struct hostfile *host = link->file.ctx;
+    const char *target = leaf->origin ? leaf->origin->real : "";
+    const char *path = leaf->origin ? link->path : host->path;
+    char *source = arena_alloc(arena, strlen(target) + strlen(path) + 2);
+    if (source)
+        sprintf(source, "%s%s%s", target, leaf->origin ? ":" : "", path);
+    return source;
+}
+
+/* Opens the image as the loader will, and takes its parents along. */
+static enum status check_image(struct flash_plan *plan, unsigned index, struct arena *arena)
+{
+    struct hostfiles files;
+    struct chain chain = {0};
+    struct fail f;
+    struct flash_image *image = &plan->image[index];
+    hostfiles_init(&files);
+    enum status status = STATUS_OK;
+    struct origin *origin = image->origin;
+    if (chain_open(&chain, origin ? &origin->files : &files.files,
+                   origin ? image->file.path : image->real, arena, &f))
+        status = say_fail(&f);
+    for (unsigned i = 1, child = index; !status && i < chain.count; i++) {
+        const struct chain_link *link = chain.link[i - 1];
+        const char *source = link_source(&plan->image[index], chain.link[i], arena);
+        unsigned parent = 0;
+        status = source ? plan_image(plan, source, &parent) : say_no_memory();
+        if (!status && !plan->image[parent].is_parent) {
+            plan->image[parent].is_parent = true;
+            plan->image[parent].child = child;
+            plan->image[parent].place = link->image.parent[link->parent_used];
+        }
+        child = parent;
+    }
+    if (!status) {
+        struct image *leaf = &chain.link[0]->image;
+        image->grows = slack_grows(leaf);
+        if (image->grows && slack_find(&image->slack, leaf, arena, &f))
+            status = say_fail(&f);
+        snprintf(image->kind, sizeof image->kind, "%s, %s", image_kind_name(leaf),
+                 bytes_text(leaf->sectors << SECTOR_SHIFT));
+    }
+    hostfiles_close(&files);
+    return status;
+}
+
+/* A path as the volume keeps it: backslashes, a leading one. */
+static char *volume_path(const char *folder, size_t folder_length, const char *name)
+{
+    char *path;
+    while (folder_length && path_is_separator(folder[folder_length - 1]))
+        folder_length--;
+    while (folder_length && path_is_separator(*folder)) {
+        folder++;
+        folder_length--;
+    }
+    if (asprintf(&path, "%s%.*s\\%s", folder_length ? "\\" : "", (int)folder_length, folder, name) <
+        0)
+        return NULL;
+    path_backslashes(path);
+    return path;
+}
+
+/* Where the config looks for an image of this name; else beside the one before; else the root. */
+static char *chosen_path(struct flash_plan *plan, unsigned index, const struct config *config)
+{
+    const char *name = path_last_part(plan->image[index].source);
+    const char *folder = "\\";
+    for (unsigned i = 0; i < index; i++) {
+        if (!plan->image[i].is_parent)
+            folder = plan->image[i].path;
+    }
+    size_t length = path_folder_length(folder);
+    for (unsigned i = 0; config && i < config->count; i++) {
+        const char *vhd = config->entry[i].vhd;
+        if (!strcasecmp(path_last_part(vhd), name)) {
+            folder = vhd;
+            length = path_folder_length(vhd);
+            name = path_last_part(vhd);
+        }
+    }
+    return volume_path(folder, length, name);
+}
+
+/* Where its child looks for a parent: the loader's own reckoning, from the child's place. */
+static char *parent_path(struct flash_plan *plan, unsigned index, struct arena *arena)
+{
+    const struct flash_image *image = &plan->image[index];
+    const char *path = chain_parent_path(plan->image[image->child].path, &image->place, arena);
+    return path ? strdup(path) : NULL;
+}
+
+/* Takes the path if it is one, and nobody else's. */
+static enum status set_path(struct flash_plan *plan, unsigned index, char *path)
+{
+    struct flash_image *image = &plan->image[index];
+    image->path = path;
+    if (!path)
+        return say_no_memory();
+    if (!volume_name_ok(path))
+        return say_error("Correct it in the config.", "%s: NTFS takes no such path", path);
+    if (path[1] == '$')
+        return say_error("Put it somewhere else.",
+                         "%s: would be %s, and such names are the file system's own", image->source,
+                         path);
+    if (!strcasecmp(path, BOOT_STAGE2_PATH) || !strcasecmp(path, BOOT_CONFIG_PATH))
+        return say_error("Rename the file.", "%s: would be %s, which is vhdboot's own",
+                         image->source, path);
+    for (unsigned i = 0; i < plan->count; i++) {
+        if (i != index && plan->image[i].path && !strcasecmp(plan->image[i].path, path))
+            return say_error("Rename one of them, or name the child's folder in a config.",
+                             "%s and %s: both would be %s", plan->image[i].source, image->source,
+                             path);
+    }
+    return STATUS_OK;
+}
+
+/* The user's images first: where parents go follows from their children. */
+static enum status choose_paths(struct flash_plan *plan, const struct config *config,
+                                struct arena *arena)
+{
+    enum status status = STATUS_OK;
+    for (unsigned i = 0; !status && i < plan->count; i++) {
+        if (!plan->image[i].is_parent)
+            status = set_path(plan, i, chosen_path(plan, i, config));
+    }
+    for (unsigned left = plan->count; !status && left; left--) { /* a round a generation at most */
+        for (unsigned i = 0; !status && i < plan->count; i++) {
+            const struct flash_image *image = &plan->image[i];
+            if (!image->path && plan->image[image->child].path)
+                status = set_path(plan, i, parent_path(plan, i, arena));
+        }
+    }
+    return status;
+}
+
+/* Are two paths of a volume the same, as far as slashes and ASCII letters go? */
+static bool same_path(const char *a, const char *b)
+{
+    a += strspn(a, "/\\");
+    b += strspn(b, "/\\");
+    while (*a && *b) {
+        bool separators = path_is_separator(*a) && path_is_separator(*b);
+        if (!separators && strncasecmp(a, b, 1))
+            return false;
+        a++;
+        b++;
+    }
+    return *a == *b;
+}
+
+/* Slack is for images that an entry writes to. */
+static void choose_growing(struct flash_plan *plan, const struct config *config)
+{
+    for (unsigned i = 0; i < plan->count; i++) {
+        struct flash_image *image = &plan->image[i];
+        bool written = !config;
+        for (unsigned k = 0; config && k < config->count; k++) {
+            const struct config_entry *e = &config->entry[k];
+            written |= e->write == WRITE_PERSISTENT && !e->ram && same_path(e->vhd, image->path);
+        }
+        image->grows = image->grows && written && !image->is_parent;
+    }
+}
+
+uint64_t flash_image_size(const struct flash_image *image)
+{
+    return image->slots ? slack_size(&image->slack, image->slots) : image->size;
+}
+
+enum status flash_plan_slack(struct flash_plan *plan, uint64_t bytes)
+{
+    for (unsigned i = 0; i < plan->count; i++) {
+        struct flash_image *image = &plan->image[i];
+        image->slots = image->grows ? slack_wanted(&image->slack, bytes) : 0;
+        if (!flash_image_size(image))
+            return slack_too_large(image->source, "Choose a smaller --reserve.");
+        plan->needed += flash_image_size(image) - image->size;
+    }
+    return STATUS_OK;
+}
+
+void flash_plan_share_slack(struct flash_plan *plan, uint64_t room, uint64_t most)
+{
+    unsigned growing = 0;
+    for (unsigned i = 0; i < plan->count; i++)
+        growing += plan->image[i].grows;
+    for (unsigned i = 0; i < plan->count; i++) {
+        struct flash_image *image = &plan->image[i];
+        uint64_t share = growing ? room / growing : 0;
+        image->slots = image->grows ? slack_fitting(&image->slack, share < most ? share : most) : 0;
+        if (!flash_image_size(image))
+            image->slots = 0;
+    }
+}
+
+static enum status read_config(struct flash_plan *plan, const char *name)
+{
+    FILE *file = fopen(name, "re");
+    if (!file)
+        return say_error("Check the name.", "%s: cannot be opened: %s", name, strerror(errno));
+    plan->config = malloc(CONFIG_SIZE_MAX + 1);
+    if (plan->config)
+        plan->config_size = fread(plan->config, 1, CONFIG_SIZE_MAX + 1, file);
+    bool failed = !plan->config || ferror(file);
+    fclose(file);
+    if (failed)
+        return say_error("Check the file.", "%s: cannot be read", name);
+    if (plan->config_size > CONFIG_SIZE_MAX)
+        return say_error("Make it shorter.", "%s: is longer than %u bytes", name, CONFIG_SIZE_MAX);
+    return STATUS_OK;
+}
+
+static void say_complaints(const char *name, const struct config *config)
+{
+    for (unsigned i = 0; i < config->complaint_count && i < CONFIG_COMPLAINTS_MAX; i++) {
+        const struct config_complaint *c = &config->complaint[i];
+        say_warning("%s, line %u: %s%s%s", name, c->line, c->sentence, *c->word ? ": " : "",
+                    c->word);
+    }
+}
+
+/* Could this name stand in a config as it is? */
+static bool config_takes(const char *name)
+{
+    size_t length = strlen(name);
+    return length && !strpbrk(name, "#[]=\r\n") && name[0] != ' ' && name[length - 1] != ' ';
+}
+
+/* An entry an image, in the order of the command line. Where a name cannot be written in a config,
+ * none is made: then the loader lists the images by itself. */
+static enum status make_config(struct flash_plan *plan)
+{
+    FILE *file = open_memstream(&plan->config, &plan->config_size);
+    if (!file)
+        return say_no_memory();
+    unsigned entries = 0;
+    for (unsigned i = 0; i < plan->count; i++)
+        entries += !plan->image[i].is_parent;
+    fputs("# Made by mkimage flash; edit it as you like.\r\n", file);
+    if (entries > 1)
+        fputs("timeout = 5\r\n", file);
+    bool ok = true;
+    for (unsigned i = 0; i < plan->count; i++) {
+        const struct flash_image *image = &plan->image[i];
+        if (image->is_parent)
+            continue;
+        const char *name = path_last_part(image->path);
+        const char *dot = strrchr(name, '.');
+        int length = dot && dot > name ? (int)(dot - name) : (int)strlen(name);
+        ok = ok && config_takes(name);
+        fprintf(file, "\r\n[%.*s]\r\ntitle = %.*s\r\nvhd = %s\r\n", length, name, length, name,
+                image->path);
+    }
+    if (fclose(file))
+        return say_no_memory();
+    if (!ok) {
+        plan->config_size = 0;
+        say_warning("no \\vhdboot.cfg is made, as a name of an image cannot be written in it");
+    }
+    return STATUS_OK;
+}
+
+enum status flash_plan(struct flash_plan *plan, const struct options *options)
+{
+    *plan = (struct flash_plan){0};
+    struct arena arena = {0};
+    struct config *config = NULL;
+    struct fail f;
+    enum status status = arena_open(&arena);
+    for (unsigned i = 0; !status && i < options->vhds; i++) {
+        unsigned index;
+        status = plan_image(plan, options->vhd[i], &index);
+    }
+    for (unsigned i = 0; !status && i < plan->count; i++) /* plan->count grows by parents */
+        status = check_image(plan, i, &arena);
+    if (!status && options->config) {
+        status = read_config(plan, options->config);
+        config = arena_alloc(&arena, sizeof *config);
+        if (!status && config_parse(config, (const uint8_t *)plan->config,
+                                    (uint32_t)plan->config_size, &arena, &f))
+            status = say_fail(&f);
+        if (!status)
+            say_complaints(options->config, config);
+    }
+    if (!status)
+        status = choose_paths(plan, config, &arena);
+    if (!status)
+        choose_growing(plan, config);
+    if (!status && !options->config)
+        status = make_config(plan);
+    arena_close(&arena);
+
+    plan->needed = plan->config_size + stage2_size() + 2 * MKFS_CLUSTER;
+    for (unsigned i = 0; i < plan->count; i++)
+        plan->needed += plan->image[i].size + MKFS_CLUSTER;
+    if (status)
+        flash_plan_free(plan);
+    return status;
+}
+
+void flash_plan_free(struct flash_plan *plan)
+{
+    for (unsigned i = 0; i < plan->count; i++)
+        close_image(&plan->image[i]);
+    origin_close_all(&plan->origins);
+    free(plan->config);
+    *plan = (struct flash_plan){0};
+}
+
+uint64_t flash_plan_default_size(const struct flash_plan *plan)
+{
+    uint64_t files = plan->needed + plan->needed / 50 + ((uint64_t)64 << 20);
+    uint64_t volume = files + mkfs_overhead(files + files / 50);
+    return round_up_shift(volume, 20) + ((uint64_t)FLASH_START_LBA << SECTOR_SHIFT);
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What goes on a flash and where: everything that can be known, and refused, before OUTPUT is
+ * touched. */
+#ifndef MKIMAGE_FLASH_PLAN_H
+#define MKIMAGE_FLASH_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "cli/options.h"
+#include "cli/say.h"
+#include "core/base/file.h"
+#include "core/base/image.h"
+#include "flash/origin.h"
+#include "image/slack.h"
+#include "ntfs/place.h"
+
+#define FLASH_START_LBA  2048u
+#define FLASH_IMAGES_MAX (VHDS_MAX + 64)
+
+struct flash_image {
+    const char *source;    /* on the host */
+    char *path;            /* on the volume, with backslashes */
+    char *real;            /* the source's absolute path, a volume's path behind a colon */
+    int fd;                /* a file of the host; else -1 */
+    struct origin *origin; /* NULL: the host */
+    struct file file;      /* on origin's volume */
+    uint64_t size;
+    /* A parent has no entry of its own, and lies where the child that led to it looks for it. */
+    bool is_parent;
+    unsigned child;
+    struct image_parent place;
+    char kind[96]; /* "fixed VHD, 20 GiB" */
+    struct placement placement;
+    bool grows; /* gets slack: an entry writes to it, and it gets new blocks by that */
+    struct slack slack;
+    uint32_t slots; /* that it gets */
+};
+
+/* The image's size on the flash, slack included. */
+uint64_t flash_image_size(const struct flash_image *image);
+
+struct flash_plan {
+    struct flash_image image[FLASH_IMAGES_MAX]; /* those of --vhd, then their parents */
+    unsigned count;
+    struct origin *origins;
+    char *config; /* text of \vhdboot.cfg */
+    size_t config_size;
+    uint64_t needed; /* bytes that the files take */
+};
+
+/* Opens and checks every image, reads or writes the config, decides the paths. */
+enum status flash_plan(struct flash_plan *plan, const struct options *options);
+void flash_plan_free(struct flash_plan *plan);
+
+/* Gives every image that grows slack for so many bytes, and counts it as needed. */
+enum status flash_plan_slack(struct flash_plan *plan, uint64_t bytes);
+
+/* Shares out `room` bytes of a volume among them, at most `most` each. */
+void flash_plan_share_slack(struct flash_plan *plan, uint64_t room, uint64_t most);
+
+/* A size for an image file: what the files need, the volume's own, and room to spare. */
+uint64_t flash_plan_default_size(const struct flash_plan *plan);
+
+#endif

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The one way to open a flash for a change, and what install and restore put there alike. */
+#include "flash/session.h"
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include "core/base/bounds.h"
+#include "core/base/file.h"
+#include "core/entry/open.h"
+#include "core/ntfs/ntfs.h"
+#include "core/part/table.h"
+#include "flash/backup.h"
+#include "flash/change.h"
+#include "layout.h"
+#include "ntfs/mirror.h"
+
+enum status session_confirm(const struct options *options)
+{
+    const char *path = options->argument[0];
+    struct stat st;
+    if (!stat(path, &st) && S_ISBLK(st.st_mode) && !options->yes && !options->dry_run)
+        return say_error("Say --yes if you mean it.", "%s: is a block device", path);
+    return STATUS_OK;
+}
+
+void session_overlay(struct session *s)
+{
+    overlay_free(&s->overlay);
+    overlay_init(&s->overlay, s->device.fd);
+    s->device.overlay = &s->overlay;
+}
+
+enum status session_open(struct session *s, const char *path, unsigned partition)
+{
+    *s = (struct session){.device.fd = -1};
+    enum status status = target_open(&s->target, path, partition);
+    if (status)
+        return status;
+    status = change_allowed(&s->target);
+    if (!status) /* for writing also where nothing is written: the same checks */
+        status = device_open(&s->device, path, DEVICE_WRITE);
+    if (status) {
+        target_close(&s->target);
+        return status;
+    }
+    session_overlay(s);
+    s->copy_lba = change_copy_lba(&s->target);
+    return STATUS_OK;
+}
+
+void session_close(struct session *s)
+{
+    overlay_free(&s->overlay);
+    free(s->zones);
+    device_close(&s->device);
+    target_close(&s->target);
+}
+
+enum status session_check_boot_file(struct session *s)
+{
+    struct file file;
+    struct extent_list list;
+    struct fail f;
+    struct target *t = &s->target;
+    if (ntfs_open(&t->volume, "\\$Boot", &file, &f) || file_extents(&file, &list, &t->arena, &f)) {
+        (void)fail_subject(&f, t->device.path);
+        return say_fail(&f);
+    }
+    if (!list.count || list.extent[0].drive_lba != t->part->start_lba ||
+        list.extent[0].count < VBR_SIZE / SECTOR_SIZE)
+        return say_error("Format the partition anew.",
+                         "%s: the volume's $Boot has no room for the boot record", t->device.path);
+    return STATUS_OK;
+}
+
+enum status session_volume(struct session *s, struct volume *v)
+{
+    const struct part *part = s->target.part;
+    uint64_t start = part->start_lba << SECTOR_SHIFT;
+    enum status status = mirror_mend(&s->device, start);
+    return status ? status : volume_open(v, &s->device, start, part->sectors << SECTOR_SHIFT);
+}
+
+enum status session_note_zones(struct session *s, struct volume *v, const struct placement *p)
+{
+    struct volume_zone *zones;
+    unsigned count;
+    enum status status = volume_zones(v, &zones, &count);
+    if (status)
+        return status;
+    free(s->zones);
+    s->zone_count = 0;
+    s->zones = calloc(count + p->count, sizeof *s->zones);
+    if (!s->zones) {
+        free(zones);
+        return say_no_memory();
+    }
+    for (uint32_t i = 0; i < p->count; i++)
+        s->zones[s->zone_count++] =
+            (struct volume_zone){v->start + p->piece[i].lcn * v->cluster_size,
+                                 p->piece[i].count * v->cluster_size, AREA_OTHER, 0};
+    memcpy(s->zones + s->zone_count, zones, count * sizeof *zones);
+    s->zone_count += count;
+    free(zones);
+    return STATUS_OK;
+}
+
+void session_order(struct session *s)
+{
+    overlay_settle(&s->overlay);
+    change_keep_numbers(&s->overlay, s->target.volume.record_size, s->target.volume.index_size);
+    change_sort(&s->overlay, &s->target, s->copy_lba, s->zones, s->zone_count);
+}
+
+enum status session_read_code(struct session *s, struct mbr *mbr, struct boot_record *vbr)
+{
+    uint64_t start = s->target.part->start_lba << SECTOR_SHIFT;
+    if (device_pread(&s->device, vbr, sizeof *vbr, start) &&
+        device_pread(&s->device, mbr, sizeof *mbr, 0))
+        return STATUS_OK;
+    return device_read_failed(&s->device);
+}
+
+enum status session_stage2(struct session *s, const void *data, uint64_t size)
+{
+    struct volume v;
+    struct placement p = {0};
+    enum status status = session_volume(s, &v);
+    if (status)
+        return status;
+    if (size == BACKUP_NO_FILE) {
+        status = volume_remove(&v, BOOT_STAGE2_PATH);
+    } else {
+        status = place_find(&v, size, &p);
+        if (!status)
+            status = place_claim(&v, &p);
+        if (!status)
+            status = place_fill_memory(&v, &p, data, size);
+        if (!status)
+            status = place_file(&v, BOOT_STAGE2_PATH, size, &p);
+    }
+    if (!status)
+        status = session_note_zones(s, &v, &p);
+    enum status closed = volume_close(&v);
+    placement_free(&p);
+    return status ? status : closed;
+}
+
+enum status session_vbr(struct session *s, const struct boot_record *vbr)
+{
+    uint64_t start = s->target.part->start_lba << SECTOR_SHIFT;
+    if (!device_pwrite(&s->device, vbr, sizeof *vbr, start) ||
+        (s->copy_lba &&
+         !device_pwrite(&s->device, &vbr->first, sizeof vbr->first, s->copy_lba << SECTOR_SHIFT)))
+        return device_write_failed(&s->device);
+    return STATUS_OK;
+}

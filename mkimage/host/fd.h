@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* All of a read or write of an open file, or a failure: the kernel may do less at a time. */
+#ifndef MKIMAGE_HOST_FD_H
+#define MKIMAGE_HOST_FD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* All of `size` bytes at `off`, or false with errno set; beyond the end of the file that is EIO. */
+bool fd_pread(int fd, void *buf, size_t size, uint64_t off);
+bool fd_pwrite(int fd, const void *buf, size_t size, uint64_t off);
+
+#endif

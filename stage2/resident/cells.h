@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The block map in extended memory: its cells, and what holds a sector. All end the request
+ * (machine_throw) where they fail; nothing beyond cell_count is read or written.
+ */
+#ifndef RESIDENT_CELLS_H
+#define RESIDENT_CELLS_H
+
+#include <stdint.h>
+
+#define MAP_BITMAP_BITS 4096u /* sectors that a sector of a bitmap tells about */
+
+#define RUN_BOTH        2 /* differs from either direction, 0 or 1, in another bit than they do */
+
+/* Where the last piece lay. It stays from call to call: most reads go on where the last one ended.
+ */
+struct run {
+    uint64_t disk_lba; /* of its first sector */
+    uint64_t lba;      /* where that lies, as the kind of its cell has it */
+    uint32_t left;     /* sectors from there on; 0: nothing is known */
+    uint32_t cell;     /* low half of its cell */
+    uint32_t record;   /* of a MIXED page whose bits must be set after the write, or 0 */
+    uint8_t write;     /* the direction that it is right for: piece.write, or RUN_BOTH */
+};
+extern struct run run;
+
+/* Physical address of a cell, and the cell. */
+uint32_t cell_address(uint32_t index);
+uint64_t cell_at(uint32_t index);
+void cell_put(uint32_t index, uint64_t cell);
+
+/* What was read of the map counts no more: it has changed. */
+void cells_forget(void);
+
+/* Ends the request: the map makes no sense. */
+_Noreturn void map_broken(void);
+
+/* Makes `run`, and the piece's lba and largest count, of the request's next sector. */
+void run_find(void);
+
+/* Likewise of a sector of the leaf's file, which must be writable there. */
+void file_find(uint32_t sector);
+
+#endif

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The one request and its piece, which the other files work on. */
+#include "resident/request.h"
+#include <machine/machine.h>
+
+IN_GAP struct request request;
+struct piece piece = {.packet.size = sizeof(struct edd_packet)};
+
+uint32_t request_page(void)
+{
+    return machine_shift(request.packet.lba, header.page_shift);
+}
+
+uint32_t request_within(void)
+{
+    return (uint32_t)request.packet.lba & ((1u << header.page_shift) - 1);
+}
+
+void piece_limit(uint32_t sectors)
+{
+    if (piece.packet.count > sectors)
+        piece.packet.count = (uint16_t)sectors;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the resident handler is told of its disk, and through it the guest: the handler's header
+ * with INT 41h's and AH=48h's tables, and the drive slot. Only fills in; asks neither the BIOS nor
+ * a drive.
+ */
+#ifndef STAGE2_TABLES_H
+#define STAGE2_TABLES_H
+
+#include "core/entry/open.h"
+#include "geometry.h"
+#include "pc/drive.h"
+#include "resident/resident_abi.h"
+
+/* Fills in what `disk`, its map, its drives and its geometry say. Left to the hand-over: what there
+ * was before it (old_..., bios_hd_count), where things are (map_address, hidden). `drive` lists the
+ * map's drives by index. */
+void tables_header(struct resident_header *h, const struct boot_disk *disk,
+                   struct drive *const *drive, unsigned drive_count,
+                   const struct geometry *geometry);
+
+/* Fills in the first drive slot, where the disk is such that it may have one; else leaves it. */
+void tables_slot(struct drive_slot *slot, const struct boot_disk *disk, struct drive *const *drive,
+                 const struct geometry *geometry);
+
+#endif

@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Bytes of files."""
+import hashlib
+
+
+def sha256(path):
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read(path, offset=0, size=-1):
+    with open(path, "rb") as file:
+        file.seek(offset)
+        return file.read(size)
+
+
+def write(path, offset, data):
+    """Overwrites bytes of the file."""
+    with open(path, "r+b") as file:
+        file.seek(offset)
+        file.write(data)

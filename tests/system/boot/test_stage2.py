@@ -1,0 +1,311 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What stage2 says on the machine's screen: menu, config complaints, and a sentence for each failure.
+
+The disks are made with ntfs-3g's own tools, so that nothing of mkimage is needed. The guest is one boot
+sector that says "guest: NAME".
+"""
+import functools
+import os
+import subprocess
+import tempfile
+import time
+
+import pytest
+import vhd
+from emulator import Qemu, read_error
+from flash import tool
+
+FIRST = 2048                            # LBA of the partition
+CLUSTER = 8                             # sectors
+SECTORS = 4096                          # of each image
+
+GUEST = """
+        bits 16
+        org 0x7c00
+        xor ax, ax
+        mov ds, ax
+        mov si, text
+next:   lodsb
+        test al, al
+        jz $
+        mov ah, 0x0e
+        mov bx, 7
+        int 0x10
+        jmp next
+text:   db 13, 10, "guest: NAME", 13, 10, 0
+        times 510 - ($ - $$) db 0
+        dw 0xaa55
+"""
+
+
+def build(name):
+    with open(tool(name), "rb") as file:
+        return file.read()
+
+
+class Disk:
+    """A partitioned disk with one NTFS volume, boot code, vhdboot.bin and `files` in its root."""
+
+    def __init__(self, folder, files, size=48, stage2=None):
+        self.path = os.path.join(folder, "disk.img")
+        self.part = os.path.join(folder, "part.img")
+        self.folder = folder
+        with open(self.part, "wb") as part:
+            part.truncate((size - 1) << 20)
+        self._run("mkntfs", "-q", "-F", "-Q", "-c", "4096", "-p", str(FIRST), "-H", "255", "-S", "63", self.part)
+        self._copy("vhdboot.bin", build("vhdboot.bin") if stage2 is None else stage2)
+        for name, content in files.items():
+            self._copy(name, content)
+        self._boot_code(size)
+
+    @staticmethod
+    def _run(*command, **more):
+        return subprocess.run(command, check=True, capture_output=True, text=True, **more).stdout
+
+    def _copy(self, name, content):
+        source = os.path.join(self.folder, "source")
+        with open(source, "wb") as file:
+            file.write(content)
+        self._run("ntfscp", "-q", "-f", self.part, source, name)
+
+    def _boot_code(self, size):
+        with open(self.part, "r+b") as part:
+            record = bytearray(build("vbr.bin"))
+            record[3:84] = part.read(84)[3:]
+            part.seek(0)
+            part.write(record)
+        with open(self.path, "wb") as disk:
+            disk.truncate(size << 20)
+        self._run("sfdisk", "-q", self.path, input=f"{FIRST},,7,*\n")
+        self._run("dd", f"if={self.part}", f"of={self.path}", "bs=1M", "seek=1", "conv=notrunc,sparse")
+        with open(self.path, "r+b") as disk:
+            disk.write(build("mbr.bin"))
+
+    def mft(self):
+        """Where $MFT starts on the disk."""
+        with open(self.part, "rb") as part:
+            part.seek(0x30)
+            return FIRST + int.from_bytes(part.read(8), "little") * CLUSTER
+
+    def lba(self, name, sector=0):
+        """Where a sector of the file lies on the disk, as ntfs-3g sees it."""
+        lines = self._run("ntfscluster", "-f", "-F", name, self.part).splitlines()
+        at = next(n for n, line in enumerate(lines) if line.split() == ["VCN", "LCN", "Length"])
+        for line in lines[at + 1:]:
+            vcn, lcn, length = (int(word) for word in line.split())
+            if vcn <= sector // CLUSTER < vcn + length:
+                return FIRST + lcn * CLUSTER + sector - vcn * CLUSTER
+        raise ValueError(f"{name} has no sector {sector}")
+
+
+@functools.cache
+def image(name):
+    """A fixed VHD whose boot sector says its name."""
+    with tempfile.TemporaryDirectory() as folder:
+        source = os.path.join(folder, "guest.asm")
+        with open(source, "w", encoding="ascii") as file:
+            file.write(GUEST.replace("NAME", name))
+        subprocess.run(["nasm", "-f", "bin", "-o", os.path.join(folder, "guest"), source], check=True)
+        path = os.path.join(folder, "image.vhd")
+        vhd.make_fixed(path, SECTORS)
+        with open(path, "r+b") as out, open(os.path.join(folder, "guest"), "rb") as guest:
+            out.write(guest.read())
+        with open(path, "rb") as out:
+            return out.read()
+
+
+def wait_error(pc, sentence):
+    """Waits for the sentence and a line of advice, and sees that the machine neither ends nor restarts."""
+    pc.wait("error: " + sentence + r"[^\n]*\n[A-Z][^\n]+\.$")
+    time.sleep(2)
+    assert pc.running(), "the machine ended:\n" + pc.log
+    assert pc.log.count("vhdboot 0.") == 1, "banners"
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """disk({name: content, ...}, ...) is a Disk with these files."""
+    return lambda files=None, **more: Disk(tmp_path, files or {}, **more)
+
+
+def one(**files):
+    """Files of a disk: the image one.vhd, and these; a _ in a name is a dot."""
+    return {"one.vhd": image("one"), **{name.replace("_", "."): content for name, content in files.items()}}
+
+
+def two(**files):
+    return {"two.vhd": image("two"), **one(**files)}
+
+
+# --- One image
+
+
+def test_one_image_without_a_config_starts_at_once(disk):
+    with Qemu(disk(one()).path, limit=60) as pc:
+        pc.wait(r"^vhdboot \d")
+        pc.wait(r"^\\one.vhd: fixed VHD, 2 MiB, 1 fragment$")
+        pc.wait(r"^starting one.vhd$")
+        pc.wait("guest: one")
+
+
+def test_boots_with_4_mib_of_memory(disk):
+    with Qemu(disk(one()).path, memory="4M", limit=60) as pc:
+        pc.wait("guest: one")
+
+
+def test_a_slow_drive_says_what_it_is_doing(disk):
+    with Qemu(disk(one()).path, bus="virtio", limit=60, options=["-S"]) as pc:
+        pc.qmp("block_set_io_throttle", device="disk0", iops=4, iops_rd=0, iops_wr=0,
+               bps=0, bps_rd=0, bps_wr=0)
+        pc.qmp("cont")
+        pc.wait(r"^reading .* \.\.\.$")
+        pc.wait("guest: one")
+
+
+# --- Menus
+
+
+def test_two_images_without_a_config_make_a_menu_in_name_order(disk):
+    with Qemu(disk(two()).path, limit=60) as pc:
+        pc.wait(r"^> 1  one.vhd")
+        pc.wait(r"^  2  two.vhd")
+        pc.wait(r"starts in 8 s")
+        pc.send("2")
+        pc.wait("starting two.vhd")
+        pc.wait("guest: two")
+
+
+COUNTDOWN = b"timeout = 3\ndefault = b\n[a]\ntitle = First\nvhd = \\one.vhd\n[b]\nvhd = /TWO.VHD\n"
+
+
+def test_the_countdown_starts_the_default(disk):
+    with Qemu(disk(two(vhdboot_cfg=COUNTDOWN)).path, limit=60) as pc:
+        pc.wait(r"^  1  First")
+        pc.wait(r"^> 2  b ")
+        pc.wait("starting b$")
+        pc.wait("guest: two")
+
+
+def test_esc_stops_the_countdown_arrows_and_enter_choose(disk):
+    with Qemu(disk(two(vhdboot_cfg=COUNTDOWN)).path, limit=60) as pc:
+        pc.wait("starts in 2 s")
+        pc.keys("esc")
+        time.sleep(5)
+        assert "starting" not in pc.log, pc.log
+        pc.keys("up", "ret")
+        pc.wait("starting First")
+        pc.wait("guest: one")
+
+
+def test_timeout_0_starts_at_once(disk):
+    config = b"timeout = 0\n[a]\nvhd = \\one.vhd\n[b]\nvhd = \\two.vhd\n"
+    with Qemu(disk(two(vhdboot_cfg=config)).path, limit=60) as pc:
+        pc.wait("guest: one")
+        assert "starts in" not in pc.log, pc.log
+
+
+def test_after_a_failure_the_menu_comes_again(disk):
+    config = b"timeout = none\n[a]\nvhd = \\none.vhd\n[b]\nvhd = \\two.vhd\n"
+    with Qemu(disk(two(vhdboot_cfg=config)).path, limit=60) as pc:
+        pc.wait("^> 1  a")
+        pc.keys("ret")
+        pc.wait(r"^error: \\none.vhd: ")
+        pc.wait("^> 1  a")
+        pc.keys("down", "ret")
+        pc.wait("guest: two")
+
+
+# --- What is wrong
+
+
+def test_bad_lines_are_named_the_rest_counts(disk):
+    config = b"timeout = soon\nspeed = 9\n[a]\nvhd = \\one.vhd\nwrite = maybe\n"
+    with Qemu(disk(one(vhdboot_cfg=config)).path, limit=60) as pc:
+        pc.wait(r"^warning: \\vhdboot.cfg, line 1: .*soon")
+        pc.wait(r"^warning: \\vhdboot.cfg, line 2: .*speed")
+        pc.wait(r"^warning: \\vhdboot.cfg, line 5: [^:]*:\s+maybe")
+        pc.wait("guest: one")
+
+
+def damaged(data, at):
+    data = bytearray(data)
+    data[at] ^= 0x10
+    return bytes(data)
+
+
+BAD = {                                 # name: (what is said, the image made of a good one)
+    "the image is missing": (r"\\one.vhd: ", None),
+    "a disk without boot code": (r"\\one.vhd: the disk has no boot code",
+                                 lambda good: bytes(510) + b"\x55\xaa" + good[512:]),
+    "the image is empty": (r"\\one.vhd: ", lambda good: b""),
+    "the image is cut": (r"\\one.vhd: ", lambda good: good[:len(good) // 2]),
+    "the footer is damaged": (r"\\one.vhd: ", lambda good: damaged(good, -400)),
+}
+
+
+@pytest.mark.parametrize("sentence, bend", BAD.values(), ids=BAD)
+def test_says_so_when(disk, sentence, bend):
+    files = {"one.vhd": bend(image("one"))} if bend else {}
+    with Qemu(disk({**files, "vhdboot.cfg": b"[a]\nvhd = \\one.vhd\n"}).path, limit=60) as pc:
+        wait_error(pc, sentence)
+
+
+def test_no_config_and_no_image(disk):
+    with Qemu(disk().path, limit=60) as pc:
+        wait_error(pc, "neither ")
+
+
+def test_a_key_tries_again_nothing_else_does(disk):
+    with Qemu(disk().path, limit=60) as pc:
+        pc.wait("error: neither ")
+        pc.wait("Press a key")
+        time.sleep(3)
+        assert pc.log.count("error: ") == 1, "errors"
+        pc.keys("spc")
+        pc.wait("error: neither ")
+
+
+def test_a_damaged_vhdboot_bin_is_named_not_run(disk):
+    with Qemu(disk(one(), stage2=damaged(build("vhdboot.bin"), -100)).path, limit=60) as pc:
+        pc.wait(r"error: \\vhdboot.bin is damaged")
+        time.sleep(2)
+        assert pc.running(), "the machine ended"
+        assert pc.log.count("Booting from") == 1, "starts of the machine"
+
+
+# --- Read errors
+
+
+@pytest.fixture
+def configured(disk):
+    """A disk whose files have clusters of their own."""
+    config = b"# long enough to have clusters of its own\n" * 40 + b"[a]\nvhd = \\one.vhd\n"
+    return disk(one(vhdboot_cfg=config))
+
+
+def test_an_unreadable_volume_record_is_taken_from_the_mirror_with_a_warning(configured):
+    with Qemu(configured.path, limit=60, blkdebug=read_error(configured.mft() + 3 * 2)) as pc:
+        pc.wait("^warning: .*MFTMirr")
+        pc.wait("guest: one")
+
+
+STAGES = {                              # where the sector is that cannot be read
+    "the boot record's first sector": lambda disk: FIRST,
+    "the boot record's rest": lambda disk: FIRST + 1,
+    "$MFT": lambda disk: disk.mft(),
+    "vhdboot.bin": lambda disk: disk.lba("vhdboot.bin", 5),
+    "vhdboot.cfg": lambda disk: disk.lba("vhdboot.cfg"),
+    "the image's footer": lambda disk: disk.lba("one.vhd", SECTORS),
+    "the guest's MBR": lambda disk: disk.lba("one.vhd"),
+}
+
+
+@pytest.mark.parametrize("place", STAGES.values(), ids=STAGES)
+def test_read_error_in(configured, place):
+    with Qemu(configured.path, limit=60, blkdebug=read_error(place(configured))) as pc:
+        pc.wait("(?i)(error|cannot|read)")
+        time.sleep(4)
+        assert pc.running(), "the machine ended:\n" + pc.log
+        assert pc.log.count("Booting from") == 1, "starts of the machine"
+        assert "guest:" not in pc.log, pc.log
+        print(pc.log.split("Booting from", 1)[1].strip())
