@@ -12,6 +12,7 @@
 #include "core/base/arena.h"
 #include "core/base/blk.h"
 #include "core/entry/open.h"
+#include "core/ntfs/ntfs.h"
 #include "core/part/part.h"
 
 #define ARENA_BYTES (256u << 20)
