@@ -140,8 +140,8 @@ class Factory:
         bare = os.path.join(self.folder, "second")
         with open(bare, "wb") as file:
             file.truncate(size)
-        status, out, errors = run("mkntfs", "-q", "-F", "-Q", "-c", rng.choice((512, 1024, 4096)), "-p", end // SECTOR, "-H", 255, "-S", 63,
-                                  "-L", "DATA", bare)
+        status, out, errors = run("mkntfs", "-q", "-F", "-Q", "-c", rng.choice((512, 1024, 4096)), "-L", "DATA",
+                                  "-p", end // SECTOR, "-H", 255, "-S", 63, bare)
         if status:
             raise Loss(f"mkntfs: {out} {errors}")
         with open(bare, "rb") as source, open(self.flash, "r+b") as file:

@@ -21,7 +21,16 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "ntfs/libntfs.h"
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wundef"
+#include <ntfs-3g/attrib.h>
+#include <ntfs-3g/device.h>
+#include <ntfs-3g/dir.h>
+#include <ntfs-3g/inode.h>
+#include <ntfs-3g/logging.h>
+#include <ntfs-3g/unistr.h>
+#include <ntfs-3g/volume.h>
+#pragma GCC diagnostic pop
 
 #define FILES_MAX 256
 #define PATH_SIZE 512

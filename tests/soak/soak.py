@@ -21,7 +21,8 @@ import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import steps                                                                            # noqa: E402
-from programs import Loss                                                                  # noqa: E402
+import world                                                                            # noqa: E402
+from programs import Loss                                                               # noqa: E402
 
 SHRINK_SECONDS = 60
 
@@ -32,11 +33,11 @@ def attempt(seed, chosen, known, keep=None):
     where = tempfile.mkdtemp(prefix="soak-", dir=base)
     soak = None
     try:
-        soak = steps.Soak(where, seed, known, full=False)
-        for number, (kind, own) in enumerate(steps.sequence(seed)):
+        soak = world.Soak(where, seed, known, full=False)
+        for number, (step, own) in enumerate(steps.sequence(seed)):
             if chosen is None or number in chosen:
                 soak.full = own % 8 == 0
-                soak.step(kind, own)
+                steps.take(soak, step, own)
         return None, soak.log, soak.counts
     except Loss as loss:
         return str(loss), soak.log if soak else [], soak.counts if soak else {}
@@ -149,10 +150,10 @@ def main():
     parser.add_argument("--keep", help="a folder that gets the files of --seed")
     parser.add_argument("--without", default="", help="words of KNOWN, or all")
     options = parser.parse_args()
-    off = set(steps.KNOWN) if options.without == "all" else set(filter(None, options.without.split(",")))
-    if off - set(steps.KNOWN):
-        parser.error(f"KNOWN has no {', '.join(off - set(steps.KNOWN))}")
-    known = {word: text for word, text in steps.KNOWN.items() if word not in off}
+    off = set(world.KNOWN) if options.without == "all" else set(filter(None, options.without.split(",")))
+    if off - set(world.KNOWN):
+        parser.error(f"KNOWN has no {', '.join(off - set(world.KNOWN))}")
+    known = {word: text for word, text in world.KNOWN.items() if word not in off}
     if options.seed is None and not options.sequences and not options.seconds:
         options.sequences = 10000
     return one(options, known) if options.seed is not None else many(options, known)
