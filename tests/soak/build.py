@@ -5,7 +5,7 @@ import struct
 import sys
 
 sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from model import Entry, Image, Model, relative                                         # noqa: E402
+from model import LABELS, Entry, Image, Model, relative                                         # noqa: E402
 from programs import SECTOR, content, mkimage, outside, partitions, run, Loss              # noqa: E402
 from vhd_dynamic import DynamicVhd                                                      # noqa: E402
 import vhd                                                                              # noqa: E402
@@ -41,6 +41,11 @@ def write_image(image, path, slack, rng):
     disk.junk = image.kind == "differencing" and rng.random() < 0.5
     disk.slack = slack
     disk.align = rng.choice((512, 4096))
+    disk.gap = rng.choice((0, 0, 0, 512, 4096))
+    disk.spare = rng.choice((0, 0, 1, 200))
+    disk.truncate_last = rng.random() < 0.1
+    disk.order = list(disk.blocks)
+    rng.shuffle(disk.order)
     disk.write(path)
 
 
@@ -102,8 +107,19 @@ class Factory:
                 if self.rng.random() < 0.6 and is_parent and (entries or path != paths[-1]):
                     continue
                 mode = self.rng.choice((("none", False), ("discard", False), ("persistent", True)))
-            entries.append(Entry(f"e{len(entries)}-{volume}", path, *mode))
+            entries.append(Entry(f"e{len(entries)}-{volume}", self.written(volume, path), *mode))
         return entries
+
+    def written(self, volume, path):
+        """A path as somebody may write it into a menu."""
+        kind = self.rng.randrange(10)
+        if kind == 0:
+            return path[1:]
+        if kind == 1 and volume == 2:   # flash would name the file so
+            return path.upper()
+        if kind == 2 and volume == 2:
+            return LABELS[volume] + ":" + path
+        return path
 
     def prepare(self):
         """The images and the menu; what flash is called with."""

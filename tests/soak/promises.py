@@ -61,6 +61,13 @@ def resolve(model, volume, entry):
     return places, None
 
 
+def labelled(model, place, known):
+    """An entry that names its own volume by the label: it may be found, or the verb refuses."""
+    if not any(":" in e.vhd for v, e in model.starters(place) if v == place[0]):
+        return None
+    return ("an entry names its own volume", "other volumes" in known, "other volumes")
+
+
 def named_too(model, place, but):
     """A verb may refuse where any image names the id as its parent's, though no entry may start it."""
     return ("named as a parent", False, None) if model.dependents(place, but)[1] else None

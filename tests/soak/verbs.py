@@ -7,7 +7,7 @@ import judge
 import programs
 from model import Refuse, folder
 from programs import BROKEN, Loss
-from promises import depth, harm, named_too, other_size, resolve
+from promises import depth, harm, labelled, named_too, other_size, resolve
 
 
 def snapshot(s, rng):
@@ -38,6 +38,7 @@ def snapshot(s, rng):
                       None if all(v == volume for v, e in s.model.starters(places[0])) else "other volumes")
         if not refuse and places[0] in s.model.half:
             refuse = ("the merge is half done", False, None)
+        refuse = refuse or labelled(s.model, places[0], s.known)
     touched = {key, (volume, judge.CONFIG)}
     return s.verb(rng, arguments, after, [("the menu is written down", first, touched),
                                           ("made, and not in the menu", half, touched)], refuse, room, touched)
@@ -48,8 +49,13 @@ def new_name(s, rng, place, arguments):
     volume, path = place
     if rng.random() < 0.6:
         name = f"s{s.tag()}{rng.choice(('.vhd', '.vhd', '.avhd'))}"
-        arguments += ["--name", name]
-        return folder(path) + "/" + name
+        where = folder(path)
+        if rng.random() < 0.25 and any(p.startswith("/vhd/") for v, p in s.model.files if v == volume):
+            where = rng.choice(("", "/vhd"))
+            arguments += ["--name", where.replace("/", "\\") + "\\" + name]
+        else:
+            arguments += ["--name", name]
+        return where + "/" + name
     stem, dot, suffix = path.rpartition(".")
     base, dash, number = stem.rpartition("-")
     count = 0
@@ -78,7 +84,7 @@ def rollback(s, rng):
         touched = {places[0]}
         allowed = {(v, e.name) for v, e in s.model.starters(places[0])}
         refuse = unfinished(s, places) or harm(s.model, after, volume, allowed) or \
-            named_too(s.model, places[0], ())
+            labelled(s.model, places[0], s.known) or named_too(s.model, places[0], ())
     return s.verb(rng, arguments, after, (), refuse, 64 << 10, touched)
 
 
@@ -113,7 +119,8 @@ def drop(s, rng):
         after.remove(places[0])
         allowed = {(v, e.name) for v, e in s.model.starters(places[0]) if v == volume}
         refuse = unfinished(s, places) or harm(s.model, after, volume, allowed) or \
-            named_too(s.model, places[0], ()) or named_too(s.model, places[1], places[:1])
+            labelled(s.model, places[0], s.known) or named_too(s.model, places[0], ()) or \
+            named_too(s.model, places[1], places[:1])
     return s.verb(rng, arguments, after, [("the menu is written down", first, touched),
                                           ("the child is left over", left, touched)], refuse, 64 << 10, touched)
 
@@ -148,8 +155,8 @@ def replaced_drop(s, rng, volume, entry, arguments):
     after.turn_all(volume, leaf, place[1])
     after.remove(leaf)
     allowed = {(v, e.name) for v, e in s.model.starters(leaf) if v == volume}
-    refuse = harm(s.model, after, volume, allowed) or named_too(s.model, leaf, ()) or \
-        named_too(s.model, place, [leaf])
+    refuse = harm(s.model, after, volume, allowed) or labelled(s.model, leaf, s.known) or \
+        named_too(s.model, leaf, ()) or named_too(s.model, place, [leaf])
     if not refuse and "master replaced" in s.known:
         refuse = ("the parent was replaced", False, None)
     touched = {(volume, judge.CONFIG)}
@@ -184,8 +191,8 @@ def merge(s, rng):
         after.remove(places[0])
         left.half.pop(places[0], None)
         allowed = {(v, e.name) for v, e in s.model.starters(places[1])}
-        refuse = harm(s.model, after, volume, allowed) or named_too(s.model, places[0], ()) or \
-            named_too(s.model, places[1], places[:1])
+        refuse = harm(s.model, after, volume, allowed) or labelled(s.model, places[0], s.known) or \
+            named_too(s.model, places[0], ()) or named_too(s.model, places[1], places[:1])
     return s.verb(rng, arguments, after, [("half done", half, touched), ("the menu is written down", first, touched),
                                           ("the child is left over", left, touched)], refuse, room, touched)
 
@@ -226,7 +233,9 @@ def reserve(s, rng):
     arguments += ["--size", str(size)]
     image = s.model.files.get(place)
     refuse, room = None, 0
-    if image is None or place[0] != volume:
+    if "--entry" in arguments and ":" in picked[1].vhd and "label" in s.known:
+        refuse = ("the entry names a volume", False, None)
+    elif image is None or place[0] != volume:
         refuse = ("not on this volume", True, None)
     elif image.kind == "fixed":
         refuse = ("a fixed image", True, None)
