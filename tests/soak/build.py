@@ -43,7 +43,6 @@ def write_image(image, path, slack, rng):
     disk.align = rng.choice((512, 4096))
     disk.gap = rng.choice((0, 0, 0, 512, 4096))
     disk.spare = rng.choice((0, 0, 1, 200))
-    disk.truncate_last = rng.random() < 0.1
     disk.order = list(disk.blocks)
     rng.shuffle(disk.order)
     disk.write(path)

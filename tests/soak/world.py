@@ -106,8 +106,8 @@ class Soak:
         """Runs a verb. done: the model afterwards; between: (label, model, touched) that a cut may leave; refuse:
         None or (reason, must, known); room: bytes that it may need on its volume."""
         volume = int(arguments[arguments.index("--partition") + 1]) if "--partition" in arguments else 1
-        if volume in self.model.dirty and arguments[0] not in ("restore",):
-            refuse = ("the volume is dirty", True, None)
+        if volume in self.model.dirty:  # what an install that was cut left is taken back all the same
+            refuse = ("the volume is dirty", arguments[0] != "restore", None)
         if refuse and refuse[1] and refuse[2] in self.known:
             return self.say(f"(not done: {' '.join(arguments)}: {refuse[0]}: {self.known[refuse[2]]})")
         cut = None
