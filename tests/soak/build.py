@@ -38,7 +38,7 @@ def write_image(image, path, slack, rng):
     for lba, tag in image.own.items():
         disk.store(lba, content(tag, lba, 1))
     disk.all_bits = rng.random() < 0.5
-    disk.junk = image.kind == "differencing" and rng.random() < 0.5
+    disk.junk = rng.random() < 0.4
     disk.slack = slack
     disk.align = rng.choice((512, 4096))
     disk.gap = rng.choice((0, 0, 0, 512, 4096))
