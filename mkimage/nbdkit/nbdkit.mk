@@ -3,8 +3,8 @@
 # made where nbdkit's headers are.
 
 NBDKIT_SRC := $(wildcard mkimage/nbdkit/*.c mkimage/serve/*.c) \
-              $(patsubst %,mkimage/%.c,flash/target flash/entry host/busy host/device host/hostfiles \
-                                       host/overlay cli/progress cli/say)
+              $(patsubst %,mkimage/%.c,flash/target flash/entry flash/source host/busy host/device host/fd host/files \
+                                       host/overlay cli/path cli/bytes cli/progress cli/say)
 NBDKIT_OBJ := $(NBDKIT_SRC:mkimage/%.c=$(B)/nbdkit/%.o) $(CORE_SRC:stage2/core/%.c=$(B)/nbdkit/core/%.o)
 NBDKIT_SO  := $(B)/nbdkit-vhdboot-plugin.so
 

@@ -11,8 +11,9 @@
 #include "core/entry/open.h"
 #include "core/vhdx/layout.h"
 #include "flash/entry.h"
+#include "flash/source.h"
 #include "flash/target.h"
-#include "host/hostfiles.h"
+#include "host/files.h"
 #include "serve/lock.h"
 #include "serve/vhdx_log.h"
 
@@ -29,7 +30,7 @@ struct opened {
 
     /* on a volume */
     struct target target;
-    struct disk writer; /* the drive, where it is written */
+    struct device writer; /* the drive, where it is written */
     struct entry entry;
 
     struct store *store[CHAIN_MAX];
@@ -48,7 +49,7 @@ struct store *const *opened_stores(struct opened *o)
 static void world_close(struct opened *o)
 {
     if (o->on_volume) {
-        disk_close(&o->writer);
+        device_close(&o->writer);
         target_close(&o->target);
     } else {
         hostfiles_close(&o->host);
@@ -139,19 +140,19 @@ static enum err target_stores(struct opened *o, struct fail *f)
 {
     const struct chain *chain = &o->entry.disk.chain;
     bool write = o->write == WRITE_PERSISTENT;
-    const char *path = o->target.disk.path;
-    if (write && disk_open(&o->writer, path, DISK_WRITE)) {
+    const char *path = o->target.device.path;
+    if (write && device_open(&o->writer, path, DEVICE_WRITE)) {
         (void)fail(f, ERR_WRITE, "cannot be opened for writing", 0);
         return fail_subject(f, path);
     }
-    int fd = write ? o->writer.fd : o->target.disk.fd;
+    int fd = write ? o->writer.fd : o->target.device.fd;
     for (unsigned i = 0; i < chain->count; i++) {
         struct chain_link *link = chain->link[i];
         o->store[i] = store_volume(fd, link->file.size, &link->extents);
         if (!o->store[i])
             return fail(f, ERR_MEMORY, "out of memory", 0);
     }
-    return o->target.disk.device ? ERR_OK : lock_image(fd, write, path, f);
+    return o->target.device.is_block ? ERR_OK : lock_image(fd, write, path, f);
 }
 
 /* Would the loader write to the image? Its last note says why not. */
@@ -210,8 +211,7 @@ static enum err options_take(struct opened *o, const struct serve_options *optio
     o->on_volume = options->target;
     if (!path && !options->target)
         return fail(f, ERR_CONFIG, "neither a file nor a target is named", 0);
-    if (!o->on_volume && access(options->file, F_OK) &&
-        target_split(options->file, &o->disk_of, &path))
+    if (!o->on_volume && source_on_target(options->file, &o->disk_of, &path))
         o->on_volume = true;
     if (!path)
         return ERR_OK;
@@ -225,7 +225,7 @@ static enum err options_take(struct opened *o, const struct serve_options *optio
 /* So that closing knows. */
 static void nothing_open(struct opened *o)
 {
-    o->target = (struct target){.disk.fd = -1};
+    o->target = (struct target){.device.fd = -1};
     for (unsigned i = 0; i < TARGET_FURTHER_MAX; i++)
         o->target.further[i].fd = -1;
     o->writer.fd = -1;

@@ -7,7 +7,7 @@
 #include <unistd.h>
 #include "core/base/bits.h"
 #include "core/base/bounds.h"
-#include "host/device.h"
+#include "host/fd.h"
 
 #define PIECE ((size_t)1 << 16)
 

@@ -41,7 +41,7 @@ BELOW = {
     "mkimage/image": ("mkimage/host",),
     "mkimage/ntfs": ("mkimage/host",),
     "mkimage/flash": ("mkimage/image", "mkimage/ntfs", "stage2/layout.h", "stage2/stage2_format.h"),
-    "mkimage/serve": ("mkimage/host",),
+    "mkimage/serve": ("mkimage/flash",),
     "mkimage/attach": ("mkimage/serve",),
     "mkimage/nbdkit": ("mkimage/serve",),
     "mkimage/guest": ("mkimage/flash",),
