@@ -207,6 +207,13 @@ static void check_stage2(struct check *c)
         failed_as(c, "stage2", &f);
         return;
     }
+    uint32_t runs = ntfs_mft_runs(&c->target.volume);
+    if (runs > VBR_RUNS_MAX) {
+        failed(c, "stage2", "Copy the volume's files to a new one.",
+               "%s: $MFT has %u fragments, more than the %u that the boot record knows", file.path,
+               runs, VBR_RUNS_MAX);
+        return;
+    }
     const struct stage2_header *header = (const struct stage2_header *)data;
     uint32_t sum = 0;
     for (uint32_t i = 0; i < file.size; i += 4)
