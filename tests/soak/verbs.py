@@ -206,15 +206,17 @@ def merge(s, rng):
 
 
 def finished(s, places):
-    """A merge into the leaf was cut at its end, and its child is left over: merge may put an end to that instead."""
+    """A merge into the leaf was cut at its end; its child is left over, or was removed by somebody: merge may put an
+    end to that instead."""
     child = places and s.model.files[places[0]].merging
     found = [place for place, image in s.model.images() if child and image.ident == child and place[0] == places[0][0]
              and not s.model.starters(place)]
-    if not found:
+    if not child:
         return []
     model = s.model.copy()
     model.files[places[0]].merging = None
-    model.remove(found[0])
+    for place in found[:1]:
+        model.remove(place)
     return [("the cut merge is finished", model, {places[0]})]
 
 
