@@ -76,10 +76,9 @@ const char *errors_advice(enum err err)
     case ERR_ENCRYPTED:
         return "Clear the file's encryption attribute (cipher /d) under the account that set it.";
     case ERR_SPARSE:
-        return "Copy the file once without holes (cp --sparse=never, or mkimage), "
-               "or set write = none.";
+        return "Or set write = none: it can be read as it is.";
     case ERR_UNINIT:
-        return "Copy the file once, so that all of it is really written, or set write = none.";
+        return "Or set write = none: it can be read as it is.";
     case ERR_RESIDENT:
         return "This file is too small to be a disk image: name the right one.";
     case ERR_REPARSE:
