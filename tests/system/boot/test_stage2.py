@@ -264,7 +264,8 @@ def test_a_stick_smaller_than_the_one_it_was_copied_from(disk):
     path = disk(one()).path
     os.truncate(path, 40 << 20)
     with Qemu(path, limit=60) as pc:
-        wait_error(pc, r"drive 80h: the drive ends after 81920 sectors, the volume needs \d+:\s+the\s+stick\s+is\s+smaller")
+        wait_error(pc, r"drive 80h: the drive ends after 81920 sectors, the volume needs 98303:\s+the\s+stick\s+"
+                       r"is\s+smaller\s+than\s+the\s+one\s+the\s+copy\s+came\s+from")
 
 
 def test_warnings_hold_up_the_start(disk):

@@ -100,8 +100,8 @@ def test_case_43_refuses_an_image(shop, change, word):
 def test_case_43_an_image_with_holes_is_write_protected(shop, config):
     flash = shop.formatted(shop.pattern_vhd("first", 4), partition=False, config=config)
     edit(flash, holes)
-    sentence = re.compile(r"the file has a hole at byte \d+, where nothing can be written: it was copied as a sparse file, "
-                          r"and the disk is write-protected until it is copied with cp --sparse=never")
+    sentence = re.compile(r"the file has a hole at byte \d+, where nothing can be written: it was copied as a "
+                          r"sparse file, and the disk is write-protected until it is copied with cp --sparse=never")
     assert bool(sentence.search(mkimage("check", flash))) == (not config), "what check says"
     reserve = subprocess.run([tool("mkimage"), "reserve", flash, "--size", "1M"], capture_output=True, text=True,
                              check=False)
