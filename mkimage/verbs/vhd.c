@@ -205,6 +205,11 @@ enum status verb_vhd_check(const struct options *options)
     }
     look_at_times(&s);
     each_warning(&s, warning_text);
+    for (unsigned i = 0; i < s.chain.count && !status; i++) {
+        if (s.chain.link[i]->image.damaged)
+            status = say_error("Convert it to a new image, from which programs read the same.",
+                               "%s: damaged, though the disk can be read", source_link_name(&s, i));
+    }
     if (!status)
         printf("%s: %s, clean\n", s.name, image_kind_name(&s.chain.link[0]->image));
     source_close(&s);

@@ -56,6 +56,7 @@ struct image {
     uint16_t cylinders;        /* VHD: the footer's ATA geometry; nothing relies on it */
     uint8_t heads, track_sectors;
     bool read_only;           /* must not be written; a note says why */
+    bool damaged;             /* something that it has twice is damaged once: a note says what */
     uint8_t parent_id[2][16]; /* IMAGE_DIFFERENCING: the ids of which its parent must have one */
     unsigned parent_ids;      /* how many of them there are */
     unsigned parent_count;

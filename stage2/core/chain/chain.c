@@ -31,6 +31,8 @@ static enum err link_open(struct chain_link **opened, struct chain_files *files,
         return fail(f, ERR_MEMORY, "no memory for one more image", 0);
     link->path = path;
     enum err err = files->open(files, path, &link->file, &link->drive_index, f);
+    if (!err && !link->file.size)
+        err = fail(f, ERR_IMAGE, "the file is empty", 0);
     if (!err)
         err = chain_open_image(link, a, f);
     if (!err)

@@ -3,6 +3,7 @@
 readers; and what is refused. Chains are in test_vhd_chains.py."""
 import os
 import random
+import subprocess
 
 import pytest
 
@@ -64,6 +65,13 @@ def warned(*words):
     for word in words:
         assert word in warnings, f"{word!r} is not in {warnings!r}"
     return warnings
+
+
+def damaged(*words):
+    """It is read, with the warning; `vhd check` says no."""
+    warned(*words)
+    done = subprocess.run([tool("mkimage"), "vhd", "check", "d.vhd"], capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "d.vhd: damaged" in done.stderr and "clean" not in done.stdout, f"{done}"
 
 
 def writable_on_flash():
@@ -254,7 +262,7 @@ def test_case_24_dynamic_the_end_overwritten_the_copy_good():
     expected = same(dynamic())
     end_of_zeros()
     readers(expected, "q")
-    warned("footer at the end is damaged")
+    damaged("footer at the end is damaged")
     assert not writable_on_flash(), "writable by a copy"
 
 
@@ -262,23 +270,24 @@ def test_case_25_dynamic_the_end_missing():
     expected = same(dynamic())
     os.truncate("d.vhd", os.path.getsize("d.vhd") - SECTOR)
     readers(expected, "q")
-    warned("footer at the end")
+    damaged("footer at the end")
 
 
 def test_case_26_dynamic_a_wrong_sum_at_the_end():
     expected = same(dynamic())
     end_sum_bad()
     readers(expected, "ql")                                     # libvhdi does not look at the sum
-    warned("footer at the end is damaged")
+    damaged("footer at the end is damaged")
 
 
 def test_case_27_dynamic_the_copy_damaged_the_end_good():
     expected = same(dynamic())
     poke("d.vhd", 100, b"x")
     readers(expected, "l")
-    warned("footer's copy at the start is damaged")
+    damaged("footer's copy at the start is damaged")
     copy_of_zeros()
     readers(expected, "")
+    damaged("footer's copy at the start is missing")
 
 
 def test_case_28_dynamic_both_footers_overwritten():
@@ -301,7 +310,7 @@ def test_case_30_dynamic_two_good_footers_that_differ_told_and_not_written():
     foot[68] ^= 1
     poke("d.vhd", -SECTOR, checksum(foot, 64))
     readers(expected, "")
-    warned("differ")
+    damaged("differ")
     assert not writable_on_flash(), "writable with two opinions"
 
 

@@ -63,3 +63,14 @@ TEST(notes_of_several_things)
         notes_add_all(&n, &from, line + i % sizeof line);
     CHECK_EQ(n.count, NOTES_MAX);
 }
+
+TEST(a_failure_with_two_numbers)
+{
+    struct fail f;
+    CHECK_EQ(fail_two(&f, ERR_CUT_OFF, "it has %u of %U", 3, 4), ERR_CUT_OFF);
+    errors_format(&f, line, sizeof line);
+    CHECK_STR(line, "it has 3 of 4");
+    CHECK_EQ(fail(&f, ERR_CUT_OFF, "%u, %U", 1), ERR_CUT_OFF);
+    errors_format(&f, line, sizeof line);
+    CHECK_STR(line, "1, 0");
+}
