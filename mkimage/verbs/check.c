@@ -391,9 +391,9 @@ enum status verb_check(const struct options *options)
         print_json(c);
     } else {
         for (unsigned i = 0; i < c->steps; i++)
-            printf("%-4s %-7s %s\n", c->step[i].ok ? "ok" : "FAIL", c->step[i].name,
+            say_out("%-4s %-7s %s", c->step[i].ok ? "ok" : "FAIL", c->step[i].name,
                    c->step[i].text);
-        printf("%s%s%s, %" PRIu64 " sectors read in %" PRIu64 " reads\n",
+        say_out("%s%s%s, %" PRIu64 " sectors read in %" PRIu64 " reads",
                c->error[0] ? "would not boot" : "would boot",
                c->error[0] || !c->fault ? "" : ", but ", c->error[0] || !c->fault ? "" : c->fault,
                c->target.blk.sectors_read, c->target.blk.reads);
