@@ -80,8 +80,8 @@ enum status source_open(struct source *s, const char *argument, unsigned partiti
 
 const char *source_link_name(const struct source *s, unsigned index)
 {
-    return s->on_volume || index >= s->host.count ? s->chain.link[index]->file.path
-                                                  : s->host.file[index].path;
+    const struct file *file = &s->chain.link[index]->file;
+    return s->on_volume ? file->path : ((const struct hostfile *)file->ctx)->path;
 }
 
 struct blk *source_drive(struct source *s)

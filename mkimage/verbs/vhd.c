@@ -195,6 +195,17 @@ enum status verb_vhd_read(const struct options *options)
     return status;
 }
 
+/* What is there twice was good only once: the image reads right, but the next fault takes all. */
+static enum status say_damage(const char *name, const struct image *image)
+{
+    struct fail f;
+    if (!image->damaged)
+        return STATUS_OK;
+    (void)fail(&f, ERR_IMAGE, image->damage.sentence, image->damage.value);
+    (void)fail_subject(&f, name);
+    return say_fail(&f);
+}
+
 enum status verb_vhd_check(const struct options *options)
 {
     struct source s;
@@ -210,6 +221,8 @@ enum status verb_vhd_check(const struct options *options)
     }
     look_at_times(&s);
     each_warning(&s, warning_text);
+    for (unsigned i = 0; !status && i < s.chain.count; i++)
+        status = say_damage(source_link_name(&s, i), &s.chain.link[i]->image);
     if (!status)
         say_out("%s: %s, clean", s.name, image_kind_name(&s.chain.link[0]->image));
     source_close(&s);
