@@ -14,6 +14,7 @@
 static char closing[DEPTH_MAX];
 static bool filled[DEPTH_MAX];
 static unsigned depth;
+static bool written;
 
 static void quoted(const char *value)
 {
@@ -49,9 +50,15 @@ static void begin(const char *name)
 static void open_level(const char *name, char opening, char close)
 {
     begin(name);
+    written = true;
     putchar(opening);
     closing[depth] = close;
     filled[depth++] = false;
+}
+
+bool json_written(void)
+{
+    return written;
 }
 
 void json_object(const char *name)

@@ -15,6 +15,7 @@
 #include "core/map/map.h"
 
 struct arena;
+struct blk;
 struct ntfs;
 
 #define BOOT_CONFIG_PATH "\\vhdboot.cfg"
@@ -45,5 +46,10 @@ MUST_CHECK enum err boot_open(struct boot_disk *disk, const struct config_entry 
 /* Why a disk with this sector 0 cannot be started, as the sentence of an ERR_NO_SYSTEM; NULL where
  * it can be tried. */
 const char *boot_record_fault(const uint8_t *sector);
+
+/* Reads the disk's sector 0 by its map, and refuses one that a BIOS cannot start: what the machine
+ * does last before it starts the disk, and what mkimage answers by. */
+MUST_CHECK enum err boot_record_read(const struct map *map, struct blk *const *drive,
+                                     uint8_t *sector, struct fail *f);
 
 #endif

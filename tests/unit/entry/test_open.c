@@ -143,6 +143,25 @@ TEST(boot_record_of_the_disk)
     CHECK(!boot_record_fault(sector));
 }
 
+TEST(boot_record_read_as_the_machine_does)
+{
+    static uint8_t sector[SECTOR_SIZE];
+    volume_start();
+    uint8_t *data = add_fixed("a.vhd");
+    memset(data, 0, SECTOR_SIZE);
+    mount();
+    CHECK_EQ(open_entry(WRITE_PERSISTENT, false), ERR_OK);
+    struct blk *const drive[] = {&im->blk};
+    CHECK_FAIL(im, boot_record_read(&disk.map, drive, sector, &im->f), ERR_NO_SYSTEM,
+               "lacks 55AAh");
+    data[510] = 0x55;
+    data[511] = 0xaa;
+    CHECK_FAIL(im, boot_record_read(&disk.map, drive, sector, &im->f), ERR_NO_SYSTEM, "UEFI");
+    data[0] = 0xeb;
+    CHECK_EQ(boot_record_read(&disk.map, drive, sector, &im->f), ERR_OK);
+    CHECK_EQ(sector[0], 0xeb);
+}
+
 TEST(boot_config_decides)
 {
     volume_start();
