@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* mkimage vhd info, read, check: an image on the host, or on TARGET's volume. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include "cli/bytes.h"
 #include "cli/json.h"
@@ -56,11 +57,13 @@ static void each_warning(const struct source *s, void (*each)(const char *text))
     for (unsigned i = 0; i < s->chain.count; i++) {
         const struct notes *notes = &s->chain.link[i]->image.notes;
         for (unsigned k = 0; k < notes->count; k++) {
-            char note[256], text[1024];
+            char note[256], *text;
             notes_format(notes, k, note, sizeof note);
-            snprintf(text, sizeof text, "%s%s%s", s->chain.count > 1 ? source_link_name(s, i) : "",
-                     s->chain.count > 1 ? ": " : "", note);
+            if (asprintf(&text, "%s%s%s", s->chain.count > 1 ? source_link_name(s, i) : "",
+                         s->chain.count > 1 ? ": " : "", note) < 0)
+                exit(say_no_memory());
             each(text);
+            free(text);
         }
     }
 }

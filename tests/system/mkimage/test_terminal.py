@@ -95,3 +95,7 @@ def test_letters_of_every_script_stay_as_they_are():
     out, _ = said("vhd", "check", name)
     assert out == f"{name}: fixed VHD, clean\n", out
     assert os.path.getsize(name) > 4 * MIB
+    long = "/".join(["жука" * 20] * 4)
+    for shift in range(4):              # a name that is cut is cut between letters
+        _, error = said("vhd", "info", "x" * shift + long, status=1)
+        assert "жука" in error and "<" not in error, error
