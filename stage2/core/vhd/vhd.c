@@ -61,7 +61,11 @@ static void vhd_footer_notes(struct image *image, const struct vhd_footers *foot
         image_note_damage(image, "the footer at the end is damaged: its copy at the start was used",
                           0);
     } else if (be32_get(footer->type) != VHD_FIXED && footers->copy != VHD_FOOTER_GOOD) {
-        image_note_damage(image, "the footer's copy at the start is damaged", 0);
+        image_note_damage(image,
+                          footers->copy == VHD_FOOTER_NONE
+                              ? "the footer's copy at the start is missing"
+                              : "the footer's copy at the start is damaged",
+                          0);
     }
     if (footers->short_footer && !footers->copy_used)
         notes_add(&image->notes, "the footer has only 511 bytes, as early Virtual PC wrote it", 0);

@@ -311,7 +311,7 @@ def test_case_27_dynamic_the_copy_damaged_the_end_good():
     damaged("footer's copy at the start is damaged")
     copy_of_zeros()
     readers(expected, "")
-    damaged("footer's copy at the start is damaged")
+    damaged("footer's copy at the start is missing")
 
 
 def test_case_28_dynamic_both_footers_overwritten():
