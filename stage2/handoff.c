@@ -19,7 +19,6 @@
 #include "pc/bios.h"
 #include "pc/console.h"
 #include "pc/memory.h"
-#include "pc/pnp.h"
 #include "resident/resident_abi.h"
 #include "tables.h"
 #include "vhdx_header.h"
@@ -28,7 +27,7 @@
 #define FIRST_HARD_DISK 0x80u
 
 extern const uint8_t resident_image[], resident_image_end[];
-extern uint8_t handoff_jump[]; /* an offset in STAGE2_SEGMENT */
+extern const uint8_t handoff_jump[], handoff_jump_end[]; /* offsets in STAGE2_SEGMENT */
 
 /* The disk as a drive, read through its map. */
 struct mapped {
@@ -122,18 +121,17 @@ static void hook(const struct resident_header *h, uint32_t base)
                     segment | (RESIDENT_HEADER + (uint32_t)offsetof(struct resident_header, fdpt)));
 }
 
-static void start_guest(void)
+/* By way of the resident's bounce buffer: all of stage2 is cleared. */
+static void start_guest(uint32_t base)
 {
-    uint32_t pnp = pnp_find();
+    const uint32_t bounce = RESIDENT_SIZE_MAX - RESIDENT_BOUNCE * SECTOR_SIZE;
     struct bios_regs r = {.edx = FIRST_HARD_DISK};
 
-    if (pnp) {
-        r.es = PNP_SEGMENT;
-        r.edi = pnp - PNP_SEGMENT * 16;
-    }
     console_text_mode();
     memcpy((void *)bios_data(BOOT_ADDRESS), boot_record, SECTOR_SIZE);
-    bios_call_far((uint32_t)(uintptr_t)handoff_jump | (uint32_t)STAGE2_SEGMENT << 16, &r);
+    memcpy((void *)bios_data(base + bounce), handoff_jump + STAGE2_ADDRESS,
+           (size_t)(handoff_jump_end - handoff_jump));
+    bios_call_far(base >> 4 << 16 | bounce, &r);
 }
 
 /* Where in high memory everything goes, from the bottom up: the disk's contents where they are to
@@ -259,10 +257,11 @@ enum err handoff_start(struct boot_disk *disk, struct drive *const *drive, unsig
     map_memory_place(&disk->map, high.changes);
     remember(h);
     tables_header(h, disk, drive, drive_count, &geometry);
+    tables_run((struct resident_run *)bios_data(base + RESIDENT_RUN), &disk->map);
     tables_slot(slot, disk, drive, &geometry);
     header_place(h, base, &high);
     map_put(&disk->map, &high);
     hook(h, base);
-    start_guest();
+    start_guest(base);
     return fail(f, ERR_BIOS, "the guest came back", 0);
 }

@@ -58,7 +58,7 @@ static bool same_entry(const struct config_entry *a, const struct config_entry *
     bool same = !strcmp(a->name, b->name) && !strcmp(a->title, b->title) &&
                 !strcmp(a->vhd, b->vhd) && a->parent_count == b->parent_count &&
                 a->write == b->write && a->ram == b->ram && a->discard_max == b->discard_max &&
-                a->force == b->force && a->hide == b->hide;
+                a->force == b->force && a->hide == b->hide && a->quiet == b->quiet;
     for (unsigned i = 0; same && i < a->parent_count; i++)
         same = !strcmp(a->parent[i], b->parent[i]);
     return same;

@@ -128,6 +128,13 @@ void check_boot_stage2(struct steps *s, struct target *t)
         steps_failed_as(s, "stage2", &f);
         return;
     }
+    uint32_t runs = ntfs_mft_runs(&t->volume);
+    if (runs > VBR_RUNS_MAX) {
+        steps_failed(s, "stage2", "Copy the volume's files to a new one.",
+                     "%s: $MFT has %u fragments, more than the %u that the boot record knows",
+                     file.path, runs, VBR_RUNS_MAX);
+        return;
+    }
     const struct stage2_header *header = (const struct stage2_header *)data;
     uint32_t sum = 0;
     for (uint32_t i = 0; i < file.size; i += 4)

@@ -31,7 +31,8 @@ static void look_at_slack(struct check_entry *c, const struct boot_disk *disk, s
     c->slack_bytes = (uint64_t)c->slack_blocks * slack.now.block_sectors << SECTOR_SHIFT;
     c->slack_absent = slack.absent;
     /* An entry that keeps no changes needs none, and nobody is sent to reserve some for it. */
-    bool needed = c->entry->write == WRITE_PERSISTENT && !c->entry->ram && !disk->write_protected;
+    bool needed =
+        disk->map.growth == MAP_GROWS_DYNAMIC || disk->map.growth == MAP_GROWS_DIFFERENCING;
     size_t used = strlen(text);
     if (!slack.absent)
         snprintf(text + used, size - used, ", every block is stored");
@@ -48,7 +49,7 @@ static void look_at_map(struct check_entry *c, const struct boot_disk *disk, con
         lba += map_find_long(&disk->map, lba).count;
     steps_passed(&c->steps, "map", "%" PRIu64 " sectors, %" PRIu64 " run%s, %s%s",
                  disk->map.sectors, runs, runs == 1 ? "" : "s", bytes_text(map_bytes(&disk->map)),
-                 disk->write_protected ? ", write-protected" : "");
+                 c->write_protected ? ", write-protected" : "");
     steps_warn_notes(&c->steps, &disk->notes, &t->volume.notes);
 }
 
@@ -74,7 +75,8 @@ static void look(struct check_entry *c, struct target *t)
         steps_failed_as(&c->steps, "image", &f);
         return;
     }
-    c->write_protected = disk.write_protected;
+    /* How much room there is for changes in memory, only the machine knows. */
+    c->write_protected = boot_write_protected(&disk) && disk.map.growth != MAP_GROWS_IN_MEMORY;
     for (unsigned i = 0; i < disk.chain.count; i++) {
         char text[256];
         chain_describe(&disk.chain, i, text, sizeof text);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Failures and notes into sentences, and the advice that goes with each kind. */
 #include "core/base/errors.h"
+#include <stdbool.h>
 #include "core/base/mem.h"
 #include "core/base/text.h"
 
@@ -92,11 +93,26 @@ const char *errors_advice(enum err err)
     return "";
 }
 
+/* Does `longer` say all that `sentence` says, and then more behind a colon? */
+static bool goes_on(const char *sentence, const char *longer)
+{
+    size_t length = text_length(sentence);
+    return length < text_length(longer) && longer[length] == ':' &&
+           !memcmp(sentence, longer, length);
+}
+
 static void notes_append(struct notes *n, const char *subject, const char *sentence, uint64_t value)
 {
     for (unsigned i = 0; i < n->count; i++) {
-        if (!text_compare(n->note[i].sentence, sentence) && n->note[i].subject == subject)
+        if (n->note[i].subject != subject)
+            continue;
+        if (!text_compare(n->note[i].sentence, sentence))
             return;
+        if (goes_on(n->note[i].sentence, sentence)) {
+            n->note[i].sentence = sentence;
+            n->note[i].value = value;
+            return;
+        }
     }
     if (n->count == NOTES_MAX) {
         memmove(&n->note[0], &n->note[1], sizeof n->note[0] * (NOTES_MAX - 1));

@@ -76,7 +76,8 @@ struct notes {
     } note[NOTES_MAX];
 };
 
-/* Adds a note unless the same sentence is there already. */
+/* Adds a note unless the same sentence is there already. One that says the same and, behind a
+ * colon, more takes the other's place. */
 void notes_add(struct notes *n, const char *sentence, uint64_t value);
 
 /* Adds all of them, as notes on `subject`, which stays in use; NULL: on what is plain. */

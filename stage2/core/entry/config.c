@@ -5,6 +5,8 @@
 #include "core/base/mem.h"
 #include "core/base/text.h"
 
+#define SIZE_LIMIT ((uint64_t)1 << 50)
+
 /* A piece of the text: not NUL-terminated. */
 struct word {
     const char *start;
@@ -117,13 +119,14 @@ static enum err begin_section(struct parser *p, struct word line)
     return keep(p, &p->entry->name, name);
 }
 
-static bool number(struct word w, uint32_t limit, uint32_t *value)
+/* A decimal number; `limit` is below 2^59, so that ten times that and a digit do not wrap. */
+static bool number(struct word w, uint64_t limit, uint64_t *value)
 {
-    uint32_t v = 0;
+    uint64_t v = 0;
     for (uint32_t i = 0; i < w.len; i++) {
         if (w.start[i] < '0' || w.start[i] > '9')
             return false;
-        v = v * 10 + (uint32_t)(w.start[i] - '0');
+        v = v * 10 + (uint64_t)(w.start[i] - '0');
         if (v > limit)
             return false;
     }
@@ -142,10 +145,9 @@ static bool size(struct word w, uint64_t *value)
     }
     if (shift)
         w.len--;
-    uint32_t n;
-    if (!number(w, UINT32_MAX / 16, &n))
+    if (!number(w, SIZE_LIMIT >> shift, value))
         return false;
-    *value = (uint64_t)n << shift;
+    *value <<= shift;
     return true;
 }
 
@@ -161,11 +163,11 @@ static bool yes_or_no(struct parser *p, struct word value, bool careful, const c
 static enum err set_global(struct parser *p, struct word key, struct word value)
 {
     if (word_is(key, "timeout")) {
-        uint32_t seconds;
+        uint64_t seconds;
         if (word_is(value, "none"))
             p->config->timeout_seconds = CONFIG_TIMEOUT_NONE;
         else if (number(value, 86400, &seconds))
-            p->config->timeout_seconds = seconds;
+            p->config->timeout_seconds = (uint32_t)seconds;
         else
             complain(p, p->line, "timeout takes 0 to 86400 seconds, or none", value);
     } else if (word_is(key, "default")) {
@@ -209,6 +211,8 @@ static enum err set_entry(struct parser *p, struct word key, struct word value)
         e->force = yes_or_no(p, value, false, "force takes yes or no; no is used");
     } else if (word_is(key, "hide")) {
         e->hide = yes_or_no(p, value, true, "hide takes yes or no; yes is used");
+    } else if (word_is(key, "quiet")) {
+        e->quiet = yes_or_no(p, value, false, "quiet takes yes or no; no is used");
     } else {
         complain(p, p->line, "unknown key", key);
     }

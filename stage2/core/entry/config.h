@@ -38,6 +38,7 @@ struct config_entry {
     uint64_t discard_max; /* bytes of memory for changes that are not kept; 0: not said */
     bool force;           /* write to a hibernated or unclean volume all the same */
     bool hide;            /* the guest sees no physical hard disk */
+    bool quiet;           /* warnings do not hold up the start */
 };
 
 struct config_complaint {

@@ -10,6 +10,7 @@
 #include "core/chain/path.h"
 #include "core/entry/writes.h"
 #include "core/map/format.h"
+#include "core/map/room.h"
 #include "core/ntfs/ntfs.h"
 #include "core/part/format.h"
 
@@ -152,6 +153,15 @@ static enum err boot_open_file(struct chain_files *files, const char *path, stru
     return ERR_OK;
 }
 
+/* Says where the machine has less memory for changes than they were to have. */
+static void note_room(struct boot_disk *disk, const struct map_writes *writes)
+{
+    const struct map *map = &disk->map;
+    if (map->growth == MAP_GROWS_IN_MEMORY && map_records(map) < map_room_wanted(map, writes))
+        notes_add(&disk->notes, "this machine's memory has room for %u MiB of changes only",
+                  map_memory_bytes(map) >> 20);
+}
+
 enum err boot_open(struct boot_disk *disk, const struct config_entry *entry,
                    struct volumes *volumes, uint64_t memory_bytes, struct arena *a, struct fail *f)
 {
@@ -179,8 +189,15 @@ enum err boot_open(struct boot_disk *disk, const struct config_entry *entry,
     err = writes_choose(&writes, entry, &disk->chain, vol, memory_bytes, &disk->notes, f);
     if (!err)
         err = map_build(&disk->map, &disk->chain, &writes, a, f);
+    if (!err)
+        note_room(disk, &writes);
     disk->write_protected = !writes.in_place && writes.growth == MAP_GROWS_NOT;
     return err;
+}
+
+bool boot_write_protected(const struct boot_disk *disk)
+{
+    return disk->write_protected || !disk->map.writable;
 }
 
 const char *boot_record_fault(const uint8_t *sector)

@@ -30,7 +30,7 @@ MUST_CHECK enum err boot_entries(struct config *config, bool *from_file, struct 
 struct boot_disk {
     struct chain chain;
     struct map map;
-    bool write_protected; /* the disk answers writes with error 03h */
+    bool write_protected; /* nothing may be written: boot_write_protected() asks more */
     bool hide_drives;     /* the guest sees no physical hard disk */
     bool in_memory;       /* all of it is to be read into memory before it starts */
     struct notes notes;   /* why, and what is odd */
@@ -42,6 +42,10 @@ struct boot_disk {
 MUST_CHECK enum err boot_open(struct boot_disk *disk, const struct config_entry *entry,
                               struct volumes *volumes, uint64_t memory_bytes, struct arena *a,
                               struct fail *f);
+
+/* Does the disk answer every write with error 03h: for a reason of boot_open's, or because there is
+ * nothing on it that could be written and no room for more? */
+bool boot_write_protected(const struct boot_disk *disk);
 
 /* Why a disk with this sector 0 cannot be started, as the sentence of an ERR_NO_SYSTEM; NULL where
  * it can be tried. */

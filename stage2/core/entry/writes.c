@@ -153,5 +153,7 @@ enum err writes_choose(struct map_writes *writes, const struct config_entry *ent
 
     writes->growth = MAP_GROWS_IN_MEMORY;
     writes->memory = entry->discard_max ? entry->discard_max : memory_bytes / MEMORY_SHARE;
+    writes->machine = memory_bytes;
+    writes->contents = entry->ram;
     return ERR_OK;
 }

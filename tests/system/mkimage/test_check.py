@@ -133,6 +133,18 @@ def test_reserve_is_advised_only_where_changes_go_into_the_file(mode):
     assert ("reserve" in said) == (mode == "write = persistent"), said
 
 
+def test_an_image_of_which_nothing_can_be_written_is_write_protected():
+    run("qemu-img", "create", "-q", "-f", "vhdx", "d.vhdx", 64 * MIB)       # a VHDX gets no new blocks
+    mkimage("flash", "f.img", "--vhd", "d.vhdx")
+    answer = check("f.img", status=1)                   # it holds no system either
+    assert answer["write_protected"] is True and any("write-protected" in s["text"] for s in answer["steps"]), answer
+    Fixed("good")
+    with open("cfg", "w", encoding="ascii") as file:
+        file.write("[a]\nvhd = \\good.vhd\nwrite = discard\ndiscard_max = 1M\n")
+    mkimage("flash", "g.img", "--vhd", "good.vhd", "--config", "cfg")
+    assert check("g.img")["write_protected"] is False
+
+
 @pytest.mark.parametrize("verb", ["map missing", "extents missing:/a", "vhd info missing"])
 def test_json_for_other_verbs_failures(verb):
     done = mkimage(*verb.split(), "--json", status=1)

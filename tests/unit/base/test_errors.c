@@ -28,6 +28,19 @@ TEST(notes_are_said_once)
     CHECK_STR(line, "record 3 was torn");
 }
 
+/* What the volume says of itself, and then what that means for the disk, is one warning. */
+TEST(notes_that_go_on_replace)
+{
+    struct notes n = {0};
+    notes_add(&n, "volume %u sleeps", 1);
+    notes_add(&n, "volume is dirty", 0);
+    notes_add(&n, "volume %u sleeps: nothing is written", 2);
+    notes_add(&n, "volume is dirty and old", 0);
+    CHECK_EQ(n.count, 3);
+    notes_format(&n, 0, line, sizeof line);
+    CHECK_STR(line, "volume 2 sleeps: nothing is written");
+}
+
 TEST(notes_of_several_things)
 {
     struct notes n = {0}, from = {0};

@@ -54,6 +54,46 @@ TEST(config_memory_keys)
     CHECK_EQ(config.complaint[1].line, 11);
 }
 
+TEST(config_quiet)
+{
+    parse("[a]\nvhd = x\nquiet = yes\n[b]\nvhd = x\n[c]\nvhd = x\nquiet = no\n"
+          "[d]\nvhd = x\nquiet = very\n");
+    CHECK(config.entry[0].quiet && !config.entry[1].quiet && !config.entry[2].quiet);
+    CHECK(!config.entry[3].quiet);
+    CHECK_EQ(config.complaint_count, 1);
+    CHECK_EQ(config.complaint[0].line, 11);
+}
+
+/* More than any machine has is what there is, in bytes as well as with a unit. */
+TEST(config_sizes)
+{
+    static const struct {
+        const char *text;
+        uint64_t bytes; /* 0: refused */
+    } sizes[] = {{"268435455", 268435455},
+                 {"268435456", 268435456},
+                 {"1073741824", 1073741824},
+                 {"4294967296", 4294967296},
+                 {"17179869184", 17179869184},
+                 {"1125899906842624", 1125899906842624},
+                 {"1125899906842625", 0},
+                 {"18446744073709551617", 0},
+                 {"99999999999999999999999999", 0},
+                 {"4096k", 4096 << 10},
+                 {"300000000K", 307200000000},
+                 {"1048576g", 1125899906842624},
+                 {"1048577G", 0},
+                 {"-1", 0},
+                 {"K", 0}};
+    for (unsigned i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        char text[100];
+        snprintf(text, sizeof text, "[a]\nvhd = x\ndiscard_max = %s\n", sizes[i].text);
+        parse(text);
+        CHECK_EQ(config.entry[0].discard_max, sizes[i].bytes);
+        CHECK_EQ(config.complaint_count, !sizes[i].bytes);
+    }
+}
+
 TEST(config_reads_the_whole_form)
 {
     parse("timeout = 5                 # seconds\r\n"
