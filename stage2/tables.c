@@ -81,7 +81,7 @@ void tables_header(struct resident_header *h, const struct boot_disk *disk,
 {
     header_map(h, &disk->map);
     header_drives(h, drive, drive_count);
-    h->write_protected = disk->write_protected || !disk->map.writable;
+    h->write_protected = boot_write_protected(disk);
     h->drive_shift = 1;
     h->hidden_drives = disk->hide_drives;
     h->cylinders = geometry->cylinders;

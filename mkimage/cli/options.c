@@ -126,6 +126,7 @@ static const struct row table[] = {
      "save what is replaced in this new file, for restore"},
     {OPTION_ENTRY, "entry", "NAME", set_text, FIELD(entry),
      "the entry of vhdboot.cfg; default: the default one"},
+    {OPTION_ALL, "all", NULL, set_flag, FIELD(all), "every entry of the menu"},
     {OPTION_DRIVE, "drive", "FILE", add_drive, FIELD(drive),
      "another disk of the machine, which a parent may lie on; may be given again"},
     {OPTION_LBA, "lba", "N", set_number, FIELD(lba), "first sector; default: 0"},

@@ -325,13 +325,10 @@ static enum status read_config(struct flash_plan *plan, const char *name)
     return STATUS_OK;
 }
 
-static void say_complaints(const char *name, const struct config *config)
+static void say_complaint(void *name, const struct config_complaint *c)
 {
-    for (unsigned i = 0; i < config->complaint_count && i < CONFIG_COMPLAINTS_MAX; i++) {
-        const struct config_complaint *c = &config->complaint[i];
-        say_warning("%s, line %u: %s%s%s", name, c->line, c->sentence, *c->word ? ": " : "",
-                    c->word);
-    }
+    say_warning("%s, line %u: %s%s%s", (const char *)name, c->line, c->sentence,
+                *c->word ? ": " : "", c->word);
 }
 
 /* Could this name stand in a config as it is? */
@@ -391,11 +388,10 @@ enum status flash_plan(struct flash_plan *plan, const struct options *options)
     if (!status && options->config) {
         status = read_config(plan, options->config);
         config = arena_alloc(&arena, sizeof *config);
-        if (!status && config_parse(config, (const uint8_t *)plan->config,
-                                    (uint32_t)plan->config_size, &arena, &f))
+        if (!status &&
+            config_parse_telling(config, (const uint8_t *)plan->config, (uint32_t)plan->config_size,
+                                 &arena, say_complaint, (void *)options->config, &f))
             status = say_fail(&f);
-        if (!status)
-            say_complaints(options->config, config);
     }
     if (!status)
         status = choose_paths(plan, config, &arena);

@@ -81,8 +81,7 @@ enum status source_open(struct source *s, const char *argument, unsigned partiti
 const char *source_link_name(const struct source *s, unsigned index)
 {
     const struct file *file = &s->chain.link[index]->file;
-    const struct hostfile *host = file->ctx;
-    return s->on_volume ? file->path : host->path;
+    return s->on_volume ? file->path : ((const struct hostfile *)file->ctx)->path;
 }
 
 struct blk *source_drive(struct source *s)

@@ -23,6 +23,7 @@
 #include "core/part/format.h"
 #include "core/vhd/format.h"
 #include "flash/bootcode.h"
+#include "flash/entry.h"
 #include "flash/plan.h"
 #include "flash/target.h"
 #include "host/busy.h"
@@ -351,6 +352,8 @@ static enum status verify(const struct flash *flash)
                 say_warning("entry %s would not start: %s", config.entry[i].name, sentence);
             else
                 status = say_fail(&f);
+        } else {
+            entry_warn_of_no_system(&config.entry[i], &disk, &t);
         }
     }
     target_close(&t);

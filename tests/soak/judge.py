@@ -134,7 +134,7 @@ def settle(model, seen):
         image.maybe = left
 
 
-def check_agrees(flash, model, volume, entry, seen, known):
+def check_agrees(flash, model, volume, entry, seen):
     """`mkimage check` says of the entry what the machine does; its JSON."""
     fields = next(f for f in seen.entries[volume] if f[0] == entry.name)
     status, said = programs.check(flash, volume, entry.name)
@@ -142,13 +142,11 @@ def check_agrees(flash, model, volume, entry, seen, known):
     if status != (0 if boots else 1):
         raise Loss(f"check says boots: {boots}, and ends with {status}")
     starts = fields[3] == "1"
-    if boots and not starts and said.get("system") is False and "check" in known:
-        boots = False
     code = seen.files.get((1, CODE), (0, 0))[1] == our_code()
     if volume == 1 and boots != (starts and code):
         raise Loss(f"check {entry.name}: boots: {boots} ({said['error']}), the machine: {starts} ({fields[5]}), "
                    f"our code: {code}")
     steps = " ".join(s["text"] for s in said["steps"] if s["name"] == "map")
-    if starts and ("write-protected" in steps) != (fields[4] == "1") and "full" not in known:
+    if starts and ("write-protected" in steps) != (fields[4] == "1"):
         raise Loss(f"check {entry.name}: write-protected: {steps}; the machine: {fields[4]}")
     return said

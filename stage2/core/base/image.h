@@ -55,8 +55,13 @@ struct image {
                                   file's */
     uint16_t cylinders;        /* VHD: the footer's ATA geometry; nothing relies on it */
     uint8_t heads, track_sectors;
-    bool read_only;           /* must not be written; a note says why */
-    bool damaged;             /* something that it has twice is damaged once: a note says what */
+    bool read_only; /* must not be written; a note says why */
+    bool damaged;   /* a structure that is there twice is good only once: the image can be
+                     * read, and `damage` is among its notes */
+    struct {
+        const char *sentence; /* static; %u stands for value */
+        uint64_t value;
+    } damage;
     uint8_t parent_id[2][16]; /* IMAGE_DIFFERENCING: the ids of which its parent must have one */
     unsigned parent_ids;      /* how many of them there are */
     unsigned parent_count;
@@ -76,6 +81,9 @@ struct image {
 
 /* "fixed VHD", "dynamic VHDX" … */
 const char *image_kind_name(const struct image *image);
+
+/* Notes down what is damaged of a structure that is there twice; the first such counts. */
+void image_note_damage(struct image *image, const char *sentence, uint64_t value);
 
 /* Adds a place to look for the parent, behind those that are there; not twice, and none where there
  * is no room. `path` stays in use. */

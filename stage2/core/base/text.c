@@ -16,10 +16,23 @@ void text_char(struct text *t, char c)
     t->buf[t->len] = '\0';
 }
 
+static bool continues_character(char c)
+{
+    return ((uint8_t)c & 0xc0) == 0x80;
+}
+
+/* Where it is cut, then before a character: half of one could not be shown. */
 void text_str(struct text *t, const char *s)
 {
-    while (*s)
+    while (*s && t->len + 1 < t->size)
         text_char(t, *s++);
+    if (!continues_character(*s))
+        return;
+    for (unsigned i = 0; i < 3 && t->len && continues_character(t->buf[t->len - 1]); i++)
+        t->len--;
+    if (t->len && (uint8_t)t->buf[t->len - 1] >= 0xc0)
+        t->len--;
+    t->buf[t->len] = '\0';
 }
 
 /* Divides by ten in 32-bit steps, as core does without 64-bit division. Returns the remainder. */

@@ -17,6 +17,8 @@ struct parser {
     struct config *config;
     struct arena *arena;
     struct fail *fail;
+    config_tell *tell; /* NULL: nobody asks */
+    void *tell_ctx;
     unsigned line;
     struct config_entry *entry; /* the section being read; NULL before the first one */
     unsigned entry_line;        /* where it began */
@@ -49,17 +51,16 @@ static bool word_is(struct word w, const char *text)
 static void complain(struct parser *p, unsigned line, const char *sentence, struct word word)
 {
     struct config *c = p->config;
-    if (c->complaint_count < CONFIG_COMPLAINTS_MAX) {
-        struct config_complaint *x = &c->complaint[c->complaint_count];
-        x->line = line;
-        x->sentence = sentence;
-        uint32_t len = word.len < sizeof x->word ? word.len : (uint32_t)sizeof x->word - 1;
-        while (len && len < word.len && ((uint8_t)word.start[len] & 0xc0) == 0x80)
-            len--; /* cut before a UTF-8 character, not in it */
-        memcpy(x->word, word.start, len);
-        x->word[len] = '\0';
-    }
+    struct config_complaint x = {.line = line, .sentence = sentence};
+    uint32_t len = word.len < sizeof x.word ? word.len : (uint32_t)sizeof x.word - 1;
+    while (len && len < word.len && ((uint8_t)word.start[len] & 0xc0) == 0x80)
+        len--; /* cut before a UTF-8 character, not in it */
+    memcpy(x.word, word.start, len);
+    if (c->complaint_count < CONFIG_COMPLAINTS_MAX)
+        c->complaint[c->complaint_count] = x;
     c->complaint_count++;
+    if (p->tell)
+        p->tell(p->tell_ctx, &x);
 }
 
 static enum err keep(struct parser *p, const char **to, struct word w)
@@ -291,8 +292,14 @@ static struct word next_line(struct word *rest)
 enum err config_parse(struct config *config, const uint8_t *text, uint32_t size, struct arena *a,
                       struct fail *f)
 {
+    return config_parse_telling(config, text, size, a, NULL, NULL, f);
+}
+
+enum err config_parse_telling(struct config *config, const uint8_t *text, uint32_t size,
+                              struct arena *a, config_tell *tell, void *ctx, struct fail *f)
+{
     *config = (struct config){.timeout_seconds = CONFIG_TIMEOUT_UNSET};
-    struct parser p = {.config = config, .arena = a, .fail = f};
+    struct parser p = {.config = config, .arena = a, .fail = f, .tell = tell, .tell_ctx = ctx};
     struct word rest = {(const char *)text, size};
     if (size >= 3 && !memcmp(text, "\xef\xbb\xbf", 3))
         rest = (struct word){rest.start + 3, size - 3};

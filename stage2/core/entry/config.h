@@ -61,4 +61,12 @@ struct config {
 MUST_CHECK enum err config_parse(struct config *config, const uint8_t *text, uint32_t size,
                                  struct arena *a, struct fail *f);
 
+/* Takes one complaint, which is gone afterwards. */
+typedef void config_tell(void *ctx, const struct config_complaint *complaint);
+
+/* The same, and calls `tell` for every complaint, those too that are not kept. */
+MUST_CHECK enum err config_parse_telling(struct config *config, const uint8_t *text, uint32_t size,
+                                         struct arena *a, config_tell *tell, void *ctx,
+                                         struct fail *f);
+
 #endif

@@ -195,12 +195,27 @@ enum err boot_open(struct boot_disk *disk, const struct config_entry *entry,
     return err;
 }
 
+bool boot_write_protected(const struct boot_disk *disk)
+{
+    return disk->write_protected || !disk->map.writable;
+}
+
 const char *boot_record_fault(const uint8_t *sector)
 {
     const struct mbr *mbr = (const struct mbr *)sector;
     if (le16_get(mbr->signature) != MBR_BOOT_SIGNATURE)
         return "the disk has no boot record: its sector 0 lacks 55AAh";
     if (bytes_are(mbr->code, sizeof mbr->code, 0))
-        return "the disk has no boot code; was it made for UEFI?";
+        return "the disk has no boot code for a BIOS: it may have been made for UEFI";
     return NULL;
+}
+
+enum err boot_record_read(const struct map *map, struct blk *const *drive, uint8_t *sector,
+                          struct fail *f)
+{
+    enum err err = map_read(map, drive, 0, 1, sector, f);
+    if (err)
+        return err;
+    const char *fault = boot_record_fault(sector);
+    return fault ? fail(f, ERR_NO_SYSTEM, fault, 0) : ERR_OK;
 }

@@ -50,24 +50,22 @@ static void vhd_footer_notes(struct image *image, const struct vhd_footers *foot
                   0);
     }
     if (footers->copies_differ) {
-        image->read_only = image->damaged = true;
-        notes_add(&image->notes,
-                  "the footer at the end and its copy at the start differ: the end "
-                  "was used, and programs that use the copy may see another disk",
-                  0);
+        image->read_only = true;
+        image_note_damage(image,
+                          "the footer at the end and its copy at the start differ: the end "
+                          "was used, and programs that use the copy may see another disk",
+                          0);
     }
     if (footers->copy_used) {
-        image->read_only = image->damaged = true;
-        notes_add(&image->notes,
-                  "the footer at the end is damaged: its copy at the start was "
-                  "used",
-                  0);
+        image->read_only = true;
+        image_note_damage(image, "the footer at the end is damaged: its copy at the start was used",
+                          0);
     } else if (be32_get(footer->type) != VHD_FIXED && footers->copy != VHD_FOOTER_GOOD) {
-        image->damaged = true;
-        notes_add(&image->notes,
-                  footers->copy == VHD_FOOTER_NONE ? "the footer's copy at the start is missing"
-                                                   : "the footer's copy at the start is damaged",
-                  0);
+        image_note_damage(image,
+                          footers->copy == VHD_FOOTER_NONE
+                              ? "the footer's copy at the start is missing"
+                              : "the footer's copy at the start is damaged",
+                          0);
     }
     if (footers->short_footer && !footers->copy_used)
         notes_add(&image->notes, "the footer has only 511 bytes, as early Virtual PC wrote it", 0);

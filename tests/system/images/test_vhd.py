@@ -3,7 +3,6 @@
 readers; and what is refused. Chains are in test_vhd_chains.py."""
 import os
 import random
-import subprocess
 
 import pytest
 
@@ -68,10 +67,14 @@ def warned(*words):
 
 
 def damaged(*words):
-    """It is read, with the warning; `vhd check` says no."""
+    """vhd check reads it, warns, and says in one sentence that it is damaged."""
     warned(*words)
-    done = subprocess.run([tool("mkimage"), "vhd", "check", "d.vhd"], capture_output=True, text=True, check=False)
-    assert done.returncode == 1 and "d.vhd: damaged" in done.stderr and "clean" not in done.stdout, f"{done}"
+    done = mkimage("vhd", "check", "d.vhd", status=1)
+    said = done.stderr.decode()
+    assert len(said.splitlines()) == 1 and "d.vhd: " in said, said
+    for word in words:
+        assert word in said and word in done.stdout.decode(), (word, said, done.stdout)
+    assert b"clean" not in done.stdout
 
 
 def writable_on_flash():
@@ -235,6 +238,27 @@ def test_dynamic_made_by_qemu_img():
     run("qemu-img", "convert", "-f", "raw", "-O", "vpc", "-o", "force_size=on", "raw", "d.vhd")
     with open("raw", "rb") as f:
         readers(f.read(), "l")
+
+
+@pytest.mark.parametrize("options, kind", [
+    ("-f vpc -o subformat=fixed", "fixed"), ("-f vpc", "dynamic"), ("-f vhdx", "dynamic"),
+    ("-f vhdx -o subformat=fixed", "fixed"), (None, "differencing")])
+def test_the_keys_of_vhd_info(options, kind):
+    if options:
+        run("qemu-img", "create", "-q", *options.split(), "d.vhd", 8 * MIB)
+    else:
+        parent = dynamic()
+        parent.write("base.vhd")
+        child = DynamicVhd(parent.size, 2 * MIB, parent=parent)
+        child.locate("W2ru", ".\\base.vhd")
+        child.write("d.vhd")
+    facts = info("d.vhd")
+    assert facts["format"] == ("vhdx" if options and "vhdx" in options else "vhd") and facts["kind"] == kind
+    assert all(type(facts[key]) is int for key in ("size", "block_size", "allocated")), facts
+    names = [os.path.basename(name) for name in facts["chain"]]
+    assert names == ["d.vhd", "base.vhd"][:2 if kind == "differencing" else 1], facts
+    assert isinstance(facts["warnings"], list)
+    assert (facts["block_size"] == 0) == (kind == "fixed" and facts["format"] == "vhd"), facts
 
 
 # --- Dynamic: footers

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Images that NTFS does not store as plain sectors are refused, by the machine and by mkimage check in
-the same words; with write = none those that can be read safely are served."""
+"""Images that NTFS does not store as plain sectors, and disks without boot code, are refused, by the machine and
+by mkimage check in the same words; with write = none those that can be read safely are served."""
 import json
 import re
 import subprocess
@@ -120,3 +120,14 @@ def test_case_43_an_image_inside_its_mft_record_is_refused(shop):
         file.write(vhd.footer(0)[:300])
     run("ntfscp", "-f", "-q", flash, shop.path("small"), "disk.vhd")
     same_refusal(flash)
+
+
+@pytest.mark.parametrize("start, word", [(bytes(512), "lacks 55AAh"), (bytes(510) + b"\x55\xaa", "UEFI")],
+                         ids=["empty", "made for UEFI"])
+def test_a_disk_that_no_bios_can_start_is_refused(shop, start, word):
+    raw = shop.path("raw")
+    with open(raw, "wb") as file:
+        file.write(start)
+        file.truncate(1 << 22)
+    vhd.make_fixed(shop.path("disk.vhd"), (1 << 22) // 512, source=raw)
+    assert word in same_refusal(shop.flash(shop.path("disk.vhd")))

@@ -15,6 +15,31 @@ static void parse(const char *text)
     CHECK_EQ(config_parse(&config, (const uint8_t *)text, (uint32_t)strlen(text), &a, &f), ERR_OK);
 }
 
+static void count_up(void *ctx, const struct config_complaint *complaint)
+{
+    unsigned *next = ctx;
+    CHECK_EQ(complaint->line, *next);
+    CHECK_STR(complaint->word, "bogus");
+    ++*next;
+}
+
+TEST(config_tells_every_complaint)
+{
+    static uint8_t memory[8192];
+    char text[512] = "";
+    struct arena a;
+    struct fail f;
+    unsigned next = 1;
+    for (unsigned i = 0; i < 3 * CONFIG_COMPLAINTS_MAX; i++)
+        strcat(text, "bogus = 1\n");
+    arena_init(&a, memory, sizeof memory);
+    CHECK_EQ(config_parse_telling(&config, (const uint8_t *)text, (uint32_t)strlen(text), &a,
+                                  count_up, &next, &f),
+             ERR_OK);
+    CHECK_EQ(next, 1 + 3 * CONFIG_COMPLAINTS_MAX);
+    CHECK_EQ(config.complaint_count, 3 * CONFIG_COMPLAINTS_MAX);
+}
+
 TEST(config_memory_keys)
 {
     parse("[a]\nvhd = x\nram = yes\ndiscard_max = 64M\n[b]\nvhd = x\nram = perhaps\n"
@@ -36,7 +61,7 @@ TEST(config_quiet)
     CHECK(config.entry[0].quiet && !config.entry[1].quiet && !config.entry[2].quiet);
     CHECK(!config.entry[3].quiet);
     CHECK_EQ(config.complaint_count, 1);
-    CHECK_EQ(config.complaint[0].line, 10);
+    CHECK_EQ(config.complaint[0].line, 11);
 }
 
 /* More than any machine has is what there is, in bytes as well as with a unit. */
