@@ -11,6 +11,7 @@
 #include "core/ntfs/ntfs.h"
 #include "core/part/table.h"
 #include "host/fd.h"
+#include "host/interrupt.h"
 #include "layout.h"
 
 enum status change_allowed(const struct target *t)
@@ -250,6 +251,21 @@ static bool write_step(struct device *device, const struct overlay *o, enum chan
     return !any || device_sync(device);
 }
 
+void change_state(const char *path, enum change_state state)
+{
+    static const char *const sentence[] = {
+        [CHANGE_NONE_YET] = "nothing of it was changed yet.",
+        [CHANGE_UNDER_WAY] = "in the middle of a change, so it has the old state or the new one. "
+                             "Run this again.",
+        [CHANGE_DONE] = "some of the work is done, and whole so far. Run this again.",
+    };
+    static bool changed;
+    if (state == CHANGE_NONE_YET && changed)
+        return;
+    changed |= state != CHANGE_NONE_YET;
+    interrupt_state(path, sentence[state]);
+}
+
 enum status change_commit(struct device *device, const struct overlay *o, bool backwards)
 {
     struct order {
@@ -273,8 +289,12 @@ enum status change_commit(struct device *device, const struct overlay *o, bool b
     struct overlay *keep = device->overlay;
     device->overlay = NULL;
     bool ok = true;
+    if (o->count)
+        change_state(device->path, CHANGE_UNDER_WAY);
     for (unsigned i = 0; ok && i < sizeof forward / sizeof forward[0]; i++)
         ok = write_step(device, o, order[i].step, order[i].both);
+    if (ok && o->count)
+        change_state(device->path, CHANGE_DONE);
     device->overlay = keep;
     return ok ? STATUS_OK : device_write_failed(device);
 }

@@ -52,6 +52,11 @@ void change_keep_numbers(struct overlay *o, uint32_t record_size, uint32_t index
 void change_sort(struct overlay *o, const struct target *t, uint64_t copy_lba,
                  const struct volume_zone *zones, unsigned zone_count);
 
+/* What somebody is told who interrupts the program now: how far it has come with `path`. The first
+ * does nothing where something was changed before. */
+enum change_state { CHANGE_NONE_YET, CHANGE_UNDER_WAY, CHANGE_DONE };
+void change_state(const char *path, enum change_state state);
+
 /* Writes what the overlay holds; `backwards` for a change that is taken back: then what refers to
  * things goes before the things. */
 enum status change_commit(struct device *device, const struct overlay *o, bool backwards);

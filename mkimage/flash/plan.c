@@ -26,6 +26,7 @@
 #include "flash/bootcode.h"
 #include "flash/source.h"
 #include "flash/target.h"
+#include "host/device.h"
 #include "host/files.h"
 #include "ntfs/mkfs.h"
 #include "ntfs/volume.h"
@@ -33,6 +34,8 @@
 static enum status open_host_image(struct flash_image *image)
 {
     struct stat st;
+    if (device_check_name(image->source))
+        return STATUS_FAILED;
     image->real = realpath(image->source, NULL);
     if (image->real)
         image->fd = open(image->real, O_RDONLY | O_CLOEXEC);

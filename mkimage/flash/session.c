@@ -45,6 +45,7 @@ enum status session_open(struct session *s, const char *path, unsigned partition
     }
     session_overlay(s);
     s->copy_lba = change_copy_lba(&s->target);
+    change_state(s->device.path, CHANGE_NONE_YET);
     return STATUS_OK;
 }
 

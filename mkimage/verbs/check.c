@@ -328,6 +328,11 @@ static void check_guest(struct check *c)
 static void walk(struct check *c, const struct options *options)
 {
     struct fail f;
+    if (c->target.device.sector_size != SECTOR_SIZE) {
+        failed(c, "mbr", "Use a drive with sectors of 512 bytes.", "%s: " DEVICE_SECTORS_SENTENCE,
+               c->target.device.path, c->target.device.sector_size);
+        return;
+    }
     target_further(&c->target, options->drive, options->drives);
     bool mounted = !target_mount(&c->target, options->partition, &f);
     if (c->target.table.scheme != PART_NONE || c->target.table.count)
@@ -393,10 +398,11 @@ enum status verb_check(const struct options *options)
         for (unsigned i = 0; i < c->steps; i++)
             printf("%-4s %-7s %s\n", c->step[i].ok ? "ok" : "FAIL", c->step[i].name,
                    c->step[i].text);
-        printf("%s%s%s, %" PRIu64 " sectors read in %" PRIu64 " reads\n",
+        printf("%s%s%s, %" PRIu64 " sector%s read in %" PRIu64 " read%s\n",
                c->error[0] ? "would not boot" : "would boot",
                c->error[0] || !c->fault ? "" : ", but ", c->error[0] || !c->fault ? "" : c->fault,
-               c->target.blk.sectors_read, c->target.blk.reads);
+               c->target.blk.sectors_read, c->target.blk.sectors_read == 1 ? "" : "s",
+               c->target.blk.reads, c->target.blk.reads == 1 ? "" : "s");
     }
     if (c->error[0]) {
         fflush(stdout);

@@ -120,6 +120,8 @@ static enum status check_table(const struct session *s, const struct options *op
 static enum status check_backup_file(const char *path)
 {
     struct stat st;
+    if (path && device_check_name(path))
+        return STATUS_FAILED;
     if (path && !lstat(path, &st))
         return say_error("Name a new file.", "%s: the file exists already", path);
     return STATUS_OK;
@@ -130,7 +132,8 @@ static enum status commit(struct session *s, const struct options *options, cons
     const char *path = s->device.path;
     unsigned long count = s->overlay.count;
     if (options->dry_run) {
-        say("%s, partition %u: would write %lu sectors", path, s->target.part->number, count);
+        say("%s, partition %u: would write %lu sector%s", path, s->target.part->number, count,
+            count == 1 ? "" : "s");
         change_list(&s->overlay);
         return STATUS_OK;
     }
@@ -140,8 +143,8 @@ static enum status commit(struct session *s, const struct options *options, cons
     if (!status && !count)
         say("%s: everything was there already", path);
     else if (!status)
-        say("%s, partition %u: installed, %lu sectors written", path, s->target.part->number,
-            count);
+        say("%s, partition %u: installed, %lu sector%s written", path, s->target.part->number,
+            count, count == 1 ? "" : "s");
     return status;
 }
 
