@@ -105,6 +105,38 @@ bool volume_name_ok(const char *path)
     return any;
 }
 
+/* The path in the volume's capital letters, with one kind of separators; NULL where it is none. */
+static ntfschar *folded(const char *path, int *units)
+{
+    static ntfschar *letters;
+    static u32 count; /* the table that mkntfs writes */
+    if (!letters)
+        count = ntfs_upcase_build_default(&letters);
+    ntfschar *wide = NULL;
+    path += strspn(path, "/\\");
+    *units = ntfs_mbstoucs(path, &wide);
+    if (*units < 0 || !letters) {
+        free(wide);
+        return NULL;
+    }
+    ntfs_name_upcase(wide, (u32)*units, letters, count);
+    for (int i = 0; i < *units; i++) {
+        if (wide[i] == const_cpu_to_le16('/'))
+            wide[i] = const_cpu_to_le16('\\');
+    }
+    return wide;
+}
+
+bool volume_same_path(const char *a, const char *b)
+{
+    int x, y;
+    ntfschar *one = folded(a, &x), *two = folded(b, &y);
+    bool same = one && two ? x == y && !memcmp(one, two, (size_t)x * sizeof *one) : !strcmp(a, b);
+    free(one);
+    free(two);
+    return same;
+}
+
 /* Looks `name` up in the folder; where it is missing and `create` is a file type, makes it. */
 static ntfs_inode *child(struct volume *v, ntfs_inode *folder, const char *name, size_t length,
                          mode_t create)

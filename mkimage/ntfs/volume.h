@@ -69,4 +69,8 @@ enum status volume_failed(const struct volume *v, const char *path, const char *
 /* Can every part of `path` be a name that Windows takes? */
 bool volume_name_ok(const char *path);
 
+/* Do two paths lead to the same place of a volume that mkfs_volume makes: by that volume's table of
+ * letters, with separators of both kinds, and with or without one at the start? */
+bool volume_same_path(const char *a, const char *b);
+
 #endif
