@@ -20,8 +20,6 @@
 #include "host/device.h"
 #include "verbs/verbs.h"
 
-#define STAGE2_OLD_MAX ((uint64_t)16 << 20)
-
 /* The old file as it is, or BACKUP_NO_FILE. */
 static enum status read_old(struct session *s, uint8_t **data, uint64_t *size)
 {
@@ -32,7 +30,7 @@ static enum status read_old(struct session *s, uint8_t **data, uint64_t *size)
     *data = NULL;
     if (err == ERR_NOT_FOUND)
         return STATUS_OK;
-    if (!err && file.size > STAGE2_OLD_MAX)
+    if (!err && file.size > BACKUP_STAGE2_MAX)
         err = fail(&f, ERR_LIMIT, "%u bytes are more than vhdboot can be", file.size);
     if (!err) {
         *data = malloc(file.size + 1);
