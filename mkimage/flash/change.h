@@ -17,7 +17,7 @@
 #include "host/overlay.h"
 #include "ntfs/volume.h"
 
-/* In the order of writing. */
+/* In the order of writing; the numbers stand in backups. */
 enum change_step {
     CHANGE_DATA,   /* clusters that nothing refers to yet */
     CHANGE_BITMAP, /* first with old and new bits together, at the end of the volume's part as is */
@@ -32,6 +32,7 @@ enum change_step {
     CHANGE_VBR,       /* its sector 0 decides */
     CHANGE_VBR_COPY,
     CHANGE_MBR,
+    CHANGE_MIRRORED, /* with the records, before others: the first of the MFT and their copies */
     CHANGE_STEPS
 };
 

@@ -6,6 +6,9 @@
 #include "core/base/endian.h"
 #include "core/ntfs/boot.h"
 #include "core/ntfs/format.h"
+#include "ntfs/volume.h"
+
+static_assert(VOLUME_MIRRORED == NTFS_MIRRORED, "the same for libntfs-3g and for core");
 
 static bool are_records(const uint8_t *records, uint32_t size)
 {

@@ -306,6 +306,49 @@ static bool add_zones(struct volume *v, ntfs_attr *attr, enum volume_area area,
     return true;
 }
 
+/* The records that the mirror has a copy of, and those copies: both are the same at all times, or
+ * libntfs-3g takes the volume for damaged. */
+static bool add_mirrored(struct volume *v, struct volume_zone **zones, unsigned *count)
+{
+    enum { PLACES = 2 };
+    ntfs_attr *const place[PLACES] = {v->ntfs->mft_na, v->ntfs->mftmirr_na};
+    uint64_t record = v->ntfs->mft_record_size;
+    struct volume_zone *more = realloc(*zones, (*count + PLACES * VOLUME_MIRRORED) * sizeof *more);
+    if (!more)
+        return false;
+    *zones = more;
+    for (unsigned i = 0; i < PLACES * VOLUME_MIRRORED; i++) {
+        uint64_t at = i % VOLUME_MIRRORED * record;
+        LCN lcn = ntfs_attr_vcn_to_lcn(place[i / VOLUME_MIRRORED], (VCN)(at / v->cluster_size));
+        if (lcn >= 0)
+            more[(*count)++] = (struct volume_zone){v->start + (uint64_t)lcn * v->cluster_size +
+                                                        at % v->cluster_size,
+                                                    record, AREA_MIRRORED, at};
+    }
+    return true;
+}
+
+enum status volume_spare_records(struct volume *v, unsigned count)
+{
+    ntfs_inode **inode = calloc(count, sizeof *inode);
+    bool ok = inode;
+    unsigned made = 0;
+    for (; ok && made < count; made += ok) {
+        inode[made] = ntfs_mft_record_alloc(v->ntfs, NULL);
+        ok = inode[made];
+    }
+    int keep = errno;
+    while (made--) {
+        if (ntfs_mft_record_free(v->ntfs, inode[made])) {
+            keep = errno;
+            ok = false;
+        }
+    }
+    free(inode);
+    errno = keep;
+    return ok ? STATUS_OK : volume_failed(v, "$MFT", "cannot be made longer");
+}
+
 enum status volume_zones(struct volume *v, struct volume_zone **zones, unsigned *count)
 {
     *count = 0;
@@ -319,7 +362,8 @@ enum status volume_zones(struct volume *v, struct volume_zone **zones, unsigned 
         v->start + (uint64_t)root * v->cluster_size +
             (uint64_t)FILE_root * v->ntfs->mft_record_size % v->cluster_size,
         v->ntfs->mft_record_size, AREA_ROOT, (uint64_t)FILE_root * v->ntfs->mft_record_size};
-    if (!add_zones(v, v->ntfs->lcnbmp_na, AREA_BITMAP, zones, count) ||
+    if (!add_mirrored(v, zones, count) ||
+        !add_zones(v, v->ntfs->lcnbmp_na, AREA_BITMAP, zones, count) ||
         !add_zones(v, v->ntfs->mftbmp_na, AREA_BITMAP, zones, count) ||
         !add_zones(v, mft, AREA_RECORD, zones, count))
         return volume_failed(v, "$MFT", "cannot be read");

@@ -35,6 +35,9 @@ enum status volume_close(struct volume *v);
 /* Creates the folders of `path` that are missing. */
 enum status volume_make_folders(struct volume *v, const char *path);
 
+/* Makes the MFT so long that `count` files more fit without changing its own record. */
+enum status volume_spare_records(struct volume *v, unsigned count);
+
 /* Writes a whole small file, replacing an older one of that name. */
 enum status volume_write_file(struct volume *v, const char *path, const void *data, size_t size);
 
@@ -50,8 +53,10 @@ struct _ntfs_inode *volume_open_or_create(struct volume *v, const char *path);
 /* The same for one that exists. */
 struct _ntfs_inode *volume_open_file(struct volume *v, const char *path);
 
+#define VOLUME_MIRRORED 4u /* records 0..3 have a copy in $MFTMirr */
+
 /* What kind of metadata a cluster holds, for those who care in which order it is written. */
-enum volume_area { AREA_BITMAP, AREA_RECORD, AREA_ROOT, AREA_OTHER };
+enum volume_area { AREA_BITMAP, AREA_RECORD, AREA_ROOT, AREA_MIRRORED, AREA_OTHER };
 
 struct volume_zone {
     uint64_t off, size; /* bytes of the device */
@@ -59,7 +64,8 @@ struct volume_zone {
     uint64_t at; /* of the first one in its file */
 };
 
-/* Where $Bitmap, the MFT's bitmap and the MFT lie; the root folder's record by itself. The first
+/* Where $Bitmap, the MFT's bitmap and the MFT lie; the root folder's record by itself, and so the
+ * MFT's first records with their copies in the mirror. The first
  * zone that holds an offset counts. Allocated; the caller frees it. */
 enum status volume_zones(struct volume *v, struct volume_zone **zones, unsigned *count);
 

@@ -33,6 +33,9 @@
 #define SLACK_MAX       ((uint64_t)4 << 30)
 #define SLACK_FILE      ((uint64_t)1 << 30) /* where the size of the flash is not given either */
 
+/* Free records of the MFT, a KiB each: what Windows gives a new volume. */
+#define SPARE_RECORDS   192u
+
 #define MBR_SECTORS_MAX ((uint64_t)UINT32_MAX)
 
 struct flash {
@@ -222,6 +225,8 @@ static enum status write_files(struct flash *flash, struct volume *v)
         status = volume_write_file(v, "\\vhdboot.cfg", plan->config, plan->config_size);
     for (struct flash_image *image; !status && (image = largest_left(plan));)
         status = place_image(v, image);
+    if (!status) /* so that later changes need not touch the MFT's own record and its copy */
+        status = volume_spare_records(v, SPARE_RECORDS);
     enum status closed = volume_close(v);
     if (status || closed)
         return STATUS_FAILED;
