@@ -33,7 +33,9 @@ void session_overlay(struct session *s)
 enum status session_open(struct session *s, const char *path, unsigned partition)
 {
     *s = (struct session){.device.fd = -1};
-    enum status status = target_open(&s->target, path, partition);
+    enum status status = device_check_sectors(path); /* before a table is looked for in vain */
+    if (!status)
+        status = target_open(&s->target, path, partition);
     if (status)
         return status;
     status = change_allowed(&s->target);

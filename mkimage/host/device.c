@@ -146,6 +146,24 @@ static unsigned sector_size(const struct device *d)
                                                                         : SECTOR_SIZE;
 }
 
+static enum status check_sectors(const struct device *d)
+{
+    return d->sector_size == SECTOR_SIZE
+               ? STATUS_OK
+               : say_error("Use a drive with sectors of 512 bytes.", "%s: " DEVICE_SECTORS_SENTENCE,
+                           d->path, d->sector_size);
+}
+
+enum status device_check_sectors(const char *path)
+{
+    struct device d;
+    enum status status = device_open(&d, path, DEVICE_READ);
+    if (!status)
+        status = check_sectors(&d);
+    device_close(&d);
+    return status;
+}
+
 enum status device_open(struct device *d, const char *path, enum device_mode mode)
 {
     *d = (struct device){.path = path, .fd = -1};
@@ -180,9 +198,8 @@ enum status device_open(struct device *d, const char *path, enum device_mode mod
 
     d->sector_size = sector_size(d);
     enum status status = STATUS_OK;
-    if (mode == DEVICE_WRITE && d->sector_size != SECTOR_SIZE)
-        status = say_error("Use a drive with sectors of 512 bytes.", "%s: " DEVICE_SECTORS_SENTENCE,
-                           path, d->sector_size);
+    if (mode == DEVICE_WRITE)
+        status = check_sectors(d);
     if (!status && mode == DEVICE_WRITE)
         status = lock_hold(d->fd, path, LOCK_WRITER);
     if (status) {

@@ -35,6 +35,9 @@ enum device_mode { DEVICE_READ, DEVICE_WRITE };
  * need not exist yet is judged by its folder. */
 enum status device_check_name(const char *path);
 
+/* Refuses a drive whose own sectors have not 512 bytes, with the reason. */
+enum status device_check_sectors(const char *path);
+
 /* Opens an existing file or block device. A device is opened for exclusive use when it is to be
  * written, after busy_check (busy.h), and locked against others until the program's end (lock.h).
  */

@@ -32,6 +32,7 @@
 #include "flash/target.h"
 #include "image/slack.h"
 #include "layout.h"
+#include "ntfs/mirror.h"
 #include "stage2_format.h"
 #include "verbs/verbs.h"
 
@@ -252,13 +253,18 @@ static void check_volume(struct check *c)
         if (strlen(notes) + 4 > sizeof notes)
             break;
     }
-    passed(c, "volume", "NTFS %u.%u, %s, clusters of %s%s%s%s%s", volume->version_major,
-           volume->version_minor,
-           bytes_text(volume->clusters << (volume->cluster_shift + SECTOR_SHIFT)),
-           bytes_text((uint64_t)SECTOR_SIZE << volume->cluster_shift),
-           volume->hibernated ? ", Windows is hibernated on it" : "",
-           volume->log_unclean ? ", its log is not clean" : "",
-           volume->dirty ? ", marked dirty" : "", notes);
+    bool old_mirror = mirror_is_old(&c->target.device, c->target.part->start_lba << SECTOR_SHIFT);
+    passed(
+        c, "volume", "NTFS %u.%u, %s, clusters of %s%s%s%s%s%s", volume->version_major,
+        volume->version_minor,
+        bytes_text(volume->clusters << (volume->cluster_shift + SECTOR_SHIFT)),
+        bytes_text((uint64_t)SECTOR_SIZE << volume->cluster_shift),
+        volume->hibernated ? ", Windows is hibernated on it" : "",
+        volume->log_unclean ? ", its log is not clean" : "", volume->dirty ? ", marked dirty" : "",
+        old_mirror ? ", a change of it was cut off, and ntfs-3g will not mount it before mkimage "
+                     "install mends its $MFTMirr"
+                   : "",
+        notes);
 }
 
 /* How much new data the leaf has room for, where it is one that gets new blocks. */

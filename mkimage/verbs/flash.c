@@ -57,14 +57,12 @@ static enum status check_size(struct flash *flash)
         return STATUS_FAILED;
     if (flash->output.is_block) {
         struct device device;
-        enum status status = device_open(&device, flash->output.path, DEVICE_READ);
+        enum status status = device_check_sectors(flash->output.path);
+        if (!status)
+            status = device_open(&device, flash->output.path, DEVICE_READ);
         if (status)
             return status;
         device_close(&device);
-        if (device.sector_size != SECTOR_SIZE)
-            return say_error("Use a drive with sectors of 512 bytes.",
-                             "%s: " DEVICE_SECTORS_SENTENCE, flash->output.path,
-                             device.sector_size);
         if (!flash->size)
             flash->size = device.size;
         if (flash->size > device.size)

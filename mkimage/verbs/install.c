@@ -18,6 +18,7 @@
 #include "flash/change.h"
 #include "flash/session.h"
 #include "host/device.h"
+#include "ntfs/mirror.h"
 #include "verbs/verbs.h"
 
 /* The old file as it is, or BACKUP_NO_FILE. */
@@ -75,7 +76,9 @@ static enum status build(struct session *s, const struct options *options, struc
                          .has_mbr = table->scheme == PART_MBR && !options->no_mbr,
                          .mbr = mbr,
                          .vbr = vbr};
-    status = read_old(s, &b->stage2, &b->stage2_size);
+    status = mirror_mend(&s->device, start << SECTOR_SHIFT); /* also where nothing else is to do */
+    if (!status)
+        status = read_old(s, &b->stage2, &b->stage2_size);
     if (!status && !is_there(s, blob_stage2, stage2_size(), b->stage2, b->stage2_size))
         status = session_stage2(s, blob_stage2, stage2_size());
     if (status)

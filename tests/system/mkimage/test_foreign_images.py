@@ -11,8 +11,8 @@ from tools import mkimage, refused, run
 pytestmark = pytest.mark.usefixtures("folder")
 
 
-@pytest.mark.parametrize("kind, words", [("raw", "raw disk image"), ("qcow2", "QCOW2"), ("vmdk", "VMDK"), ("vdi", "VDI"),
-                                         ("iso", "ISO image")])
+@pytest.mark.parametrize("kind, words", [("raw", "raw disk image"), ("qcow2", "QCOW2"), ("vmdk", "VMDK"),
+                                         ("vdi", "VDI"), ("iso", "ISO image")])
 def test_what_it_is_and_the_command_that_helps(kind, words):
     with open("disk.raw", "wb") as file:
         file.truncate(4 * MIB)

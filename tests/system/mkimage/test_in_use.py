@@ -209,6 +209,8 @@ def test_a_drive_with_sectors_of_4096_bytes(folder):
         words = "sectors have 4096 bytes, and no BIOS starts"
         refused("flash", loop, "--vhd", "a.vhd", "--yes", words=words)
         refused("flash", loop, "--vhd", "a.vhd", "--yes", "--dry-run", words=words)
+        refused("install", loop, "--yes", words=words)
+        refused("snapshot", loop, "--yes", words=words)
         done = mkimage("check", loop, status=1)
         assert b"sectors have 4096 bytes" in done.stdout and b"would not boot" in done.stdout
         assert sha256("device.img") == before

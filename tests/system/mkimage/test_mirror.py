@@ -45,6 +45,11 @@ def sweep(*command):
             return refused, count
         if not mounts():
             refused.append(count)
+            assert b"ntfs-3g will not mount it" in mkimage("check", "d.img", status=None).stdout
+            mkimage("install", "d.img")
+            assert mounts(), "install mends it, whatever was cut"
+            shutil.copy("old.img", "d.img")
+            cut_at(count, *command)
             mkimage(*command)
             assert mounts(), "the same verb mends it"
     raise AssertionError("it has no end")
@@ -79,6 +84,17 @@ def test_many_snapshots_need_no_longer_mft():
     with open("old.img", "rb") as file:
         file.seek(mft)
         assert file.read(4096) == before
+
+
+def test_a_snapshot_on_a_fresh_volume():
+    volume("v.ntfs", 40 * MIB)
+    run("qemu-img", "create", "-q", "-f", "vpc", "-o", "force_size=on", "a.vhd", 4 * MIB)
+    run("ntfscp", "-q", "v.ntfs", "a.vhd", "a.vhd")
+    disk("old.img", "v.ntfs")
+    mkimage("install", "old.img")
+    mkimage("reserve", "old.img", "--size", "2M", status=None)
+    refused, writes = sweep("snapshot", "d.img", "--size", "2M")
+    assert writes > 8 and len(refused) <= 2, f"cut at {refused} of {writes} writes"
 
 
 @pytest.mark.parametrize("old_file", [False, True], ids=["new file", "file replaced"])
