@@ -134,7 +134,8 @@ static void help(void)
         printf("  mkimage %s %s\n", verbs[i].name, verbs[i].arguments);
     fputs(
         "\nmkimage VERB --help says more. TARGET is a disk image file or a block device; SIZE is\n"
-        "in bytes, or with K, M, G, T. Exit status: 0 done or yes, 1 failed or no, 2 usage.\n",
+        "in bytes, or with K, M, G, T; 64GB is in powers of 1000. Exit status: 0 done or yes, 1\n"
+        "failed or no, 2 usage.\n",
         stdout);
 }
 
