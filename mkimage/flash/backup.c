@@ -98,7 +98,7 @@ enum status backup_save(const struct backup *b, const char *path)
         return say_error("Name a new file in a folder that you may write to.",
                          "%s: the backup cannot be made: %s", path, strerror(errno));
     }
-    bool ok = fd_pwrite(fd, bytes, size, 0) && !fsync(fd);
+    bool ok = fd_pwrite(fd, bytes, size, 0) && !fsync(fd) && fd_sync_folder(path);
     int keep = errno;
     close(fd);
     free(bytes);

@@ -11,6 +11,7 @@
 #include "core/base/bounds.h"
 #include "host/busy.h"
 #include "host/drives.h"
+#include "host/fd.h"
 #include "host/interrupt.h"
 #include "host/lock.h"
 
@@ -142,17 +143,6 @@ static bool set_rights(const struct output *o)
     return !fchmod(o->device.fd, old->st_mode & (ours ? 07777 : 0700));
 }
 
-static bool sync_folder(const char *path)
-{
-    char *folder = strndup(path, folder_length(path));
-    int fd = folder ? open(*folder ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    bool ok = fd >= 0 && (!fsync(fd) || errno == EINVAL);
-    if (fd >= 0)
-        close(fd);
-    free(folder);
-    return ok;
-}
-
 /* The complete file gets its name; an old one of that name is there until this very moment. */
 enum status output_finish(struct output *o)
 {
@@ -160,7 +150,7 @@ enum status output_finish(struct output *o)
         return STATUS_OK;
     bool ok = set_rights(o);
     if (ok && o->existing)
-        ok = !fsync(o->device.fd) && !rename(o->unfinished, o->real) && sync_folder(o->real);
+        ok = !fsync(o->device.fd) && !rename(o->unfinished, o->real) && fd_sync_folder(o->real);
     else if (ok && renameat2(AT_FDCWD, o->unfinished, AT_FDCWD, o->real, RENAME_NOREPLACE))
         ok = errno == EINVAL && !rename(o->unfinished, o->real);
     if (!ok)

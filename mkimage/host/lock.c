@@ -23,6 +23,7 @@ enum right { RIGHT_READ = 0, RIGHT_WRITE = 1, RIGHT_RESIZE = 3 };
 static struct held {
     int fd; /* a descriptor of the table's own */
     unsigned count;
+    enum lock_use use;
     dev_t dev;
     ino_t ino;
 } held[HELD_MAX];
@@ -89,8 +90,12 @@ enum status lock_hold(int fd, const char *path, enum lock_use use)
         return STATUS_OK;
     struct held *h = find(&st);
     if (h) {
-        h->count++;
-        return STATUS_OK;
+        enum status status = use == h->use ? STATUS_OK : lock_all(h->fd, path, LOCK_WRITER);
+        if (!status) {
+            h->count++;
+            h->use = h->use == use ? use : LOCK_WRITER;
+        }
+        return status;
     }
     for (h = held; h < held + HELD_MAX && h->count; h++)
         ;
@@ -103,7 +108,7 @@ enum status lock_hold(int fd, const char *path, enum lock_use use)
     if (status)
         close(own);
     else
-        *h = (struct held){own, 1, st.st_dev, st.st_ino};
+        *h = (struct held){own, 1, use, st.st_dev, st.st_ino};
     return status;
 }
 

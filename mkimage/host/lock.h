@@ -18,7 +18,8 @@ enum lock_use {
 /*
  * Locks what `fd` leads to, called `path`, for this process until lock_release or its end, whatever
  * becomes of `fd`. Refuses where another process has it in use; a second time by this process is
- * counted. Where the file system has no locks, there are none.
+ * counted, and who reads may write then where nobody else stands against it. Where the file system
+ * has no locks, there are none.
  */
 enum status lock_hold(int fd, const char *path, enum lock_use use);
 

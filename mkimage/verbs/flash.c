@@ -136,7 +136,7 @@ static enum status write_vbr(struct flash *flash)
     struct boot_record vbr;
     uint64_t copy = flash->start + flash->volume_size - SECTOR_SIZE;
     if (!device_pread(&flash->output.device, &vbr, sizeof vbr, flash->start))
-        return device_write_failed(&flash->output.device);
+        return device_read_failed(&flash->output.device);
     bootcode_vbr(&vbr);
     if (!device_pwrite(&flash->output.device, &vbr, sizeof vbr, flash->start) ||
         !device_pwrite(&flash->output.device, &vbr.first, sizeof vbr.first, copy))
