@@ -8,7 +8,8 @@
 struct file;
 
 /* For a file that is neither VHD nor VHDX: ERR_FOREIGN with what it is, where that can be told;
- * ERR_IMAGE for an empty file. ERR_OK: nobody knows. */
+ * ERR_IMAGE for an empty file. ERR_OK: nobody knows, or the file
+ * was not written to its end. */
 MUST_CHECK enum err foreign_judge(struct file *file, struct fail *f);
 
 #endif

@@ -45,6 +45,13 @@ TEST(nothing_in_it)
     CHECK(says(&f, "empty"));
 }
 
+TEST(not_written_to_its_end)
+{
+    CHECK_EQ(judge(1 << 20, 510, "\x55\xaa", 2), ERR_FOREIGN);
+    p.file.initialized = 4096;
+    CHECK_EQ(foreign_judge(&p.file, &f), ERR_OK);
+}
+
 TEST(short_ones_and_unknown_ones)
 {
     CHECK_EQ(judge(1, 0, "Q", 1), ERR_OK);
