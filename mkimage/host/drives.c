@@ -15,8 +15,8 @@
 /* A block device, or a file behind a loop device, on the way down. */
 struct place {
     dev_t dev;
-    ino_t ino;   /* 0: the block device `dev` */
-    bool mapped; /* the device mapper or RAID lies above it: a part of it, nobody says which */
+    ino_t ino;    /* 0: the block device `dev` */
+    bool partial; /* a part of it only: a partition, or the device mapper, lies above */
 };
 
 #define PLACES_MAX 128
@@ -25,23 +25,25 @@ struct places {
     unsigned count;
 };
 
-static void add(struct places *p, dev_t dev, ino_t ino, bool mapped)
+static void add(struct places *p, dev_t dev, ino_t ino, bool partial)
 {
     for (unsigned i = 0; i < p->count; i++) {
-        if (p->place[i].dev == dev && p->place[i].ino == ino)
+        if (p->place[i].dev == dev && p->place[i].ino == ino) {
+            p->place[i].partial &= partial;
             return;
+        }
     }
     if (p->count < PLACES_MAX)
-        p->place[p->count++] = (struct place){dev, ino, mapped};
+        p->place[p->count++] = (struct place){dev, ino, partial};
 }
 
 /* Adds the device whose number stands in a file of sysfs. */
-static void add_from(struct places *p, const char *path, bool mapped)
+static void add_from(struct places *p, const char *path, bool partial)
 {
     unsigned a, b;
     FILE *file = fopen(path, "re");
     if (file && fscanf(file, "%u:%u", &a, &b) == 2)
-        add(p, makedev(a, b), 0, mapped);
+        add(p, makedev(a, b), 0, partial);
     if (file)
         fclose(file);
 }
@@ -92,17 +94,17 @@ static void add_below(struct places *p, struct place above, bool through)
         return;
     snprintf(path, sizeof path, "%s/partition", folder);
     if (!access(path, F_OK) && snprintf(path, sizeof path, "%s/../dev", real) < (int)sizeof path)
-        add_from(p, path, above.mapped);
+        add_from(p, path, true);
 
     struct drives_backing backing;
     const char *name = strrchr(real, '/') + 1;
     if (!strncmp(name, "loop", 4) && drives_loop(name, &backing)) {
         if (backing.rdev)
-            add(p, backing.rdev, 0, above.mapped);
+            add(p, backing.rdev, 0, above.partial);
         else
-            add(p, backing.dev, backing.ino, above.mapped);
+            add(p, backing.dev, backing.ino, above.partial);
         if (!backing.rdev && through)
-            add(p, backing.dev, 0, above.mapped);
+            add(p, backing.dev, 0, above.partial);
     }
 
     snprintf(path, sizeof path, "%s/slaves", folder);
@@ -144,8 +146,8 @@ bool drives_shared(const struct stat *st, int fd)
     for (unsigned i = 0; i < ours.count; i++) {
         for (unsigned k = 0; k < theirs.count; k++) {
             const struct place *a = &ours.place[i], *b = &theirs.place[k];
-            /* Two volumes of the device mapper on one drive do not overlap. */
-            if (a->dev == b->dev && a->ino == b->ino && !(a->mapped && b->mapped))
+            /* Two parts of one drive, other than by the same device, do not overlap. */
+            if (a->dev == b->dev && a->ino == b->ino && !(a->partial && b->partial))
                 return true;
         }
     }

@@ -328,6 +328,11 @@ static bool add_mirrored(struct volume *v, struct volume_zone **zones, unsigned 
     return true;
 }
 
+uint64_t volume_mft_size(const struct volume *v)
+{
+    return (uint64_t)v->ntfs->mft_na->initialized_size;
+}
+
 enum status volume_spare_records(struct volume *v, unsigned count)
 {
     ntfs_inode **inode = calloc(count, sizeof *inode);

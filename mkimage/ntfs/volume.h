@@ -38,6 +38,9 @@ enum status volume_make_folders(struct volume *v, const char *path);
 /* Makes the MFT so long that `count` files more fit without changing its own record. */
 enum status volume_spare_records(struct volume *v, unsigned count);
 
+/* Bytes of the MFT that hold records, free ones too. */
+uint64_t volume_mft_size(const struct volume *v);
+
 /* Writes a whole small file, replacing an older one of that name. */
 enum status volume_write_file(struct volume *v, const char *path, const void *data, size_t size);
 
