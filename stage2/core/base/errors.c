@@ -97,6 +97,8 @@ const char *errors_advice(enum err err)
         return "Correct vhdboot.cfg.";
     case ERR_NO_SYSTEM:
         return "Install a system for BIOS (Generation 1) on it, or choose another entry.";
+    case ERR_FOREIGN:
+        return "Convert it (qemu-img convert -O vpc -o force_size=on OLD NEW.vhd).";
     case ERR_BIOS:
         return "Try another port or another drive, or a newer BIOS.";
     }

@@ -41,6 +41,7 @@ enum err {
     ERR_CONFIG,      /* vhdboot.cfg */
     ERR_NO_SYSTEM,   /* nothing on the virtual disk that a BIOS could start */
     ERR_BIOS,        /* the machine's firmware cannot do what is needed */
+    ERR_FOREIGN,     /* a disk image of a kind that other programs use */
 };
 
 #define FAIL_SUBJECT_MAX 192

@@ -4,6 +4,7 @@
 #include "core/base/arena.h"
 #include "core/base/mem.h"
 #include "core/base/text.h"
+#include "core/chain/foreign.h"
 #include "core/chain/path.h"
 #include "core/vhd/vhd.h"
 #include "core/vhdx/vhdx.h"
@@ -16,6 +17,8 @@ static enum err chain_open_image(struct chain_link *link, struct arena *a, struc
     enum err err = vhd_probe(&link->file, &is_vhd, f);
     if (!err && !is_vhd)
         err = vhdx_probe(&link->file, &is_vhdx, f);
+    if (!err && !is_vhd && !is_vhdx)
+        err = foreign_judge(&link->file, f);
     if (err)
         return err;
     return is_vhdx ? vhdx_open(&link->image, &link->file, a, f)

@@ -13,7 +13,7 @@ TEST(failure_names_thing_and_fact)
     CHECK_EQ(fail_subject(&f, "outer"), ERR_IMAGE);
     errors_format(&f, line, sizeof line);
     CHECK_STR(line, "\\a.vhd: BAT entry 7 lies at %x");
-    for (int e = ERR_READ; e <= ERR_BIOS; e++)
+    for (int e = ERR_READ; e <= ERR_FOREIGN; e++)
         CHECK(*errors_advice((enum err)e));
 }
 
