@@ -78,6 +78,8 @@ const char *errors_advice(enum err err)
                "or set force = yes.";
     case ERR_PARENT:
         return "Put the parent that this disk was made from where the child looks for it.";
+    case ERR_UNFINISHED:
+        return "Finish it: mkimage merge, on the entry that starts the child.";
     case ERR_MEMORY:
         return "The machine needs more memory for a disk of this size and fragmentation.";
     case ERR_LIMIT:
