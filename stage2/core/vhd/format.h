@@ -97,6 +97,22 @@ static_assert(offsetof(struct vhd_header, locator) == 0x240, "VHD parent locator
 static_assert(sizeof(struct vhd_locator) == 24, "VHD parent locator");
 
 /*
+ * Behind the BAT, XenServer ("tap" in the footer's creator) keeps a map of the blocks that are
+ * full. Nothing here reads it, but it is no free space.
+ */
+#define VHD_BATMAP_COOKIE "tdbatmap"
+
+struct vhd_batmap {
+    uint8_t cookie[8]; /* 0x00: "tdbatmap" */
+    be64 offset;       /* 0x08: of the map */
+    be32 sectors;      /* 0x10: its size */
+    be32 version;      /* 0x14 */
+    be32 checksum;     /* 0x18 */
+    uint8_t rest[484]; /* 0x1c */
+};
+static_assert(sizeof(struct vhd_batmap) == SECTOR_SIZE, "VHD batmap header");
+
+/*
  * The BAT holds a big-endian 32-bit number a block: the sector of the file where the block starts.
  * A block is its bitmap, a bit a sector, most significant bit first, padded to a sector, then the
  * data. Differencing: a bit of 1 says that the sector is here, 0 that it is the parent's. Dynamic:
