@@ -181,7 +181,7 @@ static bool link_pending(struct writer *w)
     uint8_t sector[SECTOR_SIZE];
     if (!w->pendings)
         return true;
-    if (!device_sync(&w->f->edit->session.device))
+    if (!edit_sync(w->f->edit))
         return false;
     for (unsigned i = 0; i < w->pendings; i++) {
         uint64_t entry = (uint64_t)w->pending[i].block * sizeof(be32);
@@ -194,7 +194,7 @@ static bool link_pending(struct writer *w)
             return false;
     }
     w->pendings = 0;
-    return device_sync(&w->f->edit->session.device);
+    return edit_sync(w->f->edit);
 }
 
 /* A block that the parent lacks goes into its next slot, whole where every bit will be 1. */
@@ -261,7 +261,7 @@ enum status absorb_run(struct absorb *f)
         uint64_t left = sectors - lba;
         status = write_unit(&w, lba, left < w.unit ? (uint32_t)left : w.unit);
     }
-    if (!status && (!link_pending(&w) || !device_sync(&f->edit->session.device)))
+    if (!status && (!link_pending(&w) || !edit_sync(f->edit)))
         status = device_write_failed(&f->edit->session.device);
     if (!status)
         status = merge_mark_set(f->edit, f->parent, IMAGE_MERGE_COMPLETE, f->child->image.id);

@@ -242,3 +242,12 @@ bool edit_write_at(struct edit *e, const struct extent_list *list, uint64_t off,
     e->session.device.overlay = keep;
     return ok;
 }
+
+bool edit_sync(struct edit *e)
+{
+    struct overlay *keep = e->session.device.overlay;
+    e->session.device.overlay = NULL;
+    bool ok = device_sync(&e->session.device);
+    e->session.device.overlay = keep;
+    return ok;
+}

@@ -68,4 +68,8 @@ bool edit_read_at(struct edit *e, const struct extent_list *list, uint64_t off, 
 bool edit_write_at(struct edit *e, const struct extent_list *list, uint64_t off, const void *data,
                    uint64_t size);
 
+/* What edit_write_at has written is on the drive: device_sync does nothing above an overlay, which
+ * is what an edit's device has. */
+bool edit_sync(struct edit *e);
+
 #endif

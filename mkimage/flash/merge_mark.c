@@ -56,7 +56,7 @@ static bool mark_one(struct edit *e, const struct chain_link *parent, uint64_t a
     }
     footer.checksum = be32_make(vhd_checksum(&footer, sizeof footer, SUM_AT));
     *ours = true;
-    return edit_write_at(e, &parent->extents, at, &footer, size) && device_sync(&e->session.device);
+    return edit_write_at(e, &parent->extents, at, &footer, size) && edit_sync(e);
 }
 
 enum status merge_mark_set(struct edit *e, const struct chain_link *parent, enum image_merge state,
@@ -65,7 +65,7 @@ enum status merge_mark_set(struct edit *e, const struct chain_link *parent, enum
     uint32_t size;
     uint64_t at = end_footer(&parent->image, &size);
     bool end = false, copy = false;
-    bool ok = device_sync(&e->session.device) && mark_one(e, parent, at, size, state, child, &end);
+    bool ok = edit_sync(e) && mark_one(e, parent, at, size, state, child, &end);
     /* In a fixed disk the guest's own data stand at the start. */
     if (ok && parent->image.kind != IMAGE_FIXED)
         ok = mark_one(e, parent, 0, VHD_FOOTER_SIZE, state, child, &copy);
