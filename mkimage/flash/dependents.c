@@ -220,9 +220,10 @@ const struct dependent *dependents_of(const struct dependents *d, const struct i
     return NULL;
 }
 
-const struct dependent *dependents_by_id(const struct dependents *d, const uint8_t id[16])
+const struct dependent *dependents_by_id(const struct dependents *d, const uint8_t id[16],
+                                         const struct dependent *last)
 {
-    for (size_t i = 0; i < d->count; i++) {
+    for (size_t i = last ? (size_t)(last - d->image) + 1 : 0; i < d->count; i++) {
         if (d->image[i].format == IMAGE_VHD && !memcmp(d->image[i].id, id, 16))
             return &d->image[i];
     }

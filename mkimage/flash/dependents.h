@@ -42,7 +42,8 @@ void dependents_free(struct dependents *d);
 const struct dependent *dependents_of(const struct dependents *d, const struct image *parent,
                                       const struct ntfs_identity *except);
 
-/* The VHD with this id; or NULL. */
-const struct dependent *dependents_by_id(const struct dependents *d, const uint8_t id[16]);
+/* The VHD with this id, behind `last` where that is not NULL; or NULL. */
+const struct dependent *dependents_by_id(const struct dependents *d, const uint8_t id[16],
+                                         const struct dependent *last);
 
 #endif

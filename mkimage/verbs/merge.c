@@ -135,17 +135,16 @@ static enum status merge(struct merge *m, const struct options *options)
     return status;
 }
 
-/* The child of a merge that is complete; `path` stays NULL where it is gone already. Its content is
- * in the parent, and that may have been written to since. */
-static enum status find_merged(struct merge *m)
+/* Whoever still needs the child of a merge that is complete keeps it. */
+static enum status may_remove(struct merge *m, const struct dependents *images,
+                              const struct dependent *child)
 {
     struct lineage *l = &m->lineage;
-    const struct dependents *images;
-    enum status status = lineage_images(l, &images);
-    const struct dependent *child =
-        status ? NULL : dependents_by_id(images, l->chain.link[0]->image.merge_child);
-    if (!child)
-        return status;
+    const struct dependent *twin = dependents_by_id(images, child->id, child);
+    if (twin && !ntfs_same_file(&twin->file, &child->file))
+        return say_error("Remove the one that is a copy, then run this again.",
+                         "%s: was merged into %s, but so was %s: they have one id", child->path,
+                         m->parent, twin->path);
     if (!child->on_volume)
         return say_error("Remove it there, then run this again.",
                          "%s: was merged into %s, and lies on another volume now", child->path,
@@ -159,9 +158,25 @@ static enum status find_merged(struct merge *m)
     struct image as_parent = {.format = child->format};
     memcpy(as_parent.id, child->id, sizeof as_parent.id);
     const struct dependent *grandchild = dependents_of(images, &as_parent, NULL);
-    if (grandchild)
-        return say_error("Remove that one first.", "%s: is the parent of %s", child->path,
-                         grandchild->path);
+    return grandchild ? say_error("Remove that one first.", "%s: is the parent of %s", child->path,
+                                  grandchild->path)
+                      : STATUS_OK;
+}
+
+/* The child of a merge that is complete; `path` stays NULL where it is gone already. Its content is
+ * in the parent, and that may have been written to since. */
+static enum status find_merged(struct merge *m)
+{
+    struct lineage *l = &m->lineage;
+    const struct dependents *images;
+    enum status status = lineage_images(l, &images);
+    const struct dependent *child =
+        status ? NULL : dependents_by_id(images, l->chain.link[0]->image.merge_child, NULL);
+    if (!child)
+        return status;
+    status = may_remove(m, images, child);
+    if (status)
+        return status;
     m->path = strdup(child->path);
     return m->path ? STATUS_OK : say_no_memory();
 }

@@ -223,7 +223,7 @@ static enum status unmark(struct edit *e, const char *path, struct image *image,
     enum status status = dependents_list(&images, &e->session.target);
     if (status)
         return status;
-    bool gone = !dependents_by_id(&images, image->merge_child);
+    bool gone = !dependents_by_id(&images, image->merge_child, NULL);
     dependents_free(&images);
     if (!gone)
         return STATUS_OK;

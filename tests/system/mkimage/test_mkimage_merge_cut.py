@@ -265,6 +265,24 @@ def test_a_mark_whose_child_is_gone_goes(verb):
     disks.others_as_before("d.img")
 
 
+def test_what_is_left_of_a_merge_is_not_removed_from_who_needs_it():
+    """The menu leads to the parent; the child is what another entry starts, or there are two."""
+    disks = marked(2, gone=False)
+    digest = sha256("d.img")
+    refused("merge", "d.img", "--entry", "clean", words=r"leaf.vhd: was merged into .*, but entry work starts it")
+    assert sha256("d.img") == digest
+    with open("cfg", "w", encoding="ascii") as file:
+        file.write("[work]\nvhd = \\vhd\\base.vhd\n")
+    run(FRAGMENT, "d.img", "cfg", "/vhdboot.cfg", 1)
+    for verb in ("snapshot", "merge"):
+        mkimage(verb, "d.img", "--dry-run", status=1 if verb == "snapshot" else 0)
+    refused("snapshot", "d.img", words="leaf.vhd into it is not finished")
+    run(FRAGMENT, "d.img", "leaf.vhd", "/copy of leaf.vhd", 1)
+    digest = sha256("d.img")
+    refused("merge", "d.img", words="they have one id")
+    assert sha256("d.img") == digest and disks
+
+
 def test_a_merge_that_is_under_way_shows_everywhere():
     marked(1, gone=False)
     mkimage("read", "d.img", "--entry", "work")
