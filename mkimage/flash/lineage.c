@@ -299,7 +299,8 @@ enum status lineage_no_merge(struct lineage *l)
     if (!leaf->merge)
         return STATUS_OK;
     enum status status = lineage_images(l, &images);
-    const struct dependent *child = status ? NULL : dependents_by_id(images, leaf->merge_child, NULL);
+    const struct dependent *child =
+        status ? NULL : dependents_by_id(images, leaf->merge_child, NULL);
     if (child)
         status = say_error(advice, "%s: the merge of %s into it is not finished",
                            lineage_path(l, 0), child->path);
