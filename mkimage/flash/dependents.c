@@ -12,6 +12,7 @@
 #include "cli/progress.h"
 #include "core/base/arena.h"
 #include "core/base/file.h"
+#include "core/chain/chain.h"
 #include "core/ntfs/format.h"
 #include "core/vhd/vhd.h"
 #include "core/vhdx/vhdx.h"
@@ -105,6 +106,26 @@ static char *full_path(const struct walk *w, const char *path)
     return length < 0 ? NULL : full;
 }
 
+static enum err open_on(struct chain_files *files, const char *path, struct file *file,
+                        uint8_t *drive_index, struct fail *f)
+{
+    *drive_index = 0;
+    return ntfs_open(files->ctx, path, file, f);
+}
+
+/* The parent as the loader finds it: two copies of a family do not stand on each other's parents.
+ */
+static void find_parent(struct dependent *x, const struct walk *w, const char *path)
+{
+    static struct chain chain;
+    struct chain_files files = {.open = open_on, .ctx = w->volume};
+    struct fail ignored; /* it may end further up */
+    (void)!chain_open(&chain, &files, path, &w->target->arena, &ignored);
+    x->parent_found = chain.count > 1;
+    if (x->parent_found)
+        x->parent = ntfs_identify(&chain.link[1]->file);
+}
+
 static bool remember(struct dependents *d, const struct walk *w, const char *path,
                      const struct file *file, const struct image *image)
 {
@@ -120,6 +141,7 @@ static bool remember(struct dependents *d, const struct walk *w, const char *pat
                             .parent_ids = image->parent_ids};
     memcpy(x->id, image->id, sizeof x->id);
     memcpy(x->parent_id, image->parent_id, sizeof x->parent_id);
+    find_parent(x, w, path);
     d->count += x->path != NULL;
     return x->path;
 }
@@ -208,24 +230,33 @@ bool dependents_names(enum image_format format, const uint8_t id[][16], unsigned
     return false;
 }
 
+static bool stands_on(const struct dependent *x, const struct image *parent,
+                      const struct ntfs_identity *file)
+{
+    return dependents_names(x->format, x->parent_id, x->parent_ids, parent) &&
+           (!x->parent_found || ntfs_same_file(&x->parent, file));
+}
+
 const struct dependent *dependents_of(const struct dependents *d, const struct image *parent,
+                                      const struct ntfs_identity *file,
                                       const struct ntfs_identity *except)
 {
     for (size_t i = 0; i < d->count; i++) {
         const struct dependent *x = &d->image[i];
-        if (dependents_names(x->format, x->parent_id, x->parent_ids, parent) &&
-            !(except && ntfs_same_file(&x->file, except)))
+        if (stands_on(x, parent, file) && !(except && ntfs_same_file(&x->file, except)))
             return x;
     }
     return NULL;
 }
 
-const struct dependent *dependents_by_id(const struct dependents *d, const uint8_t id[16],
-                                         const struct dependent *last)
+const struct dependent *dependents_merged(const struct dependents *d, const struct image *parent,
+                                          const struct ntfs_identity *file,
+                                          const struct dependent *last)
 {
     for (size_t i = last ? (size_t)(last - d->image) + 1 : 0; i < d->count; i++) {
-        if (d->image[i].format == IMAGE_VHD && !memcmp(d->image[i].id, id, 16))
-            return &d->image[i];
+        const struct dependent *x = &d->image[i];
+        if (stands_on(x, parent, file) && !memcmp(x->id, parent->merge_child, sizeof x->id))
+            return x;
     }
     return NULL;
 }

@@ -22,6 +22,8 @@ struct dependent {
     uint8_t id[16];
     uint8_t parent_id[2][16];
     unsigned parent_ids;
+    bool parent_found; /* on its own volume, as the loader looks for it: */
+    struct ntfs_identity parent;
 };
 
 struct dependents {
@@ -38,12 +40,16 @@ bool dependents_names(enum image_format format, const uint8_t id[][16], unsigned
 enum status dependents_list(struct dependents *d, struct target *t);
 void dependents_free(struct dependents *d);
 
-/* One that names `parent`, other than the file `except` (NULL: none is excepted); or NULL. */
+/* One that stands on `parent`, which is the file `file`: it names its id, and has not found its
+ * parent in another file. The file `except` is none (NULL: every one may be). Or NULL. */
 const struct dependent *dependents_of(const struct dependents *d, const struct image *parent,
+                                      const struct ntfs_identity *file,
                                       const struct ntfs_identity *except);
 
-/* The VHD with this id, behind `last` where that is not NULL; or NULL. */
-const struct dependent *dependents_by_id(const struct dependents *d, const uint8_t id[16],
-                                         const struct dependent *last);
+/* One that stands on it and was, or is being, merged into it, behind `last` where that is not NULL;
+ * or NULL. */
+const struct dependent *dependents_merged(const struct dependents *d, const struct image *parent,
+                                          const struct ntfs_identity *file,
+                                          const struct dependent *last);
 
 #endif

@@ -261,14 +261,15 @@ enum status lineage_dependent(struct lineage *l, const struct chain_link *image,
                               const struct chain_link *except, char **who)
 {
     const struct dependents *images;
-    struct ntfs_identity other = {0};
+    struct ntfs_identity own = ntfs_identify(&image->file), other = {0};
     *who = NULL;
     if (except)
         other = ntfs_identify(&except->file);
     enum status status = lineage_images(l, &images);
     if (status)
         return status;
-    const struct dependent *child = dependents_of(images, &image->image, except ? &other : NULL);
+    const struct dependent *child =
+        dependents_of(images, &image->image, &own, except ? &other : NULL);
     if (!child)
         return dependent_entry(l, image, except, who);
     *who = strdup(child->path);
@@ -299,8 +300,8 @@ enum status lineage_no_merge(struct lineage *l)
     if (!leaf->merge)
         return STATUS_OK;
     enum status status = lineage_images(l, &images);
-    const struct dependent *child =
-        status ? NULL : dependents_by_id(images, leaf->merge_child, NULL);
+    struct ntfs_identity own = ntfs_identify(&l->chain.link[0]->file);
+    const struct dependent *child = status ? NULL : dependents_merged(images, leaf, &own, NULL);
     if (child)
         status = say_error(advice, "%s: the merge of %s into it is not finished",
                            lineage_path(l, 0), child->path);

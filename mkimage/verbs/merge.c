@@ -140,7 +140,9 @@ static enum status may_remove(struct merge *m, const struct dependents *images,
                               const struct dependent *child)
 {
     struct lineage *l = &m->lineage;
-    const struct dependent *twin = dependents_by_id(images, child->id, child);
+    const struct chain_link *parent = l->chain.link[0];
+    struct ntfs_identity own = ntfs_identify(&parent->file);
+    const struct dependent *twin = dependents_merged(images, &parent->image, &own, child);
     if (twin && !ntfs_same_file(&twin->file, &child->file))
         return say_error("Remove the one that is a copy, then run this again.",
                          "%s: was merged into %s, but so was %s: they have one id", child->path,
@@ -157,7 +159,7 @@ static enum status may_remove(struct merge *m, const struct dependents *images,
     }
     struct image as_parent = {.format = child->format};
     memcpy(as_parent.id, child->id, sizeof as_parent.id);
-    const struct dependent *grandchild = dependents_of(images, &as_parent, NULL);
+    const struct dependent *grandchild = dependents_of(images, &as_parent, &child->file, NULL);
     return grandchild ? say_error("Remove that one first.", "%s: is the parent of %s", child->path,
                                   grandchild->path)
                       : STATUS_OK;
@@ -170,8 +172,10 @@ static enum status find_merged(struct merge *m)
     struct lineage *l = &m->lineage;
     const struct dependents *images;
     enum status status = lineage_images(l, &images);
+    const struct chain_link *parent = l->chain.link[0];
+    struct ntfs_identity own = ntfs_identify(&parent->file);
     const struct dependent *child =
-        status ? NULL : dependents_by_id(images, l->chain.link[0]->image.merge_child, NULL);
+        status ? NULL : dependents_merged(images, &parent->image, &own, NULL);
     if (!child)
         return status;
     status = may_remove(m, images, child);

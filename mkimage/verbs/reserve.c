@@ -223,7 +223,8 @@ static enum status unmark(struct edit *e, const char *path, struct image *image,
     enum status status = dependents_list(&images, &e->session.target);
     if (status)
         return status;
-    bool gone = !dependents_by_id(&images, image->merge_child, NULL);
+    struct ntfs_identity own = ntfs_identify(file);
+    bool gone = !dependents_merged(&images, image, &own, NULL);
     dependents_free(&images);
     if (!gone)
         return STATUS_OK;

@@ -55,16 +55,31 @@ def test_a_sibling_whose_table_is_damaged():
     all_refuse(name, r"is the parent of \\second.vhd as well")
 
 
+def test_a_copy_of_the_family_stands_by_itself():
+    """The same ids in another folder, and on another volume: each child has its own parent beside it."""
+    base, leaf, second = family()
+    name = two_volumes()
+    for image in ("leaf", "second", "base"):
+        put(name, image + ".vhd", f"\\backup\\{image}.vhd")
+        put(name, image + ".vhd", f"\\{image}.vhd", "--partition", 2)
+    mkimage("merge", name)
+    holds(name, flatten([leaf, base], SECTORS))
+    for image in ("leaf", "second", "base"):
+        assert mkimage("cat", f"{name}:/backup/{image}.vhd").stdout == read(image + ".vhd")
+        assert mkimage("cat", f"{name}:/{image}.vhd", "--partition", 2).stdout == read(image + ".vhd")
+    assert second
+
+
 def two_volumes(label=None):
     """A flash with a second NTFS partition, which `put` reaches by --partition 2."""
-    name = flash(["leaf", "base"])
-    volume("v2.ntfs", 24 * MIB)
+    name = flash(["leaf", "base"], mib=72)
+    volume("v2.ntfs", 48 * MIB)
     if label:
         run("ntfslabel", "v2.ntfs", label)
     size = len(read(name))
     with open(name, "ab") as file:
         file.write(read("v2.ntfs"))
-    write(name, 462, bytes([0, 254, 255, 255, 7, 254, 255, 255]) + struct.pack("<II", size // 512, 24 * MIB // 512))
+    write(name, 462, bytes([0, 254, 255, 255, 7, 254, 255, 255]) + struct.pack("<II", size // 512, 48 * MIB // 512))
     return name
 
 
