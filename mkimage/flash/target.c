@@ -150,18 +150,6 @@ struct chain_files target_files(struct target *t)
     return (struct chain_files){.open = open_file, .ctx = &t->volume};
 }
 
-bool target_same_file(struct target *t, struct file *a, struct file *b)
-{
-    struct extent_list x, y;
-    struct fail f;
-    size_t mark = arena_mark(&t->arena);
-    bool same = !file_extents(a, &x, &t->arena, &f) && !file_extents(b, &y, &t->arena, &f) &&
-                x.count && y.count && x.extent[0].drive_lba == y.extent[0].drive_lba &&
-                x.extent[0].drive_lba != EXTENT_HOLE;
-    arena_release(&t->arena, mark);
-    return same;
-}
-
 void target_close(struct target *t)
 {
     device_close(&t->device);

@@ -57,7 +57,4 @@ enum err target_mount(struct target *t, unsigned partition, struct fail *f);
 /* As chain_open opens files of its volume, and of no other one. */
 struct chain_files target_files(struct target *t);
 
-/* Are two files of the volume the same? By where they lie. */
-bool target_same_file(struct target *t, struct file *a, struct file *b);
-
 #endif

@@ -88,7 +88,10 @@ const char *errors_advice(enum err err)
         return "Start that Windows and shut it down fully (shutdown /s /f /t 0), "
                "or set force = yes.";
     case ERR_PARENT:
-        return "Put the parent that this disk was made from where the child looks for it.";
+        return "Put the parent that this disk was made from where the child looks for it; where it "
+               "was replaced for good, mkimage rollback --drop gives the child up.";
+    case ERR_UNFINISHED:
+        return "Finish it: mkimage merge, on the entry that starts the child.";
     case ERR_MEMORY:
         return "The machine needs more memory for a disk of this size and fragmentation.";
     case ERR_LIMIT:

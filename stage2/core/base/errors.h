@@ -36,6 +36,7 @@ enum err {
     ERR_REPARSE,     /* contents are elsewhere (link, WOF, dedup, cloud) */
     ERR_HIBERNATED,  /* Windows sleeps on this volume */
     ERR_PARENT,      /* a differencing parent is missing or is another one */
+    ERR_UNFINISHED,  /* a change of an image was cut off half-way */
     ERR_MEMORY,      /* not enough memory */
     ERR_LIMIT,       /* beyond a limit that the sentence names */
     ERR_CONFIG,      /* vhdboot.cfg */

@@ -16,6 +16,13 @@ struct file;
 enum image_format { IMAGE_VHD, IMAGE_VHDX };
 enum image_kind { IMAGE_FIXED, IMAGE_DYNAMIC, IMAGE_DIFFERENCING };
 
+/* Has a child's content been written into the image, and how far? The more the further. */
+enum image_merge {
+    IMAGE_MERGE_NONE,
+    IMAGE_MERGE_UNDER_WAY, /* the image holds a part of it: only through the child is it a disk */
+    IMAGE_MERGE_COMPLETE,  /* all of it; the menu and the child may not have followed yet */
+};
+
 /* What an image says of a run of sectors of the disk. */
 enum image_state {
     IMAGE_DATA,   /* stored in the file, from file_sector on */
@@ -62,6 +69,9 @@ struct image {
         const char *sentence; /* static; %u stands for value */
         uint64_t value;
     } damage;
+    bool saved_state;       /* VHD: a suspended virtual machine goes on with this disk */
+    enum image_merge merge; /* VHD: of the child with the id merge_child */
+    uint8_t merge_child[16];
     uint8_t parent_id[2][16]; /* IMAGE_DIFFERENCING: the ids of which its parent must have one */
     unsigned parent_ids;      /* how many of them there are */
     unsigned parent_count;

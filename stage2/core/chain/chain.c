@@ -151,6 +151,41 @@ static enum err chain_refuse_loop(const struct chain *chain, struct fail *f)
     return ERR_OK;
 }
 
+/*
+ * A merge that was cut off has left its mark in the parent. Through the child that it names the
+ * disk reads right: the child lies over all that was copied. By any other way a parent that holds a
+ * part of it is a disk that never existed.
+ */
+static enum err chain_judge_merges(struct chain *chain, struct fail *f)
+{
+    for (unsigned i = 0; i < chain->count; i++) {
+        struct image *image = &chain->link[i]->image;
+        bool through = i && chain_merge_names(chain, i, &chain->link[i - 1]->image);
+        if (image->merge == IMAGE_MERGE_UNDER_WAY && !through) {
+            (void)fail(f, ERR_UNFINISHED,
+                       " holds a part of what a merge writes into it: it can be used through the "
+                       "child that is merged, and by no other way",
+                       0);
+            return fail_subject(f, chain->link[i]->file.path);
+        }
+        if (image->merge)
+            notes_add(&image->notes,
+                      through ? "the merge of a child into this image is not finished: run mkimage "
+                                "merge again"
+                              : "a merge into this image was cut off at its end: mkimage merge "
+                                "cleans up what it left",
+                      0);
+    }
+    return ERR_OK;
+}
+
+bool chain_merge_names(const struct chain *chain, unsigned index, const struct image *child)
+{
+    const struct image *parent = &chain->link[index]->image;
+    return parent->merge && child->format == parent->format &&
+           !memcmp(parent->merge_child, child->id, sizeof child->id);
+}
+
 enum err chain_open(struct chain *chain, struct chain_files *files, const char *path,
                     struct arena *a, struct fail *f)
 {
@@ -170,7 +205,7 @@ enum err chain_open(struct chain *chain, struct chain_files *files, const char *
         if (err)
             return err;
     }
-    return ERR_OK;
+    return chain_judge_merges(chain, f);
 }
 
 void chain_describe(const struct chain *chain, unsigned index, char *buf, size_t size)

@@ -162,10 +162,12 @@ static void note_room(struct boot_disk *disk, const struct map_writes *writes)
                   map_memory_bytes(map) >> 20);
 }
 
-enum err boot_open(struct boot_disk *disk, const struct config_entry *entry,
-                   struct volumes *volumes, uint64_t memory_bytes, struct arena *a, struct fail *f)
+/* The entry's image and its parents; `leaf_volume` is the one that the image lies on. */
+static enum err boot_chain(struct chain *chain, unsigned *leaf_volume,
+                           const struct config_entry *entry, struct volumes *volumes,
+                           struct arena *a, struct fail *f)
 {
-    *disk = (struct boot_disk){.hide_drives = entry->hide, .in_memory = entry->ram};
+    chain->count = 0;
     enum err err = boot_names_volume(entry) ? volumes_find(volumes, f) : ERR_OK;
     if (err)
         return err;
@@ -174,11 +176,28 @@ enum err boot_open(struct boot_disk *disk, const struct config_entry *entry,
                                 .ctx = &on,
                                 .parent = entry->parent,
                                 .parent_count = entry->parent_count};
-    err = chain_open(&disk->chain, &files, entry->vhd, a, f);
+    err = chain_open(chain, &files, entry->vhd, a, f);
+    *leaf_volume = on.leaf_volume;
+    return err;
+}
+
+enum err boot_open_chain(struct chain *chain, const struct config_entry *entry,
+                         struct volumes *volumes, struct arena *a, struct fail *f)
+{
+    unsigned leaf_volume;
+    return boot_chain(chain, &leaf_volume, entry, volumes, a, f);
+}
+
+enum err boot_open(struct boot_disk *disk, const struct config_entry *entry,
+                   struct volumes *volumes, uint64_t memory_bytes, struct arena *a, struct fail *f)
+{
+    *disk = (struct boot_disk){.hide_drives = entry->hide, .in_memory = entry->ram};
+    unsigned leaf_volume;
+    enum err err = boot_chain(&disk->chain, &leaf_volume, entry, volumes, a, f);
     if (err)
         return err;
 
-    const struct ntfs *vol = volumes->volume[on.leaf_volume].ntfs;
+    const struct ntfs *vol = volumes->volume[leaf_volume].ntfs;
     const struct chain *chain = &disk->chain;
     notes_add_all(&disk->notes, &vol->notes, NULL);
     for (unsigned i = 0; i < chain->count; i++)

@@ -47,6 +47,11 @@ MUST_CHECK enum err boot_open(struct boot_disk *disk, const struct config_entry 
  * nothing on it that could be written and no room for more? */
 bool boot_write_protected(const struct boot_disk *disk);
 
+/* The first part of it: the image with its parents. On failure the links that were opened stay in
+ * `chain`. */
+MUST_CHECK enum err boot_open_chain(struct chain *chain, const struct config_entry *entry,
+                                    struct volumes *volumes, struct arena *a, struct fail *f);
+
 /* Why a disk with this sector 0 cannot be started, as the sentence of an ERR_NO_SYSTEM; NULL where
  * it can be tried. */
 const char *boot_record_fault(const uint8_t *sector);

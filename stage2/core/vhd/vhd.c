@@ -42,6 +42,9 @@ static void vhd_creator(struct image *image, const uint8_t creator[4])
 static void vhd_footer_notes(struct image *image, const struct vhd_footers *footers)
 {
     const struct vhd_footer *footer = &footers->footer;
+    image->merge = footers->merge;
+    memcpy(image->merge_child, footers->merge_child, sizeof image->merge_child);
+    image->saved_state = footer->saved_state;
     if (footer->saved_state) {
         image->read_only = true;
         notes_add(&image->notes,
