@@ -400,6 +400,28 @@ enum status lineage_put_then(struct lineage *l, const struct lineage_config *c)
     return put(l, c->then, c->then_size);
 }
 
+enum status lineage_remove(struct lineage *l, const char *path)
+{
+    bool real = !l->edit.rehearsal;
+    const struct dependents *images;
+    struct file file;
+    struct fail f;
+    if (ntfs_open(&l->edit.session.target.volume, path, &file, &f))
+        return say_fail(&f);
+    struct ntfs_identity own = ntfs_identify(&file);
+    enum status status = lineage_images(l, &images); /* from before the change where it is known */
+    unsigned names = 0;
+    for (size_t i = 0; !status && i < images->count; i++) {
+        if (!ntfs_same_file(&images->image[i].file, &own))
+            continue;
+        if (names++ && real)
+            status = edit_reopen(&l->edit);
+        if (!status)
+            status = edit_remove(&l->edit, images->image[i].path);
+    }
+    return status || names ? status : edit_remove(&l->edit, path);
+}
+
 enum status lineage_drop(struct lineage *l, const struct lineage_config *c, const char *path)
 {
     bool real = !l->edit.rehearsal;
@@ -410,5 +432,5 @@ enum status lineage_drop(struct lineage *l, const struct lineage_config *c, cons
         status = lineage_put_then(l, c);
     if (!status && real)
         status = edit_reopen(&l->edit);
-    return status ? status : edit_remove(&l->edit, path);
+    return status ? status : lineage_remove(l, path);
 }

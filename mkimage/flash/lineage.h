@@ -89,7 +89,11 @@ void lineage_config_free(struct lineage_config *c);
 enum status lineage_put_first(struct lineage *l, const struct lineage_config *c);
 enum status lineage_put_then(struct lineage *l, const struct lineage_config *c);
 
-/* Writes the texts, so that the entry starts another image, then removes the file at `path`. */
+/* Removes the image at `path`, by all names that it has: one that was left would be a child of a
+ * parent that is written from now on. */
+enum status lineage_remove(struct lineage *l, const char *path);
+
+/* Writes the texts, so that the entry starts another image, then removes the one at `path`. */
 enum status lineage_drop(struct lineage *l, const struct lineage_config *c, const char *path);
 
 #endif

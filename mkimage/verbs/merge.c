@@ -192,11 +192,11 @@ static enum status clean_up(struct merge *m, const struct options *options)
     enum status status = m->parent ? find_merged(m) : say_no_memory();
     if (!status && m->path) {
         edit_rehearse(&m->lineage.edit);
-        status = edit_remove(&m->lineage.edit, m->path);
+        status = lineage_remove(&m->lineage, m->path);
         edit_end_rehearsal(&m->lineage.edit);
     }
     if (!status && !options->dry_run && m->path)
-        status = edit_remove(&m->lineage.edit, m->path);
+        status = lineage_remove(&m->lineage, m->path);
     if (!status && !options->dry_run)
         status = unmark(m);
     const char *would = options->dry_run ? "would be" : "is";

@@ -129,6 +129,8 @@ def test_a_hard_link_is_the_same_file():
         holds(name, content, "--entry", entry)
         assert chain(name, "--entry", entry) == ["\\vhd\\base.vhd"]
     mkimage("rollback", "drop.img", "--drop")
+    for image in (name, "drop.img"):
+        assert mkimage("ls", f"{image}:/vhd").stdout.decode().split()[1:] == ["base.vhd"]
     for entry in ("work", "twin"):
         holds("drop.img", flatten([base], SECTORS), "--entry", entry)
 
