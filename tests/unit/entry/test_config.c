@@ -36,7 +36,7 @@ TEST(config_quiet)
     CHECK(config.entry[0].quiet && !config.entry[1].quiet && !config.entry[2].quiet);
     CHECK(!config.entry[3].quiet);
     CHECK_EQ(config.complaint_count, 1);
-    CHECK_EQ(config.complaint[0].line, 10);
+    CHECK_EQ(config.complaint[0].line, 11);
 }
 
 /* More than any machine has is what there is, in bytes as well as with a unit. */
