@@ -37,7 +37,7 @@ static const struct verb verbs[] = {
      .arguments_needed = 2,
      .options = OPTION_DRY_RUN | OPTION_YES,
      .run = verb_restore,
-     .summary = "Brings back what install --backup saved."},
+     .summary = "Brings back what install --backup saved. A block device needs --yes."},
     {.name = "reserve",
      .arguments = "TARGET|IMAGE",
      .arguments_needed = 1,
@@ -137,7 +137,8 @@ static void help(void)
         printf("  mkimage %s %s\n", verbs[i].name, verbs[i].arguments);
     fputs(
         "\nmkimage VERB --help says more. TARGET is a disk image file or a block device; SIZE is\n"
-        "in bytes, or with K, M, G, T. Exit status: 0 done or yes, 1 failed or no, 2 usage.\n",
+        "in bytes, or with K, M, G, T; 64GB is in powers of 1000. Exit status: 0 done or yes, 1\n"
+        "failed or no, 2 usage.\n",
         stdout);
 }
 

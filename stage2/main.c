@@ -179,6 +179,18 @@ static MUST_CHECK enum err open_drive(uint8_t number, struct fail *f)
     return blk_cache_init(&cache, &watched, CACHE_LINE_SHIFT, CACHE_LINES, &arena, f);
 }
 
+/* Does the drive go on behind what it is said to have? */
+static bool reads_beyond(uint64_t lba)
+{
+    static uint8_t sector[SECTOR_SIZE];
+    struct fail ignored;
+    uint64_t told = drives[0].blk.sectors;
+    drives[0].blk.sectors = UINT64_MAX;
+    bool reads = !blk_read(&drives[0].blk, lba, 1, sector, &ignored);
+    drives[0].blk.sectors = told;
+    return reads;
+}
+
 /* A volume that reaches beyond the drive's end was read from a drive that does not end there: some
  * BIOSes tell too small a size by AH=48h. */
 static enum err blame_size(enum err err, uint64_t lba, struct fail *f)
@@ -187,11 +199,13 @@ static enum err blame_size(enum err err, uint64_t lba, struct fail *f)
     uint64_t told = drives[0].blk.sectors;
     struct ntfs_boot boot;
     struct fail ignored;
-    if (err != ERR_CORRUPT && err != ERR_READ)
+    if (err != ERR_CORRUPT && err != ERR_READ && err != ERR_CUT_OFF)
         return err;
     if (lba < told &&
         (blk_read(&cache.blk, lba, 1, sector, &ignored) ||
          ntfs_boot_decode(sector, &boot, &ignored) || range_ok(lba, boot.sectors, told)))
+        return err;
+    if (err == ERR_CUT_OFF && !reads_beyond(lba + boot.sectors - 1))
         return err;
     return fail(f, ERR_BIOS,
                 "this BIOS says that the drive ends after %u sectors; the volume reaches beyond",

@@ -62,8 +62,9 @@ static enum status set_size(struct options *o, const struct row *row, const char
 {
     uint64_t *size = field(o, row);
     if (!bytes_parse(value, size) || !*size)
-        return say_usage("--%s %s: not a size; write bytes, or a number with K, M, G or T",
-                         row->name, value);
+        return say_usage(
+            "--%s %s: not a size; write bytes, or a number with K, M, G or T, as in 64G or 64GB",
+            row->name, value);
     return STATUS_OK;
 }
 

@@ -218,6 +218,7 @@ bool edit_write_at(struct edit *e, const struct extent_list *list, uint64_t off,
     const uint8_t *from = data;
     struct overlay *keep = e->session.device.overlay;
     bool ok = true;
+    change_state(e->path, CHANGE_UNDER_WAY);
     e->session.device.overlay = NULL;
     while (ok && size) { /* ends: size shrinks */
         uint64_t at = 0, n = locate(list, off, &at);

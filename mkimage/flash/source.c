@@ -57,6 +57,9 @@ static enum status find(struct source *s, unsigned partition)
         s->volume_files = target_files(&s->target);
         s->path = strdup(path);
     } else {
+        status = device_check_name(s->name);
+        if (status)
+            return status;
         s->path = realpath(s->name, NULL);
         if (!s->path)
             s->path = strdup(s->name); /* opening it says what is wrong */

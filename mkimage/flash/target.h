@@ -39,7 +39,7 @@ struct target {
     struct blk *drive[MAP_DRIVES_MAX];
 };
 
-/* Memory for core that is taken from the host only where it is used. */
+/* Memory for core that is taken from the host as it is used, up to a limit. */
 enum status arena_open(struct arena *arena);
 void arena_close(struct arena *arena);
 

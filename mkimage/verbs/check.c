@@ -20,6 +20,8 @@
 #include "core/part/part.h"
 #include "flash/entry.h"
 #include "flash/target.h"
+#include "host/device.h"
+#include "ntfs/mirror.h"
 #include "verbs/check_boot.h"
 #include "verbs/check_entry.h"
 #include "verbs/verbs.h"
@@ -91,6 +93,9 @@ static void check_volume(struct check *c)
                  volume->hibernated ? ", Windows is hibernated on it" : "",
                  volume->log_unclean ? ", its log is not clean" : "",
                  volume->dirty ? ", marked dirty" : "");
+    if (mirror_is_old(&c->target.device, c->target.part->start_lba << SECTOR_SHIFT))
+        steps_warn(&c->steps, "a change of it was cut off, and ntfs-3g will not mount it before "
+                              "mkimage install mends its $MFTMirr");
     steps_warn_notes(&c->steps, &volume->notes, NULL);
 }
 
@@ -98,6 +103,11 @@ static void walk(struct check *c)
 {
     struct fail f;
     struct target *t = &c->target;
+    if (t->device.sector_size != SECTOR_SIZE) {
+        steps_failed(&c->steps, "mbr", "Use a drive with sectors of 512 bytes.",
+                     "%s: " DEVICE_SECTORS_SENTENCE, t->device.path, t->device.sector_size);
+        return;
+    }
     target_further(t, c->options->drive, c->options->drives);
     bool mounted = !target_mount(t, c->options->partition, &f);
     if (t->table.scheme != PART_NONE || t->table.count)

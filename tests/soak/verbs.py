@@ -30,8 +30,9 @@ def snapshot(s, rng):
             arguments += ["--size", str(size)]
             room += (size // (2 << 20) + 2) * (2100 << 10)
         refuse = harm(s.model, after, volume, set())
-        if not refuse and not entry.writes:
-            refuse = ("an entry that keeps no changes", True, "discard") if "discard" not in s.known else None
+        if not refuse and not entry.writes:     # of one that is write-protected it makes no difference
+            must = entry.write != "none" and "discard" not in s.known
+            refuse = ("an entry that keeps no changes", must, None)
         others = [e for v, e in s.model.starters(places[0]) if (v, e.name) != (volume, entry.name) and e.writes]
         if others and not refuse:       # an entry of a child would be damaged if there were one
             refuse = (f"entry {others[0].name} writes to it", True,
@@ -171,7 +172,10 @@ def merge(s, rng):
     volume, entry = picked
     arguments = ["merge", s.flash, *s.options(volume, entry)]
     places, refuse = resolve(s.model, volume, entry)
-    after, left, half, first = (s.model.copy() for _ in range(4))
+    after, left, half, first, begun = (s.model.copy() for _ in range(5))
+    other = finished(s, places)
+    if not refuse and len(places) == 1 and other:
+        return s.verb(rng, arguments, other[0][1], (), ("there is no parent", False, None), 64 << 10, other[0][2])
     touched, room = {(volume, judge.CONFIG)}, 64 << 10
     if not refuse and len(places) == 1:
         refuse = ("has no parent", True, None)
@@ -183,6 +187,9 @@ def merge(s, rng):
         room += merge_room(s.model, places)
         half_merge(half, places)
         first.half[places[0]] = half.half[places[0]]
+        for model in (begun, half, first, left):
+            model.files[places[1]].merging = model.files[places[0]].ident
+        after.files[places[1]].merging = None
         for model in (left, after, first):
             model.fold(places)
         first.write_menu(volume)
@@ -194,7 +201,23 @@ def merge(s, rng):
         refuse = harm(s.model, after, volume, allowed) or labelled(s.model, places[0], s.known) or \
             named_too(s.model, places[0], ()) or named_too(s.model, places[1], places[:1])
     return s.verb(rng, arguments, after, [("half done", half, touched), ("the menu is written down", first, touched),
-                                          ("the child is left over", left, touched)], refuse, room, touched)
+                                          ("the child is left over", left, touched)], refuse, room, touched, begun,
+                  other)
+
+
+def finished(s, places):
+    """A merge into the leaf was cut at its end; its child is left over, or was removed by somebody: merge may put an
+    end to that instead."""
+    child = places and s.model.files[places[0]].merging
+    found = [place for place, image in s.model.images() if child and image.ident == child and place[0] == places[0][0]
+             and not s.model.starters(place)]
+    if not child:
+        return []
+    model = s.model.copy()
+    model.files[places[0]].merging = None
+    for place in found[:1]:
+        model.remove(place)
+    return [("the cut merge is finished", model, {places[0]})]
 
 
 def merge_room(model, places):

@@ -100,9 +100,10 @@ class Soak:
 
     # --- Verbs
 
-    def verb(self, rng, arguments, done, between=(), refuse=None, room=0, touched=()):
+    def verb(self, rng, arguments, done, between=(), refuse=None, room=0, touched=(), old=None, other=()):
         """Runs a verb. done: the model afterwards; between: (label, model, touched) that a cut may leave; refuse:
-        None or (reason, must, known); room: bytes that it may need on its volume."""
+        None or (reason, must, known); room: bytes that it may need on its volume; old: what a cut leaves at the
+        least; other: what may have been done instead."""
         volume = int(arguments[arguments.index("--partition") + 1]) if "--partition" in arguments else 1
         if volume in self.model.dirty:  # what an install that was cut left is taken back all the same
             refuse = ("the volume is dirty", arguments[0] != "restore", None)
@@ -124,19 +125,21 @@ class Soak:
         if status == 0:
             if refuse and refuse[1]:
                 raise Loss(f"{arguments[0]} must refuse: {refuse[0]}")
-            self.judge([whole])
+            self.judge([whole, *other])
         elif status == 1:
             lines = [line for line in errors.splitlines() if line.startswith("mkimage: ")]
             if len([line for line in lines if "warning: " not in line]) != 1:
                 raise Loss(f"a refusal is one sentence, not: {errors}")
-            if not refuse and not (any(w in errors for w in NO_ROOM) and self.free[volume] < room + (1 << 20)):
+            merging = any(image.merging for _, image in self.model.images()) and "merge" in errors
+            full = any(w in errors for w in NO_ROOM) and self.free[volume] < room + (1 << 20)
+            if not (refuse or merging or full):
                 raise Loss(f"{arguments[0]} refuses what it should do: {errors.strip()} "
                            f"({self.free[volume]} bytes are free)")
             self.judge([("as before", self.model, set())])
         elif status == 99 and refuse and refuse[1]:
             raise Loss(f"{arguments[0]} must refuse, and wrote: {refuse[0]}")
         elif status == 99 and cut:
-            self.judge([("old", self.model, set(touched)), *between, whole], cut=True)
+            self.judge([("old", old or self.model, set(touched)), *between, whole, *other], cut=True)
             self.log[-1] += f", {self.last_label(between, done)}"
         else:
             raise Loss(f"{arguments[0]} ends with {status}: {errors[-500:]}")

@@ -10,7 +10,16 @@ enum err fail(struct fail *f, enum err err, const char *sentence, uint64_t value
     f->err = err;
     f->sentence = sentence;
     f->value = value;
+    f->other = 0;
     f->subject[0] = '\0';
+    return err;
+}
+
+enum err fail_two(struct fail *f, enum err err, const char *sentence, uint64_t value,
+                  uint64_t other)
+{
+    (void)fail(f, err, sentence, value);
+    f->other = other;
     return err;
 }
 
@@ -32,7 +41,7 @@ void errors_format(const struct fail *f, char *buf, size_t size)
         text_str(&t, f->subject);
         text_str(&t, f->sentence[0] == ' ' ? "" : ": ");
     }
-    text_sentence(&t, f->sentence, f->value);
+    text_sentence(&t, f->sentence, f->value, f->other);
 }
 
 const char *errors_advice(enum err err)
@@ -47,6 +56,8 @@ const char *errors_advice(enum err err)
         return "The drive may be write-protected, full of worn-out cells, or failing.";
     case ERR_CORRUPT:
         return "Run chkdsk on the volume, or copy its files to a new one.";
+    case ERR_CUT_OFF:
+        return "Copy it again, to a drive that is as large as the first one.";
     case ERR_IMAGE:
         return "Take the image from a backup, or let the tool that made it check it.";
     case ERR_NOT_FOUND:
@@ -65,10 +76,9 @@ const char *errors_advice(enum err err)
     case ERR_ENCRYPTED:
         return "Clear the file's encryption attribute (cipher /d) under the account that set it.";
     case ERR_SPARSE:
-        return "Copy the file once without holes (cp --sparse=never, or mkimage), "
-               "or set write = none.";
+        return "Or set write = none: it can be read as it is.";
     case ERR_UNINIT:
-        return "Copy the file once, so that all of it is really written, or set write = none.";
+        return "Or set write = none: it can be read as it is.";
     case ERR_RESIDENT:
         return "This file is too small to be a disk image: name the right one.";
     case ERR_REPARSE:
@@ -87,6 +97,8 @@ const char *errors_advice(enum err err)
         return "Correct vhdboot.cfg.";
     case ERR_NO_SYSTEM:
         return "Install a system for BIOS (Generation 1) on it, or choose another entry.";
+    case ERR_FOREIGN:
+        return "Convert it (qemu-img convert -O vpc -o force_size=on OLD NEW.vhd).";
     case ERR_BIOS:
         return "Try another port or another drive, or a newer BIOS.";
     }
@@ -145,5 +157,5 @@ void notes_format(const struct notes *n, unsigned index, char *buf, size_t size)
         t.size = size;
         text_str(&t, ": ");
     }
-    text_sentence(&t, n->note[index].sentence, n->note[index].value);
+    text_sentence(&t, n->note[index].sentence, n->note[index].value, 0);
 }

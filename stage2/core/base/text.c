@@ -87,7 +87,7 @@ void text_bytes(struct text *t, uint64_t bytes)
     text_str(t, unit[shift / 10]);
 }
 
-void text_sentence(struct text *t, const char *sentence, uint64_t value)
+void text_sentence(struct text *t, const char *sentence, uint64_t value, uint64_t other)
 {
     for (const char *s = sentence; *s; s++) {
         if (*s != '%' || !s[1]) {
@@ -97,6 +97,8 @@ void text_sentence(struct text *t, const char *sentence, uint64_t value)
         s++;
         if (*s == 'u') {
             text_u64(t, value);
+        } else if (*s == 'U') {
+            text_u64(t, other);
         } else if (*s == 'x') {
             text_str(t, "0x");
             text_hex(t, value);

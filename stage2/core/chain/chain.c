@@ -4,6 +4,7 @@
 #include "core/base/arena.h"
 #include "core/base/mem.h"
 #include "core/base/text.h"
+#include "core/chain/foreign.h"
 #include "core/chain/path.h"
 #include "core/vhd/vhd.h"
 #include "core/vhdx/vhdx.h"
@@ -16,6 +17,8 @@ static enum err chain_open_image(struct chain_link *link, struct arena *a, struc
     enum err err = vhd_probe(&link->file, &is_vhd, f);
     if (!err && !is_vhd)
         err = vhdx_probe(&link->file, &is_vhdx, f);
+    if (!err && !is_vhd && !is_vhdx)
+        err = foreign_judge(&link->file, f);
     if (err)
         return err;
     return is_vhdx ? vhdx_open(&link->image, &link->file, a, f)
@@ -31,6 +34,8 @@ static enum err link_open(struct chain_link **opened, struct chain_files *files,
         return fail(f, ERR_MEMORY, "no memory for one more image", 0);
     link->path = path;
     enum err err = files->open(files, path, &link->file, &link->drive_index, f);
+    if (!err && !link->file.size)
+        err = fail(f, ERR_IMAGE, "the file is empty", 0);
     if (!err)
         err = chain_open_image(link, a, f);
     if (!err)

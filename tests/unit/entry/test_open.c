@@ -307,6 +307,7 @@ TEST(boot_sparse_image_is_write_protected)
         CHECK_EQ(open_entry(WRITE_PERSISTENT, force), ERR_OK);
         CHECK(disk.write_protected && !disk.map.writable);
         CHECK(has_note(&disk.notes, "the file has a hole at byte"));
+        CHECK(has_note(&disk.notes, "cp --sparse=never"));
     }
     CHECK_EQ(open_entry(WRITE_NONE, false), ERR_OK);
     CHECK_EQ(disk.notes.count, 0);
