@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include "cli/printable.h"
+#include "core/base/text.h"
 
 static const char *volatile unfinished;
 static const char *volatile sentence;
@@ -32,16 +34,34 @@ static void watch(void)
     watching = true;
 }
 
+/* The line that is said; the path's letters go through print_safely as in cli/say. */
+static void compose(char *buf, size_t size, const char *path, const char *state)
+{
+    char name[200];
+    struct text t;
+    text_init(&t, name, sizeof name);
+    text_str(&t, path);
+    FILE *to = fmemopen(buf, size, "w");
+    if (!to) {
+        snprintf(buf, size, "\nmkimage: interrupted: %s\n", state);
+        return;
+    }
+    fputs("\nmkimage: ", to);
+    print_safely(to, name);
+    fprintf(to, ": interrupted: %s\n", state);
+    fclose(to);
+}
+
 void interrupt_state(const char *path, const char *state)
 {
-    static char text[2][512];
+    static char text[2][2048]; /* each byte of a name may take four */
     static unsigned next;
     if (!state) {
         sentence = NULL;
         return;
     }
     char *buf = text[next++ % 2]; /* the other one may be on its way out */
-    snprintf(buf, sizeof text[0], "\nmkimage: %.200s: interrupted: %s\n", path, state);
+    compose(buf, sizeof text[0], path, state);
     sentence = buf;
     watch();
 }

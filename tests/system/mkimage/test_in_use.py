@@ -137,15 +137,16 @@ def test_a_second_mkimage_and_qemu_find_the_first_one_at_work(flash):
     mkimage("install", "d.img")
 
 
-def test_interrupted_in_the_middle_of_a_change(flash):
-    disk("d.img", volume("v.ntfs"))
-    first = stopped("install", "d.img")
+@pytest.mark.parametrize("name, shown", [("d.img", "d.img"), ("d\x1b[2J.img", "d<U+001B>[2J.img")])
+def test_interrupted_in_the_middle_of_a_change(flash, name, shown):
+    disk(name, volume("v.ntfs"))
+    first = stopped("install", name, after=name)
     os.kill(first.pid, signal.SIGINT)
     os.kill(first.pid, signal.SIGCONT)
     said = first.communicate(timeout=30)[1].decode().strip().splitlines()
     assert first.returncode == -signal.SIGINT
-    assert "d.img: interrupted: in the middle of a change" in said[-1], said
-    mkimage("install", "d.img")
+    assert f"{shown}: interrupted: in the middle of a change" in said[-1], said
+    mkimage("install", name)
 
 
 @pytest.fixture

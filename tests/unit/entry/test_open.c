@@ -139,8 +139,7 @@ TEST(boot_record_of_the_disk)
     CHECK_EQ(open_entry(WRITE_PERSISTENT, false), ERR_OK);
     struct blk *const drive[] = {&im->blk};
     CHECK_FAIL(im, boot_record_read(&disk.map, drive, boot, &im->f), ERR_NO_SYSTEM, "lacks 55AAh");
-    memcpy(data + 510, "\x55\xaa", 2);
-    data[450] = 0xee; /* a protective partition table alone */
+    memcpy(data + 510, "\x55\xaa", 2); /* as a protective partition table has it */
     CHECK_FAIL(im, boot_record_read(&disk.map, drive, boot, &im->f), ERR_NO_SYSTEM, "UEFI");
     data[439] = 1;
     CHECK_EQ(boot_record_read(&disk.map, drive, boot, &im->f), ERR_OK);
