@@ -46,7 +46,9 @@ CORE64 := $(CORE_SRC:stage2/core/%.c=$(B)/core64/%.o)
 -include boot/boot.mk
 -include stage2/stage2.mk
 -include mkimage/mkimage.mk
--include tests/ntfs/ntfs.mk tests/fuzz/fuzz.mk tests/powercut/powercut.mk tests/coverage.mk
+-include mkimage/nbdkit/nbdkit.mk
+-include tests/serve/serve.mk
+-include tests/ntfs/ntfs.mk tests/fuzz/fuzz.mk tests/powercut/powercut.mk tests/soak/soak.mk tests/coverage.mk
 include docs/docs.mk
 include tests/tests.mk
 

@@ -1,7 +1,9 @@
 ; SPDX-License-Identifier: GPL-2.0-or-later
 ;
 ; \vhdboot.bin in the root directory's index: down the tree, one block a level. Of all names only
-; ASCII letters fold to ASCII letters, so the order around this name needs no $UpCase table.
+; ASCII letters fold to ASCII letters, so the order around this name needs no $UpCase table. Names that
+; differ only in case are taken as stage2 and mkimage do (core/ntfs/lookup.c): the exact one, else the only
+; one.
 
 DEPTH_MAX       equ     16
 
@@ -9,6 +11,7 @@ DEPTH_MAX       equ     16
 ;   out:     EAX = MFT record, CX = its sequence number     changes: all but BP
 ; The loop ends after DEPTH_MAX blocks.
 find_file:
+        mov     byte [alike], 0
         mov     dword [want_type], ATTR_INDEX_ROOT
         mov     byte [want_named], 1
         mov     eax, ROOT_DIRECTORY
@@ -163,30 +166,52 @@ search_node:
         cmp     eax, edx
         ja      bad_index
         call    compare_name
-        je      .found
         jb      .below
+        jne     .on
+        cmp     word [es:si + key.ref_high], 0
+        jne     bad_index
+        mov     eax, [es:si + key.ref]
+        mov     dx, [es:si + key.ref_sequence]
+        cmp     byte [capitals], 0
+        je      .found
+; The exact name, if there is one, comes behind all those with capitals.
+        cmp     byte [alike], 0
+        je      .another
+        cmp     eax, [alike_number]
+        jne     .another
+        cmp     dx, [alike_sequence]
+        je      .on
+.another:
+        shl     byte [alike], 1         ; 0: none, 1: one, more: several
+        or      byte [alike], 1
+        mov     [alike_number], eax
+        mov     [alike_sequence], dx
+.on:
         add     esi, ecx
         jmp     .key
 .below:
         test    byte [es:si + key.flags], KEY_CHILD
-        jz      not_found
+        jz      .nothing
         add     si, cx
         cmp     dword [es:si - 4], 0
         jne     bad_index
         mov     eax, [es:si - 8]
         stc
         ret
+.nothing:
+        cmp     byte [alike], 1
+        jb      not_found
+        ja      several_names
+        mov     eax, [alike_number]
+        mov     dx, [alike_sequence]
 .found:
-        cmp     word [es:si + key.ref_high], 0
-        jne     bad_index
-        mov     eax, [es:si + key.ref]
-        mov     cx, [es:si + key.ref_sequence]
+        mov     cx, dx
         clc
         ret
 
 ; compare_name: the name that is wanted against a key's, as the index orders them
 ;   in:      ES:SI = key
-;   out:     ZF = 1: equal; CF = 1: the wanted name comes first
+;   out:     ZF = 1: equal, .capitals = 0 where it is the very same; CF = 1: the wanted name comes first
 ;   changes: EAX, EDX
 compare_name:
         push    bx
@@ -195,6 +220,7 @@ compare_name:
         movzx   cx, byte [es:si + key.name_length]
         add     si, key.name
         mov     bx, file_name
+        mov     byte [capitals], 0
 .unit:
         cmp     bx, file_name_end
         je      .wanted_ends
@@ -202,6 +228,12 @@ compare_name:
         jb      .key_ends
         mov     ax, [es:si]
         add     si, 2
+        cmp     ax, 'A'
+        jb      .folded
+        cmp     ax, 'Z'
+        ja      .small
+        mov     byte [capitals], 1
+.small:
         cmp     ax, 'a'
         jb      .folded
         cmp     ax, 'z'

@@ -13,7 +13,7 @@ RECORD_SHIFT_MAX equ    12
 
 RECORD          equ     VBR_WORK + 0x400        ; the file's base record
 EXTENSION       equ     RECORD + (1 << RECORD_SHIFT_MAX)
-MFT_RUNS        equ     EXTENSION + (1 << RECORD_SHIFT_MAX)
+MFT_RUNS        equ     0x30000
 LIST_ADDRESS    equ     STAGE2_ADDRESS
 LIST_MAX        equ     0xF000
 INDEX_ADDRESS   equ     0x20000
@@ -57,6 +57,10 @@ target          resw    1               ; the stream being opened
 list_end        resw    1
 depth           resb    1
 index_block     resd    1               ; bytes
+alike           resb    1               ; names that differ from the wanted one in case: 0, 1, or more
+capitals        resb    1               ; the name that was compared has some
+alike_number    resd    1               ; where the last of them leads
+alike_sequence  resw    1
 mft             resb    stream_size
 file            resb    stream_size
 work_end:
@@ -65,8 +69,12 @@ section .text
 %if work_end > RECORD
   %error the variables reach into the record
 %endif
-%if MFT_RUNS >= STAGE2_ADDRESS
-  %error no room for the run table of $MFT
+%if EXTENSION + (1 << RECORD_SHIFT_MAX) > STAGE2_ADDRESS
+  %error the records reach into the attribute list
+%endif
+%if INDEX_ADDRESS + INDEX_MAX > MFT_RUNS || MFT_RUNS + 0x10000 > DISK_BUFFER || \
+    VBR_RUNS_MAX * run_size > 0x10000 || VBR_RUNS_MAX * run_size > DISK_BUFFER_SIZE
+  %error no room for the run tables
 %endif
 
 body:

@@ -8,11 +8,11 @@
 open_mft:
         mov     di, mft
         mov     word [di + stream.segment], MFT_RUNS >> 4
-        mov     word [di + stream.capacity], (STAGE2_ADDRESS - MFT_RUNS) / run_size
+        mov     word [di + stream.capacity], VBR_RUNS_MAX
         mov     si, start + bpb.mft_lcn
         call    set_first_run
         mov     word [file + stream.segment], FILE_RUNS >> 4
-        mov     word [file + stream.capacity], DISK_BUFFER_SIZE / run_size
+        mov     word [file + stream.capacity], VBR_RUNS_MAX
         mov     dword [want_type], ATTR_DATA
         mov     byte [want_named], 0
         xor     eax, eax
@@ -28,17 +28,21 @@ open_mft:
 set_first_run:
         cmp     dword [si + 4], 1 << (63 - 32 - CLUSTER_SHIFT_MAX)
         jae     bad_sizes               ; its sector would not be a number of 63 bits
+        push    word MFT_RUNS >> 4
+        pop     es
         mov     eax, [si]
-        mov     [MFT_RUNS + run.lcn], eax
+        mov     [es:run.lcn], eax
         mov     eax, [si + 4]
-        mov     [MFT_RUNS + run.lcn + 4], eax
+        mov     [es:run.lcn + 4], eax
         mov     eax, (1 << (RECORD_SHIFT_MAX - SECTOR_SHIFT))
         mov     cl, [cluster_shift]
         shr     eax, cl
         jnz     .size
         inc     ax
 .size:
-        mov     [MFT_RUNS + run.count], eax
+        mov     [es:run.count], eax
+        push    ds
+        pop     es
         mov     [mft + stream.vcn], eax
         mov     word [mft + stream.runs], 1
         ret

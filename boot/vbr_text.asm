@@ -51,6 +51,9 @@ deep_index:
 not_found:
         call    cannot
         db      "it is not in the volume's root directory", 0
+several_names:
+        call    cannot
+        db      "several names differ only in case", 0
 no_data:
         call    cannot
         db      "it is a folder, not a file", 0

@@ -19,7 +19,6 @@
 #include "pc/bios.h"
 #include "pc/console.h"
 #include "pc/memory.h"
-#include "pc/pnp.h"
 #include "resident/resident_abi.h"
 #include "tables.h"
 #include "vhdx_header.h"
@@ -28,7 +27,7 @@
 #define FIRST_HARD_DISK 0x80u
 
 extern const uint8_t resident_image[], resident_image_end[];
-extern uint8_t handoff_jump[]; /* an offset in STAGE2_SEGMENT */
+extern const uint8_t handoff_jump[], handoff_jump_end[]; /* offsets in STAGE2_SEGMENT */
 
 /* The disk as a drive, read through its map. */
 struct mapped {
@@ -46,19 +45,13 @@ static enum err mapped_read(struct blk *b, uint64_t lba, uint32_t count, void *b
     return map_read(m->map, m->drive, lba, count, buf, f);
 }
 
-/* Makes `mapped` of the map, and reads the disk's boot record by it. */
-static MUST_CHECK enum err boot_record_read(const struct map *map, struct drive *const *drive,
-                                            unsigned drive_count, struct fail *f)
+/* Makes `mapped` of the map. */
+static void mapped_init(const struct map *map, struct drive *const *drive, unsigned drive_count)
 {
     mapped.map = map;
     mapped.blk = (struct blk){.read = mapped_read, .ctx = &mapped, .sectors = map->sectors};
     for (unsigned i = 0; i < drive_count; i++)
         mapped.drive[i] = &drive[i]->blk;
-    enum err err = blk_read(&mapped.blk, 0, 1, boot_record, f);
-    if (err)
-        return err;
-    const char *fault = boot_record_fault(boot_record);
-    return fault ? fail(f, ERR_NO_SYSTEM, fault, 0) : ERR_OK;
 }
 
 static const struct resident_header *image_header(void)
@@ -128,18 +121,17 @@ static void hook(const struct resident_header *h, uint32_t base)
                     segment | (RESIDENT_HEADER + (uint32_t)offsetof(struct resident_header, fdpt)));
 }
 
-static void start_guest(void)
+/* By way of the resident's bounce buffer: all of stage2 is cleared. */
+static void start_guest(uint32_t base)
 {
-    uint32_t pnp = pnp_find();
+    const uint32_t bounce = RESIDENT_SIZE_MAX - RESIDENT_BOUNCE * SECTOR_SIZE;
     struct bios_regs r = {.edx = FIRST_HARD_DISK};
 
-    if (pnp) {
-        r.es = PNP_SEGMENT;
-        r.edi = pnp - PNP_SEGMENT * 16;
-    }
     console_text_mode();
     memcpy((void *)bios_data(BOOT_ADDRESS), boot_record, SECTOR_SIZE);
-    bios_call_far((uint32_t)(uintptr_t)handoff_jump | (uint32_t)STAGE2_SEGMENT << 16, &r);
+    memcpy((void *)bios_data(base + bounce), handoff_jump + STAGE2_ADDRESS,
+           (size_t)(handoff_jump_end - handoff_jump));
+    bios_call_far(base >> 4 << 16 | bounce, &r);
 }
 
 /* Where in high memory everything goes, from the bottom up: the disk's contents where they are to
@@ -241,8 +233,10 @@ enum err handoff_start(struct boot_disk *disk, struct drive *const *drive, unsig
     struct geometry geometry;
 
     enum err err = drives_check(drive, drive_count, f);
-    if (!err)
-        err = boot_record_read(&disk->map, drive, drive_count, f);
+    if (err)
+        return err;
+    mapped_init(&disk->map, drive, drive_count);
+    err = boot_record_read(&disk->map, mapped.drive, boot_record, f);
     if (err)
         return err;
     geometry_find(&geometry, &mapped.blk);
@@ -263,10 +257,11 @@ enum err handoff_start(struct boot_disk *disk, struct drive *const *drive, unsig
     map_memory_place(&disk->map, high.changes);
     remember(h);
     tables_header(h, disk, drive, drive_count, &geometry);
+    tables_run((struct resident_run *)bios_data(base + RESIDENT_RUN), &disk->map);
     tables_slot(slot, disk, drive, &geometry);
     header_place(h, base, &high);
     map_put(&disk->map, &high);
     hook(h, base);
-    start_guest();
+    start_guest(base);
     return fail(f, ERR_BIOS, "the guest came back", 0);
 }

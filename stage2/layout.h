@@ -27,8 +27,10 @@
 #define VBR_SIZE            0x2000
 #define MBR_CODE_MAX        440
 
-/* The boot record may use [VBR_WORK, STAGE2_ADDRESS) and, above stage2, the disk buffer. */
+/* The boot record may use [VBR_WORK, STAGE2_ADDRESS) and, above stage2, all up to the disk buffer's
+ * end. It knows so many runs of $MFT, and of the root directory. */
 #define VBR_WORK            0x9C00
+#define VBR_RUNS_MAX        5461
 
 #define STAGE2_ADDRESS      0x10000
 #define STAGE2_SEGMENT      0x1000
@@ -44,6 +46,7 @@
 /* Inside the resident handler's segment, which starts on a 1 KiB boundary. RESIDENT_BOUNCE counts
  * sectors. */
 #define RESIDENT_SIZE_MAX   0x2000
+#define RESIDENT_RUN        0x0000
 #define RESIDENT_SLOTS      0x0020
 #define RESIDENT_SLOT_COUNT 8
 #define RESIDENT_SLOT_SIZE  24

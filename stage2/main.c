@@ -17,6 +17,7 @@
 #include "core/entry/open.h"
 #include "core/entry/volumes.h"
 #include "core/map/map.h"
+#include "core/map/room.h"
 #include "core/map/scrub.h"
 #include "core/ntfs/boot.h"
 #include "core/ntfs/ntfs.h"
@@ -49,6 +50,7 @@ static struct {
     bool told;
 } step;
 
+static bool warned;                         /* something that the next start is to be held up for */
 static struct drive drives[MAP_DRIVES_MAX]; /* [0]: the one we were started from */
 static unsigned drive_count;
 static struct blk watched; /* the drive, with an eye on the clock */
@@ -93,6 +95,7 @@ static void print_error(const struct fail *f)
 static void print_notes(const struct notes *notes)
 {
     char line[LINE_SIZE];
+    warned |= notes->count != 0;
     for (unsigned i = 0; i < notes->count; i++) {
         notes_format(notes, i, line, sizeof line);
         console_line("warning: ", line);
@@ -103,6 +106,7 @@ static void print_complaints(void)
 {
     char line[LINE_SIZE];
     struct text t;
+    warned |= config.complaint_count != 0;
     for (unsigned i = 0; i < config.complaint_count && i < CONFIG_COMPLAINTS_MAX; i++) {
         const struct config_complaint *c = &config.complaint[i];
         text_init(&t, line, sizeof line);
@@ -130,7 +134,7 @@ static void print_chain(void)
     char line[LINE_SIZE];
     for (unsigned i = 0; i < disk.chain.count; i++) {
         chain_describe(&disk.chain, i, line, sizeof line);
-        console_print(disk.chain.link[i]->file.path);
+        console_text(disk.chain.link[i]->file.path);
         console_line(": ", line);
     }
 }
@@ -145,9 +149,17 @@ static void print_growth(void)
         return;
     text_init(&t, line, sizeof line);
     if (disk.map.growth == MAP_GROWS_IN_MEMORY) {
-        text_str(&t, "changes are kept in memory, up to ");
-        text_u64(&t, mib);
-        text_str(&t, " MiB, and gone at power off; beyond that, writes fail");
+        const struct map_writes all = {.memory = UINT64_MAX, .contents = disk.in_memory};
+        bool enough = map_records(&disk.map) == map_room_wanted(&disk.map, &all);
+        text_str(&t, "changes are kept in memory, ");
+        if (!enough) {
+            text_str(&t, "up to ");
+            text_u64(&t, mib);
+            text_str(&t, " MiB, ");
+        }
+        text_str(&t, "and gone at power off");
+        if (!enough)
+            text_str(&t, "; beyond that, writes fail");
     } else {
         text_str(&t, "room for ");
         text_u64(&t, map_records(&disk.map));
@@ -168,6 +180,18 @@ static MUST_CHECK enum err open_drive(uint8_t number, struct fail *f)
     return blk_cache_init(&cache, &watched, CACHE_LINE_SHIFT, CACHE_LINES, &arena, f);
 }
 
+/* Does the drive go on behind what it is said to have? */
+static bool reads_beyond(uint64_t lba)
+{
+    static uint8_t sector[SECTOR_SIZE];
+    struct fail ignored;
+    uint64_t told = drives[0].blk.sectors;
+    drives[0].blk.sectors = UINT64_MAX;
+    bool reads = !blk_read(&drives[0].blk, lba, 1, sector, &ignored);
+    drives[0].blk.sectors = told;
+    return reads;
+}
+
 /* A volume that reaches beyond the drive's end was read from a drive that does not end there: some
  * BIOSes tell too small a size by AH=48h. */
 static enum err blame_size(enum err err, uint64_t lba, struct fail *f)
@@ -176,11 +200,13 @@ static enum err blame_size(enum err err, uint64_t lba, struct fail *f)
     uint64_t told = drives[0].blk.sectors;
     struct ntfs_boot boot;
     struct fail ignored;
-    if (err != ERR_CORRUPT && err != ERR_READ)
+    if (err != ERR_CORRUPT && err != ERR_READ && err != ERR_CUT_OFF)
         return err;
     if (lba < told &&
         (blk_read(&cache.blk, lba, 1, sector, &ignored) ||
          ntfs_boot_decode(sector, &boot, &ignored) || range_ok(lba, boot.sectors, told)))
+        return err;
+    if (err == ERR_CUT_OFF && !reads_beyond(lba + boot.sectors - 1))
         return err;
     return fail(f, ERR_BIOS,
                 "this BIOS says that the drive ends after %u sectors; the volume reaches beyond",
@@ -243,7 +269,17 @@ static MUST_CHECK enum err look_ahead(struct fail *f)
     return ERR_OK;
 }
 
-/* Opens the entry's image and hands over to it. Returns only with a failure. */
+/* May the start go on? Warnings are read before the guest clears the screen, or the user goes back
+ * to the menu because of them. */
+static bool warnings_read(const struct config_entry *entry)
+{
+    bool hold = warned && !entry->quiet;
+    warned = false;
+    return !hold || menu_hold();
+}
+
+/* Opens the entry's image and hands over to it. Returns with a failure, or where the user wants
+ * another entry. */
 static enum err start_entry(const struct config_entry *entry, struct fail *f)
 {
     volumes = (struct volumes){.count = 1, .find = find_volumes};
@@ -265,6 +301,8 @@ static enum err start_entry(const struct config_entry *entry, struct fail *f)
     if (err)
         return fail_subject(f, entry->vhd);
 
+    if (!warnings_read(entry))
+        return ERR_OK;
     console_line("starting ", entry->title);
     console_settle();
     struct drive *list[MAP_DRIVES_MAX];
@@ -320,16 +358,19 @@ static void run(uint8_t number, uint64_t volume_lba)
 
     uint32_t timeout = config.timeout_seconds;
     size_t mark = arena_mark(&arena);
+    bool menu = config.count > 1;
     for (;;) { /* every round but the first waits for the user */
-        unsigned chosen = config.count > 1 ? menu_choose(&config, timeout) : 0;
+        unsigned chosen = menu ? menu_choose(&config, timeout) : 0;
         if (chosen == MENU_NEXT_DEVICE)
             chainload_next();
         const struct config_entry *entry = &config.entry[chosen];
-        if (entry->start.kind == START_IMAGE ? start_entry(entry, &f) : start_other(entry, &f))
-            print_error(&f);
+        err = entry->start.kind == START_IMAGE ? start_entry(entry, &f) : start_other(entry, &f);
         arena_release(&arena, mark);
-        if (config.count == 1)
+        if (err)
+            print_error(&f);
+        if (err && config.count == 1)
             return;
+        menu = true;
         timeout = CONFIG_TIMEOUT_NONE;
         config.default_entry = chosen;
     }

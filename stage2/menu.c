@@ -86,7 +86,7 @@ static void print_padded(const char *line)
         console_utf8_next(&s);
         columns++;
     }
-    console_print(line);
+    console_text(line);
     struct text t;
     text_init(&t, spaces, sizeof spaces);
     while (columns++ < CONSOLE_COLUMNS - 1)
@@ -190,4 +190,17 @@ unsigned menu_choose(const struct config *config, uint32_t timeout_seconds)
     }
     console_print("\n");
     return m.selected;
+}
+
+bool menu_hold(void)
+{
+    char line[LINE_SIZE];
+    struct text t;
+    text_init(&t, line, sizeof line);
+    text_str(&t, "Goes on in ");
+    text_u64(&t, MENU_HOLD);
+    text_str(&t, " s, with a key at once; Esc leads to the menu");
+    console_line(line, "");
+    console_flush_keys(); /* what was typed before has not seen the warnings */
+    return console_wait_key(MENU_HOLD * TICKS_PER_SECOND) != KEY_ESCAPE;
 }

@@ -11,6 +11,9 @@
 #define MENU_TIMEOUT_DEFAULT 10u
 #define MENU_ROWS_MAX        16u
 
+/* Seconds that warnings stay before a start clears the screen. */
+#define MENU_HOLD            3u
+
 /* What is chosen and shown, apart from the screen. */
 struct menu {
     unsigned count;
@@ -35,5 +38,8 @@ enum menu_action menu_key(struct menu *m, unsigned key);
 /* Shows the entries and returns the chosen one's index, or MENU_NEXT_DEVICE. `timeout_seconds` as
  * in struct config; 0 returns the default without a screen. */
 unsigned menu_choose(const struct config *config, uint32_t timeout_seconds);
+
+/* Holds up a start so that its warnings can be read. Returns whether to go on: Esc says no. */
+bool menu_hold(void);
 
 #endif

@@ -81,7 +81,7 @@ void tables_header(struct resident_header *h, const struct boot_disk *disk,
 {
     header_map(h, &disk->map);
     header_drives(h, drive, drive_count);
-    h->write_protected = disk->write_protected || !disk->map.writable;
+    h->write_protected = boot_write_protected(disk);
     h->drive_shift = 1;
     h->hidden_drives = disk->hide_drives;
     h->cylinders = geometry->cylinders;
@@ -91,20 +91,35 @@ void tables_header(struct resident_header *h, const struct boot_disk *disk,
     h->edd = edd_make(geometry, disk->map.sectors);
 }
 
+void tables_run(struct resident_run *to, const struct map *map)
+{
+    struct map_run run;
+
+    if (!map_one_run(map, &run))
+        return;
+    *to = (struct resident_run){
+        .lba = run.drive_lba,
+        .left = run.count > UINT32_MAX ? UINT32_MAX : (uint32_t)run.count,
+        .cell = (uint32_t)map_cell(MAP_DIRECT, run.drive, 0, 0) | (run.writable ? MAP_WRITABLE : 0),
+        .write = RUN_BOTH,
+    };
+}
+
 /* Drivers that look for a disk in GRUB4DOS's way read and write one run of a drive and know nothing
- * else, so only a disk that is just that has a slot. */
-static bool is_plain(const struct boot_disk *disk, const struct map_run *run)
+ * else, so only a disk that is just that has a slot. What the map says counts, not how it was made:
+ * a disk that was read into memory was one run before. */
+static bool is_plain(const struct boot_disk *disk, struct map_run *run)
 {
     const struct image *image = &disk->chain.link[0]->image;
 
     return disk->chain.count == 1 && image->format != IMAGE_VHDX && image->kind == IMAGE_FIXED &&
-           disk->map.contiguous && run->writable && !disk->write_protected;
+           map_one_run(&disk->map, run) && run->writable && !disk->write_protected;
 }
 
 void tables_slot(struct drive_slot *slot, const struct boot_disk *disk, struct drive *const *drives,
                  const struct geometry *geometry)
 {
-    const struct map_run run = map_find(&disk->map, 0);
+    struct map_run run;
 
     if (!is_plain(disk, &run))
         return;

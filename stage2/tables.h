@@ -19,6 +19,9 @@ void tables_header(struct resident_header *h, const struct boot_disk *disk,
                    struct drive *const *drive, unsigned drive_count,
                    const struct geometry *geometry);
 
+/* Fills in the run that the handler keeps, where the disk is one; else leaves it. */
+void tables_run(struct resident_run *run, const struct map *map);
+
 /* Fills in the first drive slot, where the disk is such that it may have one; else leaves it. */
 void tables_slot(struct drive_slot *slot, const struct boot_disk *disk, struct drive *const *drive,
                  const struct geometry *geometry);

@@ -62,8 +62,9 @@ static enum status set_size(struct options *o, const struct row *row, const char
 {
     uint64_t *size = field(o, row);
     if (!bytes_parse(value, size) || !*size)
-        return say_usage("--%s %s: not a size; write bytes, or a number with K, M, G or T",
-                         row->name, value);
+        return say_usage(
+            "--%s %s: not a size; write bytes, or a number with K, M, G or T, as in 64G or 64GB",
+            row->name, value);
     return STATUS_OK;
 }
 
@@ -126,6 +127,7 @@ static const struct row table[] = {
      "save what is replaced in this new file, for restore"},
     {OPTION_ENTRY, "entry", "NAME", set_text, FIELD(entry),
      "the entry of vhdboot.cfg; default: the default one"},
+    {OPTION_ALL, "all", NULL, set_flag, FIELD(all), "every entry of the menu"},
     {OPTION_DRIVE, "drive", "FILE", add_drive, FIELD(drive),
      "another disk of the machine, which a parent may lie on; may be given again"},
     {OPTION_LBA, "lba", "N", set_number, FIELD(lba), "first sector; default: 0"},

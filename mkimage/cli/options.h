@@ -27,6 +27,7 @@ enum option {
     OPTION_DROP = 1 << 16,
     OPTION_NEW_SIZE = 1 << 17, /* --size where it is not the flash's */
     OPTION_RESERVE = 1 << 18,
+    OPTION_ALL = 1 << 19,
 };
 
 #define ARGUMENTS_MAX 2
@@ -45,7 +46,7 @@ struct options {
     uint64_t size, lba, count;
     uint64_t reserve;   /* 0 with OPTION_RESERVE given: none */
     unsigned partition; /* 0: pick one */
-    bool json, yes, dry_run, no_mbr, drop;
+    bool json, yes, dry_run, no_mbr, drop, all;
 };
 
 /* A verb, as main's table lists them. */

@@ -28,15 +28,6 @@ static be64 be64_make(uint64_t v)
     return x;
 }
 
-static be32 checksum(const void *data, size_t size)
-{
-    const uint8_t *p = data;
-    uint32_t sum = 0;
-    for (size_t i = 0; i < size; i++)
-        sum += p[i];
-    return be32_make(~sum);
-}
-
 /* "..\base\x.vhd": from the child's folder to the parent. Allocated. */
 static char *relative_path(const char *path, const char *parent)
 {
@@ -104,7 +95,8 @@ static enum status make_footer(struct vhd_footer *footer, const struct vhd_foote
     footer->track_sectors = parent->track_sectors;
     footer->type = be32_make(VHD_DIFFERENCING);
     enum status status = random_fill(footer->id, sizeof footer->id);
-    footer->checksum = checksum(footer, sizeof *footer);
+    footer->checksum =
+        be32_make(vhd_checksum(footer, sizeof *footer, offsetof(struct vhd_footer, checksum)));
     return status;
 }
 
@@ -130,7 +122,8 @@ static void make_header(struct vhd_header *header, const struct vhd_footer *pare
         be32_make((uint32_t)round_up_shift(way_size, SECTOR_SHIFT)); /* in bytes, as others do */
     header->locator[0].data_length = be32_make((uint32_t)way_size);
     header->locator[0].data_offset = be64_make(LOCATOR_AT);
-    header->checksum = checksum(header, sizeof *header);
+    header->checksum =
+        be32_make(vhd_checksum(header, sizeof *header, offsetof(struct vhd_header, checksum)));
 }
 
 static enum status make_front(struct newvhd *n, const struct vhd_footer *parent,

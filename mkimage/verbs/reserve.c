@@ -24,9 +24,11 @@
 #include "core/raw/raw.h"
 #include "core/vhd/vhd.h"
 #include "core/vhdx/vhdx.h"
+#include "flash/dependents.h"
 #include "flash/edit.h"
 #include "flash/entry.h"
 #include "flash/grow.h"
+#include "flash/merge_mark.h"
 #include "flash/source.h"
 #include "flash/target.h"
 #include "host/device.h"
@@ -221,6 +223,26 @@ static enum status open_image(struct edit *e, const char *path, struct image *im
     return say_fail_advice(&f, err == ERR_NOT_FOUND ? "Check the name." : NULL);
 }
 
+/* Takes the mark of a merge off an image whose child is gone; the image is open afterwards. */
+static enum status unmark(struct edit *e, const char *path, struct image *image, struct file *file,
+                          struct extent_list *list)
+{
+    struct dependents images;
+    enum status status = dependents_list(&images, &e->session.target);
+    if (status)
+        return status;
+    struct ntfs_identity own = ntfs_identify(file);
+    bool gone = !dependents_merged(&images, image, &own, NULL);
+    dependents_free(&images);
+    if (!gone)
+        return STATUS_OK;
+    struct chain_link link = {.file = *file, .image = *image, .extents = *list};
+    status = merge_mark_set(e, &link, IMAGE_MERGE_NONE, NULL);
+    if (!status)
+        status = edit_reopen(e);
+    return status ? status : open_image(e, path, image, file, list);
+}
+
 /* A file of the flash, with the extents that it has. */
 struct flash_file {
     struct edit *edit;
@@ -247,10 +269,16 @@ static enum status reserve_on_flash(const struct options *options)
     if (status)
         return status;
     status = find_path(&e, options, &path);
+    char *kept = status ? NULL : strdup(path); /* outlives core's view */
+    path = kept;
+    if (!status && !kept)
+        status = say_no_memory();
     if (!status)
         status = open_image(&e, path, &image, &file, &list);
     if (!status)
         status = slack_allowed(&image);
+    if (!status && image.merge == IMAGE_MERGE_COMPLETE && !options->dry_run)
+        status = unmark(&e, path, &image, &file, &list);
     if (!status)
         status = slack_look(&s, &image, &e.session.target.arena);
     uint32_t add = status ? 0 : wanted(path, &s, options);
@@ -266,6 +294,7 @@ static enum status reserve_on_flash(const struct options *options)
         status = grow_slots(&e, path, &s, add, &list, &pieces);
     if (!status && add)
         report(path, &s, add, options->dry_run ? "would get" : "got", pieces);
+    free(kept);
     edit_close(&e);
     return status;
 }

@@ -116,7 +116,7 @@ static void new_line(void)
     column = 0;
 }
 
-void console_print(const char *s)
+static void print(const char *s, bool lines)
 {
     bool word_starts = true;
     while (*s) {
@@ -125,7 +125,7 @@ void console_print(const char *s)
             new_line();
         uint32_t c = console_utf8_next(&s);
         word_starts = c == ' ';
-        if (c == '\n') {
+        if (lines && c == '\n') {
             new_line();
         } else {
             put(console_cp437(c));
@@ -134,11 +134,21 @@ void console_print(const char *s)
     }
 }
 
+void console_print(const char *s)
+{
+    print(s, true);
+}
+
+void console_text(const char *s)
+{
+    print(s, false);
+}
+
 void console_line(const char *a, const char *b)
 {
-    console_print(a);
-    console_print(b);
-    console_print("\n");
+    console_text(a);
+    console_text(b);
+    new_line();
 }
 
 unsigned console_row(void)

@@ -34,11 +34,15 @@ void console_init(void);
 /* Text mode 3, which boot code takes for granted. */
 void console_text_mode(void);
 
-/* Prints UTF-8; characters that code page 437 lacks become `?`. \n starts a new line; a word that
- * does not fit the line goes to the next. */
+/* Prints UTF-8; characters that code page 437 lacks become `?`, and so do control characters. A
+ * word that does not fit the line goes to the next. */
+void console_text(const char *s);
+
+/* As console_text, for sentences of our own: \n starts a new line. Never for what has a name in it
+ * that a volume gave: it may hold anything. */
 void console_print(const char *s);
 
-/* Prints `a`, `b` and a line's end. */
+/* Prints `a`, `b`, as console_text, and a line's end. */
 void console_line(const char *a, const char *b);
 
 /* Where the cursor is, 0 at the top; and to there, column 0. */

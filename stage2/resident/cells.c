@@ -19,7 +19,7 @@ static struct {
     uint64_t cell[WINDOW_CELLS];
 } window;
 
-IN_LOW struct run run;
+IN_LOW struct resident_run run;
 
 _Noreturn void map_broken(void)
 {
@@ -180,23 +180,35 @@ void file_find(uint32_t sector)
     piece.packet.lba = run.lba;
 }
 
+/* `run` from the map: as far back as its cell, or the page, goes, too. */
+static void run_make(void)
+{
+    uint32_t within = request_within();
+
+    found.within = within;
+    found.left = (1u << header.page_shift) - within;
+    machine_open();
+    uint64_t cell = cell_at(request_page());
+    if (map_cell_kind(cell) == MAP_DIRECT)
+        found.left += map_cell_first(cell) << header.page_shift;
+    found_resolve(cell);
+    run.write = RUN_BOTH;
+    if (within > found.within)
+        within = found.within;
+    if (map_cell_kind(cell) == MAP_MIXED) { /* what is before may be in its other home */
+        run.write = piece.write;
+        within = 0;
+    }
+    run.disk_lba = request.packet.lba - within;
+    run.lba -= within;
+    run.left = found.left + within;
+}
+
 void run_find(void)
 {
-    uint64_t skip = request.packet.lba - run.disk_lba;
-
-    if (skip >= run.left || (run.write ^ piece.write) == 1) {
-        found.within = request_within();
-        found.left = (1u << header.page_shift) - found.within;
-        machine_open();
-        uint64_t cell = cell_at(request_page());
-        if (map_cell_kind(cell) == MAP_DIRECT)
-            found.left += map_cell_first(cell) << header.page_shift;
-        found_resolve(cell);
-        run.disk_lba = request.packet.lba;
-        run.write = map_cell_kind(cell) == MAP_MIXED ? piece.write : RUN_BOTH;
-        run.left = found.left;
-        skip = 0;
-    }
+    if (request.packet.lba - run.disk_lba >= run.left || (run.write ^ piece.write) == 1)
+        run_make();
+    uint32_t skip = (uint32_t)request.packet.lba - (uint32_t)run.disk_lba;
     piece.packet.lba = run.lba + skip;
-    piece_limit(run.left - (uint32_t)skip);
+    piece_limit(run.left - skip);
 }

@@ -7,22 +7,11 @@
 #define RESIDENT_CELLS_H
 
 #include <stdint.h>
+#include "resident/resident_abi.h"
 
 #define MAP_BITMAP_BITS 4096u /* sectors that a sector of a bitmap tells about */
 
-#define RUN_BOTH        2 /* differs from either direction, 0 or 1, in another bit than they do */
-
-/* Where the last piece lay. It stays from call to call: most reads go on where the last one ended.
- */
-struct run {
-    uint64_t disk_lba; /* of its first sector */
-    uint64_t lba;      /* where that lies, as the kind of its cell has it */
-    uint32_t left;     /* sectors from there on; 0: nothing is known */
-    uint32_t cell;     /* low half of its cell */
-    uint32_t record;   /* of a MIXED page whose bits must be set after the write, or 0 */
-    uint8_t write;     /* the direction that it is right for: piece.write, or RUN_BOTH */
-};
-extern struct run run;
+extern struct resident_run run;
 
 /* Physical address of a cell, and the cell. */
 uint32_t cell_address(uint32_t index);

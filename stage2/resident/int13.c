@@ -41,7 +41,11 @@ static void chs(uint32_t ah)
     uint32_t sector = (frame.c.l & 0x3fu) - 1;
     uint32_t cylinder = (uint32_t)(frame.c.l & 0xc0) << 2 | frame.c.h;
 
-    request.packet.count = ah == 0x0c ? 1 : frame.a.l;
+    request.packet.count = frame.a.l;
+    if (ah == 0x0c) { /* to a track, whatever AL and the sector are */
+        request.packet.count = 1;
+        sector = 0;
+    }
     request.buffer = far_linear(frame.es, frame.b.w);
     if (!request.packet.count || sector >= header.sectors_per_track || frame.d.h >= header.heads ||
         cylinder >= header.cylinders)

@@ -4,7 +4,8 @@
  * resident's binary is linked for offset 0 of its own segment; the header lies at RESIDENT_HEADER
  * in it.
  *
- *   segment:0000  unused          :0020  eight drive slots of 24 bytes (GRUB4DOS layout)
+ *   segment:0000  the run that is kept
+ *   segment:0020  eight drive slots of 24 bytes (GRUB4DOS layout)
  *   segment:0100  this header, whose first bytes are the INT 13h entry
  *   then code, data, and, beyond the end of the binary, bytes that stage2 makes zero up to
  *   resident_size: caches, bounce buffer, stack; RESIDENT_SIZE_MAX at the most
@@ -39,6 +40,25 @@ static_assert(sizeof(struct drive_slot) == RESIDENT_SLOT_SIZE, "drive slot");
 static_assert(offsetof(struct drive_slot, count) == 0x10, "drive slot");
 
 #define SLOT_LBA 0x8000 /* to_cylinders: the drive takes packets */
+
+/*
+ * Where the last piece lay. It stays from call to call: most reads go on where the last one ended.
+ * Of a disk that is one run stage2 fills it in, and the map is never looked at again: there are
+ * memory managers that let nobody look.
+ */
+struct resident_run {
+    uint64_t disk_lba; /* 0x00: its first sector */
+    uint64_t lba;      /* 0x08: where that lies, as the kind of its cell has it */
+    uint32_t left;     /* 0x10: sectors from there on; 0: nothing is known */
+    uint32_t cell;     /* 0x14: low half of its cell */
+    uint32_t record;   /* 0x18: of a MIXED page whose bits must be set after the write, or 0 */
+    uint8_t write;     /* 0x1c: the direction that it is right for: 0, 1, or RUN_BOTH */
+    uint8_t pad[3];
+};
+static_assert(sizeof(struct resident_run) == RESIDENT_SLOTS - RESIDENT_RUN, "kept run");
+static_assert(offsetof(struct resident_run, write) == 0x1c, "kept run");
+
+#define RUN_BOTH 2 /* differs from either direction in another bit than they do */
 
 /* Memory [start, end). */
 struct resident_range {

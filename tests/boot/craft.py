@@ -259,6 +259,8 @@ class Volume:
             if not part:
                 break
             piece = Attribute.stored(kind, part, size, self.cluster, first=first, number=40 + i, name=name)
+            if not first:               # the first piece tells of all
+                struct.pack_into("<Q", piece.data, 40, sum(n for _, n in runs) * self.cluster)
             if home == number:
                 kept.append(piece)
                 home_sequence = sequence

@@ -113,7 +113,7 @@ last:
         mov     dx, 0x80
         int     0x13
         mov     sp, 0x7C00
-        xor     di, di                  ; ES:DI: no Plug and Play BIOS
+        xor     di, di
         jmp     0:0x7C00
 last_end:
 

@@ -32,9 +32,9 @@ def check_folders(tree):
 
 
 def check_line(tree, path, line, kind, header):
-    for start, room in rooms.INSIDE.items():
-        if header.startswith(start) and rooms.room_of(path) != room:
-            tree.find(path, line, f"includes {header}, which is for {room} alone")
+    for start, inside in rooms.INSIDE.items():
+        if header.startswith(start) and rooms.room_of(path) not in inside:
+            tree.find(path, line, f"includes {header}, which is for {' and '.join(inside)} alone")
             return
     files = resolve(tree, path, kind, header)
     if kind == "<":

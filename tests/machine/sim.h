@@ -13,11 +13,13 @@
 #include "resident/frame.h"
 #include "resident/handler.c"
 
-#define SIM_SEGMENT   0x9000u
-#define SIM_STRIDE    0x1000u
-#define SIM_OBJECTS   12
-#define MAP_ADDRESS   0x03f00000u
-#define MAP_CELLS     40000u
+#define SIM_SEGMENT 0x9000u
+#define SIM_STRIDE  0x1000u
+#define SIM_OBJECTS 12
+#define MAP_ADDRESS 0x03f00000u
+#ifndef MAP_CELLS
+#define MAP_CELLS 40000u
+#endif
 #define RAM_ADDRESS   0x02000000u
 #define RAM_BYTES     0x01400000u
 #define DRIVE_SECTORS 400000u
@@ -301,7 +303,7 @@ static void sim_start(void)
     memset(&sim, 0, sizeof(sim));
     memset(&header, 0, sizeof(header));
     cells_forget();
-    run = (struct run){0};
+    run = (struct resident_run){0};
     split_64k = false;
     sim.bad_lba = UINT64_MAX;
     sim.most = 127;

@@ -14,6 +14,16 @@ const char *image_kind_name(const struct image *image)
     return name[image->format][image->kind];
 }
 
+void image_note_damage(struct image *image, const char *sentence, uint64_t value)
+{
+    notes_add(&image->notes, sentence, value);
+    if (image->damaged)
+        return;
+    image->damaged = true;
+    image->damage.sentence = sentence;
+    image->damage.value = value;
+}
+
 static const char *without_letter(const char *path)
 {
     bool letter = (path[0] >= 'A' && path[0] <= 'Z') || (path[0] >= 'a' && path[0] <= 'z');

@@ -16,6 +16,13 @@ struct file;
 enum image_format { IMAGE_VHD, IMAGE_VHDX, IMAGE_RAW };
 enum image_kind { IMAGE_FIXED, IMAGE_DYNAMIC, IMAGE_DIFFERENCING };
 
+/* Has a child's content been written into the image, and how far? The more the further. */
+enum image_merge {
+    IMAGE_MERGE_NONE,
+    IMAGE_MERGE_UNDER_WAY, /* the image holds a part of it: only through the child is it a disk */
+    IMAGE_MERGE_COMPLETE,  /* all of it; the menu and the child may not have followed yet */
+};
+
 /* What an image says of a run of sectors of the disk. */
 enum image_state {
     IMAGE_DATA,   /* stored in the file, from file_sector on */
@@ -55,7 +62,16 @@ struct image {
                                   file's */
     uint16_t cylinders;        /* VHD: the footer's ATA geometry; nothing relies on it */
     uint8_t heads, track_sectors;
-    bool read_only;           /* must not be written; a note says why */
+    bool read_only; /* must not be written; a note says why */
+    bool damaged;   /* a structure that is there twice is good only once: the image can be
+                     * read, and `damage` is among its notes */
+    struct {
+        const char *sentence; /* static; %u stands for value */
+        uint64_t value;
+    } damage;
+    bool saved_state;       /* VHD: a suspended virtual machine goes on with this disk */
+    enum image_merge merge; /* VHD: of the child with the id merge_child */
+    uint8_t merge_child[16];
     uint8_t parent_id[2][16]; /* IMAGE_DIFFERENCING: the ids of which its parent must have one */
     unsigned parent_ids;      /* how many of them there are */
     unsigned parent_count;
@@ -75,6 +91,9 @@ struct image {
 
 /* "fixed VHD", "dynamic VHDX", "raw disk" … */
 const char *image_kind_name(const struct image *image);
+
+/* Notes down what is damaged of a structure that is there twice; the first such counts. */
+void image_note_damage(struct image *image, const char *sentence, uint64_t value);
 
 /* Adds a place to look for the parent, behind those that are there; not twice, and none where there
  * is no room. `path` stays in use. */

@@ -5,6 +5,8 @@
 #include "core/base/mem.h"
 #include "core/base/text.h"
 
+#define SIZE_LIMIT ((uint64_t)1 << 50)
+
 /* A piece of the text: not NUL-terminated. */
 struct word {
     const char *start;
@@ -15,6 +17,8 @@ struct parser {
     struct config *config;
     struct arena *arena;
     struct fail *fail;
+    config_tell *tell; /* NULL: nobody asks */
+    void *tell_ctx;
     unsigned line;
     struct config_entry *entry; /* the section being read; NULL before the first one */
     unsigned entry_line;        /* where it began */
@@ -47,17 +51,16 @@ static bool word_is(struct word w, const char *text)
 static void complain(struct parser *p, unsigned line, const char *sentence, struct word word)
 {
     struct config *c = p->config;
-    if (c->complaint_count < CONFIG_COMPLAINTS_MAX) {
-        struct config_complaint *x = &c->complaint[c->complaint_count];
-        x->line = line;
-        x->sentence = sentence;
-        uint32_t len = word.len < sizeof x->word ? word.len : (uint32_t)sizeof x->word - 1;
-        while (len && len < word.len && ((uint8_t)word.start[len] & 0xc0) == 0x80)
-            len--; /* cut before a UTF-8 character, not in it */
-        memcpy(x->word, word.start, len);
-        x->word[len] = '\0';
-    }
+    struct config_complaint x = {.line = line, .sentence = sentence};
+    uint32_t len = word.len < sizeof x.word ? word.len : (uint32_t)sizeof x.word - 1;
+    while (len && len < word.len && ((uint8_t)word.start[len] & 0xc0) == 0x80)
+        len--; /* cut before a UTF-8 character, not in it */
+    memcpy(x.word, word.start, len);
+    if (c->complaint_count < CONFIG_COMPLAINTS_MAX)
+        c->complaint[c->complaint_count] = x;
     c->complaint_count++;
+    if (p->tell)
+        p->tell(p->tell_ctx, &x);
 }
 
 static enum err keep(struct parser *p, const char **to, struct word w)
@@ -122,13 +125,14 @@ static enum err begin_section(struct parser *p, struct word line)
     return keep(p, &p->entry->name, name);
 }
 
-static bool number(struct word w, uint32_t limit, uint32_t *value)
+/* A decimal number; `limit` is below 2^59, so that ten times that and a digit do not wrap. */
+static bool number(struct word w, uint64_t limit, uint64_t *value)
 {
-    uint32_t v = 0;
+    uint64_t v = 0;
     for (uint32_t i = 0; i < w.len; i++) {
         if (w.start[i] < '0' || w.start[i] > '9')
             return false;
-        v = v * 10 + (uint32_t)(w.start[i] - '0');
+        v = v * 10 + (uint64_t)(w.start[i] - '0');
         if (v > limit)
             return false;
     }
@@ -147,10 +151,9 @@ static bool size(struct word w, uint64_t *value)
     }
     if (shift)
         w.len--;
-    uint32_t n;
-    if (!number(w, UINT32_MAX / 16, &n))
+    if (!number(w, SIZE_LIMIT >> shift, value))
         return false;
-    *value = (uint64_t)n << shift;
+    *value <<= shift;
     return true;
 }
 
@@ -166,11 +169,11 @@ static bool yes_or_no(struct parser *p, struct word value, bool careful, const c
 static enum err set_global(struct parser *p, struct word key, struct word value)
 {
     if (word_is(key, "timeout")) {
-        uint32_t seconds;
+        uint64_t seconds;
         if (word_is(value, "none"))
             p->config->timeout_seconds = CONFIG_TIMEOUT_NONE;
         else if (number(value, 86400, &seconds))
-            p->config->timeout_seconds = seconds;
+            p->config->timeout_seconds = (uint32_t)seconds;
         else
             complain(p, p->line, "timeout takes 0 to 86400 seconds, or none", value);
     } else if (word_is(key, "default")) {
@@ -229,6 +232,8 @@ static enum err set_entry(struct parser *p, struct word key, struct word value)
         e->force = yes_or_no(p, value, false, "force takes yes or no; no is used");
     } else if (word_is(key, "hide")) {
         e->hide = yes_or_no(p, value, true, "hide takes yes or no; yes is used");
+    } else if (word_is(key, "quiet")) {
+        e->quiet = yes_or_no(p, value, false, "quiet takes yes or no; no is used");
     } else {
         complain(p, p->line, "unknown key", key);
     }
@@ -308,8 +313,14 @@ static struct word next_line(struct word *rest)
 enum err config_parse(struct config *config, const uint8_t *text, uint32_t size, struct arena *a,
                       struct fail *f)
 {
+    return config_parse_telling(config, text, size, a, NULL, NULL, f);
+}
+
+enum err config_parse_telling(struct config *config, const uint8_t *text, uint32_t size,
+                              struct arena *a, config_tell *tell, void *ctx, struct fail *f)
+{
     *config = (struct config){.timeout_seconds = CONFIG_TIMEOUT_UNSET};
-    struct parser p = {.config = config, .arena = a, .fail = f};
+    struct parser p = {.config = config, .arena = a, .fail = f, .tell = tell, .tell_ctx = ctx};
     struct word rest = {(const char *)text, size};
     if (size >= 3 && !memcmp(text, "\xef\xbb\xbf", 3))
         rest = (struct word){rest.start + 3, size - 3};

@@ -41,6 +41,7 @@ struct config_entry {
     uint64_t discard_max; /* bytes of memory for changes that are not kept; 0: not said */
     bool force;           /* write to a hibernated or unclean volume all the same */
     bool hide;            /* the guest sees no physical hard disk */
+    bool quiet;           /* warnings do not hold up the start */
 };
 
 struct config_complaint {
@@ -62,5 +63,13 @@ struct config {
  * fails only with ERR_MEMORY, or ERR_CONFIG for UTF-16. */
 MUST_CHECK enum err config_parse(struct config *config, const uint8_t *text, uint32_t size,
                                  struct arena *a, struct fail *f);
+
+/* Takes one complaint, which is gone afterwards. */
+typedef void config_tell(void *ctx, const struct config_complaint *complaint);
+
+/* The same, and calls `tell` for every complaint, those too that are not kept. */
+MUST_CHECK enum err config_parse_telling(struct config *config, const uint8_t *text, uint32_t size,
+                                         struct arena *a, config_tell *tell, void *ctx,
+                                         struct fail *f);
 
 #endif

@@ -10,6 +10,7 @@
 #include "core/chain/path.h"
 #include "core/entry/writes.h"
 #include "core/map/format.h"
+#include "core/map/room.h"
 #include "core/ntfs/ntfs.h"
 #include "core/part/format.h"
 
@@ -152,10 +153,21 @@ static enum err boot_open_file(struct chain_files *files, const char *path, stru
     return ERR_OK;
 }
 
-enum err boot_open(struct boot_disk *disk, const struct config_entry *entry,
-                   struct volumes *volumes, uint64_t memory_bytes, struct arena *a, struct fail *f)
+/* Says where the machine has less memory for changes than they were to have. */
+static void note_room(struct boot_disk *disk, const struct map_writes *writes)
 {
-    *disk = (struct boot_disk){.hide_drives = entry->hide, .in_memory = entry->ram};
+    const struct map *map = &disk->map;
+    if (map->growth == MAP_GROWS_IN_MEMORY && map_records(map) < map_room_wanted(map, writes))
+        notes_add(&disk->notes, "this machine's memory has room for %u MiB of changes only",
+                  map_memory_bytes(map) >> 20);
+}
+
+/* The entry's image and its parents; `leaf_volume` is the one that the image lies on. */
+static enum err boot_chain(struct chain *chain, unsigned *leaf_volume,
+                           const struct config_entry *entry, struct volumes *volumes,
+                           struct arena *a, struct fail *f)
+{
+    chain->count = 0;
     if (entry->start.kind != START_IMAGE) {
         (void)fail(f, ERR_CONFIG, "this entry starts no image, but what boot = says", 0);
         return fail_subject(f, entry->name);
@@ -168,11 +180,28 @@ enum err boot_open(struct boot_disk *disk, const struct config_entry *entry,
                                 .ctx = &on,
                                 .parent = entry->parent,
                                 .parent_count = entry->parent_count};
-    err = chain_open(&disk->chain, &files, entry->vhd, a, f);
+    err = chain_open(chain, &files, entry->vhd, a, f);
+    *leaf_volume = on.leaf_volume;
+    return err;
+}
+
+enum err boot_open_chain(struct chain *chain, const struct config_entry *entry,
+                         struct volumes *volumes, struct arena *a, struct fail *f)
+{
+    unsigned leaf_volume;
+    return boot_chain(chain, &leaf_volume, entry, volumes, a, f);
+}
+
+enum err boot_open(struct boot_disk *disk, const struct config_entry *entry,
+                   struct volumes *volumes, uint64_t memory_bytes, struct arena *a, struct fail *f)
+{
+    *disk = (struct boot_disk){.hide_drives = entry->hide, .in_memory = entry->ram};
+    unsigned leaf_volume;
+    enum err err = boot_chain(&disk->chain, &leaf_volume, entry, volumes, a, f);
     if (err)
         return err;
 
-    const struct ntfs *vol = volumes->volume[on.leaf_volume].ntfs;
+    const struct ntfs *vol = volumes->volume[leaf_volume].ntfs;
     const struct chain *chain = &disk->chain;
     notes_add_all(&disk->notes, &vol->notes, NULL);
     for (unsigned i = 0; i < chain->count; i++)
@@ -183,8 +212,15 @@ enum err boot_open(struct boot_disk *disk, const struct config_entry *entry,
     err = writes_choose(&writes, entry, &disk->chain, vol, memory_bytes, &disk->notes, f);
     if (!err)
         err = map_build(&disk->map, &disk->chain, &writes, a, f);
+    if (!err)
+        note_room(disk, &writes);
     disk->write_protected = !writes.in_place && writes.growth == MAP_GROWS_NOT;
     return err;
+}
+
+bool boot_write_protected(const struct boot_disk *disk)
+{
+    return disk->write_protected || !disk->map.writable;
 }
 
 const char *boot_record_fault(const uint8_t *sector)
@@ -193,6 +229,16 @@ const char *boot_record_fault(const uint8_t *sector)
     if (le16_get(mbr->signature) != MBR_BOOT_SIGNATURE)
         return "the disk has no boot record: its sector 0 lacks 55AAh";
     if (bytes_are(mbr->code, sizeof mbr->code, 0))
-        return "the disk has no boot code; was it made for UEFI?";
+        return "the disk has no boot code for a BIOS: it may have been made for UEFI";
     return NULL;
+}
+
+enum err boot_record_read(const struct map *map, struct blk *const *drive, uint8_t *sector,
+                          struct fail *f)
+{
+    enum err err = map_read(map, drive, 0, 1, sector, f);
+    if (err)
+        return err;
+    const char *fault = boot_record_fault(sector);
+    return fault ? fail(f, ERR_NO_SYSTEM, fault, 0) : ERR_OK;
 }

@@ -47,20 +47,8 @@ static bool volume_takes_writes(const struct ntfs *vol, bool force, struct notes
 static bool leaf_takes_writes(const struct chain_link *leaf, bool force, struct notes *notes)
 {
     struct fail f;
-    switch (file_writable_in_place(&leaf->file, &leaf->extents, &f)) {
-    case ERR_OK:
-        break;
-    case ERR_SPARSE:
-        notes_add(notes,
-                  "the file has a hole at byte %u, where nothing can be written: the disk is "
-                  "write-protected; copy the file without holes",
-                  f.value);
-        return false;
-    default:
-        notes_add(notes,
-                  "only the first %u bytes of the file were ever written: the disk is "
-                  "write-protected; copy the file once",
-                  f.value);
+    if (file_writable_in_place(&leaf->file, &leaf->extents, &f)) {
+        notes_add(notes, f.sentence, f.value);
         return false;
     }
     if (!leaf->image.read_only) /* the image's own note says why */
@@ -153,5 +141,7 @@ enum err writes_choose(struct map_writes *writes, const struct config_entry *ent
 
     writes->growth = MAP_GROWS_IN_MEMORY;
     writes->memory = entry->discard_max ? entry->discard_max : memory_bytes / MEMORY_SHARE;
+    writes->machine = memory_bytes;
+    writes->contents = entry->ram;
     return ERR_OK;
 }

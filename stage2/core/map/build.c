@@ -11,6 +11,8 @@
 #include "core/chain/chain.h"
 #include "core/map/format.h"
 #include "core/map/map.h"
+#include "core/map/ram.h"
+#include "core/map/room.h"
 #include "core/map/source.h"
 #include "core/vhd/bat.h"
 
@@ -34,9 +36,6 @@ struct map_builder {
     uint64_t page;    /* the current one's cell */
     uint64_t at;      /* the next run's first sector of the disk or file */
     uint64_t sectors; /* of the disk or file */
-
-    struct map_run whole; /* the disk's first run, and whether it is the only one */
-    bool one_run;
 };
 
 static uint32_t page_sectors(const struct map *map)
@@ -109,17 +108,6 @@ static void builder_run(struct map_builder *b, struct map_run run)
     }
 }
 
-/* As builder_run, for the disk itself: is it all one run? */
-static void builder_disk_run(struct map_builder *b, struct map_run run)
-{
-    if (!b->at)
-        b->whole = run;
-    else if (run.kind != b->whole.kind || run.writable != b->whole.writable ||
-             run.drive != b->whole.drive || run.drive_lba != b->whole.drive_lba + b->at)
-        b->one_run = false;
-    builder_run(b, run);
-}
-
 /* Appends the disk's runs up to sector `end`. */
 static enum err fill_runs(struct map_builder *b, struct map_source *source, uint64_t end,
                           struct fail *f)
@@ -131,7 +119,7 @@ static enum err fill_runs(struct map_builder *b, struct map_source *source, uint
             return err;
         if (run.count > end - b->at)
             run.count = end - b->at;
-        builder_disk_run(b, run);
+        builder_run(b, run);
     }
     return ERR_OK;
 }
@@ -174,7 +162,6 @@ static enum err fill_differencing(struct map_builder *b, struct map_source *sour
         uint64_t record =
             builder_record(b, map->cell[block], map_cell(MAP_FILE, 0, 0, found.data), found.bitmap);
         map->cell[block] = map_cell(MAP_MIXED, 0, 0, record) | MAP_WRITABLE;
-        b->one_run = false;
         map->writable = true;
     }
     return ERR_OK;
@@ -206,8 +193,7 @@ static void fill_records(struct map_builder *b, const struct map_writes *writes)
     size_t room = arena_left(b->arena) / 2;
     uint32_t most = room < MAP_RECORDS_BYTES_MAX ? (uint32_t)room : MAP_RECORDS_BYTES_MAX;
     most = (most >> 3) / map->record_cells;
-    uint64_t count =
-        memory ? writes->memory >> SECTOR_SHIFT >> map->page_shift : writes->slack.count;
+    uint64_t count = memory ? map_room_pages(map, writes, b->cells, b->arena) : writes->slack.count;
 
     map->record_first = (uint32_t)b->cells;
     for (uint64_t i = 0; i < count && i < most; i++) {
@@ -219,7 +205,9 @@ static void fill_records(struct map_builder *b, const struct map_writes *writes)
     }
     map->record_clean = map->record_first;
     map->record_end = (uint32_t)b->cells;
-    map->writable |= map->record_end != map->record_first;
+    /* What is read into memory is written there, free records or none. */
+    map->writable |=
+        map->record_end != map->record_first || (writes->contents && map_ram_bytes(map));
 }
 
 static enum err map_fill(struct map_builder *b, struct map_source *source,
@@ -232,14 +220,13 @@ static enum err map_fill(struct map_builder *b, struct map_source *source,
         err = fill_file(b, source, f);
     if (err)
         return err;
-    if (map->growth != MAP_GROWS_NOT)
+    if (map->growth != MAP_GROWS_NOT && b->cells <= b->room)
         fill_records(b, writes);
     if (b->cells > b->room)
         return fail(f, ERR_MEMORY, "the block map takes %u bytes of memory", b->cells << 3);
     if (b->cells > UINT32_MAX)
         return fail(f, ERR_LIMIT, "the block map has %u entries, more than it can", b->cells);
     map->cell_count = (uint32_t)b->cells;
-    map->contiguous = b->one_run && b->whole.kind == MAP_DIRECT;
     return ERR_OK;
 }
 
@@ -300,8 +287,7 @@ enum err map_build(struct map *map, const struct chain *chain, const struct map_
                             .room = room,
                             .cells = map->page_count,
                             .page_first = map->page_count,
-                            .sectors = map->sectors,
-                            .one_run = true};
+                            .sectors = map->sectors};
     err = map_fill(&b, source, writes, f);
     if (!err) /* what the last piece has too much goes back */
         arena_release(a, mark + (size_t)round_up_shift(b.cells << 3, 4));

@@ -126,6 +126,12 @@ struct map_run map_find_long(const struct map *map, uint64_t lba)
     return run;
 }
 
+bool map_one_run(const struct map *map, struct map_run *run)
+{
+    *run = map_find_long(map, 0);
+    return map->growth == MAP_GROWS_NOT && run->kind == MAP_DIRECT && run->count == map->sectors;
+}
+
 uint64_t map_bytes(const struct map *map)
 {
     return (uint64_t)map->cell_count << 3;

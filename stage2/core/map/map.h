@@ -21,7 +21,9 @@ struct map_writes {
     bool in_place;          /* present sectors of the leaf, where they lie */
     enum map_growth growth; /* and the others */
     struct vhd_slack slack; /* MAP_GROWS_DYNAMIC, MAP_GROWS_DIFFERENCING */
-    uint64_t memory;        /* MAP_GROWS_IN_MEMORY: bytes for changes */
+    uint64_t memory;        /* MAP_GROWS_IN_MEMORY: most bytes for changes */
+    uint64_t machine;       /* likewise: bytes that the machine has; 0: nobody knows */
+    bool contents;          /* likewise: what is stored goes to memory, too (map_ram_load) */
 };
 
 struct map {
@@ -33,7 +35,6 @@ struct map {
     uint32_t cell_count;   /* pages, runs and records */
     uint64_t *cell;        /* in the arena */
     bool writable;         /* at least one sector takes writes */
-    bool contiguous;       /* one DIRECT run on one drive, drive_lba[0].. */
 
     enum map_growth growth;
     uint32_t record_cells;             /* cells of a record */
@@ -83,6 +84,9 @@ struct map_run map_find_file(const struct map *map, uint64_t sector);
 
 /* As map_find, but neighbours over page borders joined, for listings. */
 struct map_run map_find_long(const struct map *map, uint64_t lba);
+
+/* Is the whole disk one DIRECT run of one drive, now and as long as the map is used? Says where. */
+bool map_one_run(const struct map *map, struct map_run *run);
 
 /* The end of what the map leads to on a drive, now or when the disk has grown: the first sector
  * behind it, 0 where there is nothing. */

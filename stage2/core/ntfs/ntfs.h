@@ -63,6 +63,17 @@ MUST_CHECK enum err ntfs_mount(struct ntfs *vol, struct blk *drive, uint64_t sta
 MUST_CHECK enum err ntfs_open(struct ntfs *vol, const char *path, struct file *file,
                               struct fail *f);
 
+/* The volume that an open file lies on. */
+const struct ntfs *ntfs_volume_of(const struct file *file);
+
+/* Which file it is, by whatever name it was opened, and when. Streams of one file count as one. */
+struct ntfs_identity {
+    const struct blk *drive;
+    uint64_t start_lba, record;
+};
+struct ntfs_identity ntfs_identify(const struct file *file);
+bool ntfs_same_file(const struct ntfs_identity *a, const struct ntfs_identity *b);
+
 struct ntfs_dirent {
     uint64_t record; /* MFT record number */
     uint64_t size;   /* bytes, as the index entry says: may be old */
@@ -77,6 +88,9 @@ struct ntfs_dirent {
 MUST_CHECK enum err ntfs_list(struct ntfs *vol, const char *path,
                               bool (*each)(void *ctx, const struct ntfs_dirent *entry), void *ctx,
                               struct fail *f);
+
+/* Fragments of the volume's $MFT: the boot record has room for VBR_RUNS_MAX (layout.h). */
+uint32_t ntfs_mft_runs(const struct ntfs *vol);
 
 /* What stands in the way of writing to files of this volume: ERR_HIBERNATED, ERR_CORRUPT for an
  * unclean log; ERR_OK. */

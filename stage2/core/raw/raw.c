@@ -45,26 +45,6 @@ enum err raw_probe(struct file *file, const char *name, bool *is_raw, struct fai
     return err;
 }
 
-/* Other programs' formats that are often named *.img: taken for a disk, writes would destroy
- * them. NULL: none of them. */
-static const char *other_format(const uint8_t *head)
-{
-    static const struct {
-        uint8_t at, size;
-        const char *bytes, *sentence;
-    } known[] = {
-        {0, 4, "QFI\xfb", "this is a QCOW2 image, no raw disk"},
-        {0, 4, "KDMV", "this is a VMDK image, no raw disk"},
-        {0, 21, "# Disk DescriptorFile", "this describes a VMDK image and is no raw disk"},
-        {64, 4, "\x7f\x10\xda\xbe", "this is a VDI image, no raw disk"},
-    };
-    for (unsigned i = 0; i < sizeof known / sizeof known[0]; i++) {
-        if (!memcmp(head + known[i].at, known[i].bytes, known[i].size))
-            return known[i].sentence;
-    }
-    return NULL;
-}
-
 /* Byte n of the disk is byte n of the file. */
 static enum err raw_run(struct image *image, uint64_t lba, struct image_run *run, struct fail *f)
 {
@@ -82,10 +62,7 @@ enum err raw_open(struct image *image, struct file *file, struct fail *f)
     enum err err = size ? file_read(file, 0, head, size, f) : ERR_OK;
     if (err)
         return err;
-    const char *other = other_format(head);
-    if (other)
-        err = fail(f, ERR_UNSUPPORTED, other, 0);
-    else if (!memcmp(head + SECTOR_SIZE, "cxsparse", 8))
+    if (!memcmp(head + SECTOR_SIZE, "cxsparse", 8))
         err = fail(f, ERR_IMAGE, "this is a dynamic VHD whose footer is lost at both ends", 0);
     else if (!file->size || file->size % SECTOR_SIZE)
         err =

@@ -2,12 +2,15 @@
 """The NTFS boot record loads vhdboot.bin from all kinds of volumes: sizes of clusters, sectors, records, directories;
 files, $MFT and root directory in pieces."""
 import random
+import re
 import struct
+import subprocess
 
 import craft
 import pytest
 from emulator import Qemu
-from records import NAME, STAGE2, boots, stage2
+from flash import tool
+from records import NAME, STAGE2, boots, says, stage2
 
 
 @pytest.mark.parametrize("cluster", [512, 1024, 2048, 8192, 65536, 131072, 1 << 20, 2 << 20])
@@ -129,6 +132,49 @@ def test_a_record_across_two_runs_of_mft(records):
     boots(v.path)
 
 
+def mft_in_runs(records, files):
+    """$MFT in runs of one cluster but for its first 160 records, which hold those that tell of the others."""
+    v = records.volume(cluster=512, data=False)
+    v.create([f"extension {i}" for i in range(90)] + [f"file {i:05}" for i in range(files)])
+    v.put(NAME, stage2(9000))
+    homes = [v.find(f"extension {i}") for i in range(90)]
+    assert max(homes) < 160
+    runs = v.mft_runs()
+    content = v.read_runs(runs)
+    size = v.data(0).size
+    kept, left = [], 320
+    for lcn, count in runs:
+        kept.append((lcn, min(count, left)))
+        left -= kept[-1][1]
+        if not left:
+            break
+    runs = kept + [(lcn, 1) for lcn in v.free(len(content) // 512 - 320)]
+    v.write_runs(runs, content)
+    v.set_pieces(0, craft.DATA, runs, size, homes, stored_list=True, keep_first=True)
+    return v, len(runs)
+
+
+def check_stage2(v):
+    """What mkimage check says of vhdboot.bin."""
+    done = subprocess.run([tool("mkimage"), "check", v.path], capture_output=True, text=True, check=False)
+    return re.search(r"^(?:ok|FAIL) +stage2 .*", done.stdout, re.MULTILINE).group(0)
+
+
+def test_mft_in_more_runs_than_a_thousand(records):
+    v, runs = mft_in_runs(records, 1400)
+    assert runs > 2000
+    boots(v.path, bus="virtio")
+    assert "fragments" not in check_stage2(v)
+
+
+@pytest.mark.takes(10)
+def test_mft_in_more_runs_than_the_boot_record_has_room_for(records):
+    v, runs = mft_in_runs(records, 2900)
+    assert runs > 5461
+    says(v.path, r"MFT record \d+: too many fragments", bus="virtio")
+    assert "more than the 5461 that the boot record knows" in check_stage2(v)
+
+
 def test_record_0_damaged_its_copy_in_mftmirr(records):
     v = records.volume()
     at = v.place(0)
@@ -168,3 +214,33 @@ def test_a_name_in_capitals(records):
     v = records.volume(data=False)
     v.put("VHDBoot.BIN", stage2())
     boots(v.path)
+
+
+# --- Names that differ only in case: the boot record and core take the same one
+
+
+def cased(bits):
+    """vhdboot.bin with capitals where the number has ones."""
+    letters = list(NAME)
+    for i, at in enumerate(n for n, c in enumerate(letters) if c.isalpha()):
+        if bits >> i & 1:
+            letters[at] = letters[at].upper()
+    return "".join(letters)
+
+
+@pytest.mark.parametrize("twins", [[1], [1023, 512], list(range(1, 1024))], ids=["one", "two", "1023"])
+def test_the_exact_name_among_names_in_capitals(records, twins):
+    v = records.volume(data=False)
+    v.create([cased(bits) for bits in random.Random(5).sample(twins, len(twins))])
+    v.put(NAME, stage2(9000))
+    boots(v.path, bus="virtio")
+    assert "9000 bytes" in check_stage2(v)
+
+
+@pytest.mark.parametrize("twins", [[1023, 512], list(range(1, 1024))], ids=["two", "1023"])
+def test_no_exact_name_among_several_in_capitals(records, twins):
+    v = records.volume(data=False)
+    v.create([cased(bits) for bits in twins])
+    v.put(cased(1), stage2(9000))
+    says(v.path, "several names differ only in case", bus="virtio")
+    assert "several names differ only in case" in check_stage2(v)

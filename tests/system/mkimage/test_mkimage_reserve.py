@@ -210,7 +210,7 @@ def test_flash_leaves_slack(options, blocks):
 
 def test_flash_leaves_slack_of_a_gib_at_the_most_and_what_there_is_room_for():
     big = DynamicVhd(100 << 30, 2 * MIB)
-    big.store(0, bytes(510) + b"\x55\xaa")
+    big.store(0, b"\xeb\xfe".ljust(510, b"\0") + b"\x55\xaa")
     big.write("big.vhd")
     mkimage("flash", "f.img", "--vhd", "big.vhd", "--yes")
     assert slack("f.img")["bytes"] == 1 << 30 and os.path.getsize("f.img") < 1200 * MIB

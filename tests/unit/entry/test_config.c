@@ -15,6 +15,31 @@ static void parse(const char *text)
     CHECK_EQ(config_parse(&config, (const uint8_t *)text, (uint32_t)strlen(text), &a, &f), ERR_OK);
 }
 
+static void count_up(void *ctx, const struct config_complaint *complaint)
+{
+    unsigned *next = ctx;
+    CHECK_EQ(complaint->line, *next);
+    CHECK_STR(complaint->word, "bogus");
+    ++*next;
+}
+
+TEST(config_tells_every_complaint)
+{
+    static uint8_t memory[8192];
+    char text[512] = "";
+    struct arena a;
+    struct fail f;
+    unsigned next = 1;
+    for (unsigned i = 0; i < 3 * CONFIG_COMPLAINTS_MAX; i++)
+        strcat(text, "bogus = 1\n");
+    arena_init(&a, memory, sizeof memory);
+    CHECK_EQ(config_parse_telling(&config, (const uint8_t *)text, (uint32_t)strlen(text), &a,
+                                  count_up, &next, &f),
+             ERR_OK);
+    CHECK_EQ(next, 1 + 3 * CONFIG_COMPLAINTS_MAX);
+    CHECK_EQ(config.complaint_count, 3 * CONFIG_COMPLAINTS_MAX);
+}
+
 TEST(config_memory_keys)
 {
     parse("[a]\nvhd = x\nram = yes\ndiscard_max = 64M\n[b]\nvhd = x\nram = perhaps\n"
@@ -27,6 +52,46 @@ TEST(config_memory_keys)
     CHECK_EQ(config.complaint_count, 4);
     CHECK_EQ(config.complaint[0].line, 7);
     CHECK_EQ(config.complaint[1].line, 11);
+}
+
+TEST(config_quiet)
+{
+    parse("[a]\nvhd = x\nquiet = yes\n[b]\nvhd = x\n[c]\nvhd = x\nquiet = no\n"
+          "[d]\nvhd = x\nquiet = very\n");
+    CHECK(config.entry[0].quiet && !config.entry[1].quiet && !config.entry[2].quiet);
+    CHECK(!config.entry[3].quiet);
+    CHECK_EQ(config.complaint_count, 1);
+    CHECK_EQ(config.complaint[0].line, 11);
+}
+
+/* More than any machine has is what there is, in bytes as well as with a unit. */
+TEST(config_sizes)
+{
+    static const struct {
+        const char *text;
+        uint64_t bytes; /* 0: refused */
+    } sizes[] = {{"268435455", 268435455},
+                 {"268435456", 268435456},
+                 {"1073741824", 1073741824},
+                 {"4294967296", 4294967296},
+                 {"17179869184", 17179869184},
+                 {"1125899906842624", 1125899906842624},
+                 {"1125899906842625", 0},
+                 {"18446744073709551617", 0},
+                 {"99999999999999999999999999", 0},
+                 {"4096k", 4096 << 10},
+                 {"300000000K", 307200000000},
+                 {"1048576g", 1125899906842624},
+                 {"1048577G", 0},
+                 {"-1", 0},
+                 {"K", 0}};
+    for (unsigned i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        char text[100];
+        snprintf(text, sizeof text, "[a]\nvhd = x\ndiscard_max = %s\n", sizes[i].text);
+        parse(text);
+        CHECK_EQ(config.entry[0].discard_max, sizes[i].bytes);
+        CHECK_EQ(config.complaint_count, !sizes[i].bytes);
+    }
 }
 
 TEST(config_reads_the_whole_form)

@@ -132,15 +132,17 @@ TEST(boot_nothing_there)
 
 TEST(boot_record_of_the_disk)
 {
-    static uint8_t sector[SECTOR_SIZE];
-    memset(sector, 0, sizeof sector);
-    CHECK(strstr(boot_record_fault(sector), "lacks 55AAh"));
-    sector[510] = 0x55;
-    sector[511] = 0xaa;
-    sector[450] = 0xee; /* a protective partition table alone */
-    CHECK(strstr(boot_record_fault(sector), "UEFI"));
-    sector[439] = 1;
-    CHECK(!boot_record_fault(sector));
+    uint8_t boot[SECTOR_SIZE];
+    volume_start();
+    uint8_t *data = add_fixed("a.vhd");
+    mount();
+    CHECK_EQ(open_entry(WRITE_PERSISTENT, false), ERR_OK);
+    struct blk *const drive[] = {&im->blk};
+    CHECK_FAIL(im, boot_record_read(&disk.map, drive, boot, &im->f), ERR_NO_SYSTEM, "lacks 55AAh");
+    memcpy(data + 510, "\x55\xaa", 2); /* as a protective partition table has it */
+    CHECK_FAIL(im, boot_record_read(&disk.map, drive, boot, &im->f), ERR_NO_SYSTEM, "UEFI");
+    data[439] = 1;
+    CHECK_EQ(boot_record_read(&disk.map, drive, boot, &im->f), ERR_OK);
 }
 
 TEST(boot_config_decides)
@@ -198,7 +200,8 @@ TEST(boot_fixed_disk)
     mount();
     CHECK_EQ(open_entry(WRITE_PERSISTENT, false), ERR_OK);
     CHECK(!disk.write_protected);
-    CHECK(disk.map.contiguous && disk.map.writable);
+    struct map_run one;
+    CHECK(map_one_run(&disk.map, &one) && disk.map.writable);
     CHECK_EQ(disk.map.sectors, DISK / 512);
     CHECK_EQ(disk.notes.count, 0);
     struct blk *drive[] = {&im->blk};
@@ -213,7 +216,32 @@ TEST(boot_fixed_disk)
     CHECK_EQ(open_entry(WRITE_DISCARD, false), ERR_OK); /* a quarter of memory in pages of 64 KiB */
     CHECK(!disk.write_protected && disk.map.writable && !map_find(&disk.map, 0).writable);
     CHECK_EQ(disk.map.growth, MAP_GROWS_IN_MEMORY);
-    CHECK_EQ(map_memory_bytes(&disk.map), 16u << 20);
+    CHECK_EQ(map_memory_bytes(&disk.map), 1u << 16); /* it has only one of them */
+    CHECK_EQ(disk.notes.count, 0);
+}
+
+/* What a machine lacks for changes is said, and stops nothing. */
+TEST(boot_with_less_memory_than_changes_were_to_have)
+{
+    struct config_entry entry = {.name = "a",
+                                 .title = "A",
+                                 .vhd = "a.vhd",
+                                 .write = WRITE_DISCARD,
+                                 .discard_max = (uint64_t)1 << 30};
+    struct volumes volumes = {.count = 1};
+    volume_start();
+    add_fixed("a.vhd");
+    mount();
+    volumes.volume[0].ntfs = &im->vol;
+    CHECK_EQ(boot_open(&disk, &entry, &volumes, 64u << 20, &im->arena, &im->f), ERR_OK);
+    CHECK_EQ(disk.notes.count, 0);
+    CHECK_EQ(boot_open(&disk, &entry, &volumes, 60000, &im->arena, &im->f), ERR_OK);
+    CHECK_EQ(disk.notes.count, 1);
+    CHECK_STR(disk.notes.note[0].sentence,
+              "this machine's memory has room for %u MiB of changes only");
+    entry.ram = true; /* all of it is stored: nothing grows */
+    CHECK_EQ(boot_open(&disk, &entry, &volumes, 60000, &im->arena, &im->f), ERR_OK);
+    CHECK_EQ(disk.notes.count, 0);
 }
 
 TEST(boot_missing_image)
@@ -248,10 +276,13 @@ TEST(boot_volume_state_protects_unless_forced)
         add_fixed("a.vhd");
         mount();
         im->vol.hibernated = i == 0;
+        if (i == 0) /* as the reader says it: then it is not said again */
+            notes_add(&im->vol.notes, "Windows is hibernated on this volume", 0);
         im->vol.log_unclean = i == 1;
         im->vol.dirty = i == 2; /* only a warning, which the reader gives */
         CHECK_EQ(open_entry(WRITE_PERSISTENT, false), ERR_OK);
         CHECK_EQ(disk.write_protected, i != 2);
+        CHECK_EQ(disk.notes.count, i != 2);
         CHECK_EQ(has_note(&disk.notes, "hibernated on this volume: the disk"), i == 0);
         CHECK_EQ(has_note(&disk.notes, "log is not clean: the disk"), i == 1);
         CHECK_EQ(open_entry(WRITE_PERSISTENT, true), ERR_OK);
@@ -275,6 +306,7 @@ TEST(boot_sparse_image_is_write_protected)
         CHECK_EQ(open_entry(WRITE_PERSISTENT, force), ERR_OK);
         CHECK(disk.write_protected && !disk.map.writable);
         CHECK(has_note(&disk.notes, "the file has a hole at byte"));
+        CHECK(has_note(&disk.notes, "cp --sparse=never"));
     }
     CHECK_EQ(open_entry(WRITE_NONE, false), ERR_OK);
     CHECK_EQ(disk.notes.count, 0);
@@ -404,7 +436,8 @@ TEST(boot_dynamic_disk_without_slack_says_so)
     CHECK(disk.write_protected && !map_find(&disk.map, 64).writable);
     CHECK_EQ(disk.notes.count, 0);
     CHECK_EQ(open_entry(WRITE_DISCARD, false), ERR_OK);
-    CHECK(!map_find(&disk.map, 64).writable && map_records(&disk.map) == 256);
+    CHECK(!map_find(&disk.map, 64).writable &&
+          map_records(&disk.map) == (disk.map.sectors + 127) / 128);
 }
 
 TEST(boot_chain_on_the_volume)

@@ -34,6 +34,7 @@ static enum err fake_run(struct image *image, uint64_t lba, struct image_run *ru
 static struct fake_image fakes[CHAIN_MAX];
 static struct chain chain;
 static struct map map;
+static struct map_run one; /* of map_one_run */
 static struct fail f;
 static uint8_t memory[1 << 20];
 static struct arena arena;
@@ -90,7 +91,7 @@ TEST(map_of_one_extent_is_contiguous)
     CHECK_EQ(map.page_count, 4);
     CHECK_EQ(map.cell_count, 4);
     CHECK_EQ(map_bytes(&map), 32);
-    CHECK(map.contiguous && map.writable);
+    CHECK(map_one_run(&map, &one) && map.writable);
     struct map_run run = map_find(&map, PAGE - 1);
     CHECK_EQ(run.kind, MAP_DIRECT);
     CHECK_EQ(run.count, 1);
@@ -164,7 +165,7 @@ TEST(map_of_many_fragments)
     }
     fakes[0].link.extents.count = n;
     CHECK_EQ(build(false), ERR_OK);
-    CHECK(!map.contiguous && !map.writable);
+    CHECK(!map_one_run(&map, &one) && !map.writable);
     CHECK_EQ(map.page_count, 3);
     CHECK_EQ(map_cell_kind(map.cell[0]), MAP_SPLIT);
     check_all(scattered);
@@ -178,7 +179,7 @@ TEST(map_joins_what_touches)
     fakes[0].link.extents.count = 4;
     CHECK_EQ(build(true), ERR_OK);
     CHECK_EQ(map.cell_count, 1);
-    CHECK(map.contiguous);
+    CHECK(map_one_run(&map, &one));
 }
 
 TEST(map_worst_page_has_a_run_a_sector)
@@ -224,7 +225,7 @@ TEST(map_flattens_a_chain)
     CHECK(map_find(&map, 0).writable && !map_find(&map, PAGE).writable); /* never a parent */
     CHECK_EQ(map_find(&map, PAGE).drive, 2);
     CHECK_EQ(map_find(&map, 2 * PAGE - 1).drive, 1);
-    CHECK(!map.contiguous && map.writable);
+    CHECK(!map_one_run(&map, &one) && map.writable);
     CHECK(leaf->calls <= 5 && middle->calls <= 3);
 }
 
@@ -354,4 +355,50 @@ TEST(map_reads_across_runs)
         CHECK_EQ(buf[i], 0);
     CHECK_EQ(map_read(&map, drive, 2 * PAGE - 1, 2, buf, &f), ERR_READ);
     CHECK_EQ(map_read(&map, drive, UINT64_MAX, 1, buf, &f), ERR_READ);
+}
+
+/* --- Memory for changes */
+
+#define MEMORY_PAGE 128u /* sectors */
+
+static uint32_t changes(uint64_t sectors, uint64_t asked, uint64_t machine, bool contents)
+{
+    one_image(sectors, 1000);
+    if (contents && chain.link[0]->image.sectors > 4 * MEMORY_PAGE) { /* all but two pages */
+        fakes[0].run[0] = (struct image_run){IMAGE_DATA, sectors - 2 * MEMORY_PAGE, 0, true};
+        fakes[0].run[1] = (struct image_run){IMAGE_ABSENT, 2 * MEMORY_PAGE, 0, false};
+    }
+    arena_init(&arena, memory, sizeof memory);
+    struct map_writes writes = {
+        .growth = MAP_GROWS_IN_MEMORY, .memory = asked, .machine = machine, .contents = contents};
+    CHECK_EQ(map_build(&map, &chain, &writes, &arena, &f), ERR_OK);
+    CHECK_EQ(map_memory_bytes(&map), (uint64_t)map_records(&map) << 16);
+    return map_records(&map);
+}
+
+TEST(map_changes_take_no_more_than_the_disk_has_pages)
+{
+    CHECK_EQ(changes(1000 * MEMORY_PAGE, 1 << 20, 0, false), 16);
+    CHECK_EQ(changes(10 * MEMORY_PAGE + 1, 1 << 30, 0, false), 11);
+    CHECK_EQ(changes(10 * MEMORY_PAGE, 1 << 20, 128 << 20, false), 10);
+}
+
+/* What is stored is in memory and written there: only the rest grows. */
+TEST(map_changes_of_a_disk_in_memory)
+{
+    CHECK_EQ(changes(1000 * MEMORY_PAGE, 32 << 20, 128 << 20, true), 2);
+    CHECK_EQ(changes(4 * MEMORY_PAGE, 32 << 20, 128 << 20, true), 0);
+    CHECK(map.writable);
+    CHECK_EQ(changes(1000 * MEMORY_PAGE, 32 << 20, 63 << 20, true), 2);
+    CHECK_EQ(changes(1000 * MEMORY_PAGE, 32 << 20, 62 << 20, true), 0); /* others refuse that */
+}
+
+TEST(map_changes_take_what_there_is)
+{
+    uint32_t pages = changes(100000 * MEMORY_PAGE, (uint64_t)1 << 30, 128 << 20, false);
+    CHECK(pages > 90 * 16 && pages < 96 * 16); /* a quarter is the system's */
+    CHECK_EQ(changes(100000 * MEMORY_PAGE, 32 << 20, 128 << 20, false), 32 * 16);
+    CHECK_EQ(changes(100000 * MEMORY_PAGE, (uint64_t)1 << 50, 1 << 19, false), 0);
+    CHECK(!map.writable);
+    CHECK(changes(100000 * MEMORY_PAGE, (uint64_t)1 << 50, 4 << 20, false) > 16);
 }

@@ -164,7 +164,7 @@ TEST(a_run_goes_on_over_pages)
 
 /* Some memory managers stop the machine where the map's memory is copied. Who starts a disk in one
  * piece in real mode never asks them for it. */
-TEST(a_disk_in_one_piece_needs_the_map_once)
+static void one_piece(void)
 {
     start();
     header.page_count = header.cell_count = (SECTORS + PAGE - 1) / PAGE;
@@ -174,7 +174,10 @@ TEST(a_disk_in_one_piece_needs_the_map_once)
             MAP_WRITABLE;
     for (uint32_t i = 0; i < SECTORS; i++)
         expected[i] = 1000 + i;
-    CHECK_EQ(edd_call(0x4200, 0, 1, BUFFER), 0);
+}
+
+static void everywhere_without_the_map(void)
+{
     sim.v86 = sim.no_high = true;
     for (uint32_t lba = SECTORS - 8; lba > 5000; lba -= 5000) {
         CHECK_EQ(edd_call(0x4200, lba, 8, BUFFER), 0);
@@ -183,7 +186,69 @@ TEST(a_disk_in_one_piece_needs_the_map_once)
         CHECK_EQ(edd_call(0x4200, lba - 3000, 8, BUFFER), 0);
         check_data(BUFFER, lba - 3000, 8);
     }
-    CHECK(sim.writes);
+    CHECK(sim.writes && !sim.fetches);
+}
+
+TEST(a_disk_in_one_piece_needs_the_map_once)
+{
+    one_piece();
+    CHECK_EQ(edd_call(0x4200, 3 * PAGE - 1, 1, BUFFER), 0);
+    CHECK_EQ(edd_call(0x4200, 20, 1, BUFFER), 0); /* an earlier page: its run begins there */
+    CHECK_EQ(sim.opened, 2);
+    everywhere_without_the_map();
+    CHECK_EQ(sim.opened, 2);
+}
+
+TEST(a_disk_whose_one_run_was_filled_in_never_needs_the_map)
+{
+    one_piece();
+    run = (struct resident_run){
+        .lba = 1000, .left = SECTORS, .cell = MAP_DIRECT | MAP_WRITABLE, .write = RUN_BOTH};
+    everywhere_without_the_map();
+    sim.v86 = sim.no_high = false;
+    random_reads(200, 300);
+    CHECK_EQ(sim.opened, 0);
+}
+
+/* What is read after a miss may lie in front of it. */
+TEST(a_run_begins_with_its_cell)
+{
+    for (unsigned v86 = 0; v86 < 2; v86++) {
+        start();
+        sim.v86 = v86;
+        map_make(4);
+        CHECK_EQ(edd_call(0x4200, PAGE - 1, 1, BUFFER), 0); /* the first page */
+        CHECK_EQ(edd_call(0x4200, 0, 300, BUFFER), 0);
+        check_data(BUFFER, 0, 300);
+        CHECK_EQ(sim.opened + sim.fetches, 1);
+        CHECK_EQ(edd_call(0x4200, PAGE + 2047, 1, BUFFER), 0); /* the second run of pieces */
+        unsigned looks = sim.opened + sim.fetches;
+        CHECK_EQ(edd_call(0x4200, PAGE + 1024, 300, BUFFER), 0);
+        check_data(BUFFER, PAGE + 1024, 300);
+        CHECK_EQ(sim.opened + sim.fetches, looks);
+        CHECK_EQ(edd_call(0x4200, PAGE + 1023, 1, BUFFER), 0); /* is another's */
+        check_data(BUFFER, PAGE + 1023, 1);
+        CHECK(sim.opened + sim.fetches > looks);
+    }
+}
+
+TEST(a_seek_asks_for_a_track_only)
+{
+    start();
+    frame.d.h = 15;
+    frame.c.x = (uint32_t)(header.cylinders - 1) << 8 & 0xff00;
+    frame.c.l = (uint8_t)((header.cylinders - 1) >> 8 << 6); /* sector 0 */
+    CHECK_EQ(call(0x0c00), 0);
+    frame.c.l |= 63;
+    header.sectors_per_track = 62;
+    CHECK_EQ(call(0x0c00), 0);
+    frame.d.h = 16;
+    CHECK_EQ(call(0x0c01), 0x01);
+    frame.d.h = 0;
+    frame.c.x = (uint32_t)header.cylinders << 8 & 0xff00;
+    frame.c.l = (uint8_t)(header.cylinders >> 8 << 6 | 1);
+    CHECK_EQ(call(0x0c01), 0x01);
+    CHECK_EQ(sim.calls, 0);
 }
 
 TEST(copies_where_a20_is_off)

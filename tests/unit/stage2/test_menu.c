@@ -17,9 +17,24 @@ static struct {
     unsigned sets; /* of the mode */
 } screen;
 
+static char printed[200];
+static uint16_t key; /* AX of the next one; 0: none */
+static uint32_t key_at;
+
 void bios_call(uint8_t vector, struct bios_regs *r)
 {
     r->eflags = BIOS_ZERO; /* no key */
+    if (vector == 0x10 && r->eax >> 8 == 0x0e) {
+        size_t at = strlen(printed);
+        printed[at < sizeof printed - 1 ? at : sizeof printed - 2] = (char)r->eax;
+    }
+    if (vector == 0x16 && key && bda_ticks() >= key_at) {
+        r->eflags = 0;
+        if (r->eax >> 8 == 0) {
+            r->eax = key;
+            key = 0;
+        }
+    }
     if (vector == 0x10 && r->eax >> 8 == 0x0f) {
         r->eax = 80u << 8 | screen.mode;
     } else if (vector == 0x10 && r->eax >> 8 == 0) {
@@ -181,4 +196,39 @@ TEST(guest_gets_mode_3)
     CHECK_EQ(screen.mode, 3);
     CHECK_EQ(sets_from(7, console_text_mode), 1);
     CHECK_EQ(screen.mode, 3);
+}
+
+/* A file may have any name: none of it reaches the screen, or the serial line behind it, as a
+ * command. */
+TEST(console_shows_no_control_characters_of_names)
+{
+    memset(printed, 0, sizeof printed);
+    column = 0;
+    console_text("a\nb\r\x1b[2J\x07\x7f\xc2\x9b\xe2\x80\xae.vhd");
+    CHECK_STR(printed, "a?b??[2J????.vhd");
+    memset(printed, 0, sizeof printed);
+    column = 0;
+    console_line("\n", "x\ny");
+    CHECK_STR(printed, "?x?y\r\n");
+}
+
+static bool hold(uint16_t ax, uint32_t after)
+{
+    set_ticks(1000);
+    console_init();
+    key = ax;
+    key_at = 1000 + after;
+    return menu_hold();
+}
+
+TEST(warnings_hold_up_the_start_for_three_seconds)
+{
+    CHECK(hold(0, 0));
+    CHECK_EQ(bda_ticks(), 1000 + 3 * TICKS_PER_SECOND);
+    CHECK(hold(0x1c0d, 5));
+    CHECK_EQ(bda_ticks(), 1005);
+    CHECK(!hold(0x011b, 5));
+    CHECK_EQ(bda_ticks(), 1005);
+    CHECK(hold(0x011b, 0)); /* was pressed before there was anything to read */
+    CHECK_EQ(bda_ticks(), 1000 + 3 * TICKS_PER_SECOND);
 }

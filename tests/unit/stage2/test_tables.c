@@ -2,6 +2,8 @@
 /* What the handler, and through it the guest, is told of the disk: byte for byte. */
 #include "unit/unit.h"
 #include "tables.c"
+#include "core/base/blk.h"
+#include "core/map/ram.h"
 
 #define MAX_SECTORS ((uint64_t)1023 * 255 * 63)
 
@@ -10,7 +12,7 @@ static const struct geometry small = {.cylinders = 20, .heads = 8, .sectors = 17
 
 static struct resident_header header;
 static struct chain_link leaf;
-static uint64_t cell[1];
+static uint64_t cell[2];
 static struct boot_disk disk;
 static struct drive drives[2];
 static struct drive *const drive[] = {&drives[0], &drives[1]};
@@ -28,8 +30,7 @@ static void start(void)
                 .page_count = 1,
                 .cell_count = 1,
                 .cell = cell,
-                .writable = true,
-                .contiguous = true},
+                .writable = true},
     };
     drives[0] = (struct drive){.number = 0x80, .edd = true, .sectors_max = 127};
     drives[1] = (struct drive){
@@ -218,12 +219,79 @@ TEST(no_slot_for_other_disks)
     leaf.image.kind = IMAGE_DYNAMIC;
     check_no_slot();
     start();
-    disk.map.contiguous = false;
+    disk.map.growth = MAP_GROWS_IN_MEMORY;
     check_no_slot();
+    start();
+    disk.map.page_shift = 15;
+    check_no_slot(); /* its second half is what follows the cells: elsewhere */
     start();
     disk.write_protected = true;
     check_no_slot();
     start();
     cell[0] &= ~(uint64_t)MAP_WRITABLE;
     check_no_slot();
+}
+
+static enum err read_zeros(struct blk *b, uint64_t lba, uint32_t count, void *buf, struct fail *f)
+{
+    (void)b, (void)lba, (void)f;
+    memset(buf, 0, (size_t)count << SECTOR_SHIFT);
+    return ERR_OK;
+}
+
+static void tell_nobody(struct map_ram_progress *progress, uint64_t done, uint64_t total)
+{
+    (void)progress, (void)done, (void)total;
+}
+
+/* A slot with the drive's sector 0 as its start: a driver would write over the drive's own boot
+ * record and all that follows. */
+TEST(no_slot_for_a_disk_that_was_read_into_memory)
+{
+    static uint8_t memory[64 << SECTOR_SHIFT];
+    struct map_ram_progress progress = {tell_nobody};
+    struct fail f;
+    start();
+    struct blk blk = {.read = read_zeros, .sectors = UINT64_MAX};
+    struct blk *const drive_blk[] = {&blk, &blk};
+    disk.map.sectors = 64;
+    disk.map.file_page = 1;
+    for (unsigned i = 0; i < 2; i++) {
+        disk.map.growth = i ? MAP_GROWS_IN_MEMORY : MAP_GROWS_NOT;
+        cell[0] = map_cell(MAP_DIRECT, 1, 0, 0x12345678) | MAP_WRITABLE;
+        CHECK_EQ(map_ram_load(&disk.map, drive_blk, 0x2000000, memory, &progress, &f), ERR_OK);
+        CHECK_EQ(map_cell_kind(cell[0]), MAP_RAM);
+        cell[0] |= MAP_WRITABLE;
+        check_no_slot();
+    }
+}
+
+TEST(run_of_a_disk_in_one_piece)
+{
+    struct resident_run run = {0};
+    start();
+    tables_run(&run, &disk.map);
+    CHECK_EQ(run.disk_lba, 0);
+    CHECK_EQ(run.lba, 0x12345678);
+    CHECK_EQ(run.left, 0x10000);
+    CHECK_EQ(run.cell, MAP_DIRECT | MAP_WRITABLE | 1 << MAP_DRIVE_SHIFT);
+    CHECK_EQ(run.record, 0);
+    CHECK_EQ(run.write, RUN_BOTH);
+}
+
+TEST(no_run_of_a_disk_in_pieces_or_that_changes)
+{
+    struct resident_run run = {0};
+    start();
+    disk.map.page_shift = 15;
+    cell[1] = map_cell(MAP_DIRECT, 1, 0, 0x12345678 + 0x8001) | MAP_WRITABLE;
+    tables_run(&run, &disk.map);
+    CHECK_EQ(run.left, 0);
+    cell[1] = map_cell(MAP_DIRECT, 1, 0, 0x12345678 + 0x8000) | MAP_WRITABLE;
+    disk.map.growth = MAP_GROWS_IN_MEMORY;
+    tables_run(&run, &disk.map);
+    CHECK_EQ(run.left, 0);
+    disk.map.growth = MAP_GROWS_NOT;
+    tables_run(&run, &disk.map);
+    CHECK_EQ(run.left, 0x10000);
 }

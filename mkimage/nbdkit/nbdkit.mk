@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The nbdkit plugin: the serving engine and what it stands on, position-independent, without the NTFS writer. It is
+# made where nbdkit's headers are.
+
+NBDKIT_SRC := $(wildcard mkimage/nbdkit/*.c mkimage/serve/*.c) \
+              $(patsubst %,mkimage/%.c,flash/target flash/entry flash/source host/busy host/device host/fd host/files \
+                                       host/overlay cli/path cli/bytes cli/progress cli/say)
+NBDKIT_OBJ := $(NBDKIT_SRC:mkimage/%.c=$(B)/nbdkit/%.o) $(CORE_SRC:stage2/core/%.c=$(B)/nbdkit/core/%.o)
+NBDKIT_SO  := $(B)/nbdkit-vhdboot-plugin.so
+
+$(B)/nbdkit/%.o: mkimage/%.c VERSION
+	@mkdir -p $(@D)
+	$(call run,CC)$(CC) $(MKIMAGE_CFLAGS) -fPIC -fvisibility=hidden -c $< -o $@
+
+# nbdkit looks for plugin_init in it.
+$(B)/nbdkit/nbdkit/plugin.o: mkimage/nbdkit/plugin.c VERSION
+	@mkdir -p $(@D)
+	$(call run,CC)$(CC) $(MKIMAGE_CFLAGS) -fPIC -c $< -o $@
+
+$(B)/nbdkit/core/%.o: stage2/core/%.c
+	@mkdir -p $(@D)
+	$(call run,CC)$(CC) $(CORE_CFLAGS) -O2 -g -fPIC -fvisibility=hidden -c $< -o $@
+
+$(NBDKIT_SO): $(NBDKIT_OBJ)
+	$(call run,LD)$(CC) -shared $^ -o $@
+
+ifneq ($(wildcard /usr/include/nbdkit-plugin.h),)
+all: $(NBDKIT_SO)
+endif

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A virtual disk for every program that speaks NBD: an nbdkit plugin, from nbdkit 1.32 on.
+ *
+ *     nbdkit build/nbdkit-vhdboot-plugin.so file=disk.vhdx
+ *     nbdkit build/nbdkit-vhdboot-plugin.so target=stick.img entry=linux write=discard
+ *
+ * All connections share one engine, so a flush on one of them is one on all. The image is opened
+ * before nbdkit goes into the background, so what is wrong with it is seen.
+ */
+#include <errno.h>
+#include <locale.h>
+#include <stdlib.h>
+#include <string.h>
+#define NBDKIT_API_VERSION 2
+#include <nbdkit-plugin.h>
+#include "serve/serve.h"
+
+#define THREAD_MODEL NBDKIT_THREAD_MODEL_PARALLEL
+
+static struct serve_options options = {.write = WRITE_PERSISTENT, .write_of_entry = true};
+static char *file_name, *target_name;
+static struct serve *disk;
+
+/* Says what failed. Returns -1. */
+static int failed(int error, const struct fail *f)
+{
+    char sentence[512];
+    errors_format(f, sentence, sizeof sentence);
+    nbdkit_error("%s", sentence);
+    nbdkit_set_error(error ? error : EIO);
+    return -1;
+}
+
+static int config_write(const char *value)
+{
+    static const char *const modes[] = {
+        [WRITE_PERSISTENT] = "persistent", [WRITE_DISCARD] = "discard", [WRITE_NONE] = "none"};
+    for (unsigned i = 0; i < sizeof modes / sizeof modes[0]; i++) {
+        if (!strcmp(value, modes[i])) {
+            options.write = (enum write_mode)i;
+            options.write_of_entry = false;
+            return 0;
+        }
+    }
+    nbdkit_error("write=%s: choose persistent, discard or none", value);
+    return -1;
+}
+
+/* A file that exists gets its whole path: nbdkit may change the folder it works in. */
+static int config_path(char **whole, const char **option, const char *value)
+{
+    free(*whole);
+    *whole = realpath(value, NULL);
+    if (!*whole)
+        *whole = strdup(value);
+    *option = *whole;
+    return *whole ? 0 : -1;
+}
+
+static int vhdboot_config(const char *key, const char *value)
+{
+    if (!strcmp(key, "file"))
+        return config_path(&file_name, &options.file, value);
+    if (!strcmp(key, "target"))
+        return config_path(&target_name, &options.target, value);
+    if (!strcmp(key, "write"))
+        return config_write(value);
+    if (!strcmp(key, "partition"))
+        return nbdkit_parse_unsigned("partition", value, &options.partition);
+    if (!strcmp(key, "entry")) {
+        options.entry = value; /* nbdkit keeps it */
+        return 0;
+    }
+    nbdkit_error("%s: no such parameter; there are file, target, entry, write and partition", key);
+    return -1;
+}
+
+static int vhdboot_config_complete(void)
+{
+    if (options.file || options.target)
+        return 0;
+    nbdkit_error("name an image (file=), or a disk with a boot menu (target=)");
+    return -1;
+}
+
+static int vhdboot_get_ready(void)
+{
+    struct fail f;
+    setlocale(LC_CTYPE, "C.UTF-8"); /* names of files are UTF-8, here as on the volume */
+    disk = serve_open(&options, &f);
+    return disk ? 0 : failed(EINVAL, &f);
+}
+
+/* The last moment at which a failure can be told. */
+static void vhdboot_cleanup(void)
+{
+    struct fail f;
+    if (disk && serve_close(disk, &f))
+        (void)failed(EIO, &f);
+    disk = NULL;
+}
+
+static void vhdboot_unload(void)
+{
+    free(file_name);
+    free(target_name);
+}
+
+static void *vhdboot_open(int readonly)
+{
+    (void)readonly; /* nbdkit lets nothing be written then */
+    return NBDKIT_HANDLE_NOT_NEEDED;
+}
+
+static int64_t vhdboot_get_size(void *handle)
+{
+    (void)handle;
+    return (int64_t)serve_size(disk);
+}
+
+static int vhdboot_block_size(void *handle, uint32_t *minimum, uint32_t *preferred,
+                              uint32_t *maximum)
+{
+    (void)handle;
+    *minimum = 1;
+    *preferred = 4096;
+    *maximum = 0xffffffff;
+    return 0;
+}
+
+static int vhdboot_can_write(void *handle)
+{
+    (void)handle;
+    return serve_writable(disk);
+}
+
+static int vhdboot_yes(void *handle)
+{
+    (void)handle;
+    return 1;
+}
+
+static int vhdboot_can_fua(void *handle)
+{
+    (void)handle;
+    return NBDKIT_FUA_NATIVE;
+}
+
+static int vhdboot_can_cache(void *handle)
+{
+    (void)handle;
+    return NBDKIT_CACHE_EMULATE;
+}
+
+static int vhdboot_pread(void *handle, void *buf, uint32_t count, uint64_t offset, uint32_t flags)
+{
+    struct fail f;
+    (void)handle, (void)flags;
+    int error = serve_read(disk, buf, count, offset, &f);
+    return error ? failed(error, &f) : 0;
+}
+
+/* What a request asks for besides: that it lasts when it is answered. */
+static int done(int error, uint32_t flags, struct fail *f)
+{
+    if (!error && flags & NBDKIT_FLAG_FUA)
+        error = serve_flush(disk, f);
+    return error ? failed(error, f) : 0;
+}
+
+static int vhdboot_pwrite(void *handle, const void *buf, uint32_t count, uint64_t offset,
+                          uint32_t flags)
+{
+    struct fail f;
+    (void)handle;
+    return done(serve_write(disk, buf, count, offset, &f), flags, &f);
+}
+
+static int vhdboot_zero(void *handle, uint32_t count, uint64_t offset, uint32_t flags)
+{
+    struct fail f;
+    (void)handle;
+    return done(serve_zero(disk, count, offset, flags & NBDKIT_FLAG_MAY_TRIM, &f), flags, &f);
+}
+
+static int vhdboot_trim(void *handle, uint32_t count, uint64_t offset, uint32_t flags)
+{
+    struct fail f;
+    (void)handle;
+    return done(serve_trim(disk, count, offset, &f), flags, &f);
+}
+
+static int vhdboot_flush(void *handle, uint32_t flags)
+{
+    struct fail f;
+    (void)handle, (void)flags;
+    int error = serve_flush(disk, &f);
+    return error ? failed(error, &f) : 0;
+}
+
+static int vhdboot_extents(void *handle, uint32_t count, uint64_t offset, uint32_t flags,
+                           struct nbdkit_extents *extents)
+{
+    uint64_t end = offset + count;
+    (void)handle;
+    while (offset < end) { /* ends: an extent has at least one byte */
+        struct fail f;
+        uint64_t length;
+        bool zero;
+        int error = serve_extent(disk, offset, &length, &zero, &f);
+        if (error)
+            return failed(error, &f);
+        uint32_t type = zero ? NBDKIT_EXTENT_HOLE | NBDKIT_EXTENT_ZERO : 0;
+        if (nbdkit_add_extent(extents, offset, length, type) == -1)
+            return -1;
+        if (flags & NBDKIT_FLAG_REQ_ONE)
+            break;
+        offset += length;
+    }
+    return 0;
+}
+
+static struct nbdkit_plugin plugin = {
+    .name = "vhdboot",
+    .version = VERSION,
+    .longname = "VHD and VHDX images, with parents, as vhdboot boots them",
+    .description = "Serves the virtual disk of a VHD or VHDX file, read and written.",
+    .config = vhdboot_config,
+    .config_complete = vhdboot_config_complete,
+    .config_help = "file=FILE            a VHD or VHDX, or TARGET:/path on its NTFS volume\n"
+                   "target=TARGET        a disk with a boot menu\n"
+                   "entry=NAME           an entry of it; the default one otherwise\n"
+                   "write=persistent|discard|none\n"
+                   "partition=N          of TARGET",
+    .magic_config_key = "file",
+    .get_ready = vhdboot_get_ready,
+    .cleanup = vhdboot_cleanup,
+    .unload = vhdboot_unload,
+    .open = vhdboot_open,
+    .get_size = vhdboot_get_size,
+    .block_size = vhdboot_block_size,
+    .can_write = vhdboot_can_write,
+    .can_flush = vhdboot_yes,
+    .can_trim = vhdboot_yes,
+    .can_zero = vhdboot_yes,
+    .can_extents = vhdboot_yes,
+    .can_multi_conn = vhdboot_yes,
+    .can_fua = vhdboot_can_fua,
+    .can_cache = vhdboot_can_cache,
+    .pread = vhdboot_pread,
+    .pwrite = vhdboot_pwrite,
+    .zero = vhdboot_zero,
+    .trim = vhdboot_trim,
+    .flush = vhdboot_flush,
+    .extents = vhdboot_extents,
+};
+
+NBDKIT_REGISTER_PLUGIN(plugin)

@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Writing VHDXs: what the tables say, and what a write, a zero, a trim makes of it. Changed pages
+ * of the BAT and of sector bitmaps stay in memory; a flush hands them to vhdx_log.c.
+ *
+ *     not present, no parent   a write: fully present, the rest of the block zeros
+ *     not present, parent      a write: partially present, with a bit for each sector written
+ *     zero, unmapped …         a write: fully present, the rest zeros
+ *     any                      whole block zeroed or trimmed: zero, its place free after the flush
+ *
+ * A block is called fully present before its data are there only where it read as zeros before and
+ * does so still.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include "core/base/bits.h"
+#include "core/base/bounds.h"
+#include "core/base/endian.h"
+#include "core/base/image.h"
+#include "serve/leaf.h"
+#include "serve/meta.h"
+#include "serve/recycle.h"
+#include "serve/table.h"
+#include "serve/vhdx_log.h"
+
+#define BITMAP_UNITS     4096u /* 16 MiB */
+#define BITS_A_PAGE      (8 * VHDX_PAGE_SIZE)
+#define ENTRIES_A_PAGE   (VHDX_PAGE_SIZE / sizeof(le64))
+#define MIB              ((uint64_t)1 << VHDX_MIB_SHIFT)
+#define ALIKE_LOOK       65536u /* blocks that one find() looks at */
+#define SENTENCE_BLOCK   "block %u could not be written"
+#define SENTENCE_LASTING "what was written could not be made lasting"
+
+struct vhdx_leaf {
+    struct leaf leaf;
+    struct vhdx_layout at;
+    unsigned block_shift;   /* log2 of sectors */
+    struct table bat;       /* le64 an entry, as in the file */
+    struct table bat_dirty; /* a bit for each of its pages */
+    bool bat_changed;
+    struct meta bits;
+    struct vhdx_log log;
+    struct recycle recycle; /* places of blocks, in MiB */
+    uint64_t next;          /* bytes: behind all that is in use, where the file does not grow */
+};
+
+static uint64_t entry_get(const struct vhdx_leaf *v, uint32_t index)
+{
+    return le64_get(((const le64 *)v->bat.base)[index]);
+}
+
+static void entry_set(struct vhdx_leaf *v, uint32_t index, enum vhdx_block_state state,
+                      uint64_t offset)
+{
+    ((le64 *)v->bat.base)[index] = le64_make(offset | state);
+    table_bit_set(&v->bat_dirty, index / ENTRIES_A_PAGE);
+    v->bat_changed = true;
+}
+
+static enum vhdx_block_state state_of(uint64_t entry)
+{
+    return (enum vhdx_block_state)(entry & VHDX_STATE_MASK);
+}
+
+static uint64_t offset_of(uint64_t entry)
+{
+    return entry >> VHDX_MIB_SHIFT << VHDX_MIB_SHIFT;
+}
+
+static uint64_t block_size(const struct vhdx_leaf *v)
+{
+    return (uint64_t)1 << v->at.block_shift;
+}
+
+static uint32_t block_of(const struct vhdx_leaf *v, uint64_t lba)
+{
+    return (uint32_t)(lba >> v->block_shift);
+}
+
+static uint64_t in_block(const struct vhdx_leaf *v, uint64_t lba)
+{
+    return lba & (((uint64_t)1 << v->block_shift) - 1);
+}
+
+static uint64_t block_left(const struct vhdx_leaf *v, uint64_t lba)
+{
+    uint64_t end = ((lba >> v->block_shift) + 1) << v->block_shift;
+    return (end < v->leaf.sectors ? end : v->leaf.sectors) - lba;
+}
+
+static bool covers_block(const struct vhdx_leaf *v, uint64_t lba, uint64_t count)
+{
+    return !in_block(v, lba) && count >= block_left(v, lba);
+}
+
+/* The page with the bit of `lba`, whose chunk has a bitmap. */
+static int bits_get(struct vhdx_leaf *v, uint64_t lba, uint8_t **bits, uint32_t *bit,
+                    struct fail *f)
+{
+    uint32_t chunk = (uint32_t)(lba >> VHDX_CHUNK_SHIFT);
+    uint32_t in = (uint32_t)lba & ((1u << VHDX_CHUNK_SHIFT) - 1);
+    uint64_t entry = entry_get(v, vhdx_bat_bitmap(&v->at, chunk));
+    uint64_t page = (offset_of(entry) >> VHDX_PAGE_SHIFT) + in / BITS_A_PAGE;
+    *bit = in % BITS_A_PAGE;
+    int error = state_of(entry) == VHDX_FULLY_PRESENT ? meta_get(&v->bits, page, bits) : EIO;
+    return store_fail(f, error, "sector bitmap %u could not be read", chunk);
+}
+
+static enum image_state image_state(enum vhdx_block_state state)
+{
+    switch (state) {
+    case VHDX_NOT_PRESENT:
+        return IMAGE_ABSENT;
+    case VHDX_FULLY_PRESENT:
+    case VHDX_PARTIALLY_PRESENT:
+        return IMAGE_DATA;
+    default:
+        return IMAGE_ZERO;
+    }
+}
+
+static int vhdx_find(struct leaf *l, uint64_t lba, struct leaf_run *run, struct fail *f)
+{
+    struct vhdx_leaf *v = (struct vhdx_leaf *)l;
+    uint32_t block = block_of(v, lba);
+    uint64_t entry = entry_get(v, vhdx_bat_block(&v->at, block));
+    *run = (struct leaf_run){.state = image_state(state_of(entry)), .count = block_left(v, lba)};
+    if (run->state != IMAGE_DATA) {
+        uint32_t next = block + 1;
+        while (next < v->at.block_count && next - block < ALIKE_LOOK &&
+               image_state(state_of(entry_get(v, vhdx_bat_block(&v->at, next)))) == run->state)
+            next++;
+        uint64_t end = (uint64_t)next << v->block_shift;
+        run->count = (end < l->sectors ? end : l->sectors) - lba;
+        return 0;
+    }
+    run->offset = offset_of(entry) + (in_block(v, lba) << SECTOR_SHIFT);
+    if (state_of(entry) == VHDX_FULLY_PRESENT)
+        return 0;
+    uint8_t *bits;
+    uint32_t bit;
+    int error = bits_get(v, lba, &bits, &bit, f);
+    if (error)
+        return error;
+    uint64_t end = bit + run->count;
+    run->count =
+        bits_alike(bits, bit, end < BITS_A_PAGE ? (uint32_t)end : BITS_A_PAGE, BITS_LSB_FIRST);
+    if (!bit_get(bits, bit, BITS_LSB_FIRST))
+        run->state = IMAGE_ABSENT;
+    return 0;
+}
+
+/* Room for a block or a bitmap, that reads as zeros where `zero` asks for it. */
+static int space_new(struct vhdx_leaf *v, uint64_t size, bool zero, uint64_t *offset,
+                     struct fail *f)
+{
+    struct store *store = v->leaf.store;
+    uint32_t place;
+    bool recycled = size == block_size(v) && recycle_take(&v->recycle, &place);
+    int error = 0;
+    if (recycled) {
+        *offset = (uint64_t)place << VHDX_MIB_SHIFT;
+    } else if (store->grows) {
+        *offset = round_up_shift(store->size, VHDX_MIB_SHIFT);
+        error = store->resize(store, *offset + size);
+        return store_fail(f, error, "the file cannot have %u bytes", *offset + size);
+    } else {
+        *offset = v->next;
+        if (!range_ok(*offset, size, store->size))
+            return store_fail(f, ENOSPC, "no room is left inside the VHDX file of %u bytes",
+                              store->size);
+        v->next += size;
+    }
+    if (zero)
+        error = store->zero(store, size, *offset, true);
+    if (error && recycled)
+        recycle_return(&v->recycle, place);
+    return store_fail(f, error, "byte %u of the file could not be written", *offset);
+}
+
+static int vhdx_flush(struct leaf *l, struct fail *f);
+
+/* Sets or clears bits; the caller has asked for room. */
+static int bits_put(struct vhdx_leaf *v, uint64_t lba, uint64_t count, bool set, struct fail *f)
+{
+    while (count) { /* ends: count shrinks */
+        uint8_t *bits;
+        uint32_t bit;
+        int error = bits_get(v, lba, &bits, &bit, f);
+        if (error)
+            return error;
+        uint32_t n = BITS_A_PAGE - bit < count ? BITS_A_PAGE - bit : (uint32_t)count;
+        bool changed = false;
+        for (uint32_t i = bit; i < bit + n; i++) {
+            uint8_t mask = (uint8_t)(1u << (i & 7));
+            changed |= !(bits[i >> 3] & mask) == set;
+            bits[i >> 3] = (uint8_t)(set ? bits[i >> 3] | mask : bits[i >> 3] & ~mask);
+        }
+        if (changed)
+            meta_dirty(&v->bits, bits);
+        lba += n;
+        count -= n;
+    }
+    return 0;
+}
+
+static int bits_room(struct vhdx_leaf *v, struct fail *f)
+{
+    uint32_t pages = (uint32_t)(((uint64_t)1 << v->block_shift) / BITS_A_PAGE) + 2;
+    return meta_room(&v->bits, pages) ? 0 : vhdx_flush(&v->leaf, f);
+}
+
+/* A block over the parent's content: partially present, no bit set yet. */
+static int block_over_parent(struct vhdx_leaf *v, uint32_t block, struct fail *f)
+{
+    uint32_t bitmap = vhdx_bat_bitmap(&v->at, block >> v->at.ratio_shift);
+    uint64_t offset;
+    int error = bits_room(v, f);
+    if (!error && state_of(entry_get(v, bitmap)) != VHDX_FULLY_PRESENT) {
+        error = space_new(v, MIB, true, &offset, f);
+        if (!error)
+            entry_set(v, bitmap, VHDX_FULLY_PRESENT, offset);
+    }
+    uint64_t lba = (uint64_t)block << v->block_shift;
+    if (!error)
+        error = bits_put(v, lba, (uint64_t)1 << v->block_shift, false, f);
+    if (!error)
+        error = space_new(v, block_size(v), false, &offset, f);
+    if (!error)
+        entry_set(v, vhdx_bat_block(&v->at, block), VHDX_PARTIALLY_PRESENT, offset);
+    return error;
+}
+
+static int vhdx_place(struct leaf *l, uint64_t lba, uint64_t *count, uint64_t *offset,
+                      struct fail *f)
+{
+    struct vhdx_leaf *v = (struct vhdx_leaf *)l;
+    uint32_t block = block_of(v, lba);
+    uint32_t index = vhdx_bat_block(&v->at, block);
+    enum vhdx_block_state state = state_of(entry_get(v, index));
+    int error = vhdx_log_begin(&v->log);
+    if (error)
+        return store_fail(f, error, "the VHDX header could not be written", 0);
+    if (state == VHDX_NOT_PRESENT && v->at.has_parent) {
+        error = block_over_parent(v, block, f);
+    } else if (state != VHDX_FULLY_PRESENT && state != VHDX_PARTIALLY_PRESENT) {
+        uint64_t at;
+        error = space_new(v, block_size(v), true, &at, f);
+        if (!error)
+            entry_set(v, index, VHDX_FULLY_PRESENT, at);
+    }
+    if (error)
+        return error;
+    if (*count > block_left(v, lba))
+        *count = block_left(v, lba);
+    *offset = offset_of(entry_get(v, index)) + (in_block(v, lba) << SECTOR_SHIFT);
+    return 0;
+}
+
+static int vhdx_written(struct leaf *l, uint64_t lba, uint64_t count, struct fail *f)
+{
+    struct vhdx_leaf *v = (struct vhdx_leaf *)l;
+    uint32_t index = vhdx_bat_block(&v->at, block_of(v, lba));
+    uint64_t entry = entry_get(v, index);
+    if (state_of(entry) != VHDX_PARTIALLY_PRESENT)
+        return 0;
+    if (covers_block(v, lba, count)) {
+        entry_set(v, index, VHDX_FULLY_PRESENT, offset_of(entry));
+        return 0;
+    }
+    int error = bits_room(v, f);
+    return error ? error : bits_put(v, lba, count, true, f);
+}
+
+static int vhdx_erase(struct leaf *l, uint64_t lba, uint64_t count, uint64_t *done, struct fail *f)
+{
+    struct vhdx_leaf *v = (struct vhdx_leaf *)l;
+    uint32_t block = block_of(v, lba);
+    uint32_t index = vhdx_bat_block(&v->at, block);
+    uint64_t entry = entry_get(v, index);
+    enum image_state state = image_state(state_of(entry));
+    uint64_t left = block_left(v, lba);
+    *done = 0;
+    if (state == IMAGE_ZERO || (state == IMAGE_ABSENT && !v->at.has_parent)) {
+        *done = count < left ? count : left;
+        return 0;
+    }
+    /* Some programs stored less than a block for the last one: nothing else goes there. */
+    if (!covers_block(v, lba, count) || (state == IMAGE_DATA && block + 1 == v->at.block_count))
+        return 0;
+    int error = vhdx_log_begin(&v->log);
+    if (error)
+        return store_fail(f, error, "the VHDX header could not be written", 0);
+    if (state == IMAGE_DATA &&
+        !recycle_leave(&v->recycle, (uint32_t)(offset_of(entry) >> VHDX_MIB_SHIFT)))
+        return 0;
+    entry_set(v, index, VHDX_ZERO, 0);
+    *done = left;
+    return 0;
+}
+
+static void place_emptied(void *ctx, uint32_t place)
+{
+    struct vhdx_leaf *v = ctx;
+    struct store *store = v->leaf.store;
+    if (store->holes) /* the space is the host's again; if not, nothing is lost */
+        (void)store->zero(store, block_size(v), (uint64_t)place << VHDX_MIB_SHIFT, true);
+}
+
+static uint32_t bat_pages(const struct vhdx_leaf *v)
+{
+    return (uint32_t)((vhdx_bat_entries(&v->at) + ENTRIES_A_PAGE - 1) / ENTRIES_A_PAGE);
+}
+
+/* Hands all changed pages to the log, bitmaps first: a BAT entry may rely on their clear bits. */
+static int tables_write(struct vhdx_leaf *v)
+{
+    for (uint32_t i = meta_next_dirty(&v->bits, 0); i != META_NONE;
+         i = meta_next_dirty(&v->bits, i + 1)) {
+        int error = vhdx_log_add(&v->log, v->bits.unit[i].number << VHDX_PAGE_SHIFT,
+                                 meta_data(&v->bits, i));
+        if (error)
+            return error;
+    }
+    for (uint32_t i = 0; v->bat_changed && i < bat_pages(v); i++) {
+        if (!table_bit(&v->bat_dirty, i))
+            continue;
+        uint64_t at = (uint64_t)i << VHDX_PAGE_SHIFT;
+        int error = vhdx_log_add(&v->log, v->at.bat_offset + at, (uint8_t *)v->bat.base + at);
+        if (error)
+            return error;
+    }
+    return vhdx_log_commit(&v->log);
+}
+
+static int vhdx_flush(struct leaf *l, struct fail *f)
+{
+    struct vhdx_leaf *v = (struct vhdx_leaf *)l;
+    int error = vhdx_log_sync(&v->log);
+    if (!error && (v->bat_changed || v->bits.dirty))
+        error = tables_write(v);
+    if (error)
+        return store_fail(f, error, SENTENCE_LASTING, 0);
+    meta_clean(&v->bits);
+    for (uint32_t i = 0; v->bat_changed && i < bat_pages(v); i++) {
+        if (table_bit(&v->bat_dirty, i))
+            table_bit_clear(&v->bat_dirty, i);
+    }
+    v->bat_changed = false;
+    if (l->quiet)
+        recycle_settle(&v->recycle, place_emptied, v);
+    return 0;
+}
+
+static int vhdx_finish(struct leaf *l, struct fail *f)
+{
+    struct vhdx_leaf *v = (struct vhdx_leaf *)l;
+    return store_fail(f, vhdx_log_end(&v->log), "the VHDX could not be closed", 0);
+}
+
+static void vhdx_free(struct leaf *l)
+{
+    struct vhdx_leaf *v = (struct vhdx_leaf *)l;
+    table_close(&v->bat);
+    table_close(&v->bat_dirty);
+    meta_close(&v->bits);
+    recycle_close(&v->recycle);
+    vhdx_log_close(&v->log);
+    free(v);
+}
+
+static const struct leaf_ops vhdx_ops = {vhdx_find,  vhdx_place,  vhdx_written, vhdx_erase,
+                                         vhdx_flush, vhdx_finish, vhdx_free};
+
+/* The BAT as the file has it. Pages of zeros are not written to, so they take no memory. */
+static int bat_load(struct vhdx_leaf *v, struct fail *f)
+{
+    for (uint32_t i = 0; i < bat_pages(v); i++) {
+        uint8_t page[VHDX_PAGE_SIZE];
+        uint64_t at = (uint64_t)i << VHDX_PAGE_SHIFT;
+        int error = v->leaf.store->read(v->leaf.store, page, sizeof page, v->at.bat_offset + at);
+        if (error)
+            return store_fail(f, error, "byte %u of the file could not be read",
+                              v->at.bat_offset + at);
+        if (!bytes_are(page, sizeof page, 0))
+            memcpy((uint8_t *)v->bat.base + at, page, sizeof page);
+    }
+    return 0;
+}
+
+/* Where the last thing that the file holds ends: regions that nobody knows among them. */
+static int used_end(struct vhdx_leaf *v, struct fail *f)
+{
+    uint8_t table[sizeof(struct vhdx_region_table) + 64 * sizeof(struct vhdx_region)];
+    const struct vhdx_region_table *head = (const struct vhdx_region_table *)table;
+    const struct vhdx_region *region = (const struct vhdx_region *)(head + 1);
+    int error = v->leaf.store->read(v->leaf.store, table, sizeof table, VHDX_REGIONS_1);
+    if (error)
+        return store_fail(f, error, "the VHDX region table could not be read", 0);
+    v->next = v->at.log_offset + v->at.log_length;
+    uint32_t count = le32_get(head->count);
+    if (memcmp(head->signature, "regi", 4) || count > 64)
+        count = 0, v->next = v->leaf.store->size; /* damaged, or odd: nothing is known to be free */
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t end = le64_get(region[i].offset) + le32_get(region[i].length);
+        if (end > v->next)
+            v->next = end;
+    }
+    for (uint32_t i = 0; i < vhdx_bat_entries(&v->at); i++) {
+        uint64_t end = offset_of(entry_get(v, i)) + block_size(v);
+        if (image_state(state_of(entry_get(v, i))) == IMAGE_DATA && end > v->next)
+            v->next = end;
+    }
+    return 0;
+}
+
+struct leaf *leaf_vhdx(struct image *image, struct store *store, struct fail *f)
+{
+    struct vhdx_leaf *v = calloc(1, sizeof *v);
+    if (!v) {
+        (void)fail(f, ERR_MEMORY, "out of memory", 0);
+        return NULL;
+    }
+    v->leaf = (struct leaf){.store = store, .sectors = image->sectors, .ops = &vhdx_ops};
+    vhdx_layout(image, &v->at);
+    v->block_shift = v->at.block_shift - SECTOR_SHIFT;
+    int error = 0;
+    if (v->at.sectors_4k)
+        error =
+            store_fail(f, EINVAL, "the disk has sectors of %u bytes: only 512 are written", 4096);
+    else if (!table_open(&v->bat, (uint64_t)bat_pages(v) << VHDX_PAGE_SHIFT) ||
+             !table_open(&v->bat_dirty, bat_pages(v) / 8 + 1) ||
+             !meta_open(&v->bits, store, VHDX_PAGE_SHIFT, BITMAP_UNITS) ||
+             !recycle_open(&v->recycle))
+        error = store_fail(f, ENOMEM, "no memory for the tables of a VHDX of %u blocks",
+                           v->at.block_count);
+    if (!error)
+        error = vhdx_log_open(&v->log, store, &v->at, f);
+    if (!error)
+        error = bat_load(v, f);
+    if (!error)
+        error = used_end(v, f);
+    if (!error)
+        return &v->leaf;
+    (void)fail_subject(f, image->file->path);
+    vhdx_free(&v->leaf);
+    return NULL;
+}

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "serve/opened.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "core/base/image.h"
+#include "core/entry/open.h"
+#include "core/vhdx/layout.h"
+#include "flash/entry.h"
+#include "flash/source.h"
+#include "flash/target.h"
+#include "host/files.h"
+#include "serve/lock.h"
+#include "serve/vhdx_log.h"
+
+struct opened {
+    enum write_mode write;
+    bool on_volume;
+    char *path;    /* of the leaf, in its own world */
+    char *disk_of; /* TARGET, where FILE was TARGET:/path */
+
+    /* on the host */
+    struct arena arena;
+    struct hostfiles host;
+    struct chain chain;
+
+    /* on a volume */
+    struct target target;
+    struct device writer; /* the drive, where it is written */
+    struct entry entry;
+
+    struct store *store[CHAIN_MAX];
+};
+
+struct chain *opened_chain(struct opened *o)
+{
+    return o->on_volume ? &o->entry.disk.chain : &o->chain;
+}
+
+struct store *const *opened_stores(struct opened *o)
+{
+    return o->store;
+}
+
+static void world_close(struct opened *o)
+{
+    if (o->on_volume) {
+        device_close(&o->writer);
+        target_close(&o->target);
+    } else {
+        hostfiles_close(&o->host);
+        arena_close(&o->arena);
+    }
+}
+
+void opened_close(struct opened *o)
+{
+    if (!o)
+        return;
+    world_close(o);
+    free(o->path);
+    free(o->disk_of);
+    free(o);
+}
+
+static void stores_close(struct opened *o)
+{
+    for (unsigned i = 0; i < CHAIN_MAX; i++) {
+        store_close(o->store[i]);
+        o->store[i] = NULL;
+    }
+}
+
+/* What forbids writing in the image itself. */
+static enum err leaf_judge(struct opened *o, struct arena *a, struct fail *f)
+{
+    struct image *leaf = &opened_chain(o)->link[0]->image;
+    if (leaf->read_only) {
+        (void)fail(f, ERR_UNSUPPORTED,
+                   "the image should not be written: mkimage vhd check says why", 0);
+        return fail_subject(f, leaf->file->path);
+    }
+    return leaf->check ? leaf->check(leaf, a, f) : ERR_OK;
+}
+
+/* --- Files of the host */
+
+/* One more descriptor of the same open file would share its locks, so it is opened anew. */
+static int reopen(const struct hostfile *host, bool write)
+{
+    int fd = open(host->path, (write ? O_RDWR : O_RDONLY) | O_CLOEXEC);
+    struct stat now, then;
+    if (fd < 0 || (!fstat(fd, &now) && !fstat(host->fd, &then) && now.st_ino == then.st_ino &&
+                   now.st_dev == then.st_dev))
+        return fd;
+    close(fd);
+    errno = ESTALE;
+    return -1;
+}
+
+static enum err host_stores(struct opened *o, struct fail *f)
+{
+    for (unsigned i = 0; i < o->chain.count; i++) {
+        const struct hostfile *host = o->chain.link[i]->file.ctx;
+        bool write = !i && o->write == WRITE_PERSISTENT;
+        int fd = reopen(host, write);
+        if (fd < 0) {
+            (void)fail(f, ERR_WRITE,
+                       write ? "the file cannot be opened for writing" : "the file went away", 0);
+            return fail_subject(f, host->path);
+        }
+        o->store[i] = store_host(fd, host->size);
+        if (!o->store[i]) {
+            close(fd);
+            return fail(f, ERR_MEMORY, "out of memory", 0);
+        }
+        enum err err = lock_image(fd, write, host->path, f);
+        if (err)
+            return err;
+    }
+    return ERR_OK;
+}
+
+static enum err host_world(struct opened *o, struct fail *f)
+{
+    hostfiles_init(&o->host);
+    if (arena_open(&o->arena))
+        return fail(f, ERR_MEMORY, "out of memory", 0);
+    enum err err = chain_open(&o->chain, &o->host.files, o->path, &o->arena, f);
+    return err ? err : host_stores(o, f);
+}
+
+/* --- An NTFS volume */
+
+static enum err target_stores(struct opened *o, struct fail *f)
+{
+    const struct chain *chain = &o->entry.disk.chain;
+    bool write = o->write == WRITE_PERSISTENT;
+    const char *path = o->target.device.path;
+    if (write && device_open(&o->writer, path, DEVICE_WRITE)) {
+        (void)fail(f, ERR_WRITE, "cannot be opened for writing", 0);
+        return fail_subject(f, path);
+    }
+    int fd = write ? o->writer.fd : o->target.device.fd;
+    for (unsigned i = 0; i < chain->count; i++) {
+        struct chain_link *link = chain->link[i];
+        o->store[i] = store_volume(fd, link->file.size, &link->extents);
+        if (!o->store[i])
+            return fail(f, ERR_MEMORY, "out of memory", 0);
+    }
+    return o->target.device.is_block ? ERR_OK : lock_image(fd, write, path, f);
+}
+
+/* Would the loader write to the image? Its last note says why not. */
+static enum err target_judge(struct opened *o, struct fail *f)
+{
+    const struct boot_disk *disk = &o->entry.disk;
+    const struct chain_link *leaf = disk->chain.link[0];
+    if (o->write != WRITE_PERSISTENT || !disk->write_protected)
+        return ERR_OK;
+    struct vhdx_layout at = {0};
+    if (leaf->image.format == IMAGE_VHDX)
+        vhdx_layout(&leaf->image, &at);
+    if (at.log_in_use && !ntfs_writable(&o->target.volume, f) &&
+        !file_writable_in_place(&leaf->file, &leaf->extents, f))
+        return ERR_OK; /* its log will be replayed */
+    unsigned last = disk->notes.count ? disk->notes.count - 1 : 0;
+    if (disk->notes.count)
+        (void)fail(f, ERR_UNSUPPORTED, disk->notes.note[last].sentence,
+                   disk->notes.note[last].value);
+    else
+        (void)fail(f, ERR_UNSUPPORTED, "the disk is write-protected", 0);
+    return fail_subject(f, leaf->file.path);
+}
+
+static enum err target_world(struct opened *o, const struct serve_options *options, struct fail *f)
+{
+    const char *path = o->disk_of ? o->disk_of : options->target;
+    if (target_open(&o->target, path, options->partition)) {
+        (void)fail(f, ERR_READ, "cannot be opened", 0);
+        return fail_subject(f, path);
+    }
+    struct config_entry chosen = {.name = o->path, .title = o->path, .vhd = o->path};
+    if (!o->path) {
+        enum err err = entry_choose(&o->entry, &o->target, options->entry, f);
+        if (err)
+            return fail_subject(f, path);
+        chosen = *o->entry.chosen;
+        if (options->write_of_entry)
+            o->write = chosen.write;
+    }
+    chosen.ram = false;
+    chosen.write = o->write == WRITE_PERSISTENT ? WRITE_PERSISTENT : WRITE_NONE;
+    enum err err = boot_open(&o->entry.disk, &chosen, &o->target.volumes, 0, &o->target.arena, f);
+    if (!err)
+        err = target_judge(o, f);
+    return err ? fail_subject(f, path) : target_stores(o, f);
+}
+
+/* --- Both */
+
+/* Takes the options apart: which world, and which path in it. */
+static enum err options_take(struct opened *o, const struct serve_options *options, struct fail *f)
+{
+    const char *path = options->file;
+    o->write = options->write;
+    o->on_volume = options->target;
+    if (!path && !options->target)
+        return fail(f, ERR_CONFIG, "neither a file nor a target is named", 0);
+    if (!o->on_volume && source_on_target(options->file, &o->disk_of, &path))
+        o->on_volume = true;
+    if (!path)
+        return ERR_OK;
+    if (!o->on_volume)
+        o->path = realpath(path, NULL);
+    if (!o->path)
+        o->path = strdup(path); /* opening it says what is wrong */
+    return o->path ? ERR_OK : fail(f, ERR_MEMORY, "out of memory", 0);
+}
+
+/* So that closing knows. */
+static void nothing_open(struct opened *o)
+{
+    o->target = (struct target){.device.fd = -1};
+    for (unsigned i = 0; i < TARGET_FURTHER_MAX; i++)
+        o->target.further[i].fd = -1;
+    o->writer.fd = -1;
+    o->arena = (struct arena){0};
+}
+
+static enum err world_open(struct opened *o, const struct serve_options *options, struct fail *f)
+{
+    nothing_open(o);
+    return o->on_volume ? target_world(o, options, f) : host_world(o, f);
+}
+
+/* Replays the log of a VHDX that was not closed, into the file; *again: open all once more. */
+static enum err replay(struct opened *o, bool *again, struct fail *f)
+{
+    const struct chain *chain = opened_chain(o);
+    struct vhdx_layout at = {0};
+    if (chain->link[0]->image.format == IMAGE_VHDX)
+        vhdx_layout(&chain->link[0]->image, &at);
+    *again = at.log_in_use && o->write == WRITE_PERSISTENT;
+    if (!*again)
+        return ERR_OK;
+    return vhdx_log_replay(&chain->link[0]->image, o->store[0], f) ? f->err : ERR_OK;
+}
+
+struct opened *opened_open(const struct serve_options *options, struct fail *f)
+{
+    struct opened *o = calloc(1, sizeof *o);
+    if (!o) {
+        (void)fail(f, ERR_MEMORY, "out of memory", 0);
+        return NULL;
+    }
+    enum err err = options_take(o, options, f);
+    nothing_open(o);
+    bool again = false;
+    if (!err)
+        err = world_open(o, options, f);
+    if (!err)
+        err = replay(o, &again, f);
+    if (!err && again) {
+        stores_close(o);
+        world_close(o);
+        err = world_open(o, options, f);
+    }
+    if (!err && o->write == WRITE_PERSISTENT)
+        err = leaf_judge(o, o->on_volume ? &o->target.arena : &o->arena, f);
+    if (!err)
+        return o;
+    stores_close(o);
+    opened_close(o);
+    return NULL;
+}
+
+enum write_mode opened_write(const struct opened *o)
+{
+    return o->write;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "serve/recycle.h"
+#include <stdlib.h>
+
+#define PLACES 65536u /* of each kind; what is more stays unused until the image is compacted */
+
+bool recycle_open(struct recycle *r)
+{
+    *r = (struct recycle){.pending = malloc(PLACES * sizeof *r->pending),
+                          .ready = malloc(PLACES * sizeof *r->ready)};
+    if (r->pending && r->ready)
+        return true;
+    recycle_close(r);
+    return false;
+}
+
+void recycle_close(struct recycle *r)
+{
+    free(r->pending);
+    free(r->ready);
+    *r = (struct recycle){0};
+}
+
+bool recycle_leave(struct recycle *r, uint32_t place)
+{
+    if (r->pending_count == PLACES)
+        return false;
+    r->pending[r->pending_count++] = place;
+    return true;
+}
+
+bool recycle_take(struct recycle *r, uint32_t *place)
+{
+    if (!r->ready_count)
+        return false;
+    *place = r->ready[--r->ready_count];
+    return true;
+}
+
+void recycle_return(struct recycle *r, uint32_t place)
+{
+    if (r->ready_count < PLACES)
+        r->ready[r->ready_count++] = place;
+}
+
+void recycle_settle(struct recycle *r, void (*each)(void *ctx, uint32_t place), void *ctx)
+{
+    for (uint32_t i = 0; i < r->pending_count; i++) {
+        each(ctx, r->pending[i]);
+        recycle_return(r, r->pending[i]);
+    }
+    r->pending_count = 0;
+}

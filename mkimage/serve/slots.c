@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The file grows by many slots at once: each growth takes a flush of the medium. What was not used
+ * of it goes when the image is closed; after a cut it stays, as slack.
+ */
+#include "serve/slots.h"
+#include <errno.h>
+#include <string.h>
+#include "core/base/bounds.h"
+#include "core/vhd/format.h"
+
+#define GROWTH_BYTES ((uint64_t)128 << 20)
+#define WRITE_FAILED "writing the footer at byte %u failed"
+
+int slots_open(struct slots *s, struct store *store, const struct vhd_slack *slack, struct fail *f)
+{
+    *s = (struct slots){.store = store,
+                        .size = slack->bitmap_sectors + slack->block_sectors,
+                        .stride = slack->stride,
+                        .next = slack->first,
+                        .limit = slack->limit,
+                        .zero_from = slack->limit};
+    if (!recycle_open(&s->recycle))
+        return store_fail(f, ENOMEM, "out of memory", 0);
+    uint64_t size = store->size - s->limit;
+    if (size > sizeof s->footer)
+        size = sizeof s->footer;
+    int error = store->read(store, s->footer, (size_t)size, s->limit);
+    return store_fail(f, error, "the footer at byte %u could not be read", s->limit);
+}
+
+void slots_close(struct slots *s)
+{
+    recycle_close(&s->recycle);
+}
+
+/* Moves the footer so that at least one more slot lies in front of it. */
+static int grow(struct slots *s, struct fail *f)
+{
+    uint64_t stride_bytes = (uint64_t)s->stride << SECTOR_SHIFT;
+    uint64_t count = GROWTH_BYTES / stride_bytes + 1;
+    uint64_t most = VHD_BAT_ABSENT - 1; /* the last sector that a BAT can name, and the footer's */
+    if (s->next + s->size > most)
+        return store_fail(f, EFBIG, "a VHD's file can have no more than 2 TiB", 0);
+    if (count > (most - s->next) / s->stride)
+        count = (most - s->next) / s->stride;
+    uint64_t end = s->next + (count ? count * s->stride : s->size);
+    uint64_t limit = end << SECTOR_SHIFT;
+    int error = s->store->write(s->store, s->footer, sizeof s->footer, limit);
+    if (!error)
+        error = store_sync(s->store);
+    if (error)
+        return store_fail(f, error, WRITE_FAILED, limit);
+    /* The old one must not show up in a block. */
+    error = s->store->zero(s->store, VHD_FOOTER_SIZE, s->limit, false);
+    if (error)
+        return store_fail(f, error, WRITE_FAILED, s->limit);
+    if (!s->grew)
+        s->zero_from = s->limit;
+    s->grew = true;
+    s->limit = limit;
+    return 0;
+}
+
+int slots_take(struct slots *s, uint32_t *start, uint64_t *dirty_end, struct fail *f)
+{
+    if (recycle_take(&s->recycle, start)) {
+        *dirty_end = ((uint64_t)*start + s->size) << SECTOR_SHIFT;
+        return 0;
+    }
+    if ((s->next + s->size) << SECTOR_SHIFT > s->limit) {
+        if (!s->store->grows)
+            return store_fail(f, ENOSPC,
+                              "no room is left inside the VHD file: mkimage reserve makes some", 0);
+        int error = grow(s, f);
+        if (error)
+            return error;
+    }
+    *start = (uint32_t)s->next;
+    uint64_t end = (s->next + s->size) << SECTOR_SHIFT;
+    *dirty_end = end < s->zero_from ? end : s->zero_from;
+    s->next += s->stride;
+    return 0;
+}
+
+int slots_trim(struct slots *s, uint64_t used_end, struct fail *f)
+{
+    uint64_t limit = round_up_shift(used_end, SECTOR_SHIFT);
+    if (!s->grew || limit >= s->limit)
+        return 0;
+    int error = s->store->write(s->store, s->footer, sizeof s->footer, limit);
+    if (!error)
+        error = store_sync(s->store);
+    if (!error)
+        error = s->store->resize(s->store, limit + sizeof s->footer);
+    if (!error)
+        error = store_sync(s->store);
+    s->limit = limit;
+    return store_fail(f, error, WRITE_FAILED, limit);
+}

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "serve/store.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "core/base/bits.h"
+#include "core/base/bounds.h"
+#include "host/fd.h"
+
+#define PIECE ((size_t)1 << 16)
+
+static const uint8_t zeros[PIECE];
+
+struct host_store {
+    struct store store;
+    int fd;
+};
+
+struct volume_store {
+    struct store store;
+    int fd;
+    const struct extent_list *list;
+};
+
+int store_fail(struct fail *f, int error, const char *sentence, uint64_t value)
+{
+    if (error)
+        (void)fail(f, ERR_WRITE, sentence, value);
+    return error;
+}
+
+void store_close(struct store *s)
+{
+    if (s)
+        s->close(s);
+}
+
+int store_sync(struct store *s)
+{
+    int error = s->sync(s);
+    s->unsure |= error != 0;
+    return error;
+}
+
+static int write_zeros(struct store *s, uint64_t len, uint64_t off)
+{
+    while (len) { /* ends: len shrinks */
+        size_t n = len < PIECE ? (size_t)len : PIECE;
+        int error = s->write(s, zeros, n, off);
+        if (error)
+            return error;
+        off += n;
+        len -= n;
+    }
+    return 0;
+}
+
+/* --- A file of the host */
+
+static int host_read(struct store *s, void *buf, size_t len, uint64_t off)
+{
+    const struct host_store *h = s->ctx;
+    return !range_ok(off, len, s->size) ? EIO : fd_pread(h->fd, buf, len, off) ? 0 : errno;
+}
+
+static int host_write(struct store *s, const void *buf, size_t len, uint64_t off)
+{
+    const struct host_store *h = s->ctx;
+    if (!fd_pwrite(h->fd, buf, len, off))
+        return errno;
+    if (off + len > s->size)
+        s->size = off + len;
+    return 0;
+}
+
+static int host_zero(struct store *s, uint64_t len, uint64_t off, bool hole)
+{
+    const struct host_store *h = s->ctx;
+    if (!len)
+        return 0;
+    int mode = hole ? FALLOC_FL_PUNCH_HOLE : FALLOC_FL_ZERO_RANGE;
+    if (!fallocate(h->fd, mode | FALLOC_FL_KEEP_SIZE, (off_t)off, (off_t)len))
+        return 0;
+    if (errno != EOPNOTSUPP && errno != ENOSYS)
+        return errno;
+    return write_zeros(s, len, off);
+}
+
+static int host_sync(struct store *s)
+{
+    const struct host_store *h = s->ctx;
+    return fdatasync(h->fd) ? errno : 0;
+}
+
+static int host_resize(struct store *s, uint64_t size)
+{
+    const struct host_store *h = s->ctx;
+    if (ftruncate(h->fd, (off_t)size))
+        return errno;
+    s->size = size;
+    return 0;
+}
+
+static void host_close(struct store *s)
+{
+    struct host_store *h = s->ctx;
+    close(h->fd);
+    free(h);
+}
+
+struct store *store_host(int fd, uint64_t size)
+{
+    struct host_store *h = malloc(sizeof *h);
+    if (!h)
+        return NULL;
+    *h = (struct host_store){.store = {.size = size,
+                                       .holes = true,
+                                       .grows = true,
+                                       .ctx = h,
+                                       .read = host_read,
+                                       .write = host_write,
+                                       .zero = host_zero,
+                                       .sync = host_sync,
+                                       .resize = host_resize,
+                                       .close = host_close},
+                             .fd = fd};
+    return &h->store;
+}
+
+/* --- A file on a volume */
+
+/* The drive's bytes behind [off, off + *len) of the file, as far as they lie in one piece; `*at` is
+ * UINT64_MAX for a hole. */
+static bool volume_place(const struct volume_store *v, uint64_t off, size_t *len, uint64_t *at)
+{
+    const struct extent *e = extent_find(v->list, off >> SECTOR_SHIFT);
+    if (!e || !range_ok(off, *len, v->store.size))
+        return false;
+    uint64_t in = off - (e->file_sector << SECTOR_SHIFT);
+    uint64_t left = (e->count << SECTOR_SHIFT) - in;
+    if (*len > left)
+        *len = (size_t)left;
+    *at = e->drive_lba == EXTENT_HOLE ? UINT64_MAX : (e->drive_lba << SECTOR_SHIFT) + in;
+    return true;
+}
+
+static int volume_read(struct store *s, void *buf, size_t len, uint64_t off)
+{
+    const struct volume_store *v = s->ctx;
+    for (uint8_t *to = buf; len;) { /* ends: len shrinks */
+        size_t n = len;
+        uint64_t at;
+        if (!volume_place(v, off, &n, &at))
+            return EIO;
+        if (at == UINT64_MAX)
+            memset(to, 0, n);
+        else if (!fd_pread(v->fd, to, n, at))
+            return errno;
+        to += n;
+        off += n;
+        len -= n;
+    }
+    return 0;
+}
+
+static int volume_write(struct store *s, const void *buf, size_t len, uint64_t off)
+{
+    const struct volume_store *v = s->ctx;
+    for (const uint8_t *from = buf; len;) { /* ends: len shrinks */
+        size_t n = len;
+        uint64_t at;
+        if (!volume_place(v, off, &n, &at) || at == UINT64_MAX)
+            return ENOSPC;
+        if (!fd_pwrite(v->fd, from, n, at))
+            return errno;
+        from += n;
+        off += n;
+        len -= n;
+    }
+    return 0;
+}
+
+/* Looks before it writes: space that was set aside for new blocks is nearly always zeros. */
+static int volume_zero(struct store *s, uint64_t len, uint64_t off, bool hole)
+{
+    (void)hole;
+    uint8_t held[PIECE];
+    while (len) { /* ends: len shrinks */
+        size_t n = len < PIECE ? (size_t)len : PIECE;
+        int error = volume_read(s, held, n, off);
+        if (!error && !bytes_are(held, n, 0))
+            error = volume_write(s, zeros, n, off);
+        if (error)
+            return error;
+        off += n;
+        len -= n;
+    }
+    return 0;
+}
+
+static int volume_sync(struct store *s)
+{
+    const struct volume_store *v = s->ctx;
+    return fdatasync(v->fd) ? errno : 0;
+}
+
+static int volume_resize(struct store *s, uint64_t size)
+{
+    return size == s->size ? 0 : ENOSPC;
+}
+
+static void volume_close(struct store *s)
+{
+    free(s->ctx);
+}
+
+struct store *store_volume(int fd, uint64_t size, const struct extent_list *list)
+{
+    struct volume_store *v = malloc(sizeof *v);
+    if (!v)
+        return NULL;
+    *v = (struct volume_store){.store = {.size = size,
+                                         .ctx = v,
+                                         .read = volume_read,
+                                         .write = volume_write,
+                                         .zero = volume_zero,
+                                         .sync = volume_sync,
+                                         .resize = volume_resize,
+                                         .close = volume_close},
+                               .fd = fd,
+                               .list = list};
+    return &v->store;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Memory for tables that are large and mostly empty: zeros, taken from the machine page by page as
+ * they are written to. So the tables of a disk of 64 TiB cost what is stored in it.
+ */
+#ifndef MKIMAGE_SERVE_TABLE_H
+#define MKIMAGE_SERVE_TABLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct table {
+    void *base; /* NULL: none */
+    uint64_t size;
+};
+
+/* False where the machine has no such room. */
+bool table_open(struct table *t, uint64_t size);
+void table_close(struct table *t);
+
+/* A bit a thing. */
+static inline bool table_bit(const struct table *t, uint64_t i)
+{
+    return ((const uint8_t *)t->base)[i >> 3] >> (i & 7) & 1;
+}
+
+static inline void table_bit_set(struct table *t, uint64_t i)
+{
+    ((uint8_t *)t->base)[i >> 3] |= (uint8_t)(1u << (i & 7));
+}
+
+static inline void table_bit_clear(struct table *t, uint64_t i)
+{
+    ((uint8_t *)t->base)[i >> 3] &= (uint8_t) ~(1u << (i & 7));
+}
+
+#endif

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What is on a flash, by the loader's reader, line by line, fields between tabs:
+ *
+ *   volume  PARTITION LABEL
+ *   file    PARTITION PATH SIZE HASH
+ *   entry   PARTITION NAME IMAGE WRITE STARTS PROTECTED SENTENCE RUNS
+ *   image   PARTITION PATH CHAIN SENTENCE RUNS
+ *
+ * An entry starts, or the sentence says why not; an image is any file that is a VHD, opened with
+ * its parents as if it were one. RUNS are what the disk holds (disk.h). Each disk that can be
+ * opened is read by a second reader too, which goes by every bitmap.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "core/base/bounds.h"
+#include "core/chain/path.h"
+#include "core/vhd/vhd.h"
+#include "powercut/second.h"
+#include "soak/disk.h"
+
+#define FILES_MAX    256u
+#define PATH_SIZE    512u
+#define PIECE        256u
+#define MEMORY_BYTES ((uint64_t)64 << 20)
+
+struct listing {
+    struct soak *soak;
+    unsigned partition;
+    char folder[PATH_SIZE];
+    char path[FILES_MAX][PATH_SIZE];
+    bool is_folder[FILES_MAX];
+    unsigned count;
+};
+
+static bool add_name(void *ctx, const struct ntfs_dirent *entry)
+{
+    struct listing *l = ctx;
+    if (l->count == FILES_MAX)
+        return false;
+    snprintf(l->path[l->count], PATH_SIZE, "%.200s\\%.200s", l->folder, entry->name);
+    l->is_folder[l->count++] = entry->directory;
+    return true;
+}
+
+static uint64_t hash(uint64_t sum, const uint8_t *data, uint32_t size)
+{
+    for (uint32_t i = 0; i + 8 <= size; i += 8) {
+        uint64_t word;
+        memcpy(&word, data + i, 8);
+        sum = (sum ^ word) * 0x9e3779b97f4a7c15u;
+        sum ^= sum >> 29;
+    }
+    for (uint32_t i = size & ~7u; i < size; i++)
+        sum = (sum ^ data[i]) * 0x100000001b3u;
+    return sum;
+}
+
+static void look_at_file(struct listing *l, const char *path, bool *is_vhd)
+{
+    static uint8_t data[1 << 16];
+    struct file file;
+    struct fail f;
+    char line[512];
+    size_t mark = arena_mark(&l->soak->arena);
+    uint64_t sum = 1;
+    enum err err = ntfs_open(&l->soak->volume, path, &file, &f);
+    for (uint64_t off = 0; !err && off < file.size;) { /* ends: off grows */
+        uint64_t left = file.size - off;
+        uint32_t n = left < sizeof data ? (uint32_t)left : (uint32_t)sizeof data;
+        err = file_read(&file, off, data, n, &f);
+        sum = hash(sum, data, n);
+        off += n;
+    }
+    *is_vhd = false;
+    if (!err)
+        err = vhd_probe(&file, is_vhd, &f);
+    if (err) {
+        errors_format(&f, line, sizeof line);
+        printf("unread\t%u\t%s\t%s\n", l->partition, path, line);
+    } else {
+        printf("file\t%u\t%s\t%" PRIu64 "\t%016" PRIx64 "\n", l->partition, path, file.size, sum);
+    }
+    arena_release(&l->soak->arena, mark);
+}
+
+/* The chain for the second reader; false where it is not of its kind. */
+static bool second_prepare(struct second *second, const struct soak *s, const struct chain *chain)
+{
+    *second = (struct second){.flash = s->bytes, .count = chain->count};
+    for (unsigned i = 0; i < chain->count && i < SECOND_LAYERS_MAX; i++) {
+        if (chain->link[i]->image.format != IMAGE_VHD)
+            return false;
+        second->layer[i] =
+            (struct second_layer){.extents = &chain->link[i]->extents,
+                                  .file_sectors = chain->link[i]->file.size / SECTOR_SIZE};
+    }
+    return chain->count <= SECOND_LAYERS_MAX;
+}
+
+/* Is there an image whose two footers differ? A cut between the writes of a mark leaves one, and
+ * the footer at the end counts. */
+static bool between_footers(const struct chain *chain)
+{
+    uint8_t first[SECTOR_SIZE], last[SECTOR_SIZE];
+    struct fail f;
+    for (unsigned i = 0; i < chain->count; i++) {
+        struct file *file = &chain->link[i]->file;
+        if (chain->link[i]->image.kind != IMAGE_FIXED &&
+            !file_read(file, 0, first, SECTOR_SIZE, &f) &&
+            !file_read(file, file->size - SECTOR_SIZE, last, SECTOR_SIZE, &f) &&
+            !memcmp(first, last, 8) && memcmp(first, last, SECTOR_SIZE))
+            return true;
+    }
+    return false;
+}
+
+/* All sectors of the disk, or what is wrong with them. */
+static void tell_disk(struct soak *s, const struct boot_disk *disk)
+{
+    static uint8_t data[PIECE * SECTOR_SIZE];
+    struct second second;
+    struct soak_runs runs = {0};
+    struct blk *drive[MAP_DRIVES_MAX] = {&s->blk};
+    struct fail f;
+    bool second_reads = second_prepare(&second, s, &disk->chain);
+    const char *why = second_reads ? second_open(&second) : NULL;
+    if (why && between_footers(&disk->chain)) { /* nothing that the second reader would take */
+        second_reads = false;
+        why = NULL;
+    }
+    if (why) {
+        printf("?the second reader: %s", why);
+        return;
+    }
+    for (uint64_t lba = 0; lba < disk->map.sectors;) { /* ends: lba grows */
+        uint64_t left = disk->map.sectors - lba;
+        uint32_t n = left < PIECE ? (uint32_t)left : PIECE;
+        if (map_read(&disk->map, drive, lba, n, data, &f)) {
+            printf("?%s", f.sentence);
+            return;
+        }
+        for (uint32_t i = 0; i < n; i++, lba++) {
+            const uint8_t *mine = data + (size_t)i * SECTOR_SIZE;
+            const uint8_t *other = second_reads ? second_sector(&second, lba) : mine;
+            if (!other || memcmp(mine, other, SECTOR_SIZE))
+                memset(data + (size_t)i * SECTOR_SIZE, 0xff, SECTOR_SIZE); /* no tag's content */
+            soak_tell(&runs, lba, mine);
+        }
+    }
+    soak_tell_end(&runs);
+}
+
+static void look_at_entry(struct listing *l, const struct config_entry *entry)
+{
+    static const char *const modes[] = {"persistent", "discard", "none"};
+    struct soak *s = l->soak;
+    static struct boot_disk disk;
+    uint8_t sector[SECTOR_SIZE];
+    struct blk *drive[MAP_DRIVES_MAX] = {&s->blk};
+    struct fail f;
+    char line[512] = "";
+    size_t mark = arena_mark(&s->arena);
+    unsigned volumes = s->volumes.count;
+    enum err err = boot_open(&disk, entry, &s->volumes, MEMORY_BYTES, &s->arena, &f);
+    bool opened = !err;
+    if (!err)
+        err = map_read(&disk.map, drive, 0, 1, sector, &f);
+    if (!err && boot_record_fault(sector))
+        err = fail(&f, ERR_NO_SYSTEM, boot_record_fault(sector), 0);
+    if (err)
+        errors_format(&f, line, sizeof line);
+    bool protected = opened && (disk.write_protected || !disk.map.writable); /* as handoff.c */
+    printf("entry\t%u\t%s\t%s\t%s%s\t%d\t%d\t%s\t", l->partition, entry->name, entry->vhd,
+           modes[entry->write], entry->ram ? "+ram" : "", !err, protected, line);
+    if (opened)
+        tell_disk(s, &disk);
+    printf("\n");
+    if (s->volumes.count == volumes) /* else they were found now, and stay */
+        arena_release(&s->arena, mark);
+}
+
+static void look_at_image(struct listing *l, const char *path)
+{
+    struct soak *s = l->soak;
+    static struct boot_disk disk;
+    struct config_entry entry = {.name = "", .title = "", .vhd = path, .write = WRITE_NONE};
+    struct fail f;
+    char line[512] = "";
+    size_t mark = arena_mark(&s->arena);
+    enum err err = boot_open(&disk, &entry, &s->volumes, 0, &s->arena, &f);
+    if (err)
+        errors_format(&f, line, sizeof line);
+    printf("image\t%u\t%s\t", l->partition, path);
+    for (unsigned i = 0; !err && i < disk.chain.count; i++)
+        printf("%s%s", i ? "|" : "", disk.chain.link[i]->file.path);
+    printf("\t%s\t", line);
+    if (!err)
+        tell_disk(s, &disk);
+    printf("\n");
+    arena_release(&s->arena, mark);
+}
+
+static void look_at_volume(struct listing *l)
+{
+    static struct config config;
+    struct soak *s = l->soak;
+    struct fail f;
+    bool from_file, is_vhd;
+    char line[512];
+    l->count = 0;
+    l->folder[0] = '\0';
+    if (ntfs_list(&s->volume, "\\", add_name, l, &f))
+        printf("unread\t%u\t\\\t%s\n", l->partition, f.sentence);
+    for (unsigned i = 0; i < l->count; i++) { /* folders add to the list; its size bounds it */
+        if (l->is_folder[i]) {
+            snprintf(l->folder, sizeof l->folder, "%s", l->path[i]);
+            if (ntfs_list(&s->volume, l->folder, add_name, l, &f))
+                printf("unread\t%u\t%s\t%s\n", l->partition, l->folder, f.sentence);
+            continue;
+        }
+        look_at_file(l, l->path[i], &is_vhd);
+        if (is_vhd)
+            look_at_image(l, l->path[i]);
+    }
+    enum err err = boot_entries(&config, &from_file, &s->volume, &s->arena, &f);
+    if (err) {
+        errors_format(&f, line, sizeof line);
+        printf("menu\t%u\t%s\n", l->partition, line);
+    }
+    for (unsigned i = 0; !err && i < config.count; i++)
+        look_at_entry(l, &config.entry[i]);
+}
+
+int soak_look(struct soak *s)
+{
+    static struct listing l;
+    struct fail f;
+    char line[512];
+    for (unsigned i = 0; i < s->table.count; i++) {
+        l.soak = s;
+        l.partition = s->table.part[i].number;
+        if (soak_mount(s, l.partition, &f)) {
+            errors_format(&f, line, sizeof line);
+            printf("unmounted\t%u\t%s\n", l.partition, line);
+            continue;
+        }
+        printf("volume\t%u\t%s\n", l.partition, s->volume.label);
+        look_at_volume(&l);
+    }
+    return 0;
+}

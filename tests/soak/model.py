@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a flash must hold: the soak's own idea of it. It knows what each image stores, who is whose parent, what
+the menus say, and what each verb promises; of files' insides, clusters and tables it knows nothing, and it shares
+no line with the project.
+
+A disk is a dict from lba to tag; what is not in it is zeros, or the parent's. Paths are "/dir/x.vhd" on a volume,
+which has the number of its partition."""
+import itertools
+
+BLOCK_OF_SNAPSHOT = 4096                # sectors
+LABELS = {1: "VHDBOOT", 2: "DATA"}
+NUMBERS = {label: number for number, label in LABELS.items()}
+
+
+class Refuse(Exception):
+    """The entry does not start, and why."""
+
+
+class Image:
+    """An image file. `maybe`: sectors that a cut left open, lba -> tags (None: not stored)."""
+    fresh = itertools.count(1)
+
+    def __init__(self, kind, sectors, block=0, ident=None, parent=None, hints=()):
+        self.kind = kind
+        self.sectors = sectors
+        self.block = block
+        self.ident = ident or next(Image.fresh)
+        self.parent = parent                    # ident
+        self.hints = tuple(hints)               # ways from the own folder
+        self.own = {}
+        self.maybe = {}
+        self.blocks = set()                     # that are there; None: nobody knows
+        self.merging = None                     # ident of a child whose merge into it was cut
+
+    def copy(self):
+        other = Image.__new__(Image)
+        other.__dict__.update(self.__dict__)
+        other.own, other.maybe = dict(self.own), dict(self.maybe)
+        other.blocks = None if self.blocks is None else set(self.blocks)
+        return other
+
+    def put(self, lba, count, tag):
+        for n in range(lba, lba + count):
+            self.own[n] = tag
+        if self.block and self.blocks is not None:
+            self.blocks |= {n // self.block for n in range(lba, lba + count)}
+
+
+class Entry:
+    def __init__(self, name, vhd, write="persistent", ram=False, parents=()):
+        self.name, self.vhd, self.write, self.ram, self.parents = name, vhd, write, ram, tuple(parents)
+
+    def with_vhd(self, vhd):
+        return Entry(self.name, vhd, self.write, self.ram, self.parents)
+
+    @property
+    def writes(self):
+        return self.write == "persistent" and not self.ram
+
+    @property
+    def mode(self):
+        return self.write + ("+ram" if self.ram else "")
+
+
+def split(path):
+    """The volume that a path of a menu names, or None, and the path there."""
+    label, colon, rest = path.partition(":")
+    if not colon:
+        return None, normal(path)
+    return NUMBERS[label.upper()], normal(rest)
+
+
+def normal(path):
+    parts = []
+    for part in path.replace("\\", "/").split("/"):
+        if part == "..":
+            parts = parts[:-1]
+        elif part not in ("", "."):
+            parts.append(part)
+    return "/" + "/".join(parts).lower()
+
+
+def folder(path):
+    return path.rsplit("/", 1)[0]
+
+
+class Model:
+    """files: (volume, path) -> Image, or None for any other file. menus: volume -> entries, or None where there
+    is no config. half: (volume, path) of children whose merge was cut -> the parent's place, and what that stored
+    before. dirty: volumes that are marked so."""
+
+    def __init__(self):
+        self.files = {}
+        self.menus = {}
+        self.half = {}
+        self.dirty = frozenset()
+
+    def copy(self):
+        other = Model()
+        other.files = {k: v and v.copy() for k, v in self.files.items()}
+        other.menus = {k: v if v is None else list(v) for k, v in self.menus.items()}
+        other.half, other.dirty = dict(self.half), self.dirty
+        return other
+
+    def menu(self, volume):
+        """The entries; without a config, the images of the root folder."""
+        if self.menus[volume] is not None:
+            return self.menus[volume]
+        names = sorted(path[1:] for on, path in self.files if on == volume and path.count("/") == 1 and
+                       path.endswith((".vhd", ".vhdx")))
+        return [Entry(name, "/" + name) for name in names]
+
+    def write_menu(self, volume):
+        """A verb that changes an entry writes down the menu that there was without a config."""
+        self.menus[volume] = list(self.menu(volume))
+        self.files[volume, "/vhdboot.cfg"] = None
+
+    # --- Who leads to whom
+
+    def candidates(self, volume, path, image, parents, home):
+        """Where the loader looks for the parent, in its order."""
+        for hint in image.hints:
+            yield volume, normal(folder(path) + "/" + hint)
+        for hint in image.hints:
+            yield volume, normal(folder(path) + "/" + hint.replace("\\", "/").rsplit("/", 1)[-1])
+        for line in parents:
+            on, place = split(line)
+            yield on or home, place
+
+    def chain_of(self, volume, path, parents=(), home=None):
+        """Places, leaf first. Refuse: it cannot be opened."""
+        home = home or volume
+        places = [(volume, path)]
+        if self.files.get(places[0]) is None:
+            raise Refuse("missing")
+        while True:
+            image = self.files[places[-1]]
+            if image.kind != "differencing":
+                return places
+            for place in self.candidates(*places[-1], image, parents, home):
+                found = self.files.get(place)
+                if found is not None and found.ident == image.parent:
+                    break
+            else:
+                raise Refuse("parent")
+            if found.ident in [self.files[p].ident for p in places]:
+                raise Refuse("loop")
+            places.append(place)
+
+    def leaf_of(self, volume, entry):
+        on, path = split(entry.vhd)
+        return on or volume, path
+
+    def chain(self, volume, entry):
+        return self.chain_of(*self.leaf_of(volume, entry), entry.parents, volume)
+
+    def is_apart(self, places):
+        """Does the chain go through an image that a merge was cut in, by another way than the merged child? It may
+        be refused."""
+        images = [self.files[place] for place in places]
+        return any(image.merging and (not n or images[n - 1].ident != image.merging)
+                   for n, image in enumerate(images))
+
+    def disk(self, places):
+        """What the chain's disk holds; the sectors that may hold several things apart."""
+        seen, maybe = {}, {}
+        for place in reversed(places):
+            image = self.files[place]
+            for below in (seen, maybe):  # a layer ends what lies under it
+                for lba in [n for n in below if n >= image.sectors]:
+                    del below[lba]
+            for lba in image.own:
+                maybe.pop(lba, None)
+            seen.update(image.own)
+            for lba, tags in image.maybe.items():
+                below = maybe.get(lba) or {seen.get(lba, 0)}
+                maybe[lba] = {t for tag in tags for t in ({tag} if tag is not None else below)}
+        return seen, maybe
+
+    def entries(self):
+        for volume in self.menus:
+            for entry in self.menu(volume):
+                yield volume, entry
+
+    def images(self):
+        return [(place, image) for place, image in self.files.items() if image is not None]
+
+    def dependents(self, place, but=()):
+        """How an image is depended on: entries whose chain goes through it, as (volume, entry), and whether any
+        image at all names its id as the parent's. Those that start from a place in `but` do not count."""
+        ident = self.files[place].ident
+        entries = []
+        for volume, entry in self.entries():
+            try:
+                chain = self.chain(volume, entry)
+            except Refuse:
+                continue
+            if place in chain[1:] and not set(but) & set(chain[:chain.index(place)]):
+                entries.append((volume, entry))
+        named = [p for p, image in self.images() if image.parent == ident and p not in but]
+        return entries, named
+
+    def starters(self, place):
+        """Entries whose leaf it is."""
+        return [(v, e) for v, e in self.entries() if self.leaf_of(v, e) == place]
+
+    def starts(self, volume, entry):
+        """Raises Refuse where the machine does not start it; its chain."""
+        places = self.chain(volume, entry)
+        disk, maybe = self.disk(places)
+        if not disk.get(0) and 0 not in maybe:
+            raise Refuse("system")
+        return places
+
+    # --- What verbs promise; each changes the model as if all went well
+
+    def snapshot(self, volume, entry, name):
+        leaf = self.leaf_of(volume, entry)
+        image = self.files[leaf]
+        child = Image("differencing", image.sectors, BLOCK_OF_SNAPSHOT, parent=image.ident,
+                      hints=[relative(name, leaf[1])])
+        self.turn(volume, entry, name)
+        self.files[(volume, name)] = child
+
+    def turn(self, volume, entry, path):
+        """One entry starts another image of its volume."""
+        self.write_menu(volume)
+        self.menus[volume] = [e.with_vhd(path) if e.name == entry.name else e for e in self.menus[volume]]
+
+    def turn_all(self, volume, old, path):
+        """Every entry of the menu that starts the image `old`."""
+        for entry in self.menu(volume):
+            if self.leaf_of(volume, entry) == old:
+                self.turn(volume, entry, path)
+
+    def rollback(self, volume, entry):
+        image = self.files[self.leaf_of(volume, entry)]
+        image.own, image.blocks, image.ident = {}, set(), next(Image.fresh)
+
+    def fold(self, places):
+        """The child's content in its parent."""
+        child, parent = self.files[places[0]], self.files[places[1]]
+        parent.own.update(child.own)
+        parent.blocks = None
+
+    def remove(self, place):
+        del self.files[place]
+        self.half.pop(place, None)
+
+
+def relative(path, parent):
+    """From the file's folder to the parent."""
+    here, there = folder(path).split("/")[1:], folder(parent).split("/")[1:]
+    while here and there and here[0] == there[0]:
+        here, there = here[1:], there[1:]
+    return "/".join([".."] * len(here) + there + [parent.rsplit("/", 1)[1]])

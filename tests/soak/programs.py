@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The programs of a soak: mkimage, the machine (boot), another's hands (outside), ntfs-3g's judges; and what they
+say, taken apart."""
+import array
+import json
+import os
+import signal
+import struct
+import subprocess
+
+BUILD = os.path.abspath(os.environ.get("B", "build"))
+MKIMAGE, BOOT, OUTSIDE, CUT = (os.path.join(BUILD, name) for name in
+                               ("mkimage", "soak/boot", "soak/outside", "soak/cut.so"))
+ENVIRONMENT = {**os.environ, "PATH": os.environ["PATH"] + ":/usr/sbin:/sbin"}
+SECTOR = 512
+LIMIT = 60                              # seconds; nothing here takes one
+
+
+class Loss(Exception):
+    """Something is not as promised. `known`: the word of KNOWN that it goes by."""
+
+
+def too_late(*_):
+    raise TimeoutError
+
+
+signal.signal(signal.SIGALRM, too_late)
+
+
+def run(*command, env=None, data=None):
+    """(exit status, standard output, standard error); a signal or a hang is a loss. The alarm is cheaper than the
+    waiting that subprocess does with a timeout."""
+    command = [str(c) for c in command]
+    with subprocess.Popen(command, env=env or ENVIRONMENT,
+                          stdin=subprocess.DEVNULL if data is None else subprocess.PIPE,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        signal.alarm(LIMIT)
+        try:
+            out, errors = child.communicate(data)
+        except TimeoutError as error:
+            child.kill()
+            raise Loss(f"hangs: {' '.join(command)}") from error
+        finally:
+            signal.alarm(0)
+    text = errors.decode(errors="replace")
+    if child.returncode < 0 or "Sanitizer" in text:
+        raise Loss(f"ends by signal {-child.returncode}: {' '.join(command)}: {text[-500:]}")
+    return child.returncode, out.decode(errors="replace"), text
+
+
+def content(tag, lba, count):
+    """As soak_content() of disk.c."""
+    if not tag:
+        return bytes(count * SECTOR)
+    data = b"".join(struct.pack("<II", tag, n) * 64 for n in range(lba, lba + count))
+    return data if lba else data[:510] + b"\x55\xaa" + data[512:]
+
+
+BROKEN = 0xFFFFFFFF                     # a sector that is no tag's content, or one in each reader's eyes
+
+
+def tags(runs):
+    """The runs of a disk, one number a sector; None where it was not read, with the reason after a ?."""
+    if "?" in runs or not runs:
+        return None
+    out = array.array("I")
+    for part in runs.split(",")[:-1]:
+        tag, _, count = part.partition("*")
+        out += array.array("I", [BROKEN if tag == "x" else int(tag)]) * int(count)
+    return out
+
+
+class Seen:
+    """What `boot look` says of a flash."""
+
+    def __init__(self, flash):
+        status, out, errors = run(BOOT, "look", flash)
+        if status:
+            raise Loss(f"boot look: {status} {errors}")
+        self.files, self.entries, self.images, self.odd = {}, {}, {}, []
+        for line in out.splitlines():
+            kind, volume, *rest = line.split("\t")
+            volume = int(volume)
+            if kind == "file":
+                self.files[volume, path_of(rest[0])] = (int(rest[1]), rest[2])
+            elif kind == "entry":
+                self.entries.setdefault(volume, []).append(rest)
+            elif kind == "image":
+                self.images[volume, path_of(rest[0])] = rest[1:]
+            elif kind != "volume":
+                self.odd.append(line)
+
+
+def path_of(path):
+    return path.replace("\\", "/").lower()
+
+
+def partitions(flash):
+    """number -> (start, size) in bytes."""
+    with open(flash, "rb") as file:
+        table = file.read(SECTOR)[446:510]
+    out = {}
+    for number in range(4):
+        start, size = struct.unpack_from("<II", table, 16 * number + 8)
+        if size:
+            out[number + 1] = (start * SECTOR, size * SECTOR)
+    return out
+
+
+def outside(flash, place, *commands):
+    """ntfs-3g's library at work; its lines, or a loss."""
+    status, out, errors = run(OUTSIDE, flash, *place, *commands)
+    if status:
+        raise Loss(f"ntfs-3g fails: {out.strip()[-300:]} {errors.strip()[-300:]}")
+    return [line.split("\t") for line in out.splitlines()]
+
+
+def outside_list(flash, place):
+    """Files as ntfs-3g reads them: path -> (size, hash); and the free bytes."""
+    files, free = {}, 0
+    for kind, *rest in outside(flash, place, "list"):
+        if kind == "file":
+            files[rest[0].lower()] = (int(rest[1]), rest[2])
+        else:
+            free = int(rest[0])
+    return files, free
+
+
+def cut_out(flash, place, to):
+    start, size = place
+    with open(flash, "rb") as source, open(to, "wb") as out:
+        out.truncate(size)
+        at = start
+        while True:                     # ends: at grows
+            try:
+                at = os.lseek(source.fileno(), at, os.SEEK_DATA)
+            except OSError:
+                break
+            if at >= start + size:
+                break
+            end = min(os.lseek(source.fileno(), at, os.SEEK_HOLE), start + size)
+            out.seek(at - start)
+            source.seek(at)
+            out.write(source.read(end - at))
+            at = end
+    return to
+
+
+def ntfs_judges(volume):
+    """ntfsresize and ntfsfix find nothing but clusters that belong to nobody."""
+    _, out, errors = run("ntfsresize", "-i", "-f", volume)
+    wrong = [line for line in (out + errors).splitlines() if "missing" in line or "orrupt" in line or
+             "ERROR" in line and "NTFS is inconsistent" not in line]
+    if wrong or "Checking filesystem consistency" not in out:
+        raise Loss(f"ntfsresize: {wrong[:3]} {errors[-300:]}")
+    status, out, errors = run("ntfsfix", "-n", volume)
+    if status or "FAILED" in out:
+        raise Loss(f"ntfsfix -n: {(out + errors)[-600:]}")
+
+
+def mend_mirror(flash, start):
+    """$MFTMirr as $MFT's first records; True where they differed."""
+    with open(flash, "r+b") as file:
+        file.seek(start)
+        boot = file.read(SECTOR)
+        sector, per = struct.unpack_from("<HB", boot, 11)
+        cluster = sector * per
+        mft, mirror = struct.unpack_from("<QQ", boot, 48)
+        size = struct.unpack_from("<b", boot, 64)[0]
+        size = (1 << -size if size < 0 else size * cluster) * 4
+        file.seek(start + mft * cluster)
+        records = file.read(size)
+        file.seek(start + mirror * cluster)
+        if file.read(size) == records:
+            return False
+        file.seek(start + mirror * cluster)
+        file.write(records)
+        return True
+
+
+def mkimage(*arguments, cut=None, flash=None):
+    """With cut = (after so many writes, sectors of the next one, lose) status 99 is a cut."""
+    env = ENVIRONMENT
+    if cut:
+        env = {**env, "LD_PRELOAD": CUT, "CUT_FILE": flash, "CUT_AFTER": str(cut[0]),
+               "CUT_SECTORS": str(cut[1]), "CUT_LOSE": str(cut[2])}
+    return run(MKIMAGE, *arguments, env=env)
+
+
+def check(flash, volume, name):
+    """mkimage check --json: (exit status, what it says)."""
+    status, out, errors = mkimage("check", flash, "--partition", volume, "--entry", name, "--json")
+    try:
+        return status, json.loads(out)
+    except ValueError as error:
+        raise Loss(f"check --json is no JSON: {out[-200:]} {errors[-200:]}") from error

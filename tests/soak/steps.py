@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The steps of a soak. Each picks what it does by its own random numbers from the state that there is, so that a
+sequence whose steps are dropped one by one still means something. A step changes the flash, makes the models that
+may hold afterwards, and has them judged."""
+import random
+
+import guest
+import others
+import verbs
+
+WEIGHTS = {
+    guest.boot: 30,
+    verbs.snapshot: 14, verbs.rollback: 7, verbs.drop: 5, verbs.merge: 11, verbs.reserve: 7, verbs.install: 3,
+    verbs.restore: 7, verbs.flash: 2,
+    others.replace: 3, others.copy: 4, others.rename: 3, others.remove: 5, others.noise: 3, others.scatter: 3,
+    others.fill: 2, others.mark: 1, others.menu: 3,
+}
+
+
+def sequence(seed):
+    """(step, its seed) of each step."""
+    rng = random.Random(seed)
+    steps, weights = list(WEIGHTS), list(WEIGHTS.values())
+    return [(step, rng.randrange(1 << 40)) for step in rng.choices(steps, weights, k=rng.randint(5, 16))]
+
+
+def take(soak, step, seed):
+    """One step; what it was is in the log."""
+    if step(soak, random.Random(seed)):
+        soak.counts[step.__name__] = soak.counts.get(step.__name__, 0) + 1

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A flash under soak and its model: runs verbs, cut or not, and has what is left judged.
+
+KNOWN: defects that are being mended; a step that would only show one of them again is not done, or its answer is
+taken. The list is empty when all is well."""
+import os
+import random
+
+import build
+import judge
+import programs
+from programs import Loss, mkimage
+
+KNOWN = {
+    "sibling": "rollback --drop gives an entry a parent that another image depends on",
+    "merge cut": "a merge that was cut leaves no mark: rollback works, check says nothing",
+    "other volumes": "who depends on an image is asked of the same volume's *.vhd and *.avhd only",
+    "mirror": "a cut between the writes of $MFTMirr and $MFT: ntfs-3g does not mount",
+    "flash over": "flash over a file that exists removes it before the new one is complete",
+    "master replaced": "rollback --drop refuses when the parent was replaced",
+    "label": "reserve does not find the image of an entry that names its own volume",
+    "discard": "snapshot of an entry whose changes are not kept",
+}
+
+NO_ROOM = ("no room", "No space", "room on the volume")
+
+
+class Soak:
+    """One flash and its model; `known`: the words of KNOWN that are switched on."""
+
+    def __init__(self, where, seed, known, full):
+        self.where, self.known, self.full = where, known, full
+        self.log, self.counts = [], {}
+        self.last_tag = 0
+        self.flash, self.model = build.Factory(where, random.Random(seed), self.tag).make()
+        self.parts = programs.partitions(self.flash)
+        self.files, self.free = {}, {}
+        self.backup = None
+        self.judge([("flashed", self.model, set())], cut=True)
+
+    def tag(self):
+        self.last_tag += 1
+        return self.last_tag
+
+    def say(self, text):
+        self.log.append(text)
+
+    # --- Judging
+
+    def judge(self, candidates, cut=False):
+        """One of the (label, model, touched) must be what the flash holds now."""
+        free, outside = {}, {}
+        for volume, place in self.parts.items():
+            try:
+                files, free[volume] = programs.outside_list(self.flash, place)
+            except Loss as error:
+                if not (cut and "MFTMirr" in str(error)) or "mirror" not in self.known:
+                    raise
+                programs.mend_mirror(self.flash, place[0])
+                files, free[volume] = programs.outside_list(self.flash, place)
+            outside.update({(volume, path): what for path, what in files.items()})
+        seen = programs.Seen(self.flash)
+        if seen.files != outside:
+            odd = {p for p in set(outside) | set(seen.files) if outside.get(p) != seen.files.get(p)}
+            raise Loss(f"ntfs-3g and the loader read different files: {sorted(odd)} {seen.odd}")
+        wrong = []
+        for label, model, touched in candidates:
+            found = judge.differences(model, seen, self.files, touched)
+            if not found:
+                break
+            wrong.append(f"not {label}: " + "; ".join(found[:6]))
+        else:
+            raise Loss("\n        ".join(wrong))
+        judge.settle(model, seen)
+        self.model, self.files, self.free, self.seen = model, seen.files, free, seen
+        self.find_half()
+        if cut or self.full:
+            for place in self.parts.values():
+                programs.ntfs_judges(programs.cut_out(self.flash, place, os.path.join(self.where, "volume")))
+        return label
+
+    def find_half(self):
+        """A merge is half done as long as its parent holds anything of the child's."""
+        for place, (parent, own) in list(self.model.half.items()):
+            if place not in self.model.files or parent not in self.model.files:
+                del self.model.half[place]
+            elif self.model.files[parent].own == own:
+                del self.model.half[place]
+
+    def check_entries(self, entries):
+        for volume, entry in entries:
+            said = judge.check_agrees(self.flash, self.model, volume, entry, self.seen)
+            leaf = self.model.leaf_of(volume, entry)
+            if leaf in self.model.half and "merge" not in str(said).lower() and "merge cut" not in self.known:
+                raise Loss(f"check says nothing of the merge of {entry.name} that is half done")
+
+    def check_some(self, rng, cut):
+        entries = list(self.model.entries())
+        self.check_entries(entries if cut else rng.sample(entries, min(1, len(entries))))
+
+    # --- Verbs
+
+    def verb(self, rng, arguments, done, between=(), refuse=None, room=0, touched=(), old=None, other=()):
+        """Runs a verb. done: the model afterwards; between: (label, model, touched) that a cut may leave; refuse:
+        None or (reason, must, known); room: bytes that it may need on its volume; old: what a cut leaves at the
+        least; other: what may have been done instead."""
+        volume = int(arguments[arguments.index("--partition") + 1]) if "--partition" in arguments else 1
+        if volume in self.model.dirty:  # what an install that was cut left is taken back all the same
+            refuse = ("the volume is dirty", arguments[0] != "restore", None)
+        if refuse and refuse[1] and refuse[2] in self.known:
+            return self.say(f"(not done: {' '.join(arguments)}: {refuse[0]}: {self.known[refuse[2]]})")
+        cut = None
+        if rng.random() < 0.45:
+            cut = (int(1.35 ** rng.uniform(0, 20)) - 1, 0, rng.randrange(1, 1 << 30) if rng.random() < 0.5 else 0)
+            if arguments[0] == "reserve" and not cut[2]:    # no name changes: a write may be torn as well
+                cut = (cut[0], rng.choice((0, 0, 1, 3)), 0)
+        if rng.random() < 0.06:
+            arguments, cut, done, between, refuse, touched = (*arguments, "--dry-run"), None, self.model, (), \
+                refuse and (refuse[0], False, None), ()
+        what = " ".join(arguments).replace(self.where + "/", "")
+        self.say(what + (f", cut after {cut[0]} writes and {cut[1]} sectors, lose {cut[2]}" if cut else ""))
+        status, _, errors = mkimage(*arguments, cut=cut, flash=self.flash)
+        self.log[-1] += {0: "", 1: f": refused: {errors.strip()}", 99: ": cut"}.get(status, f": {status}")
+        whole = ("done", done, set(touched))
+        if status == 0:
+            if refuse and refuse[1]:
+                raise Loss(f"{arguments[0]} must refuse: {refuse[0]}")
+            self.judge([whole, *other])
+        elif status == 1:
+            lines = [line for line in errors.splitlines() if line.startswith("mkimage: ")]
+            if len([line for line in lines if "warning: " not in line]) != 1:
+                raise Loss(f"a refusal is one sentence, not: {errors}")
+            merging = any(image.merging for _, image in self.model.images()) and "merge" in errors
+            full = any(w in errors for w in NO_ROOM) and self.free[volume] < room + (1 << 20)
+            if not (refuse or merging or full):
+                raise Loss(f"{arguments[0]} refuses what it should do: {errors.strip()} "
+                           f"({self.free[volume]} bytes are free)")
+            self.judge([("as before", self.model, set())])
+        elif status == 99 and refuse and refuse[1]:
+            raise Loss(f"{arguments[0]} must refuse, and wrote: {refuse[0]}")
+        elif status == 99 and cut:
+            self.judge([("old", old or self.model, set(touched)), *between, whole, *other], cut=True)
+            self.log[-1] += f", {self.last_label(between, done)}"
+        else:
+            raise Loss(f"{arguments[0]} ends with {status}: {errors[-500:]}")
+        self.check_some(rng, status == 99)
+        return True
+
+    def last_label(self, between, done):
+        if self.model is done:
+            return "as if done"
+        return next((label for label, model, _ in between if model is self.model), "as before")
+
+    def host(self, data):
+        """A file of the host."""
+        path = os.path.join(self.where, "new")
+        with open(path, "wb") as file:
+            file.write(data)
+        return path
+
+    def options(self, volume, entry):
+        return (["--partition", str(volume)] if volume != 1 else []) + ["--entry", entry.name]
+
+    def pick(self, rng, test=lambda volume, entry: True):
+        found = [(v, e) for v, e in self.model.entries() if test(v, e)]
+        half = [(v, e) for v, e in found if self.model.leaf_of(v, e) in self.model.half]
+        if half and rng.random() < 0.6:
+            found = half
+        return rng.choice(found) if found else None
