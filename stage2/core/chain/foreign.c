@@ -25,8 +25,6 @@ static const struct mark marks[] = {
 
 enum err foreign_judge(struct file *file, bool is_raw, struct fail *f)
 {
-    if (!file->size)
-        return fail(f, ERR_IMAGE, "is an empty file", 0);
     if (file->initialized < file->size)
         return ERR_OK; /* its end, with a footer perhaps, was never written: opening it says so */
     for (unsigned i = 0; i < sizeof marks / sizeof marks[0]; i++) {

@@ -8,8 +8,8 @@
 
 struct file;
 
-/* For a file that is neither VHD nor VHDX: ERR_FOREIGN with what it is, where that can be told;
- * ERR_IMAGE for an empty file. ERR_OK: nobody knows, or the file was not written to its end. What
+/* For a file that is neither VHD nor VHDX: ERR_FOREIGN with what it is, where that can be told.
+ * ERR_OK: nobody knows, or the file was not written to its end. What
  * is to be taken for a raw disk (`is_raw`) may hold anything but an image of another program's:
  * writes to it as a disk would destroy that. */
 MUST_CHECK enum err foreign_judge(struct file *file, bool is_raw, struct fail *f);

@@ -53,7 +53,7 @@ def test_a_raw_disk_has_neither_slack_nor_a_snapshot(shop):
 def test_a_damaged_vhd_is_no_raw_disk(shop):
     disk = shop.pattern_vhd("pattern", mib=4)
     write(disk, 4 * MIB, b"x")                                          # the footer's cookie
-    assert "no VHD footer" in refused("vhd", "check", disk)
+    assert "without a VHD footer" in refused("vhd", "check", disk)
     write(disk, 4 * MIB, b"c")
     write(disk, 4 * MIB + 100, b"x")                                    # its sum
     named = shop.path("disk.img")
@@ -71,7 +71,7 @@ def test_other_formats_by_such_a_name_are_named(shop):
     for kind, words in (("qcow2", "QCOW2"), ("vmdk", "VMDK"), ("vdi", "VDI")):
         path = shop.path(f"{kind}.img")
         flash.run("qemu-img", "create", "-q", "-f", kind, path, "8M")
-        assert f"this is a {words} image, no raw disk" in refused("vhd", "info", path)
+        assert f"is a {words} image, not a VHD" in refused("vhd", "info", path)
     odd = shop.path("odd.img")
     with open(odd, "wb") as file:
         file.truncate(4097)

@@ -33,5 +33,5 @@ def test_what_it_is_and_the_command_that_helps(kind, words):
 
 def test_an_empty_file():
     open("empty.vhd", "w", encoding="utf-8").close()
-    refused("flash", "flash.img", "--vhd", "empty.vhd", words="empty.vhd: is an empty file")
-    refused("vhd", "info", "empty.vhd", words="is an empty file")
+    refused("flash", "flash.img", "--vhd", "empty.vhd", words="empty.vhd: the file is empty")
+    refused("vhd", "info", "empty.vhd", words="the file is empty")

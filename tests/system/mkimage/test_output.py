@@ -15,6 +15,13 @@ from tools import ENV, MKIMAGE, mkimage, refused, run
 pytestmark = pytest.mark.usefixtures("folder")
 
 
+def bootable(name, size):
+    with open(name, "wb") as file:
+        file.truncate(size)
+    write(name, 0, b"\xeb\xfe")
+    write(name, 510, b"\x55\xaa")
+
+
 def beside():
     return sorted(name for name in os.listdir(".") if "flash" in name)
 
@@ -138,7 +145,8 @@ def test_entries_of_one_name_get_two(names, expected, renamed):
     os.mkdir("x")
     for name in names:
         if name.endswith("x"):
-            run("qemu-img", "create", "-q", "-f", "vhdx", name, 8 * MIB)
+            bootable("raw", 8 * MIB)
+            run("qemu-img", "convert", "-f", "raw", "-O", "vhdx", "raw", name)
         else:
             fixed_vhd(name, 4 * MIB)
     done = mkimage("flash", "flash.img", "--vhd", ",".join(names))

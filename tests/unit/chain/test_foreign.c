@@ -56,12 +56,6 @@ TEST(a_raw_disk_may_hold_anything_but_an_image)
     CHECK_EQ(foreign_judge(&p.file, true, &f), ERR_OK);
 }
 
-TEST(nothing_in_it)
-{
-    CHECK_EQ(judge(0, 0, "", 0), ERR_IMAGE);
-    CHECK(says(&f, "empty"));
-}
-
 TEST(not_written_to_its_end)
 {
     CHECK_EQ(judge(1 << 20, 510, "\x55\xaa", 2), ERR_FOREIGN);
