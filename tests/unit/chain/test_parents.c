@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Differencing chains: which file becomes the parent, what is refused, and every sector of random
- * chains read through the map and compared with a model. */
+ * chains read through the map and compared with a model.
+ *
+ * Long because each refusal is tried in the chain that the random ones are made of. */
 #include "core/chain/chain.h"
 #include "core/map/map.h"
 #include "unit/vhd_builder.h"
