@@ -123,6 +123,28 @@ static const struct verb verbs[] = {
      .options = READ,
      .run = verb_vhd_check,
      .summary = "Checks the structure: exit status 0 clean, 1 damaged or refused."},
+    {.name = "vhd create",
+     .arguments = "FILE --size SIZE",
+     .arguments_needed = 1,
+     .options = OPTION_DISK_SIZE | OPTION_FORMAT | OPTION_KIND | OPTION_PARENT | OPTION_BLOCK_SIZE,
+     .run = verb_vhd_create,
+     .summary = "Makes an image that holds nothing yet; with --parent a child, of the parent's\n"
+                "format and size."},
+    {.name = "vhd convert",
+     .arguments = "SOURCE FILE",
+     .arguments_needed = 2,
+     .options = READ | OPTION_FORMAT | OPTION_KIND | OPTION_BLOCK_SIZE | OPTION_REPLACE,
+     .run = verb_vhd_convert,
+     .summary =
+         "Makes an image of what SOURCE holds, parents included. SOURCE is a VHD or VHDX of\n"
+         "the host, TARGET:/path, or a raw disk image. Holes stay holes, the disk's size\n"
+         "stays exactly."},
+    {.name = "vhd compare",
+     .arguments = "A B",
+     .arguments_needed = 2,
+     .options = 0,
+     .run = verb_vhd_compare,
+     .summary = "Do two images hold the same? Exit status 0 yes, 1 no: the first difference."},
 };
 #define VERB_COUNT (sizeof verbs / sizeof verbs[0])
 

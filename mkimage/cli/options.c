@@ -33,8 +33,14 @@ static const struct {
      "slack for each image that can grow; default: all that its disk may need, but 4 GiB and half "
      "of the volume's free space at the most, and 1 GiB where --size is not given"},
     {OPTION_DROP, "drop", NULL, "remove the child, and let the entry start its parent again"},
+    {OPTION_DISK_SIZE, "size", "SIZE", "size of the disk: bytes, or with K, M, G, T"},
+    {OPTION_FORMAT, "format", "vhd|vhdx", "default: as the file is named"},
+    {OPTION_KIND, "kind", "fixed|dynamic", "default: dynamic"},
+    {OPTION_PARENT, "parent", "FILE", "the image that this one is a child of"},
+    {OPTION_BLOCK_SIZE, "block-size", "SIZE", "default: 2M in a VHD, 32M in a VHDX"},
     {OPTION_JSON, "json", NULL, "print one JSON object"},
     {OPTION_DRY_RUN, "dry-run", NULL, "check everything, say what would be written, write nothing"},
+    {OPTION_REPLACE, "yes", NULL, "yes, replace this file"},
     {OPTION_YES, "yes", NULL, "yes, write to this block device, or replace this file"},
 };
 #define TABLE_COUNT (sizeof table / sizeof table[0])
@@ -128,6 +134,25 @@ static enum status set(struct options *o, enum option bit, const char *name, con
             return say_usage("--size %s: not a size; write bytes, or a number with K, M, G or T",
                              value);
         return STATUS_OK;
+    case OPTION_DISK_SIZE:
+        if (!options_size(value, &o->size) || !o->size)
+            return say_usage("--size %s: not a size; write bytes, or a number with K, M, G or T",
+                             value);
+        return STATUS_OK;
+    case OPTION_BLOCK_SIZE:
+        if (!options_size(value, &o->block_size) || !o->block_size)
+            return say_usage("--block-size %s: not a size; write bytes, or a number with K or M",
+                             value);
+        return STATUS_OK;
+    case OPTION_FORMAT:
+        o->format = value;
+        return STATUS_OK;
+    case OPTION_KIND:
+        o->kind = value;
+        return STATUS_OK;
+    case OPTION_PARENT:
+        o->parent = value;
+        return STATUS_OK;
     case OPTION_LABEL:
         o->label = value;
         return STATUS_OK;
@@ -175,6 +200,7 @@ static enum status set(struct options *o, enum option bit, const char *name, con
     case OPTION_DRY_RUN:
         o->dry_run = true;
         return STATUS_OK;
+    case OPTION_REPLACE:
     case OPTION_YES:
         o->yes = true;
         return STATUS_OK;

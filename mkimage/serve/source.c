@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "serve/source.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "cli/progress.h"
+#include "core/base/bits.h"
+#include "core/base/bounds.h"
+#include "core/vhd/vhd.h"
+#include "core/vhdx/vhdx.h"
+#include "host/device.h"
+#include "host/hostfiles.h"
+#include "serve/serve.h"
+
+#define PIECE ((size_t)1 << 20)
+#define GRAIN ((size_t)1 << 16) /* zeros of so many bytes are not written */
+
+/* Is it a file of the host that is no image? */
+static bool is_raw(const char *name)
+{
+    struct hostfiles host;
+    struct file file;
+    struct fail f;
+    uint8_t drive;
+    bool vhd = true, vhdx = true;
+    hostfiles_init(&host);
+    bool raw = !access(name, F_OK) && !host.files.open(&host.files, name, &file, &drive, &f) &&
+               !vhd_probe(&file, &vhd, &f) && !vhdx_probe(&file, &vhdx, &f) && !vhd && !vhdx;
+    hostfiles_close(&host);
+    return raw;
+}
+
+static enum status raw_open(struct source *s)
+{
+    struct stat st;
+    s->fd = open(s->name, O_RDONLY | O_CLOEXEC);
+    if (s->fd < 0 || fstat(s->fd, &st))
+        return say_error("Check the name.", "%s: cannot be opened: %s", s->name, strerror(errno));
+    s->size = round_up_shift((uint64_t)st.st_size, SECTOR_SHIFT);
+    return s->size ? STATUS_OK : say_error("Choose another one.", "%s: is empty", s->name);
+}
+
+enum status source_open(struct source *s, const char *name, unsigned partition)
+{
+    *s = (struct source){.name = name, .fd = -1};
+    if (is_raw(name))
+        return raw_open(s);
+    struct fail f;
+    struct serve_options options = {.file = name, .partition = partition, .write = WRITE_NONE};
+    s->serve = serve_open(&options, &f);
+    if (!s->serve)
+        return say_fail(&f);
+    s->size = serve_size(s->serve);
+    return STATUS_OK;
+}
+
+void source_close(struct source *s)
+{
+    struct fail f;
+    if (s->serve)
+        (void)serve_close(s->serve, &f);
+    if (s->fd >= 0)
+        close(s->fd);
+    *s = (struct source){.fd = -1};
+}
+
+enum status source_read(struct source *s, void *buf, size_t len, uint64_t off)
+{
+    struct fail f;
+    if (s->serve)
+        return serve_read(s->serve, buf, len, off, &f) ? say_fail(&f) : STATUS_OK;
+    memset(buf, 0, len);
+    for (size_t done = 0; done < len;) { /* ends: pread gives something, or the file ends */
+        ssize_t n = pread(s->fd, (uint8_t *)buf + done, len - done, (off_t)(off + done));
+        if (n < 0)
+            return say_error("Check the file.", "%s: reading failed: %s", s->name, strerror(errno));
+        if (!n)
+            break;
+        done += (size_t)n;
+    }
+    return STATUS_OK;
+}
+
+enum status source_extent(struct source *s, uint64_t off, uint64_t *len, bool *zero)
+{
+    struct fail f;
+    if (s->serve)
+        return serve_extent(s->serve, off, len, zero, &f) ? say_fail(&f) : STATUS_OK;
+    off_t data = lseek(s->fd, (off_t)off, SEEK_DATA);
+    *zero = data < 0 && errno == ENXIO;
+    *len = s->size - off;
+    if (data > (off_t)off) {
+        *zero = true;
+        *len = (uint64_t)data - off;
+    } else if (data == (off_t)off) {
+        off_t hole = lseek(s->fd, data, SEEK_HOLE);
+        if (hole > data && (uint64_t)hole < s->size)
+            *len = (uint64_t)hole - off;
+    }
+    return STATUS_OK;
+}
+
+/* Writes what was read, but for grains of zeros. */
+static enum status piece_write(struct serve *to, const char *to_name, const uint8_t *data,
+                               size_t len, uint64_t off)
+{
+    for (size_t at = 0; at < len;) { /* ends: a run has at least one grain */
+        size_t end = at;
+        bool zero = bytes_are(data + at, len - at < GRAIN ? len - at : GRAIN, 0);
+        while (end < len && bytes_are(data + end, len - end < GRAIN ? len - end : GRAIN, 0) == zero)
+            end = len - end < GRAIN ? len : end + GRAIN;
+        struct fail f;
+        if (!zero && serve_write(to, data + at, end - at, off + at, &f)) {
+            (void)fail_subject(&f, to_name);
+            return say_fail(&f);
+        }
+        at = end;
+    }
+    return STATUS_OK;
+}
+
+enum status source_copy(struct source *s, struct serve *to, const char *to_name, const char *what)
+{
+    uint64_t end = s->size < serve_size(to) ? s->size : serve_size(to);
+    uint8_t *piece = malloc(PIECE);
+    enum status status = piece ? STATUS_OK : say_error("Free some memory.", "out of memory");
+    progress_start(what, end);
+    for (uint64_t at = 0; !status && at < end;) { /* ends: an extent has at least one byte */
+        uint64_t len;
+        bool zero;
+        status = source_extent(s, at, &len, &zero);
+        if (status)
+            break;
+        if (len > end - at)
+            len = end - at;
+        if (!zero && len > PIECE)
+            len = PIECE - at % PIECE;
+        if (!zero)
+            status = source_read(s, piece, (size_t)len, at);
+        if (!status && !zero)
+            status = piece_write(to, to_name, piece, (size_t)len, at);
+        progress_add(len);
+        at += len;
+    }
+    progress_end();
+    free(piece);
+    return status;
+}

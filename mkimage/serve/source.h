@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A disk's content to copy or compare: a VHD or VHDX with its parents, or a raw disk image. */
+#ifndef MKIMAGE_SERVE_SOURCE_H
+#define MKIMAGE_SERVE_SOURCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "cli/say.h"
+
+struct serve;
+
+struct source {
+    const char *name;
+    struct serve *serve; /* NULL: raw */
+    int fd;
+    uint64_t size; /* bytes */
+};
+
+/* FILE or TARGET:/path. Says what is wrong. A file of the host that is neither VHD nor VHDX is raw;
+ * its size rounds up to a sector. */
+enum status source_open(struct source *s, const char *name, unsigned partition);
+void source_close(struct source *s);
+
+/* Bytes of the disk; what lies behind the end of a raw image is zeros. */
+enum status source_read(struct source *s, void *buf, size_t len, uint64_t off);
+
+/* For how many bytes from `off` (< size) on there is data, or nothing but zeros. */
+enum status source_extent(struct source *s, uint64_t off, uint64_t *len, bool *zero);
+
+/* Writes all that is not zero to `to`, which is zeros. Shows progress as `what`. */
+enum status source_copy(struct source *s, struct serve *to, const char *to_name, const char *what);
+
+#endif
