@@ -162,7 +162,7 @@ enum status newdisk_allowed(const struct newdisk *d)
                          (unsigned long long)d->size);
     if (d->size > (vhd ? VHD_SIZE_MAX : VHDX_DISK_SIZE_MAX))
         return say_error(vhd ? "Make it a VHDX." : "Make it smaller.", "a %s has %s at the most",
-                         vhd ? "VHD" : "VHDX", say_bytes(vhd ? VHD_SIZE_MAX : VHDX_DISK_SIZE_MAX));
+                         vhd ? "VHD" : "VHDX", vhd ? "2040 GiB" : "64 TiB");
     if (!block)
         return STATUS_OK;
     uint32_t least = vhd ? 4096 : VHDX_BLOCK_SIZE_MIN;

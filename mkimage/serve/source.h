@@ -31,4 +31,7 @@ enum status source_extent(struct source *s, uint64_t off, uint64_t *len, bool *z
 /* Writes all that is not zero to `to`, which is zeros. Shows progress as `what`. */
 enum status source_copy(struct source *s, struct serve *to, const char *to_name, const char *what);
 
+/* Do the two (an array) hold the same? If not, prints the first difference. */
+enum status source_compare(struct source *pair);
+
 #endif

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* mkimage vhd create, convert, compare: images made, and their contents. */
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include "cli/progress.h"
 #include "core/base/bounds.h"
 #include "host/hostfiles.h"
 #include "flash/target.h"
@@ -15,8 +13,6 @@
 #include "serve/serve.h"
 #include "serve/source.h"
 #include "verbs/verbs.h"
-
-#define PIECE ((size_t)1 << 20)
 
 /* What --format, --kind and --block-size say, or the file's name. */
 static enum status kind_choose(struct newdisk *d, const struct options *options, const char *name)
@@ -132,75 +128,18 @@ enum status verb_vhd_convert(const struct options *options)
     return fresh_end(&fresh, status);
 }
 
-/* The first byte from `off` on where the two differ, among `len`; `len` if none does. */
-static enum status piece_compare(struct source *pair, uint8_t *buffer, uint64_t off, size_t len,
-                                 size_t *same)
-{
-    enum status status = source_read(&pair[0], buffer, len, off);
-    if (!status)
-        status = source_read(&pair[1], buffer + PIECE, len, off);
-    *same = 0;
-    if (status)
-        return status;
-    if (!memcmp(buffer, buffer + PIECE, len))
-        *same = len;
-    while (*same < len && buffer[*same] == buffer[PIECE + *same])
-        ++*same;
-    return STATUS_OK;
-}
-
-static enum status compare(struct source *pair, uint8_t *buffer)
-{
-    uint64_t end = pair[0].size < pair[1].size ? pair[0].size : pair[1].size;
-    for (uint64_t at = 0; at < end;) { /* ends: an extent has at least one byte */
-        uint64_t len[2];
-        bool zero[2];
-        if (source_extent(&pair[0], at, &len[0], &zero[0]) ||
-            source_extent(&pair[1], at, &len[1], &zero[1]))
-            return STATUS_FAILED;
-        uint64_t n = len[0] < len[1] ? len[0] : len[1];
-        if (n > end - at)
-            n = end - at;
-        if (!zero[0] || !zero[1]) {
-            size_t same;
-            n = n < PIECE ? n : PIECE;
-            if (piece_compare(pair, buffer, at, (size_t)n, &same))
-                return STATUS_FAILED;
-            if (same < n) {
-                progress_end();
-                printf("%s and %s differ: sector %" PRIu64 ", byte %" PRIu64 "\n", pair[0].name,
-                       pair[1].name, (at + same) >> SECTOR_SHIFT, at + same);
-                return STATUS_FAILED;
-            }
-        }
-        progress_add(n);
-        at += n;
-    }
-    if (pair[0].size == pair[1].size)
-        return STATUS_OK;
-    printf("%s and %s differ: %" PRIu64 " and %" PRIu64 " bytes, alike as far as both go\n",
-           pair[0].name, pair[1].name, pair[0].size, pair[1].size);
-    return STATUS_FAILED;
-}
-
 enum status verb_vhd_compare(const struct options *options)
 {
     struct source pair[2];
-    uint8_t *buffer = malloc(2 * PIECE);
-    if (!buffer)
-        return say_error("Free some memory.", "out of memory");
     enum status status = source_open(&pair[0], options->argument[0], 0);
     if (!status) {
         status = source_open(&pair[1], options->argument[1], 0);
-        progress_start("comparing", pair[0].size);
         if (!status)
-            status = compare(pair, buffer);
-        progress_end();
+            status = source_compare(pair);
         if (!status)
             printf("%s and %s hold the same\n", pair[0].name, pair[1].name);
         source_close(&pair[1]);
     }
     source_close(&pair[0]);
-    free(buffer);
     return status;
 }
