@@ -86,22 +86,32 @@ enum status source_read(struct source *s, void *buf, size_t len, uint64_t off)
     return STATUS_OK;
 }
 
+/* Finds out what of a raw image is alike from `off` on. */
+static void raw_look(struct source *s, uint64_t off)
+{
+    off_t data = lseek(s->fd, (off_t)off, SEEK_DATA);
+    s->start = off;
+    s->end = s->size;
+    s->zero = data < 0 && errno == ENXIO;
+    if (data > (off_t)off) {
+        s->zero = true;
+        s->end = (uint64_t)data;
+    } else if (data == (off_t)off) {
+        off_t hole = lseek(s->fd, data, SEEK_HOLE);
+        if (hole > data && (uint64_t)hole < s->size)
+            s->end = (uint64_t)hole;
+    }
+}
+
 enum status source_extent(struct source *s, uint64_t off, uint64_t *len, bool *zero)
 {
     struct fail f;
     if (s->serve)
         return serve_extent(s->serve, off, len, zero, &f) ? say_fail(&f) : STATUS_OK;
-    off_t data = lseek(s->fd, (off_t)off, SEEK_DATA);
-    *zero = data < 0 && errno == ENXIO;
-    *len = s->size - off;
-    if (data > (off_t)off) {
-        *zero = true;
-        *len = (uint64_t)data - off;
-    } else if (data == (off_t)off) {
-        off_t hole = lseek(s->fd, data, SEEK_HOLE);
-        if (hole > data && (uint64_t)hole < s->size)
-            *len = (uint64_t)hole - off;
-    }
+    if (off < s->start || off >= s->end)
+        raw_look(s, off);
+    *zero = s->zero;
+    *len = s->end - off;
     return STATUS_OK;
 }
 

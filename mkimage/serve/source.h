@@ -15,6 +15,11 @@ struct source {
     struct serve *serve; /* NULL: raw */
     int fd;
     uint64_t size; /* bytes */
+
+    /* raw: what lies from `start` to `end`; asking the file system takes as long as the answer is.
+     */
+    uint64_t start, end;
+    bool zero;
 };
 
 /* FILE or TARGET:/path. Says what is wrong. A file of the host that is neither VHD nor VHDX is raw;
