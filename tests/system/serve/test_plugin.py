@@ -70,6 +70,7 @@ def test_discard_keeps_nothing(kind, tmp_path):
     (("file=missing.vhd",), "no such file"),
     (("file=image", "write=often"), "choose persistent, discard or none"),
     (("file=image", "colour=blue"), "no such parameter"),
+    (("file=image", "entry=linux"), "entry= is one of a disk with a boot menu"),
     (("file=junk",), "no VHD"),
     (("target=junk",), "cannot be opened"),
 ])
