@@ -239,3 +239,31 @@ class TestVolume:
             assert disk.pread(512, 512) == image.content[512:1024]
         with open(path, "rb") as f:
             assert before == f.read()
+
+
+def test_flush_of_more_pages_than_an_entry_of_the_log_takes(tmp_path):
+    """A page of sector bitmaps each, and of the BAT: several entries, and round the ring."""
+    base, child = tmp_path / "base.vhdx", tmp_path / "child.vhdx"
+    images.mkimage("vhd", "create", base, "--size", "16G", "--block-size", "1M")
+    images.mkimage("vhd", "create", child, "--parent", base, "--block-size", "1M")
+    for turn in range(3):
+        server = Server(tmp_path, "file=" + str(child))
+        disk = server.connect()
+        places = [(i << 24) + turn * 65536 + i * 512 for i in range(1000)]
+        for at in places:
+            disk.pwrite(b"%8d" % (at >> 9) * 64, at)
+        disk.flush()
+        server.kill()
+        said = images.info(child)["warnings"]
+        assert any("was not closed" in text for text in said), said
+        for at in places[::37]:
+            assert images.read(child, at >> 9, 2) == b"%8d" % (at >> 9) * 64 + bytes(512)
+    with Server(tmp_path, "file=" + str(child)) as server:
+        disk = server.connect()
+        for turn in range(3):
+            for i in range(1000):
+                at = (i << 24) + turn * 65536 + i * 512
+                assert disk.pread(1024, at) == b"%8d" % (at >> 9) * 64 + bytes(512)
+        disk.pwrite(b"x" * 512, 0)
+    assert images.info(child)["warnings"] == []
+    images.mkimage("vhd", "check", child)
