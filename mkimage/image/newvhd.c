@@ -77,6 +77,14 @@ static uint8_t *path_units(const char *path, size_t *size)
     return units;
 }
 
+uint8_t *newvhd_way(const char *path, const char *parent_path, size_t *size)
+{
+    char *way = relative_path(path, parent_path);
+    uint8_t *units = way ? path_units(way, size) : NULL;
+    free(way);
+    return units;
+}
+
 static enum status make_footer(struct vhd_footer *footer, const struct vhd_footer *parent)
 {
     memset(footer, 0, sizeof *footer);
@@ -182,16 +190,14 @@ enum status newvhd_make(struct newvhd *n, struct image *parent, const char *path
     enum status status = read_footer(parent, &footer);
     if (status)
         return status;
-    char *way = relative_path(path, parent_path);
     size_t way_size = 0, name_size = 0;
-    uint8_t *way_units = way ? path_units(way, &way_size) : NULL;
+    uint8_t *way_units = newvhd_way(path, parent_path, &way_size);
     uint8_t *name_units = path_units(path_last_part(parent_path), &name_size);
     if (!way_units || !name_units)
         status =
             say_error("Rename it.", "%s: its name cannot be written into a child", parent_path);
     else
         status = make_front(n, &footer, name_units, name_size, way_units, way_size, block_size);
-    free(way);
     free(way_units);
     free(name_units);
     return status;

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Opens by the loader's own rules, on the host or on a volume. Writes nothing but a log's replay.
+ */
 #include "serve/opened.h"
 #include <errno.h>
 #include <fcntl.h>
