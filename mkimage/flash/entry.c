@@ -55,6 +55,11 @@ const char *entry_write_name(const struct config_entry *entry)
     return names[entry->write];
 }
 
+bool entry_keeps_writes(const struct config_entry *entry)
+{
+    return entry->write == WRITE_PERSISTENT && !entry->ram;
+}
+
 enum err entry_complaints(struct target *t, config_tell *tell, void *ctx, struct fail *f)
 {
     struct file file;
