@@ -38,7 +38,11 @@ enum status entry_open(struct entry *e, struct target *t, const struct options *
     if (status)
         return status;
     struct fail f;
-    target_further(t, options->drive, options->drives);
+    status = target_further(t, options->drive, options->drives);
+    if (status) {
+        target_close(t);
+        return status;
+    }
     if (entry_choose(e, t, options->entry, &f) ||
         boot_open(&e->disk, e->chosen, &t->volumes, 0, &t->arena, &f)) {
         (void)fail_subject(&f, t->device.path);

@@ -118,8 +118,9 @@ static enum status open_lineage(struct lineage *l, const struct options *options
     if (status)
         return status;
     struct fail f;
-    target_further(&l->edit.session.target, options->drive, options->drives);
-    status = open_text(l);
+    status = target_further(&l->edit.session.target, options->drive, options->drives);
+    if (!status)
+        status = open_text(l);
     if (!status)
         status = find_entry(l, options->entry);
     if (!status)
