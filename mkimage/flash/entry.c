@@ -87,5 +87,10 @@ void entry_warn_of_no_system(const struct config_entry *entry, const struct boot
     uint8_t sector[SECTOR_SIZE];
     struct fail f;
     if (boot_record_read(&disk->map, t->drive, sector, &f) == ERR_NO_SYSTEM)
-        say_warning("%s: %s; install a system for BIOS into it first", entry->vhd, f.sentence);
+        entry_warn_no_system(entry->vhd, f.sentence);
+}
+
+void entry_warn_no_system(const char *vhd, const char *sentence)
+{
+    say_warning("%s: %s; install a system for BIOS into it first", vhd, sentence);
 }

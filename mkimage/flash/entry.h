@@ -40,4 +40,7 @@ MUST_CHECK enum err entry_complaints(struct target *t, config_tell *tell, void *
 void entry_warn_of_no_system(const struct config_entry *entry, const struct boot_disk *disk,
                              struct target *t);
 
+/* The same, where it is known already. */
+void entry_warn_no_system(const char *vhd, const char *sentence);
+
 #endif

@@ -46,10 +46,12 @@ def flash(config, *images):
     pytest.param(lambda name: vhd.make_fixed(name, 4 * MIB // 512), "lacks 55AAh", id="blank")])
 def test_a_disk_without_a_system_does_not_boot_and_flash_warns(make, word):
     make("x.vhd")
+    ahead = mkimage("flash", "f.img", "--vhd", "x.vhd", "--dry-run").stderr.decode()
     done = mkimage("flash", "f.img", "--vhd", "x.vhd")
     warnings = [line for line in done.stderr.decode().splitlines() if "warning" in line]
     assert len(warnings) == 1 and "\\x.vhd: the disk has no boot" in warnings[0], done.stderr
     assert "install a system" in warnings[0], warnings
+    assert [line for line in ahead.splitlines() if "warning" in line] == warnings
     answer = check("f.img", status=1)
     assert answer["system"] is False and "\\x.vhd: the disk has no boot" in answer["error"], answer
     assert word in answer["error"]

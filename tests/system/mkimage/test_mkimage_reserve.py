@@ -250,6 +250,17 @@ def test_flash_leaves_slack_of_a_gib_at_the_most_and_what_there_is_room_for():
     refused("flash", "g.img", "--vhd", "big.vhd", "--size", "100M", "--reserve", "200M", words="too small")
 
 
+def test_flash_puts_images_where_entries_name_its_own_volume():
+    image = dynamic("d", random.Random(17))
+    with open("own.cfg", "w", encoding="ascii") as file:
+        file.write("[a]\nvhd = own:\\sub\\d.vhd\n[b]\nvhd = far:\\other\\d.vhd\n")
+    said = mkimage("flash", "f.img", "--vhd", "d.vhd", "--config", "own.cfg", "--label", "OWN").stderr.decode()
+    assert "entry b would not start: far:\\other\\d.vhd: no NTFS volume has this label" in said, said
+    assert slack("f.img")["blocks"] > 0
+    assert mkimage("read", "f.img").stdout == flatten([image], SECTORS)
+    assert mkimage("cat", "f.img:/sub/d.vhd").stdout[:SECTOR] == read("d.vhd")[:SECTOR]
+
+
 def test_flash_leaves_no_slack_where_nothing_is_written():
     dynamic("d", random.Random(16))
     with open("none.cfg", "w", encoding="ascii") as file:
