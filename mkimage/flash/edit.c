@@ -36,10 +36,9 @@ enum status edit_reopen(struct edit *e)
         status = change_allowed(&s->target);
     if (status)
         return status;
-    target_further(&s->target, further, count);
     session_overlay(s);
     s->copy_lba = change_copy_lba(&s->target);
-    return STATUS_OK;
+    return target_further(&s->target, further, count);
 }
 
 void edit_rehearse(struct edit *e)

@@ -38,7 +38,11 @@ enum status entry_open(struct entry *e, struct target *t, const struct options *
     if (status)
         return status;
     struct fail f;
-    target_further(t, options->drive, options->drives);
+    status = target_further(t, options->drive, options->drives);
+    if (status) {
+        target_close(t);
+        return status;
+    }
     if (entry_choose(e, t, options->entry, &f) ||
         boot_open(&e->disk, e->chosen, &t->volumes, 0, &t->arena, &f)) {
         (void)fail_subject(&f, t->device.path);
@@ -53,6 +57,11 @@ const char *entry_write_name(const struct config_entry *entry)
     static const char *const names[] = {
         [WRITE_PERSISTENT] = "persistent", [WRITE_DISCARD] = "discard", [WRITE_NONE] = "none"};
     return names[entry->write];
+}
+
+bool entry_keeps_writes(const struct config_entry *entry)
+{
+    return entry->write == WRITE_PERSISTENT && !entry->ram;
 }
 
 enum err entry_complaints(struct target *t, config_tell *tell, void *ctx, struct fail *f)
@@ -78,5 +87,10 @@ void entry_warn_of_no_system(const struct config_entry *entry, const struct boot
     uint8_t sector[SECTOR_SIZE];
     struct fail f;
     if (boot_record_read(&disk->map, t->drive, sector, &f) == ERR_NO_SYSTEM)
-        say_warning("%s: %s; install a system for BIOS into it first", entry->vhd, f.sentence);
+        entry_warn_no_system(entry->vhd, f.sentence);
+}
+
+void entry_warn_no_system(const char *vhd, const char *sentence)
+{
+    say_warning("%s: %s; install a system for BIOS into it first", vhd, sentence);
 }

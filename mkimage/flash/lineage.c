@@ -20,6 +20,7 @@
 #include "core/ntfs/ntfs.h"
 #include "flash/dependents.h"
 #include "flash/entry.h"
+#include "flash/menus.h"
 #include "flash/target.h"
 
 /* The chain as the machine opens it. Write modes are none of this program's business. */
@@ -123,8 +124,9 @@ static enum status open_lineage(struct lineage *l, const struct options *options
     if (status)
         return status;
     struct fail f;
-    target_further(&l->edit.session.target, options->drive, options->drives);
-    status = open_text(l);
+    status = target_further(&l->edit.session.target, options->drive, options->drives);
+    if (!status)
+        status = open_text(l);
     if (!status)
         status = find_entry(l, options->entry);
     if (!status)
@@ -238,29 +240,28 @@ static const struct chain_link *stands_on(const struct chain *chain, const struc
     return NULL;
 }
 
-/* An entry of the menu; one that cannot be opened at all may depend on anything. */
-static enum status dependent_entry(struct lineage *l, const struct chain_link *image,
-                                   const struct chain_link *except, char **who)
+struct question {
+    struct arena *arena;
+    const struct chain_link *image, *except;
+    char **who;
+    bool no_memory;
+};
+
+/* An entry of a menu; one that cannot be opened at all may depend on anything. */
+static bool ask_entry(void *ctx, const struct menus_entry *e)
 {
     static struct chain chain;
-    struct target *t = &l->edit.session.target;
-    const struct config *config = &l->text.config;
-    for (unsigned i = 0; i < config->count; i++) {
-        struct fail f;
-        size_t mark = arena_mark(&t->arena);
-        enum err err = boot_open_chain(&chain, &config->entry[i], &t->volumes, &t->arena, &f);
-        const struct chain_link *child = stands_on(&chain, image, except);
-        if (child &&
-            asprintf(who, "%s, which entry %s starts", child->file.path, config->entry[i].name) < 0)
-            return say_no_memory();
-        if (err && !chain.count)
-            say_warning("entry %s cannot be opened, so what it depends on is not known",
-                        config->entry[i].name);
-        arena_release(&t->arena, mark);
-        if (child)
-            return STATUS_OK;
-    }
-    return STATUS_OK;
+    struct question *q = ctx;
+    struct fail f;
+    enum err err = boot_open_chain(&chain, e->entry, e->volumes, q->arena, &f);
+    const struct chain_link *child = stands_on(&chain, q->image, q->except);
+    if (child)
+        q->no_memory = asprintf(q->who, "%s, which entry %s%s starts", child->file.path,
+                                e->entry->name, e->where) < 0;
+    else if (err && !chain.count)
+        say_warning("entry %s%s cannot be opened, so what it depends on is not known",
+                    e->entry->name, e->where);
+    return !child;
 }
 
 enum status lineage_dependent(struct lineage *l, const struct chain_link *image,
@@ -276,8 +277,12 @@ enum status lineage_dependent(struct lineage *l, const struct chain_link *image,
         return status;
     const struct dependent *child =
         dependents_of(images, &image->image, &own, except ? &other : NULL);
-    if (!child)
-        return dependent_entry(l, image, except, who);
+    if (!child) {
+        struct target *t = &l->edit.session.target;
+        struct question q = {&t->arena, image, except, who, false};
+        status = menus_each(t, &l->text.config, ask_entry, &q);
+        return q.no_memory ? say_no_memory() : status;
+    }
     *who = strdup(child->path);
     return *who ? STATUS_OK : say_no_memory();
 }
@@ -339,6 +344,18 @@ bool lineage_starts_file(struct lineage *l, unsigned index, const struct ntfs_id
     return starts;
 }
 
+enum status lineage_no_starter_elsewhere(struct lineage *l, const struct ntfs_identity *file,
+                                         const char *path)
+{
+    char *who;
+    enum status status = menus_starter(&l->edit.session.target, file, false, &who);
+    if (!status && who)
+        status = say_error("Let that entry start another image, or remove it.",
+                           "%s: entry %s starts it as well, and would find it gone", path, who);
+    free(who);
+    return status;
+}
+
 /* The `vhd =` value for an image at `path`: in the leaf's folder as the entry writes that. */
 static const char *leaf_value(struct lineage *l, unsigned index, const char *path)
 {
@@ -370,7 +387,11 @@ enum status lineage_plan_config(struct lineage *l, const char *path, bool all,
     *c = (struct lineage_config){0};
     bool complete = l->text.complete;
     struct arena *arena = &l->edit.session.target.arena;
-    enum status status = config_text_complete(&l->text, arena);
+    struct ntfs_identity leaf = ntfs_identify(&l->chain.link[0]->file);
+    enum status status =
+        all ? lineage_no_starter_elsewhere(l, &leaf, lineage_path(l, 0)) : STATUS_OK;
+    if (!status)
+        status = config_text_complete(&l->text, arena);
     if (!status && !complete)
         status = keep_text(&l->text, &c->first, &c->first_size);
     for (unsigned i = 0; !status && i < l->text.config.count; i++) {

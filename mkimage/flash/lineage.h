@@ -72,10 +72,15 @@ enum status lineage_no_merge(struct lineage *l);
 bool lineage_starts(struct lineage *l, unsigned index, const struct chain_link *image);
 bool lineage_starts_file(struct lineage *l, unsigned index, const struct ntfs_identity *wanted);
 
+/* Refuses where the menu of another volume starts the file, which is to go. Nothing of this program
+ * writes to another volume than TARGET's. */
+enum status lineage_no_starter_elsewhere(struct lineage *l, const struct ntfs_identity *file,
+                                         const char *path);
+
 /*
  * The config's text with the entry, or with `all` every entry that starts the leaf, starting the
- * image at `path`. Where there is no config that names the entries, one that says the same as the
- * root folder did comes `first`.
+ * image at `path`; `all` refuses where another volume's menu starts the leaf. Where there is no
+ * config that names the entries, one that says the same as the root folder did comes `first`.
  */
 struct lineage_config {
     char *first, *then;

@@ -16,6 +16,7 @@
 #include "core/base/arena.h"
 #include "core/base/bounds.h"
 #include "core/base/path.h"
+#include "core/base/text.h"
 #include "core/chain/chain.h"
 #include "core/chain/path.h"
 #include "core/entry/config.h"
@@ -23,6 +24,7 @@
 #include "core/map/map.h"
 #include "core/ntfs/ntfs.h"
 #include "flash/bootcode.h"
+#include "flash/entry.h"
 #include "flash/menu.h"
 #include "flash/source.h"
 #include "flash/target.h"
@@ -124,6 +126,20 @@ static const char *link_source(const struct flash_image *leaf, const struct chai
     return source;
 }
 
+/* Why the machine would refuse the disk when all else is well, or NULL. */
+static const char *no_system(const struct chain *chain, struct blk *blk, struct arena *arena)
+{
+    struct blk *const drive[MAP_DRIVES_MAX] = {blk};
+    uint8_t sector[SECTOR_SIZE];
+    struct map map;
+    struct fail f;
+    size_t mark = arena_mark(arena);
+    bool none = !map_build(&map, chain, &(struct map_writes){0}, arena, &f) &&
+                boot_record_read(&map, drive, sector, &f) == ERR_NO_SYSTEM;
+    arena_release(arena, mark);
+    return none ? f.sentence : NULL;
+}
+
 /* Opens the image as the loader will, and takes its parents along. */
 static enum status check_image(struct flash_plan *plan, unsigned index, struct arena *arena)
 {
@@ -151,6 +167,7 @@ static enum status check_image(struct flash_plan *plan, unsigned index, struct a
     }
     if (!status) {
         struct image *leaf = &chain.link[0]->image;
+        image->no_system = no_system(&chain, origin ? &origin->target.blk : &files.blk, arena);
         image->grows = slack_grows(leaf);
         image->is_raw = leaf->format == IMAGE_RAW;
         if (image->grows && slack_find(&image->slack, leaf, arena, &f))
@@ -179,6 +196,15 @@ static char *volume_path(const char *folder, size_t folder_length, const char *n
     return path;
 }
 
+/* The path of an entry's image on the flash; NULL where it names another volume. The flash's serial
+ * number nobody can have named yet. */
+static const char *own_path(const struct flash_plan *plan, const struct config_entry *entry)
+{
+    size_t prefix = chain_path_volume(entry->vhd);
+    bool own = !prefix || text_same_caseless(entry->vhd, prefix - 1, plan->label);
+    return own ? entry->vhd + prefix : NULL;
+}
+
 /* Where the config looks for an image of this name; else beside the one before; else the root. */
 static char *chosen_path(struct flash_plan *plan, unsigned index, const struct config *config)
 {
@@ -190,8 +216,8 @@ static char *chosen_path(struct flash_plan *plan, unsigned index, const struct c
     }
     size_t length = path_folder_length(folder);
     for (unsigned i = 0; config && i < config->count; i++) {
-        const char *vhd = config->entry[i].vhd;
-        if (volume_same_path(path_last_part(vhd), name)) {
+        const char *vhd = own_path(plan, &config->entry[i]);
+        if (vhd && volume_same_path(path_last_part(vhd), name)) {
             folder = vhd;
             length = path_folder_length(vhd);
             name = path_last_part(vhd);
@@ -260,8 +286,8 @@ static void choose_growing(struct flash_plan *plan, const struct config *config)
         bool written = !config;
         for (unsigned k = 0; config && k < config->count; k++) {
             const struct config_entry *e = &config->entry[k];
-            written |=
-                e->write == WRITE_PERSISTENT && !e->ram && volume_same_path(e->vhd, image->path);
+            const char *vhd = own_path(plan, e);
+            written |= entry_keeps_writes(e) && vhd && volume_same_path(vhd, image->path);
         }
         image->grows = image->grows && written && !image->is_parent;
     }
@@ -323,7 +349,7 @@ static void say_complaint(void *name, const struct config_complaint *c)
 
 enum status flash_plan(struct flash_plan *plan, const struct options *options)
 {
-    *plan = (struct flash_plan){0};
+    *plan = (struct flash_plan){.label = options->label ? options->label : "VHDBOOT"};
     struct arena arena = {0};
     struct config *config = NULL;
     struct fail f;

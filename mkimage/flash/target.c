@@ -85,25 +85,26 @@ enum status target_open_device(struct target *t, const char *path)
     return STATUS_OK;
 }
 
-void target_further(struct target *t, const char *const *path, unsigned count)
+enum status target_further(struct target *t, const char *const *path, unsigned count)
 {
     t->further_path = path;
     t->further_paths = count;
+    for (unsigned i = 0; i < count; i++) {
+        enum status status = device_open(&t->further[i], path[i], DEVICE_READ);
+        if (status)
+            return status;
+        device_blk(&t->further_blk[i], &t->further[i]);
+        t->drive[i + 1] = &t->further_blk[i];
+    }
+    return STATUS_OK;
 }
 
 static enum err find_volumes(struct volumes *v, struct fail *f)
 {
     struct target *t = v->ctx;
     enum err err = volumes_add_drive(v, &t->cache.blk, 0, &t->arena, f);
-    for (unsigned i = 0; !err && i < t->further_paths; i++) {
-        if (device_open(&t->further[i], t->further_path[i], DEVICE_READ)) {
-            (void)fail(f, ERR_READ, "cannot be opened", 0);
-            return fail_subject(f, t->further_path[i]);
-        }
-        device_blk(&t->further_blk[i], &t->further[i]);
-        t->drive[i + 1] = &t->further_blk[i];
+    for (unsigned i = 0; !err && i < t->further_paths; i++)
         err = volumes_add_drive(v, t->drive[i + 1], (uint8_t)(i + 1), &t->arena, f);
-    }
     return err;
 }
 

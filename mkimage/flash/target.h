@@ -47,8 +47,9 @@ void arena_close(struct arena *arena);
 enum status target_open(struct target *t, const char *path, unsigned partition);
 void target_close(struct target *t);
 
-/* The disks that the machine has besides this one; the strings stay the caller's. */
-void target_further(struct target *t, const char *const *path, unsigned count);
+/* The disks that the machine has besides this one, which are opened; the strings stay the caller's.
+ */
+enum status target_further(struct target *t, const char *const *path, unsigned count);
 
 /* The two halves of target_open, for those who report each step by itself. */
 enum status target_open_device(struct target *t, const char *path);

@@ -154,7 +154,8 @@ static enum err target_stores(struct opened *o, struct fail *f)
         if (!o->store[i])
             return fail(f, ERR_MEMORY, "out of memory", 0);
     }
-    return o->target.device.is_block ? ERR_OK : lock_image(fd, write, path, f);
+    /* A writer has its locks from device_open. */
+    return write || o->target.device.is_block ? ERR_OK : lock_image(fd, write, path, f);
 }
 
 /* Would the loader write to the image? Its last note says why not. */

@@ -88,13 +88,10 @@ static bool check_config(struct check *c)
 static void check_volume(struct check *c)
 {
     const struct ntfs *volume = &c->target.volume;
-    steps_passed(&c->steps, "volume", "NTFS %u.%u, %s, clusters of %s%s%s%s", volume->version_major,
+    steps_passed(&c->steps, "volume", "NTFS %u.%u, %s, clusters of %s", volume->version_major,
                  volume->version_minor,
                  bytes_text(volume->clusters << (volume->cluster_shift + SECTOR_SHIFT)),
-                 bytes_text((uint64_t)SECTOR_SIZE << volume->cluster_shift),
-                 volume->hibernated ? ", Windows is hibernated on it" : "",
-                 volume->log_unclean ? ", its log is not clean" : "",
-                 volume->dirty ? ", marked dirty" : "");
+                 bytes_text((uint64_t)SECTOR_SIZE << volume->cluster_shift));
     if (mirror_is_old(&c->target.device, c->target.part->start_lba << SECTOR_SHIFT))
         steps_warn(&c->steps, "a change of it was cut off, and ntfs-3g will not mount it before "
                               "mkimage install mends its $MFTMirr");
@@ -110,7 +107,6 @@ static void walk(struct check *c)
                      "%s: " DEVICE_SECTORS_SENTENCE, t->device.path, t->device.sector_size);
         return;
     }
-    target_further(t, c->options->drive, c->options->drives);
     bool mounted = !target_mount(t, c->options->partition, &f);
     if (t->table.scheme != PART_NONE || t->table.count)
         check_boot_mbr(&c->steps, t);
@@ -235,10 +231,13 @@ enum status verb_check(const struct options *options)
         return say_no_memory();
     c->options = options;
     enum status status = target_open_device(&c->target, options->argument[0]);
+    if (!status)
+        status = target_further(&c->target, options->drive, options->drives);
     if (status) {
         c->error = say_last_error(&c->advice);
         if (options->json)
             print_json(c);
+        target_close(&c->target);
         free(c);
         return status;
     }

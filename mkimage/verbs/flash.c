@@ -246,8 +246,8 @@ static enum status make(struct flash *flash)
 {
     enum status status = wipe(flash);
     if (!status)
-        status = mkfs_volume(&flash->output.device, flash->start, flash->volume_size,
-                             flash->options->label ? flash->options->label : "VHDBOOT");
+        status =
+            mkfs_volume(&flash->output.device, flash->start, flash->volume_size, flash->plan.label);
     struct volume v;
     if (!status)
         status = volume_open(&v, &flash->output.device, flash->start, flash->volume_size);
@@ -320,6 +320,16 @@ static void report(const struct flash *flash, const char *done)
     }
 }
 
+/* As far as nothing has to be written to know it: of images that children stand on, it is not. */
+static void warn_of_no_system(const struct flash_plan *plan)
+{
+    for (unsigned i = 0; i < plan->count; i++) {
+        const struct flash_image *image = &plan->image[i];
+        if (image->no_system && !image->is_parent)
+            entry_warn_no_system(image->path, image->no_system);
+    }
+}
+
 /* The device is closed before it is looked at: the kernel may keep what it was told otherwise. */
 static enum status complete(struct flash *flash)
 {
@@ -355,6 +365,8 @@ enum status verb_flash(const struct options *options)
     }
     if (!status)
         report(&flash, options->dry_run ? "would become " : "");
+    if (!status && options->dry_run)
+        warn_of_no_system(&flash.plan);
     flash_plan_free(&flash.plan);
     return status;
 }

@@ -162,7 +162,7 @@ static enum status may_remove(struct merge *m, const struct dependents *images,
     const struct dependent *grandchild = dependents_of(images, &as_parent, &child->file, NULL);
     return grandchild ? say_error("Remove that one first.", "%s: is the parent of %s", child->path,
                                   grandchild->path)
-                      : STATUS_OK;
+                      : lineage_no_starter_elsewhere(l, &child->file, child->path);
 }
 
 /* The child of a merge that is complete; `path` stays NULL where it is gone already. Its content is

@@ -20,6 +20,8 @@
 #include "core/base/bounds.h"
 #include "core/base/file.h"
 #include "core/base/image.h"
+#include "core/chain/path.h"
+#include "core/entry/volumes.h"
 #include "core/ntfs/ntfs.h"
 #include "core/raw/raw.h"
 #include "core/vhd/vhd.h"
@@ -47,27 +49,30 @@ typedef bool transfer(void *ctx, uint64_t off, void *buf, size_t size, bool writ
  * loader does that by itself when it takes a slot, but not every program does. A differencing
  * VHD's bitmaps hide it.
  */
-static bool clean(const struct image *image, const struct slack *s, transfer *io, void *ctx)
+static enum status clean(const struct image *image, const struct slack *s,
+                         const struct device *device, transfer *io, void *ctx)
 {
     static uint8_t buffer[sizeof zeros];
+    enum status status = STATUS_OK;
     if (image->kind != IMAGE_DYNAMIC)
-        return true;
+        return STATUS_OK;
     uint64_t off = round_up_shift(s->now.end, SECTOR_SHIFT);
     progress_start("looking through the slack", s->now.limit > off ? s->now.limit - off : 0);
-    bool ok = true;
-    while (ok && off < s->now.limit) { /* ends: off grows */
+    while (!status && off < s->now.limit) { /* ends: off grows */
         size_t n =
             s->now.limit - off < sizeof buffer ? (size_t)(s->now.limit - off) : sizeof buffer;
-        ok = io(ctx, off, buffer, n, false);
-        if (ok && !bytes_are(buffer, n, 0)) {
+        if (!io(ctx, off, buffer, n, false)) {
+            status = device_read_failed(device);
+        } else if (!bytes_are(buffer, n, 0)) {
             memset(buffer, 0, n);
-            ok = io(ctx, off, buffer, n, true);
+            if (!io(ctx, off, buffer, n, true))
+                status = device_write_failed(device);
         }
         progress_add(n);
         off += n;
     }
     progress_end();
-    return ok;
+    return status;
 }
 
 /* How many slots there will be; says so where nothing needs to be done. */
@@ -139,9 +144,9 @@ static enum status extend_host(const char *path, const struct image *image, cons
     enum status status = device_open(&device, path, DEVICE_WRITE); /* refuses one that is in use */
     if (status)
         return status;
-    bool ok = clean(image, s, host_io, &device);
+    status = clean(image, s, &device, host_io, &device);
     progress_start("reserving", size - s->file_size);
-    if (!ok || (add && !extend(device.fd, s, size)))
+    if (!status && add && !extend(device.fd, s, size))
         status = device_write_failed(&device);
     progress_end();
     device_close(&device);
@@ -175,7 +180,7 @@ static enum status reserve_on_host(const struct options *options, struct file *f
 
 /* --- A file of a flash */
 
-/* The file that is meant: --file, else the entry's image. */
+/* The file that is meant: --file, else the entry's image, which may name the volume. */
 static enum status find_path(struct edit *e, const struct options *options, const char **path)
 {
     static struct entry entry;
@@ -201,7 +206,14 @@ static enum status open_image(struct edit *e, const char *path, struct image *im
     struct fail f;
     struct arena *arena = &e->session.target.arena;
     bool is_vhd = false, is_vhdx = false, is_raw = false;
-    enum err err = ntfs_open(&e->session.target.volume, path, file, &f);
+    struct volumes *volumes = &e->session.target.volumes;
+    unsigned volume = 0;
+    enum err err = chain_path_volume(path) ? volumes_find(volumes, &f) : ERR_OK;
+    if (!err)
+        err = volumes_open(volumes, path, file, &volume, &f);
+    if (!err && volume)
+        return say_error("Name the disk that it lies on as TARGET, with its partition.",
+                         "%s: lies on another volume", path);
     if (!err)
         err = vhd_probe(file, &is_vhd, &f);
     if (!err && !is_vhd)
@@ -276,6 +288,8 @@ static enum status reserve_on_flash(const struct options *options)
     if (!status)
         status = open_image(&e, path, &image, &file, &list);
     if (!status)
+        path += chain_path_volume(path); /* it is this one */
+    if (!status)
         status = slack_allowed(&image);
     if (!status && image.merge == IMAGE_MERGE_COMPLETE && !options->dry_run)
         status = unmark(&e, path, &image, &file, &list);
@@ -288,8 +302,8 @@ static enum status reserve_on_flash(const struct options *options)
         edit_end_rehearsal(&e);
     }
     struct flash_file on_flash = {&e, &list};
-    if (!status && !options->dry_run && !clean(&image, &s, flash_io, &on_flash))
-        status = device_write_failed(&e.session.device);
+    if (!status && !options->dry_run)
+        status = clean(&image, &s, &e.session.device, flash_io, &on_flash);
     if (!status && add && !options->dry_run)
         status = grow_slots(&e, path, &s, add, &list, &pieces);
     if (!status && add)

@@ -14,6 +14,7 @@
 #include "core/entry/config.h"
 #include "core/vhd/format.h"
 #include "flash/edit.h"
+#include "flash/entry.h"
 #include "flash/grow.h"
 #include "flash/lineage.h"
 #include "image/newvhd.h"
@@ -78,7 +79,7 @@ static const char *writing_entry(struct lineage *l)
     const struct config *config = &l->text.config;
     for (unsigned i = 0; i < config->count; i++) {
         const struct config_entry *entry = &config->entry[i];
-        if (entry->write == WRITE_PERSISTENT && !entry->ram &&
+        if (entry_keeps_writes(entry) &&
             (lineage_starts(l, i, l->chain.link[0]) || lineage_starts(l, i, lineage_link(l, 1))))
             return entry->name;
     }

@@ -19,7 +19,9 @@
 #include "core/map/map.h"
 #include "core/ntfs/ntfs.h"
 #include "flash/edit.h"
+#include "flash/entry.h"
 #include "flash/lineage.h"
+#include "flash/menus.h"
 #include "flash/merge_mark.h"
 #include "image/newvhd.h"
 #include "image/slack.h"
@@ -100,9 +102,22 @@ static enum status choose_path(struct snapshot *s, const struct options *options
     return STATUS_OK;
 }
 
-static bool keeps_writes(const struct config_entry *entry)
+static enum status under_child(struct lineage *l, const char *entry)
 {
-    return entry->write == WRITE_PERSISTENT && !entry->ram;
+    return say_error("Give that entry write = none, or remove it.",
+                     "%s: entry %s starts it as well, and would damage its child by writing to it",
+                     lineage_path(l, 0), entry);
+}
+
+static enum status check_other_menus(struct lineage *l)
+{
+    struct ntfs_identity own = ntfs_identify(&l->chain.link[0]->file);
+    char *who;
+    enum status status = menus_starter(&l->edit.session.target, &own, true, &who);
+    if (!status && who)
+        status = under_child(l, who);
+    free(who);
+    return status;
 }
 
 /* Another entry that starts the same image would write to it under its child. */
@@ -110,7 +125,7 @@ static enum status check_entries(struct lineage *l)
 {
     const struct config *config = &l->text.config;
     const struct config_entry *own = &config->entry[l->entry];
-    if (!keeps_writes(own))
+    if (!entry_keeps_writes(own))
         return say_error("Give the entry write = persistent first, if changes are to be kept.",
                          "entry %s: has %s, so nothing would ever be written to its child",
                          own->name,
@@ -118,14 +133,11 @@ static enum status check_entries(struct lineage *l)
                          : own->ram               ? "ram = yes"
                                                   : "write = discard");
     for (unsigned i = 0; i < config->count; i++) {
-        if (i != l->entry && keeps_writes(&config->entry[i]) &&
+        if (i != l->entry && entry_keeps_writes(&config->entry[i]) &&
             lineage_starts(l, i, l->chain.link[0]))
-            return say_error("Give that entry write = none, or remove it.",
-                             "%s: entry %s starts it as well, and would damage its child by "
-                             "writing to it",
-                             lineage_path(l, 0), config->entry[i].name);
+            return under_child(l, config->entry[i].name);
     }
-    return STATUS_OK;
+    return check_other_menus(l);
 }
 
 static enum status plan(struct snapshot *s, const struct options *options)

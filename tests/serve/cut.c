@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
+ * Long because what is recorded, cut and judged is one program's one subject.
+ *
  * Power cuts under the serving engine. A run of random requests on an image in memory is recorded,
  * then cut after each change:
  *

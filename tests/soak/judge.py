@@ -48,7 +48,7 @@ def disk_difference(model, places, seen):
 
 def entry_difference(model, volume, entry, fields):
     name, vhd, mode, starts, protected, sentence, runs = fields
-    if name != entry.name or split(vhd) != split(entry.vhd) or mode != entry.mode:
+    if name != entry.name or place_of(vhd, volume) != place_of(entry.vhd, volume) or mode != entry.mode:
         return f"entry {volume}/{name} is {vhd} {mode}, not {entry.name} {entry.vhd} {entry.mode}"
     try:
         places = model.starts(volume, entry)
@@ -66,6 +66,11 @@ def entry_difference(model, volume, entry, fields):
     if protected == "1" and entry.write != "none" and not (entry.writes and may_be_full(model, places)):
         return f"entry {name} is write-protected"
     return None
+
+
+def place_of(vhd, volume):
+    on, path = split(vhd)
+    return on or volume, path
 
 
 def unread(runs):

@@ -235,7 +235,7 @@ class Model:
 
     def rollback(self, volume, entry):
         image = self.files[self.leaf_of(volume, entry)]
-        image.own, image.blocks, image.ident = {}, set(), next(Image.fresh)
+        image.own, image.blocks, image.ident, image.merging = {}, set(), next(Image.fresh), None
 
     def fold(self, places):
         """The child's content in its parent."""

@@ -8,7 +8,7 @@ import pytest
 
 from layers import Fixed, dynamic
 from ntfsdisk import MIB
-from tools import mkimage, refused, run
+from tools import FRAGMENT, mkimage, refused, run
 import vhd
 
 pytestmark = pytest.mark.usefixtures("folder")
@@ -46,10 +46,12 @@ def flash(config, *images):
     pytest.param(lambda name: vhd.make_fixed(name, 4 * MIB // 512), "lacks 55AAh", id="blank")])
 def test_a_disk_without_a_system_does_not_boot_and_flash_warns(make, word):
     make("x.vhd")
+    ahead = mkimage("flash", "f.img", "--vhd", "x.vhd", "--dry-run").stderr.decode()
     done = mkimage("flash", "f.img", "--vhd", "x.vhd")
     warnings = [line for line in done.stderr.decode().splitlines() if "warning" in line]
     assert len(warnings) == 1 and "\\x.vhd: the disk has no boot" in warnings[0], done.stderr
     assert "install a system" in warnings[0], warnings
+    assert [line for line in ahead.splitlines() if "warning" in line] == warnings
     answer = check("f.img", status=1)
     assert answer["system"] is False and "\\x.vhd: the disk has no boot" in answer["error"], answer
     assert word in answer["error"]
@@ -121,6 +123,29 @@ def test_every_line_of_the_config_that_is_not_understood_is_told():
     plain = check("f.img")
     flash("[a]\nvhd = \\a.vhd\n" + "#" * (len("\n".join(lines))) + "\n", "a.vhd")
     assert plain["sectors_read"] == check("f.img")["sectors_read"], "looking for all of them counts"
+
+
+def test_a_further_drive_that_is_not_there_is_one_line():
+    dynamic("d", random.Random(30))
+    flash("[a]\nvhd = \\d.vhd\n[b]\nvhd = \\d.vhd\nparent = far:\\b.vhd\n", "d.vhd")
+    for entry in ("a", "b"):
+        answer = check("f.img", "--entry", entry, "--drive", "nothing.img", status=1)
+        assert "nothing.img" in answer["error"], answer
+        refused("check", "f.img", "--entry", entry, "--drive", "nothing.img", words="nothing.img")
+        refused("read", "f.img", "--entry", entry, "--drive", "nothing.img", words="nothing.img")
+    refused("snapshot", "f.img", "--entry", "a", "--drive", "nothing.img", words="nothing.img")
+
+
+def test_what_the_volume_warns_of_is_said_once():
+    dynamic("d", random.Random(31))
+    flash("[a]\nvhd = \\d.vhd\n", "d.vhd")
+    with open("hiberfil.sys", "wb") as file:
+        file.write(b"hibr" + bytes(1 << 20))
+    run(FRAGMENT, "f.img", "hiberfil.sys", "/hiberfil.sys", 1)
+    said = mkimage("check", "f.img").stdout.decode()
+    assert [line for line in said.splitlines() if "volume" in line and "hibernated" in line and
+            "write-protected" not in line] and said.count("Windows is hibernated on this volume") == 2, said
+    assert "hibernated on it" not in said
 
 
 @pytest.mark.parametrize("mode", ["write = discard", "write = none", "ram = yes", "write = persistent"])
