@@ -138,7 +138,9 @@ def test_entries_of_one_name_get_two(names, expected, renamed):
     os.mkdir("x")
     for name in names:
         if name.endswith("x"):
-            run("qemu-img", "create", "-q", "-f", "vhdx", name, 8 * MIB)
+            with open("raw", "wb") as file:
+                file.write(b"\xeb\xfe".ljust(510, b"\0") + b"\x55\xaa" + bytes(8 * MIB - 512))
+            run("qemu-img", "convert", "-q", "-f", "raw", "-O", "vhdx", "raw", name)
         else:
             fixed_vhd(name, 4 * MIB)
     done = mkimage("flash", "flash.img", "--vhd", ",".join(names))
