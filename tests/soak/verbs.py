@@ -211,15 +211,15 @@ def merge(s, rng):
 
 
 def finished(s, places):
-    """A merge into the leaf was cut at its end; its child is left over, or was removed by somebody: merge may put an
-    end to that instead."""
-    child = places and s.model.files[places[0]].merging
-    found = [place for place, image in s.model.images() if child and image.ident == child and place[0] == places[0][0]
-             and not s.model.starters(place)]
-    if not child:
+    """A merge into the leaf was cut at its end; its child is left over, was removed by somebody, or is gone and only
+    the mark is there: merge may put an end to that instead."""
+    leaf = places and s.model.files[places[0]]
+    if not leaf or not (leaf.merging or leaf.marked):
         return []
+    found = [place for place, image in s.model.images() if leaf.merging and image.ident == leaf.merging and
+             place[0] == places[0][0] and not s.model.starters(place)]
     model = s.model.copy()
-    model.files[places[0]].merging = None
+    model.files[places[0]].merging, model.files[places[0]].marked = None, False
     for place in found[:1]:
         model.remove(place)
     return [("the cut merge is finished", model, {places[0]})]
