@@ -68,7 +68,7 @@ void arena_close(struct arena *arena)
     arena->base = NULL;
 }
 
-static enum status open_device(struct target *t, const char *path, const struct device *disk)
+enum status target_open_device_disk(struct target *t, const char *path, const struct device *disk)
 {
     *t = (struct target){.device.fd = -1};
     for (unsigned i = 0; i < TARGET_FURTHER_MAX; i++)
@@ -91,7 +91,7 @@ static enum status open_device(struct target *t, const char *path, const struct 
 
 enum status target_open_device(struct target *t, const char *path)
 {
-    return open_device(t, path, NULL);
+    return target_open_device_disk(t, path, NULL);
 }
 
 enum status target_further(struct target *t, const char *const *path, unsigned count)
@@ -143,7 +143,7 @@ enum status target_open(struct target *t, const char *path, unsigned partition)
 enum status target_open_disk(struct target *t, const char *path, const struct device *disk,
                              unsigned partition)
 {
-    enum status status = open_device(t, path, disk);
+    enum status status = target_open_device_disk(t, path, disk);
     if (status)
         return status;
     struct fail f;

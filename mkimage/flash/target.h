@@ -57,6 +57,7 @@ enum status target_further(struct target *t, const char *const *path, unsigned c
 
 /* The two halves of target_open, for those who report each step by itself. */
 enum status target_open_device(struct target *t, const char *path);
+enum status target_open_device_disk(struct target *t, const char *path, const struct device *disk);
 enum err target_mount(struct target *t, unsigned partition, struct fail *f);
 
 /* As chain_open opens files of its volume, and of no other one. */

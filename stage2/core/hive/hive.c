@@ -33,8 +33,7 @@ enum err hive_cell(struct hive *h, uint32_t cell, uint32_t least, struct view *c
     return ERR_OK;
 }
 
-/* As Windows makes it. */
-static uint32_t header_sum(const struct hive_header *header)
+uint32_t hive_header_sum(const struct hive_header *header)
 {
     const le32 *dword = (const le32 *)header;
     uint32_t sum = 0;
@@ -46,7 +45,7 @@ static uint32_t header_sum(const struct hive_header *header)
 static const char *boot_refuses(const struct hive_header *header, uint64_t file_size)
 {
     uint32_t length = le32_get(header->length);
-    if (header_sum(header) != le32_get(header->checksum))
+    if (hive_header_sum(header) != le32_get(header->checksum))
         return "its checksum is wrong";
     if (le32_get(header->minor) > 5)
         return "its version is too new";
