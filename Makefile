@@ -48,7 +48,7 @@ CORE64 := $(CORE_SRC:stage2/core/%.c=$(B)/core64/%.o)
 -include mkimage/mkimage.mk
 -include mkimage/nbdkit/nbdkit.mk
 -include tests/serve/serve.mk
--include tests/ntfs/ntfs.mk tests/fuzz/fuzz.mk tests/powercut/powercut.mk tests/soak/soak.mk tests/coverage.mk
+-include tests/ntfs/ntfs.mk tests/hive/hive.mk tests/fuzz/fuzz.mk tests/powercut/powercut.mk tests/soak/soak.mk tests/coverage.mk
 include docs/docs.mk
 include tests/tests.mk
 

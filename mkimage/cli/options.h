@@ -35,6 +35,12 @@ enum option {
     OPTION_BLOCK_SIZE = 1 << 23,
     OPTION_DISK_SIZE = 1 << 24, /* --size of a virtual disk */
     OPTION_REPLACE = 1 << 25,   /* --yes where it replaces a file */
+    OPTION_INSIDE = 1ull << 40,
+    OPTION_EXACT = 1ull << 41,
+    OPTION_LOCATE = 1ull << 42,
+    OPTION_SAN_POLICY = 1ull << 43,
+    OPTION_PORTABLE = 1ull << 44,
+    OPTION_UNDO = 1ull << 45,
 };
 
 #define ARGUMENTS_MAX 2
@@ -54,7 +60,7 @@ struct options {
     uint64_t size, lba, count;
     uint64_t reserve;   /* 0 with OPTION_RESERVE given: none */
     unsigned partition; /* 0: pick one */
-    bool json, yes, dry_run, no_mbr, drop, all;
+    bool json, yes, dry_run, no_mbr, drop, all, inside, exact, locate, san_policy, portable, undo;
 };
 
 /* What a verb is about: the help lists verbs so. */

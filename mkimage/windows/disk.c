@@ -136,8 +136,13 @@ enum status disk_open(struct disk *d, const struct disk_where *where)
     else if (image || d->vhd)
         status = serve_it(d, where, !image);
     else
-        status = device_open(&d->device, d->name, where->write ? DEVICE_WRITE : DEVICE_READ);
+        status = device_open(&d->device, d->name, DEVICE_READ);
     return status ? disk_close(d, status) : STATUS_OK;
+}
+
+const struct device *disk_device(const struct disk *d)
+{
+    return d->serve ? &d->device : NULL;
 }
 
 enum status disk_close(struct disk *d, enum status status)

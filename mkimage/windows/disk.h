@@ -36,6 +36,9 @@ enum status disk_open(struct disk *d, const struct disk_where *where);
 /* Opens `inside`: the volume with \Windows, the active one first; without any, the active one. */
 enum status disk_find_windows(struct disk *d);
 
+/* What edit_open_disk() takes: NULL for a raw disk, which it opens by its name. */
+const struct device *disk_device(const struct disk *d);
+
 /* Closes all; what was written may fail then. */
 enum status disk_close(struct disk *d, enum status status);
 

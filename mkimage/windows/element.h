@@ -9,7 +9,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include "windows/bcd.h"
 
 #define ELEMENT_MAX      4096u
 #define ELEMENT_PATH_MAX 255u /* UTF-16 units */
