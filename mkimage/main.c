@@ -223,6 +223,18 @@ static const struct verb verbs[] = {
      .options = 0,
      .run = verb_vhd_merge,
      .summary = "Writes what a child holds into its parent, and removes the child."},
+    {.name = "windows doctor",
+     .group = GROUP_WINDOWS,
+     .brief = "would the Windows in an image start from here?",
+     .arguments = "FILE|TARGET",
+     .arguments_needed = 1,
+     .options = OPTION_PARTITION | OPTION_ENTRY | OPTION_JSON,
+     .run = verb_windows_doctor,
+     .summary =
+         "Looks at the Windows in an image, or in an entry of TARGET's menu: version, edition,\n"
+         "drivers that load at the start, by USB 2, USB 3, AHCI, IDE, NVMe and Hyper-V, what\n"
+         "else is in its way. Exit status 0: it would start, where it lies on a disk with a\n"
+         "menu by USB, else by any of them."},
     {.name = "windows boot",
      .group = GROUP_WINDOWS,
      .brief = "\\bootmgr and \\Boot\\BCD out of the images, as bcdboot does",
