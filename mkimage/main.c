@@ -235,6 +235,20 @@ static const struct verb verbs[] = {
          "drivers that load at the start, by USB 2, USB 3, AHCI, IDE, NVMe and Hyper-V, what\n"
          "else is in its way. Exit status 0: it would start, where it lies on a disk with a\n"
          "menu by USB, else by any of them."},
+    {.name = "windows tune",
+     .group = GROUP_WINDOWS,
+     .brief = "the registry values that a start by USB or out of a VHD takes",
+     .arguments = "FILE|TARGET",
+     .arguments_needed = 1,
+     .options = OPTION_PARTITION | OPTION_ENTRY | OPTION_SAN_POLICY | OPTION_PORTABLE |
+                OPTION_UNDO | OPTION_DRY_RUN | OPTION_YES,
+     .run = verb_windows_tune,
+     .summary =
+         "Sets in the Windows of an image, or of an entry of TARGET's menu, what a start by USB "
+         "or\n"
+         "out of a VHD takes: drivers that load at the start, the time to wait for the drive, no\n"
+         "expanding, no paging file. Lists each value that differs, and saves the hive beside it;\n"
+         "--undo puts it back."},
     {.name = "windows boot",
      .group = GROUP_WINDOWS,
      .brief = "\\bootmgr and \\Boot\\BCD out of the images, as bcdboot does",

@@ -12,6 +12,9 @@ MKIMAGE_CFLAGS := $(HOST_CFLAGS) -Imkimage -DVERSION='"$(VERSION)"'
 MKIMAGE_NTFS   := $(patsubst %,$(B)/mkimage.o/ntfs/%.o,find io place volume)
 MKIMAGE_LINKED := $(filter-out $(MKIMAGE_NTFS),$(MKIMAGE_OBJ)) $(B)/mkimage.o/libntfs.a.o $(CORE64)
 
+# libhivex changes registry hives; statically too, as it is small and not everywhere.
+MKIMAGE_LIBS   := -l:libhivex.a
+
 # All that mkimage stands on, and the boot code inside it, has to be there first.
 ifneq ($(and $(wildcard boot/boot.mk),$(wildcard stage2/handoff.c)),)
 all: $(B)/mkimage $(B)/tools/fragment
@@ -32,12 +35,12 @@ $(B)/mkimage.o/libntfs.a.o: $(MKIMAGE_NTFS)
 	@objcopy --wildcard --keep-global-symbol='volume_*' --keep-global-symbol='place*' $@.all $@
 
 $(B)/mkimage: $(MKIMAGE_LINKED)
-	$(call run,LD)$(CC) $^ -o $@
+	$(call run,LD)$(CC) $^ $(MKIMAGE_LIBS) -o $@
 
 # For tests: puts a file on a volume in exactly so many pieces.
 $(B)/tools/fragment: $(B)/mkimage.o/tools/fragment.o $(filter-out %/main.o,$(MKIMAGE_LINKED))
 	@mkdir -p $(@D)
-	$(call run,LD)$(CC) $^ -o $@
+	$(call run,LD)$(CC) $^ $(MKIMAGE_LIBS) -o $@
 
 $(B)/mkimage.o/tools/%.o: tests/tools/%.c
 	@mkdir -p $(@D)
