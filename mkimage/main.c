@@ -314,6 +314,7 @@ static void print_failure(void)
     json_end();
 }
 
+/* argv[0] is the last word of the verb. */
 static enum status run(const struct verb *verb, int argc, char **argv)
 {
     struct options options;
@@ -344,7 +345,7 @@ static enum status dispatch(int argc, char **argv)
     }
     const struct verb *verb = find(argc, argv, &taken);
     if (verb)
-        return run(verb, argc - taken, argv + taken);
+        return run(verb, argc - taken + 1, argv + taken - 1);
     if (is_family(argv[0]) && argc > 1 && is_help(argv[1]))
         return help(1, argv);
     return no_such_verb(argc, argv);

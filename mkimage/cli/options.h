@@ -8,7 +8,7 @@
 #include "cli/say.h"
 
 /* Bits; above the 31st they are written as 1ull << N. */
-enum option {
+enum option_bit {
     OPTION_VHD = 1 << 0,
     OPTION_SIZE = 1 << 1,
     OPTION_LABEL = 1 << 2,
@@ -44,7 +44,7 @@ enum option {
 struct options {
     const char *argument[ARGUMENTS_MAX];
     unsigned arguments;
-    uint64_t given; /* bits of enum option */
+    uint64_t given; /* bits of enum option_bit */
     const char *vhd[VHDS_MAX];
     unsigned vhds;
     const char *drive[DRIVES_MAX];
@@ -75,11 +75,12 @@ struct verb {
     const char *brief; /* one line for the list of verbs; NULL: the summary's first sentence */
     const char *arguments, *summary;
     unsigned arguments_needed;
-    uint64_t options; /* bits of enum option */
+    uint64_t options; /* bits of enum option_bit */
     enum status (*run)(const struct options *options);
 };
 
-/* Parses what follows the verb. Sets *help and returns where --help is among it. */
+/* Parses what follows argv[0], the last word of the verb. An option may be cut short where no other
+ * begins so. Sets *help and returns where --help is among it. */
 enum status options_parse(struct options *o, const struct verb *verb, int argc, char **argv,
                           bool *help);
 
