@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include "attach/daemon.h"
+#include "attach/netlink.h"
 #include "core/base/blk.h"
 #include "serve/serve.h"
 

@@ -13,14 +13,13 @@
 #define MKIMAGE_ATTACH_ATTACH_H
 
 #include <stdbool.h>
-#include "attach/netlink.h"
 #include "attach/server.h"
 #include "core/base/errors.h"
 
 struct serve;
 
 struct attach_options {
-    int index;            /* of /dev/nbdN, or NETLINK_ANY_INDEX */
+    int index;            /* of /dev/nbdN; -1: any free one */
     unsigned connections; /* requests that go at once; 0: as many as there are processors, 1 to 4 */
     unsigned dead_seconds; /* how long requests wait for attach_again() when this process dies */
     const char *backend;   /* what the kernel shows as the device's backend; outlives the device */

@@ -172,7 +172,7 @@ int netlink_connect(struct netlink *n, const struct netlink_device *device, int 
     struct message m;
     uint32_t number;
     message_begin(&m, n, n->family, NBD_CMD_CONNECT, NBD_GENL_VERSION);
-    if (device->index != NETLINK_ANY_INDEX)
+    if (device->index != -1)
         put_u32(&m, NBD_ATTR_INDEX, (uint32_t)device->index);
     put_u64(&m, NBD_ATTR_SIZE_BYTES, device->size);
     put_u64(&m, NBD_ATTR_BLOCK_SIZE_BYTES, device->sector_size);

@@ -9,8 +9,6 @@
 
 #include <stdint.h>
 
-#define NETLINK_ANY_INDEX (-1)
-
 struct netlink {
     int fd;
     uint16_t family; /* the number that "nbd" has since this start of the kernel */
@@ -18,7 +16,7 @@ struct netlink {
 };
 
 struct netlink_device {
-    int index;     /* of /dev/nbdN, or NETLINK_ANY_INDEX */
+    int index;     /* of /dev/nbdN, -1 any free one */
     const int *fd; /* the client's ends of sockets, which the kernel then holds */
     unsigned fds;
     uint64_t size, flags;  /* bytes; enum wire_can */
