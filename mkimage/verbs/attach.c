@@ -36,7 +36,8 @@ static const char *const write_names[] = {
 static void load_module(void)
 {
     extern char **environ;
-    char *const arguments[] = {"modprobe", "-q", "nbd", NULL};
+    static char program[] = "modprobe", quiet[] = "-q", module[] = "nbd";
+    char *const arguments[] = {program, quiet, module, NULL};
     pid_t pid;
     if (!posix_spawnp(&pid, arguments[0], NULL, NULL, arguments, environ))
         (void)waitpid(pid, NULL, 0);
