@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "ask.h"
 #include "core/base/arena.h"
 #include "core/base/blk.h"
 #include "core/base/bounds.h"
@@ -335,10 +336,16 @@ static void run(uint8_t number, uint64_t volume_lba)
 
     uint32_t timeout = config.timeout_seconds;
     size_t mark = arena_mark(&arena);
+    unsigned chosen = config.default_entry;
     bool menu = config.count > 1;
     for (;;) { /* every round but the first waits for the user */
-        unsigned chosen = menu ? menu_choose(&config, timeout) : 0;
-        err = start_entry(&config.entry[chosen], &f);
+        if (menu)
+            chosen = menu_choose(&config, chosen, timeout);
+        const struct password *password = config_password(&config, chosen, true);
+        if (!password || ask_password(password, config.entry[chosen].title, &f))
+            err = start_entry(&config.entry[chosen], &f);
+        else
+            err = f.err; /* none: the user gave up */
         arena_release(&arena, mark);
         if (err)
             print_error(&f);
@@ -346,7 +353,6 @@ static void run(uint8_t number, uint64_t volume_lba)
             return;
         menu = true;
         timeout = CONFIG_TIMEOUT_NONE;
-        config.default_entry = chosen;
     }
 }
 

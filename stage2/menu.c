@@ -140,10 +140,10 @@ static void redraw(const struct menu *m, const struct menu *old, const struct co
     console_goto_row(top + m->rows);
 }
 
-unsigned menu_choose(const struct config *config, uint32_t timeout_seconds)
+unsigned menu_choose(const struct config *config, unsigned selected, uint32_t timeout_seconds)
 {
     struct menu m;
-    menu_init(&m, config->count, config->default_entry, timeout_seconds);
+    menu_init(&m, config->count, selected, timeout_seconds);
     if (m.counting && !m.seconds)
         return m.selected;
 

@@ -32,9 +32,9 @@ enum menu_action { MENU_STAY, MENU_START };
 void menu_init(struct menu *m, unsigned count, unsigned selected, uint32_t timeout_seconds);
 enum menu_action menu_key(struct menu *m, unsigned key);
 
-/* Shows the entries and returns the chosen one's index. `timeout_seconds` as in struct config; 0
- * returns the default without a screen. */
-unsigned menu_choose(const struct config *config, uint32_t timeout_seconds);
+/* Shows the entries, the bar on `selected`, and returns the chosen one's index. `timeout_seconds` as
+ * in struct config; 0 returns the selected one without a screen. */
+unsigned menu_choose(const struct config *config, unsigned selected, uint32_t timeout_seconds);
 
 /* Holds up a start so that its warnings can be read. Returns whether to go on: Esc says no. */
 bool menu_hold(void);

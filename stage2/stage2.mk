@@ -32,6 +32,9 @@ $(B)/core32/%.o: stage2/core/%.c
 	@mkdir -p $(@D)
 	$(call run,CC)$(CC) $(STAGE2_CFLAGS) -c $< -o $@
 
+# A password's hash is a matter of speed.
+$(B)/core32/base/sha512.o: STAGE2_CFLAGS += -O2
+
 $(STAGE2_DIR)/%.o: stage2/%.c
 	@mkdir -p $(@D)
 	$(call run,CC)$(CC) $(STAGE2_CFLAGS) -c $< -o $@

@@ -235,11 +235,12 @@ static bool check_config(struct check *c, const char *name)
         return false;
     }
     const struct config *config = &c->entry.config;
-    char complaint[160] = "";
-    if (config->complaint_count) {
-        const struct config_complaint *first = &config->complaint[0];
-        snprintf(complaint, sizeof complaint, "; line %u: %s%s%s", first->line, first->sentence,
-                 *first->word ? ": " : "", first->word);
+    char complaint[400] = "";
+    for (unsigned i = 0; i < config->complaint_count && i < CONFIG_COMPLAINTS_MAX; i++) {
+        const struct config_complaint *one = &config->complaint[i];
+        size_t used = strlen(complaint);
+        snprintf(complaint + used, sizeof complaint - used, "; line %u: %s%s%s", one->line,
+                 one->sentence, *one->word ? ": " : "", one->word);
     }
     passed(c, "config", "%s, %u entr%s, %s%s",
            c->entry.from_file ? BOOT_CONFIG_PATH : "no " BOOT_CONFIG_PATH, config->count,

@@ -22,5 +22,6 @@ enum status verb_extents(const struct options *options);
 enum status verb_vhd_info(const struct options *options);
 enum status verb_vhd_read(const struct options *options);
 enum status verb_vhd_check(const struct options *options);
+enum status verb_password(const struct options *options);
 
 #endif

@@ -144,6 +144,16 @@ void console_text(const char *s)
     print(s, false);
 }
 
+void console_erase(void)
+{
+    if (!column)
+        return;
+    put('\b');
+    put(' ');
+    put('\b');
+    column--;
+}
+
 void console_line(const char *a, const char *b)
 {
     console_text(a);

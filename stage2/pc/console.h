@@ -17,8 +17,10 @@
 /* What console_key returns: ASCII, or one of these. */
 enum key {
     KEY_NONE = 0,
+    KEY_BACKSPACE = 8,
     KEY_ENTER = 13,
     KEY_ESCAPE = 27,
+    KEY_DELETE = 0x7f, /* what the backspace key is on many a terminal */
     KEY_UP = 0x100,
     KEY_DOWN,
     KEY_HOME,
@@ -44,6 +46,9 @@ void console_print(const char *s);
 
 /* Prints `a`, `b`, as console_text, and a line's end. */
 void console_line(const char *a, const char *b);
+
+/* Takes the last character of the line away. */
+void console_erase(void);
 
 /* Where the cursor is, 0 at the top; and to there, column 0. */
 unsigned console_row(void);

@@ -8,6 +8,7 @@
 #include "core/base/mem.h"
 #include "core/base/text.h"
 #include "core/chain/path.h"
+#include "core/entry/password.h"
 #include "core/entry/writes.h"
 #include "core/map/format.h"
 #include "core/map/room.h"
@@ -39,6 +40,7 @@ static enum err config_read(struct config *config, struct file *file, struct are
 struct boot_listing {
     struct config *config;
     enum write_mode write;
+    const struct password *password;
     char *names;
     size_t used;
     unsigned left_out;
@@ -70,8 +72,11 @@ static bool boot_list_file(void *ctx, const struct ntfs_dirent *file)
     path[0] = '\\';
     memcpy(path + 1, file->name, length);
     listing->used += length + 2;
-    config->entry[config->count++] = (struct config_entry){
-        .name = path + 1, .title = path + 1, .vhd = path, .write = listing->write};
+    config->entry[config->count++] = (struct config_entry){.name = path + 1,
+                                                           .title = path + 1,
+                                                           .vhd = path,
+                                                           .write = listing->write,
+                                                           .password = listing->password};
     return true;
 }
 
@@ -81,6 +86,10 @@ static enum err boot_list(struct config *config, struct ntfs *vol, struct arena 
     bool careful = config->complaint_count;
     struct boot_listing listing = {.config = config,
                                    .write = careful ? WRITE_NONE : WRITE_PERSISTENT};
+    /* Nor does a config whose sections are lost open what one of them may have locked. */
+    static const struct password closed;
+    if (config->secret)
+        listing.password = config->password ? config->password : &closed;
     listing.names = arena_array(a, CONFIG_ENTRIES_MAX, BOOT_NAME_SIZE);
     if (!listing.names)
         return fail(f, ERR_MEMORY, "no memory for the list of images", 0);

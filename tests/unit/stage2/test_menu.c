@@ -108,12 +108,11 @@ TEST(menu_starts_by_time)
 {
     static struct config config;
     config.count = 2;
-    config.default_entry = 1;
     config.entry[0].title = config.entry[1].title = "title";
-    CHECK_EQ(menu_choose(&config, 0), 1);
+    CHECK_EQ(menu_choose(&config, 1, 0), 1);
     set_ticks(TICKS_PER_DAY - 20); /* over midnight */
     console_init();
-    CHECK_EQ(menu_choose(&config, 3), 1);
+    CHECK_EQ(menu_choose(&config, 1, 3), 1);
     CHECK(console_ticks() >= 3 * TICKS_PER_SECOND);
 }
 
