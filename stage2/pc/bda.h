@@ -11,6 +11,9 @@
 #define BDA_SEGMENT   0x40
 #define BDA_START     0x400
 
+/* Four words: the serial ports' addresses; 0: none. */
+#define BDA_SERIAL    0x400
+
 /* Word: KiB of conventional memory, as INT 12h says. At an odd address. */
 #define BDA_LOW_KIB   0x413
 

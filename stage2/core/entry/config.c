@@ -182,6 +182,27 @@ static enum err set_password(struct parser *p, const struct password **to, struc
     return ERR_OK;
 }
 
+/* COM1 to COM4, and the speed where it is not 115200 baud. */
+static bool serial(struct word value, unsigned *port, uint32_t *baud)
+{
+    static const uint32_t speeds[] = {115200, 57600, 38400, 19200, 9600, 4800, 2400, 1200};
+    uint64_t speed = speeds[0];
+    if (value.len < 4 || !word_is((struct word){value.start, 3}, "COM") || value.start[3] < '1' ||
+        value.start[3] > '4')
+        return false;
+    struct word rest = trim((struct word){value.start + 4, value.len - 4});
+    if (rest.len && (!is_blank(value.start[4]) || !number(rest, speeds[0], &speed)))
+        return false;
+    for (unsigned i = 0; i < sizeof speeds / sizeof speeds[0]; i++) {
+        if (speed == speeds[i]) {
+            *port = (unsigned)(value.start[3] - '0');
+            *baud = speeds[i];
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum err set_global(struct parser *p, struct word key, struct word value)
 {
     if (word_is(key, "timeout")) {
@@ -197,6 +218,18 @@ static enum err set_global(struct parser *p, struct word key, struct word value)
         p->default_line = p->line;
     } else if (word_is(key, "password")) {
         return set_password(p, &p->config->password, value);
+    } else if (word_is(key, "console")) {
+        if (word_is(value, "screen"))
+            p->config->console = CONSOLE_SCREEN;
+        else if (word_is(value, "serial"))
+            p->config->console = CONSOLE_SERIAL;
+        else if (word_is(value, "both"))
+            p->config->console = CONSOLE_BOTH;
+        else
+            complain(p, p->line, "console takes screen, serial or both", value);
+    } else if (word_is(key, "serial")) {
+        if (!serial(value, &p->config->serial_port, &p->config->serial_baud))
+            complain(p, p->line, "serial takes COM1 to COM4, and 1200 to 115200 baud", value);
     } else {
         complain(p, p->line, "unknown key before the first section", key);
     }
@@ -331,7 +364,8 @@ static struct word next_line(struct word *rest)
 enum err config_parse(struct config *config, const uint8_t *text, uint32_t size, struct arena *a,
                       struct fail *f)
 {
-    *config = (struct config){.timeout_seconds = CONFIG_TIMEOUT_UNSET};
+    *config = (struct config){
+        .timeout_seconds = CONFIG_TIMEOUT_UNSET, .serial_port = 1, .serial_baud = 115200};
     struct parser p = {.config = config, .arena = a, .fail = f};
     struct word rest = {(const char *)text, size};
     if (size >= 3 && !memcmp(text, "\xef\xbb\xbf", 3))

@@ -27,6 +27,9 @@ enum write_mode {
     WRITE_NONE,       /* it is refused */
 };
 
+/* Where the menu is shown: `console = ...`. */
+enum config_console { CONSOLE_SCREEN, CONSOLE_SERIAL, CONSOLE_BOTH };
+
 struct config_entry {
     const char *name;  /* the section's */
     const char *title; /* name where none is given */
@@ -53,6 +56,9 @@ struct config_complaint {
 struct config {
     uint32_t timeout_seconds;
     unsigned default_entry; /* index; 0 where `default` is missing or names no section */
+    enum config_console console;
+    unsigned serial_port; /* 1: COM1 */
+    uint32_t serial_baud;
     unsigned count;
     struct config_entry entry[CONFIG_ENTRIES_MAX];
     const struct password *password; /* asked before what is not the default's plain start */

@@ -171,8 +171,10 @@ static void note_room(struct boot_disk *disk, const struct map_writes *writes)
                   map_memory_bytes(map) >> 20);
 }
 
-enum err boot_open(struct boot_disk *disk, const struct config_entry *entry,
-                   struct volumes *volumes, uint64_t memory_bytes, struct arena *a, struct fail *f)
+/* All but the map. */
+static enum err open_chain(struct boot_disk *disk, const struct config_entry *entry,
+                           struct volumes *volumes, uint64_t memory_bytes,
+                           struct map_writes *writes, struct arena *a, struct fail *f)
 {
     *disk = (struct boot_disk){.hide_drives = entry->hide, .in_memory = entry->ram};
     enum err err = boot_names_volume(entry) ? volumes_find(volumes, f) : ERR_OK;
@@ -193,15 +195,28 @@ enum err boot_open(struct boot_disk *disk, const struct config_entry *entry,
     for (unsigned i = 0; i < chain->count; i++)
         notes_add_all(&disk->notes, &chain->link[i]->image.notes,
                       chain->count > 1 ? chain->link[i]->path : NULL);
+    return writes_choose(writes, entry, &disk->chain, vol, memory_bytes, &disk->notes, f);
+}
 
+enum err boot_look(struct boot_disk *disk, const struct config_entry *entry,
+                   struct volumes *volumes, struct arena *a, struct fail *f)
+{
     struct map_writes writes;
-    err = writes_choose(&writes, entry, &disk->chain, vol, memory_bytes, &disk->notes, f);
+    return open_chain(disk, entry, volumes, a->size, &writes, a, f);
+}
+
+enum err boot_open(struct boot_disk *disk, const struct config_entry *entry,
+                   struct volumes *volumes, uint64_t memory_bytes, struct arena *a, struct fail *f)
+{
+    struct map_writes writes;
+    enum err err = open_chain(disk, entry, volumes, memory_bytes, &writes, a, f);
     if (!err)
         err = map_build(&disk->map, &disk->chain, &writes, a, f);
-    if (!err)
-        note_room(disk, &writes);
+    if (err)
+        return err;
+    note_room(disk, &writes);
     disk->write_protected = !writes.in_place && writes.growth == MAP_GROWS_NOT;
-    return err;
+    return ERR_OK;
 }
 
 const char *boot_record_fault(const uint8_t *sector)

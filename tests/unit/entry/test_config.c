@@ -316,3 +316,19 @@ TEST(config_bad_passwords_stay_locked)
         CHECK_EQ(config_password(&config, 1, true)->iterations, 0);
     }
 }
+
+TEST(config_console)
+{
+    parse("[a]\nvhd = x\n");
+    CHECK(config.console == CONSOLE_SCREEN);
+    CHECK(config.serial_port == 1 && config.serial_baud == 115200);
+    parse("console = both\nserial = com2 9600\n[a]\nvhd = x\n");
+    CHECK(config.console == CONSOLE_BOTH);
+    CHECK(config.serial_port == 2 && config.serial_baud == 9600 && !config.complaint_count);
+    parse("console = serial\nserial = COM4\n[a]\nvhd = x\n");
+    CHECK(config.console == CONSOLE_SERIAL && config.serial_port == 4);
+    parse("console = tty\nserial = COM5\nserial = COM\nserial = COM1 9601\nserial = COM19600\n"
+          "serial = COM1 x\n[a]\nvhd = x\n");
+    CHECK_EQ(config.complaint_count, 6);
+    CHECK(config.serial_port == 1 && config.serial_baud == 115200);
+}
