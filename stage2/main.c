@@ -12,7 +12,6 @@
 #include "core/base/blk.h"
 #include "core/base/bounds.h"
 #include "core/base/errors.h"
-#include "core/base/mem.h"
 #include "core/base/text.h"
 #include "core/chain/chain.h"
 #include "core/entry/config.h"

@@ -3,7 +3,6 @@
  * is readable wherever a firmware sends it, line by line. */
 #include "pc/screen.h"
 #include "core/base/mem.h"
-#include "pc/bios.h"
 #include "pc/console.h"
 #include "pc/glyphs.h"
 #include "pc/serial.h"

@@ -47,8 +47,7 @@ def picture(pc, name):
     dump = os.path.join(pc.folder, "picture")
     pc.qmp("screendump", filename=dump)
     with open(dump, "rb") as file:
-        magic, width, height, _, pixels = re.fullmatch(rb"(P6)\s+(\d+)\s+(\d+)\s+(\d+)\s(.*)", file.read(), re.S).groups()
-    assert magic == b"P6"
+        width, height, pixels = re.fullmatch(rb"P6\s+(\d+)\s+(\d+)\s+255\s(.*)", file.read(), re.S).groups()
     width, height = int(width), int(height)
     rows = b"".join(b"\0" + pixels[y * width * 3:(y + 1) * width * 3] for y in range(height))
 
