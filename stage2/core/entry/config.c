@@ -24,7 +24,8 @@ struct parser {
     bool in_sections;           /* past the first [section], be it a good one or not */
     struct word default_name;   /* of `default = `: sections may come later */
     unsigned default_line;
-    bool first_lost; /* what stands first is not the section that was to */
+    bool password_lost; /* a section that was left out had one: whose is it? */
+    bool first_lost;    /* what stands first is not the section that was to */
 };
 
 static bool is_blank(char c)
@@ -316,6 +317,7 @@ static enum err read_line(struct parser *p, struct word line)
     if (p->entry)
         return set_entry(p, key, value);
     /* Lines of a section that was left out must not become settings of the whole file. */
+    p->password_lost |= p->in_sections && password;
     if (p->in_sections)
         return ERR_OK;
     return set_global(p, key, value);
@@ -382,6 +384,11 @@ enum err config_parse(struct config *config, const uint8_t *text, uint32_t size,
     }
     end_section(&p);
     pick_default(&p);
+    static const struct password closed;
+    for (unsigned i = 0; p.password_lost && i < config->count; i++) {
+        if (!config->entry[i].password)
+            config->entry[i].password = config->password ? config->password : &closed;
+    }
     return ERR_OK;
 }
 

@@ -175,6 +175,13 @@ def test_the_screen_alone_sends_nothing(machine):
         assert pc.raw() == b""
 
 
+def test_a_machine_without_a_screen(machine):
+    with machine("console = serial\ntimeout = none\n" + TITLES, options=["-vga", "none"]) as pc:
+        pc.wait("> 1  Hyper")
+        pc.send("1")
+        pc.wait("starting Hyper-V Server 2008 R2")
+
+
 def test_a_port_that_is_not_there(machine):
     with machine("console = serial\nserial = COM3\ntimeout = none\n" + TITLES) as pc:
         see(pc, "^> 1  Hyper")

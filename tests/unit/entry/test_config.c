@@ -332,3 +332,14 @@ TEST(config_console)
     CHECK_EQ(config.complaint_count, 6);
     CHECK(config.serial_port == 1 && config.serial_baud == 115200);
 }
+
+/* Whose password it was is not known, so none of the others is open. */
+TEST(config_password_of_a_section_that_is_left_out)
+{
+    parse("[a]\nvhd = x\n[a]\nvhd = x\npassword = " GOOD "\n");
+    CHECK(config_password(&config, 0, true) && !config_password(&config, 0, true)->iterations);
+    parse("[a]\nvhd = x\n[b\nvhd = x\npassword = " GOOD "\n");
+    CHECK(config_password(&config, 0, true) && !config_password(&config, 0, true)->iterations);
+    parse("password = " GOOD "\n[a]\nvhd = x\n[a]\nvhd = x\npassword = " GOOD "\n");
+    CHECK(config_password(&config, 0, true) == config.password);
+}

@@ -45,12 +45,15 @@ static void set_ticks(uint32_t ticks)
 
 static struct {
     uint8_t mode;
-    unsigned sets; /* of the mode */
+    unsigned sets;                     /* of the mode */
+    unsigned columns, beyond, written; /* characters that no row has; all */
 } screen;
 
 static char printed[200];
 static uint16_t key; /* AX of the next one; 0: none */
 static uint32_t key_at;
+
+static unsigned screen_at; /* column */
 
 void bios_call(uint8_t vector, struct bios_regs *r)
 {
@@ -58,6 +61,12 @@ void bios_call(uint8_t vector, struct bios_regs *r)
     if (vector == 0x10 && r->eax >> 8 == 0x0e) {
         size_t at = strlen(printed);
         printed[at < sizeof printed - 1 ? at : sizeof printed - 2] = (char)r->eax;
+    }
+    if (vector == 0x10 && r->eax >> 8 == 2)
+        screen_at = r->edx & 0xff;
+    if (vector == 0x10 && r->eax >> 8 == 9) {
+        screen.written += r->ecx;
+        screen.beyond += screen.columns && screen_at + r->ecx > screen.columns;
     }
     if (vector == 0x16 && key && bda_ticks() >= key_at) {
         r->eflags = 0;
@@ -67,7 +76,7 @@ void bios_call(uint8_t vector, struct bios_regs *r)
         }
     }
     if (vector == 0x10 && r->eax >> 8 == 0x0f) {
-        r->eax = 80u << 8 | screen.mode;
+        r->eax = (screen.columns ? screen.columns : 80u) << 8 | screen.mode;
     } else if (vector == 0x10 && r->eax >> 8 == 0) {
         screen.mode = (uint8_t)r->eax;
         screen.sets++;
@@ -146,6 +155,25 @@ TEST(menu_starts_by_time)
     console_init();
     CHECK_EQ(menu_choose(&view, 1, 3).entry, 1);
     CHECK(console_ticks() >= 3 * TICKS_PER_SECOND);
+}
+
+TEST(menu_on_a_narrow_screen)
+{
+    static struct config config;
+    config.count = 1;
+    config.entry[0].title = "a title that is longer than the forty columns that there are";
+    struct menu_view view = {.config = &config,
+                             .program = "vhdboot 1",
+                             .label = "a label that is longer than half of the screen",
+                             .error =
+                                 "a sentence that is longer than a row of the box has room for",
+                             .advice = "awordthatislongerthanarowoftheboxandhasnoblank"};
+    console_init();
+    screen.columns = 40;
+    screen.beyond = screen.written = 0;
+    CHECK_EQ(menu_choose(&view, 0, 1).entry, 0);
+    CHECK(screen.written > 0 && screen.beyond == 0);
+    screen.columns = 0;
 }
 
 TEST(menu_scrolls)
