@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Passwords at the machine: right ones, wrong ones, lines that are bad, computations that take too long."""
 import hashlib
+import os
+import pty
 import re
 import subprocess
 import time
@@ -122,3 +124,29 @@ def test_mkimage_makes_the_line_that_opens(machine):
         pc.send("a b:c\r")
         pc.wait("starting b")
         print(f"{time.monotonic() - began:.1f} s")
+
+
+def test_check_names_a_bad_line_and_not_its_text(tmp_path):
+    config = b"speed = 9\n[a]\nvhd = \\one.vhd\n[b]\nvhd = \\two.vhd\npassword = secret\n"
+    disk = Disk(tmp_path, two(vhdboot_cfg=config))
+    said = subprocess.run([tool("mkimage"), "check", disk.path], capture_output=True, text=True, check=False).stdout
+    assert re.search(r"config .*line 1: .*; line 6: a password begins with .*stays locked", said), said
+    assert "secret" not in said
+
+
+@pytest.mark.parametrize("second, status", [("a b:c", 0), ("other", 1)])
+def test_mkimage_asks_twice_on_a_terminal_that_shows_nothing(second, status):
+    ours, its = pty.openpty()
+    child = subprocess.Popen([tool("mkimage"), "password"], stdin=its, stdout=subprocess.PIPE, stderr=its)
+    os.close(its)
+    shown = b""
+    for prompt, answer in ((b"Password: ", "a b:c"), (b"Once more: ", second)):
+        while prompt not in shown:
+            shown += os.read(ours, 1000)
+        os.write(ours, answer.encode() + b"\n")
+    made = child.stdout.read()
+    assert child.wait(10) == status
+    shown += os.read(ours, 1000)
+    os.close(ours)
+    assert b"a b:c" not in shown and b"other" not in shown, shown
+    assert made.startswith(b"password = pbkdf2-sha512:") == (status == 0)
