@@ -3,11 +3,14 @@
  * Stage2's story: memory, drive, volume, entries, menu, image, hand-off. Every failure becomes a
  * sentence, a line that says what to do, and a way back for the user; it never restarts the machine
  * and never tries again without a key.
+ *
+ * Long because the story is told in one place: what it is made of lies in files of its own.
  */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include "ask.h"
+#include "chainload.h"
 #include "core/base/arena.h"
 #include "core/base/blk.h"
 #include "core/base/bounds.h"
@@ -193,6 +196,18 @@ static MUST_CHECK enum err open_drive(uint8_t number, struct fail *f)
     return blk_cache_init(&cache, &watched, CACHE_LINE_SHIFT, CACHE_LINES, &arena, f);
 }
 
+/* Does the drive go on behind what it is said to have? */
+static bool reads_beyond(uint64_t lba)
+{
+    static uint8_t sector[SECTOR_SIZE];
+    struct fail ignored;
+    uint64_t told = drives[0].blk.sectors;
+    drives[0].blk.sectors = UINT64_MAX;
+    bool reads = !blk_read(&drives[0].blk, lba, 1, sector, &ignored);
+    drives[0].blk.sectors = told;
+    return reads;
+}
+
 /* A volume that reaches beyond the drive's end was read from a drive that does not end there: some
  * BIOSes tell too small a size by AH=48h. */
 static enum err blame_size(enum err err, uint64_t lba, struct fail *f)
@@ -201,11 +216,13 @@ static enum err blame_size(enum err err, uint64_t lba, struct fail *f)
     uint64_t told = drives[0].blk.sectors;
     struct ntfs_boot boot;
     struct fail ignored;
-    if (err != ERR_CORRUPT && err != ERR_READ)
+    if (err != ERR_CORRUPT && err != ERR_READ && err != ERR_CUT_OFF)
         return err;
     if (lba < told &&
         (blk_read(&cache.blk, lba, 1, sector, &ignored) ||
          ntfs_boot_decode(sector, &boot, &ignored) || range_ok(lba, boot.sectors, told)))
+        return err;
+    if (err == ERR_CUT_OFF && !reads_beyond(lba + boot.sectors - 1))
         return err;
     return fail(f, ERR_BIOS,
                 "this BIOS says that the drive ends after %u sectors; the volume reaches beyond",
@@ -286,6 +303,15 @@ static void begin_entry(const struct config_entry *entry)
     step_begin("reading the block list of ", entry->vhd);
 }
 
+/* What an entry without an image starts, in a few words. */
+static const char *start_text(const struct start *start)
+{
+    static const char *const texts[] = {[START_NEXT] = "the next boot device",
+                                        [START_DISK] = "another disk's boot record",
+                                        [START_PARTITION] = "another partition's boot record"};
+    return start->kind == START_FILE ? start->path : texts[start->kind];
+}
+
 /* The menu's two lines about an entry: as much as can be known without its block list. */
 static bool show_details(unsigned index, bool sparing, char *line, char *second, size_t size)
 {
@@ -296,6 +322,11 @@ static bool show_details(unsigned index, bool sparing, char *line, char *second,
     size_t mark = arena_mark(&arena);
     struct text t;
     text_init(&t, second, size);
+    text_init(&t, line, size);
+    if (entry->start.kind != START_IMAGE) {
+        text_str(&t, start_text(&entry->start));
+        return true;
+    }
     begin_entry(entry);
     step.told = true; /* the menu is on the screen */
     read_budget = sparing ? DETAILS_BUDGET : UINT32_MAX;
@@ -339,7 +370,9 @@ static void show_info(unsigned index)
     console_line(entry->title, "");
     print_complaints();
     begin_entry(entry);
-    if (boot_open(&disk, entry, &volumes, arena.size, &arena, &f)) {
+    if (entry->start.kind != START_IMAGE) {
+        console_line(start_text(&entry->start), "");
+    } else if (boot_open(&disk, entry, &volumes, arena.size, &arena, &f)) {
         print_error(&f);
     } else {
         print_chain();
@@ -399,14 +432,38 @@ static enum err start_entry(const struct config_entry *entry, struct fail *f)
     return err ? fail_subject(f, entry->vhd) : ERR_OK;
 }
 
+/* What is no virtual disk. Returns only with a failure. */
+static enum err start_other(const struct config_entry *entry, struct fail *f)
+{
+    struct chainload from = {&drives[0], &partitions, &volume, &arena};
+    print_complaints();
+    step_begin("reading ", entry->start.path ? entry->start.path : entry->title);
+    return chainload_start(entry, &from, f);
+}
+
+/* Leaves for the machine's next boot device, if the user may: a password for all but the default's
+ * start is one for this, too. Returns where he may not. */
+static void leave(void)
+{
+    static struct fail f;
+    if (!config.password || ask_password(config.password, "the next boot device", &f))
+        chainload_next();
+}
+
 /* Starts the entry in the way that the user chose, if the user may. */
 static enum err start_choice(const struct menu_choice *choice, struct fail *f)
 {
+    if (choice->action == MENU_LEAVE) {
+        leave();
+        return f->err = ERR_OK;
+    }
     struct config_entry entry = config.entry[choice->entry];
     const struct password *password =
         config_password(&config, choice->entry, choice->action == MENU_START);
     if (password && !ask_password(password, entry.title, f))
         return f->err; /* none: the user gave up */
+    if (entry.start.kind != START_IMAGE)
+        return start_other(&entry, f);
     if (choice->action == MENU_START_DISCARD)
         entry.write = WRITE_DISCARD;
     if (choice->action == MENU_START_PROTECTED)
@@ -494,7 +551,9 @@ void stage2_main(uint32_t drive_number, uint64_t volume_lba)
     for (;;) { /* every round waits for a key */
         run((uint8_t)drive_number, volume_lba);
         console_flush_keys();
-        console_print("Press a key to try again, or switch the machine off.\n");
-        console_wait_key(UINT32_MAX);
+        console_print("Press a key to try again, Esc for the next boot device, or switch the "
+                      "machine off.\n");
+        if (console_wait_key(UINT32_MAX) == KEY_ESCAPE)
+            leave();
     }
 }

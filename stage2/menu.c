@@ -66,7 +66,10 @@ enum menu_action menu_key(struct menu *m, unsigned key)
         return MENU_STAY;
     if (key == KEY_ENTER)
         return MENU_START;
+    bool counting = m->counting;
     m->counting = false;
+    if (key == KEY_ESCAPE && !counting)
+        return MENU_LEAVE;
     if (key >= '0' && key <= '9')
         return menu_digit(m, key - '0');
 
@@ -182,6 +185,8 @@ static void draw_foot(unsigned columns)
         text_str(&t, " s, Esc stops");
     } else if (now.view->listed) {
         text_str(&t, "Not all of the config is understood: i says what.");
+    } else {
+        text_str(&t, "Esc: next boot device");
     }
     screen_text(ROW_STATUS, 2, columns - 2, SCREEN_PLAIN, line);
     bool narrow = columns < SCREEN_COLUMNS;
@@ -332,6 +337,15 @@ static void list_entries(const struct menu_view *view, unsigned selected, uint32
     now.advice = view->advice;
 }
 
+/* Esc is pressed easily: asks once more. */
+static bool leaving_is_meant(void)
+{
+    screen_text(ROW_STATUS, 2, screen_columns() - 2, SCREEN_PLAIN,
+                "Enter starts the next boot device, any other key goes back to the menu");
+    screen_show();
+    return console_wait_key(UINT32_MAX) == KEY_ENTER;
+}
+
 /* The next key, the countdown's next second, or the time to look closer at the selected entry. */
 static unsigned wait(void)
 {
@@ -373,6 +387,8 @@ static bool take_key(unsigned key, struct menu_choice *choice)
         if (now.view->info)
             show_info();
         break;
+    case MENU_LEAVE:
+        return leaving_is_meant();
     case MENU_NAME:
         choice->action = MENU_START;
         return type_name(&choice->entry);

@@ -34,10 +34,11 @@ enum menu_action {
     MENU_INFO,            /* all about the selected entry */
     MENU_NAME,            /* start one by its name */
     MENU_LETTER,          /* go to the next title that begins so */
+    MENU_LEAVE,           /* for the machine's next boot device */
 };
 
 /* Up to nine entries a digit starts its entry at once; with more of them digits move the bar and
- * Enter starts. Any key but Enter stops the countdown; Esc does nothing else. */
+ * Enter starts. Any key but Enter stops the countdown; Esc where none runs leaves the menu. */
 void menu_init(struct menu *m, unsigned count, unsigned selected, uint32_t timeout_seconds);
 enum menu_action menu_key(struct menu *m, unsigned key);
 
@@ -57,7 +58,7 @@ struct menu_view {
 
 struct menu_choice {
     unsigned entry;          /* of the config */
-    enum menu_action action; /* one of the MENU_START */
+    enum menu_action action; /* one of the MENU_START, or MENU_LEAVE */
 };
 
 /* Shows the entries, the bar on `selected`, and returns what the user chose, or `selected` when the

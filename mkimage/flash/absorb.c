@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Walks the disk block by block of the parent. Blocks that the parent lacks go into its slack,
- * and are linked some at a time, behind a flush of the drive. Never writes to the child.
+ * and are linked some at a time, behind a flush of the drive. A mark in the parent's footers says
+ * that this is under way, from before the first byte to behind the last one. Never writes to the
+ * child.
  */
 #include "flash/absorb.h"
 #include <errno.h>
@@ -14,6 +16,7 @@
 #include "core/base/image.h"
 #include "core/vhd/bat.h"
 #include "core/vhd/slack.h"
+#include "flash/merge_mark.h"
 #include "host/device.h"
 
 /* A fixed parent has no blocks: it is written in pieces of this size. */
@@ -68,7 +71,7 @@ static enum err child_unit(struct image *child, uint64_t lba, uint32_t count, ui
     return ERR_OK;
 }
 
-static enum status check_parent(const struct absorb *f)
+static enum status check_both(const struct absorb *f)
 {
     struct fail fail;
     const struct image *child = &f->child->image, *parent = &f->parent->image;
@@ -76,8 +79,16 @@ static enum status check_parent(const struct absorb *f)
         return say_error("Use the program that changed its size.",
                          "%s: is not as large as its parent %s", child->file->path,
                          parent->file->path);
+    if (child->saved_state)
+        return say_error("Let that machine go on and shut it down, or discard its saved state.",
+                         "%s: a suspended virtual machine uses this disk, and would not find it "
+                         "again",
+                         child->file->path);
     if (file_writable_in_place(&f->parent->file, &f->parent->extents, &fail))
         return say_fail(&fail);
+    enum status status = merge_mark_possible(parent);
+    if (status)
+        return status;
     return parent->kind == IMAGE_FIXED ? slack_may_write(parent) : slack_allowed(parent);
 }
 
@@ -85,7 +96,7 @@ enum status absorb_open(struct absorb *f)
 {
     struct image *child = &f->child->image, *parent = &f->parent->image;
     f->new_blocks = 0;
-    enum status status = check_parent(f);
+    enum status status = check_both(f);
     if (!status && parent->kind != IMAGE_FIXED)
         status = slack_look(&f->slack, parent, f->arena);
     if (status || parent->kind == IMAGE_FIXED)
@@ -170,7 +181,7 @@ static bool link_pending(struct writer *w)
     uint8_t sector[SECTOR_SIZE];
     if (!w->pendings)
         return true;
-    if (!device_sync(&w->f->edit->session.device))
+    if (!edit_sync(w->f->edit))
         return false;
     for (unsigned i = 0; i < w->pendings; i++) {
         uint64_t entry = (uint64_t)w->pending[i].block * sizeof(be32);
@@ -183,7 +194,7 @@ static bool link_pending(struct writer *w)
             return false;
     }
     w->pendings = 0;
-    return device_sync(&w->f->edit->session.device);
+    return edit_sync(w->f->edit);
 }
 
 /* A block that the parent lacks goes into its next slot, whole where every bit will be 1. */
@@ -243,13 +254,17 @@ enum status absorb_run(struct absorb *f)
     w.mask = malloc(w.unit);
     w.bitmap = malloc((size_t)f->slack.now.bitmap_sectors * SECTOR_SIZE + 1);
     enum status status = w.data && w.mask && w.bitmap ? STATUS_OK : say_no_memory();
+    if (!status)
+        status = merge_mark_set(f->edit, f->parent, IMAGE_MERGE_UNDER_WAY, f->child->image.id);
     progress_start("merging", f->child->image.allocated);
     for (uint64_t lba = 0; !status && lba < sectors; lba += w.unit) {
         uint64_t left = sectors - lba;
         status = write_unit(&w, lba, left < w.unit ? (uint32_t)left : w.unit);
     }
-    if (!status && (!link_pending(&w) || !device_sync(&f->edit->session.device)))
+    if (!status && (!link_pending(&w) || !edit_sync(f->edit)))
         status = device_write_failed(&f->edit->session.device);
+    if (!status)
+        status = merge_mark_set(f->edit, f->parent, IMAGE_MERGE_COMPLETE, f->child->image.id);
     progress_end();
     free(w.data);
     free(w.mask);

@@ -24,8 +24,7 @@ enum status grow_slots(struct edit *e, const char *path, const struct slack *s, 
     progress_end();
     if (status || e->rehearsal)
         return status;
-    if (!edit_write_at(e, list, s->now.limit, zeros, sizeof zeros) ||
-        !device_sync(&e->session.device))
+    if (!edit_write_at(e, list, s->now.limit, zeros, sizeof zeros) || !edit_sync(e))
         return device_write_failed(&e->session.device);
     return STATUS_OK;
 }

@@ -25,4 +25,8 @@ enum status newvhd_make(struct newvhd *n, struct image *parent, const char *path
                         const char *parent_path, uint32_t block_size);
 void newvhd_free(struct newvhd *n);
 
+/* The way from a child's folder to its parent as UTF-16LE with backslashes, as images keep it;
+ * allocated, NULL where it is no UTF-8. */
+uint8_t *newvhd_way(const char *path, const char *parent_path, size_t *size);
+
 #endif

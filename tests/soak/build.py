@@ -133,7 +133,7 @@ class Factory:
         for name in ("/vhdboot.bin", "/vhdboot.cfg"):
             self.model.files[1, name] = None
         return ["flash", self.flash, "--vhd", ",".join(self.host(p) for p in reversed(paths)), "--config", config,
-                "--size", f"{rng.choice((20, 24, 40))}M", "--reserve", rng.choice(("none", "64K", "1M"))]
+                "--size", f"{rng.choice((24, 28, 40))}M", "--reserve", rng.choice(("none", "64K", "1M"))]
 
     def make(self):
         status, _, errors = mkimage(*self.prepare())

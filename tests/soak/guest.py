@@ -32,6 +32,9 @@ def boot(s, rng):
             raise Loss(f"the machine starts {entry.name}, although: {why}") from why
         s.judge([("refused", s.model, set())])
         return True
+    if lines[0][0] == "refused" and s.model.is_apart(places):
+        s.judge([("refused, as a merge is under way", s.model, set())])
+        return True
     if lines[0][0] != "started":
         raise Loss(f"the machine does not start {entry.name}: {lines[0][1]}")
     session(s, entry, places, requests, lines, cut)

@@ -30,6 +30,7 @@ class Image:
         self.own = {}
         self.maybe = {}
         self.blocks = set()                     # that are there; None: nobody knows
+        self.merging = None                     # ident of a child whose merge into it was cut
 
     def copy(self):
         other = Image.__new__(Image)
@@ -153,6 +154,13 @@ class Model:
     def chain(self, volume, entry):
         return self.chain_of(*self.leaf_of(volume, entry), entry.parents, volume)
 
+    def is_apart(self, places):
+        """Does the chain go through an image that a merge was cut in, by another way than the merged child? It may
+        be refused."""
+        images = [self.files[place] for place in places]
+        return any(image.merging and (not n or images[n - 1].ident != image.merging)
+                   for n, image in enumerate(images))
+
     def disk(self, places):
         """What the chain's disk holds; the sectors that may hold several things apart."""
         seen, maybe = {}, {}
@@ -227,7 +235,7 @@ class Model:
 
     def rollback(self, volume, entry):
         image = self.files[self.leaf_of(volume, entry)]
-        image.own, image.blocks, image.ident = {}, set(), next(Image.fresh)
+        image.own, image.blocks, image.ident, image.merging = {}, set(), next(Image.fresh), None
 
     def fold(self, places):
         """The child's content in its parent."""

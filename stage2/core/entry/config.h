@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "core/base/errors.h"
+#include "core/entry/start.h"
 
 struct arena;
 struct password;
@@ -31,9 +32,11 @@ enum write_mode {
 enum config_console { CONSOLE_SCREEN, CONSOLE_SERIAL, CONSOLE_BOTH };
 
 struct config_entry {
-    const char *name;  /* the section's */
-    const char *title; /* name where none is given */
-    const char *vhd;   /* path; never NULL in a config that config_parse returned */
+    const char *name;   /* the section's */
+    const char *title;  /* name where none is given */
+    const char *vhd;    /* path; never NULL in a config that config_parse returned, but empty where
+                         * `start` is something else than an image */
+    struct start start; /* `boot = ...` */
     /* Where parents lie that the disk itself does not lead to, in the order to try. */
     const char *parent[CONFIG_PARENTS_MAX];
     unsigned parent_count;
@@ -77,5 +80,12 @@ MUST_CHECK enum err config_parse(struct config *config, const uint8_t *text, uin
  * write-protected or the like by the user's wish; NULL: none. An entry's own stands in place of the
  * whole file's. */
 const struct password *config_password(const struct config *config, unsigned entry, bool plain);
+/* Takes one complaint, which is gone afterwards. */
+typedef void config_tell(void *ctx, const struct config_complaint *complaint);
+
+/* The same, and calls `tell` for every complaint, those too that are not kept. */
+MUST_CHECK enum err config_parse_telling(struct config *config, const uint8_t *text, uint32_t size,
+                                         struct arena *a, config_tell *tell, void *ctx,
+                                         struct fail *f);
 
 #endif
