@@ -11,6 +11,7 @@
 #include "host/fd.h"
 #include "core/base/bounds.h"
 #include "core/base/endian.h"
+#include "core/vhd/footer.h"
 #include "core/vhd/format.h"
 #include "core/vhdx/format.h"
 #include "host/device.h"
@@ -22,15 +23,6 @@
 #define VHD_EPOCH    946684800 /* 2000-01-01 in Unix time */
 #define VHD_SIZE_MAX ((uint64_t)2040 << 30)
 #define CHUNK        65536u
-
-static be32 checksum(const void *data, size_t size)
-{
-    const uint8_t *p = data;
-    uint32_t sum = 0;
-    for (size_t i = 0; i < size; i++)
-        sum += p[i];
-    return be32_make(~sum);
-}
 
 /* The geometry of the format's document where it is that of all sectors, else the largest one: QEMU
  * goes by a smaller one, and would see a shorter disk. */
@@ -80,7 +72,8 @@ static enum status footer_make(struct vhd_footer *footer, const struct newdisk *
         memcpy(footer->id, d->id, sizeof footer->id);
     else if (getrandom(footer->id, sizeof footer->id, 0) != sizeof footer->id)
         return say_error("Try again.", "no random numbers: %s", strerror(errno));
-    footer->checksum = checksum(footer, sizeof *footer);
+    footer->checksum =
+        be32_make(vhd_checksum(footer, sizeof *footer, offsetof(struct vhd_footer, checksum)));
     return STATUS_OK;
 }
 
@@ -103,7 +96,8 @@ static enum status write_dynamic(const struct newdisk *d, const struct vhd_foote
                                 .version = be32_make(1 << 16),
                                 .bat_entries = be32_make((uint32_t)entries),
                                 .block_size = be32_make(d->block_size)};
-    header.checksum = checksum(&header, sizeof header);
+    header.checksum =
+        be32_make(vhd_checksum(&header, sizeof header, offsetof(struct vhd_header, checksum)));
     uint64_t end = BAT_AT + round_up_shift(entries * 4, SECTOR_SHIFT);
     static uint8_t absent[CHUNK];
     memset(absent, 0xff, sizeof absent);
@@ -123,8 +117,8 @@ static enum status write_child(const struct newdisk *d, int fd, const char *name
         struct vhd_footer footer;
         memcpy(&footer, n.front, sizeof footer);
         memcpy(footer.id, d->id, sizeof footer.id);
-        footer.checksum = be32_make(0);
-        footer.checksum = checksum(&footer, sizeof footer);
+        footer.checksum =
+            be32_make(vhd_checksum(&footer, sizeof footer, offsetof(struct vhd_footer, checksum)));
         memcpy(n.front, &footer, sizeof footer);
     }
     if (!status)

@@ -38,8 +38,8 @@ def snapshot(s, rng):
         if not refuse and places[0] in s.model.half:
             refuse = ("the merge is half done", False)
     touched = {key, (volume, judge.CONFIG)}
-    if not refuse and s.model.files[places[0]].merging:     # by a child that is gone: the mark goes as well
-        after.files[places[0]].merging = None
+    if not refuse and (s.model.files[places[0]].merging or s.model.files[places[0]].marked):
+        after.files[places[0]].merging, after.files[places[0]].marked = None, False     # the child is gone
         touched |= {places[0]}
     return s.verb(rng, arguments, after, [("the menu is written down", first, touched),
                                           ("made, and not in the menu", half, touched)], refuse, room, touched)
@@ -161,6 +161,10 @@ def broken_drop(s, rng, volume, entry, place, arguments):
     refuse = harm(s.model, after, allowed) or named_too(s.model, leaf, ()) or named_too(s.model, place, [leaf])
     if place[0] != volume:
         refuse = ("the parent lies on another volume", True)
+    elif s.model.files[place].ident == s.model.files[leaf].parent and not refuse:
+        refuse = other_size(s.model, (leaf, place))
+    if not refuse and len(allowed) < len(s.model.starters(leaf)):
+        refuse = ("an entry of another volume starts it", False)
     touched = {(volume, judge.CONFIG)}
     return s.verb(rng, arguments, after, [("the menu is written down", first, touched),
                                           ("the child is left over", left, touched)], refuse, 64 << 10, touched)
@@ -190,7 +194,7 @@ def merge(s, rng):
         first.half[places[0]] = half.half[places[0]]
         for model in (begun, half, first, left):
             model.files[places[1]].merging = model.files[places[0]].ident
-        after.files[places[1]].merging = None
+        after.files[places[1]].merging, after.files[places[1]].marked = None, True
         for model in (left, after, first):
             model.fold(places)
         first.write_menu(volume)
@@ -207,15 +211,15 @@ def merge(s, rng):
 
 
 def finished(s, places):
-    """A merge into the leaf was cut at its end; its child is left over, or was removed by somebody: merge may put an
-    end to that instead."""
-    child = places and s.model.files[places[0]].merging
-    found = [place for place, image in s.model.images() if child and image.ident == child and place[0] == places[0][0]
-             and not s.model.starters(place)]
-    if not child:
+    """A merge into the leaf was cut at its end; its child is left over, was removed by somebody, or is gone and only
+    the mark is there: merge may put an end to that instead."""
+    leaf = places and s.model.files[places[0]]
+    if not leaf or not (leaf.merging or leaf.marked):
         return []
+    found = [place for place, image in s.model.images() if leaf.merging and image.ident == leaf.merging and
+             place[0] == places[0][0] and not s.model.starters(place)]
     model = s.model.copy()
-    model.files[places[0]].merging = None
+    model.files[places[0]].merging, model.files[places[0]].marked = None, False
     for place in found[:1]:
         model.remove(place)
     return [("the cut merge is finished", model, {places[0]})]

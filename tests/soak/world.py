@@ -7,6 +7,7 @@ import build
 import judge
 import programs
 from programs import Loss, mkimage
+from promises import depth
 
 NO_ROOM = ("no room", "No space", "room on the volume")
 
@@ -66,18 +67,19 @@ class Soak:
         return label
 
     def find_half(self):
-        """A merge is half done as long as its parent holds anything of the child's."""
+        """A merge is half done as long as its parent is that image and holds anything of the child's."""
         for place, (parent, own) in list(self.model.half.items()):
             if place not in self.model.files or parent not in self.model.files:
                 del self.model.half[place]
-            elif self.model.files[parent].own == own:
+            elif self.model.files[parent].own == own or \
+                    self.model.files[parent].merging != self.model.files[place].ident:
                 del self.model.half[place]
 
     def check_entries(self, entries):
         for volume, entry in entries:
             said = judge.check_agrees(self.flash, self.model, volume, entry, self.seen)
             leaf = self.model.leaf_of(volume, entry)
-            if leaf in self.model.half and "merge" not in str(said).lower():
+            if leaf in self.model.half and depth(self.model, volume, entry) and "merge" not in str(said).lower():
                 raise Loss(f"check says nothing of the merge of {entry.name} that is half done")
 
     def check_some(self, rng, cut):

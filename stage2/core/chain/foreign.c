@@ -19,8 +19,7 @@ static const struct mark marks[] = {
     {64, 4, true, "\x7f\x10\xda\xbe", "is a VDI image, not a VHD or VHDX"},
     {0x8001, 5, false, "CD001", "is an ISO image of a CD or DVD, not a VHD or VHDX"},
     /* Last: many others have it as well. */
-    {510, 2, false, "\x55\xaa",
-     "is a raw disk image without a VHD footer, or a fixed VHD that lost it"},
+    {510, 2, false, "\x55\xaa", "lacks a VHD footer: a raw disk, or a fixed VHD that lost it"},
 };
 
 enum err foreign_judge(struct file *file, bool is_raw, struct fail *f)

@@ -253,7 +253,7 @@ const char *boot_record_fault(const uint8_t *sector)
     if (le16_get(mbr->signature) != MBR_BOOT_SIGNATURE)
         return "the disk has no boot record: its sector 0 lacks 55AAh";
     if (bytes_are(mbr->code, sizeof mbr->code, 0))
-        return "the disk has no boot code for a BIOS: it may have been made for UEFI";
+        return "the disk has no boot code for a BIOS (made for UEFI?)";
     return NULL;
 }
 

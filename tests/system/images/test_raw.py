@@ -53,7 +53,7 @@ def test_a_raw_disk_has_neither_slack_nor_a_snapshot(shop):
 def test_a_damaged_vhd_is_no_raw_disk(shop):
     disk = shop.pattern_vhd("pattern", mib=4)
     write(disk, 4 * MIB, b"x")                                          # the footer's cookie
-    assert "without a VHD footer" in refused("vhd", "check", disk)
+    assert "lacks a VHD footer" in refused("vhd", "check", disk)
     write(disk, 4 * MIB, b"c")
     write(disk, 4 * MIB + 100, b"x")                                    # its sum
     named = shop.path("disk.img")

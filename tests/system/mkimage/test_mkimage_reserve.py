@@ -13,7 +13,7 @@ from files import read, sha256, write
 from layers import (SECTORS, SIZE, Fixed, child, dynamic, extents, flash, highest, holds, seven_zip, slack, sound,
                     steps)
 from ntfsdisk import MIB, START, volume
-from tools import FRAGMENT, mkimage, refused, run
+from tools import FRAGMENT, MKIMAGE, mkimage, refused, run
 from vhd_dynamic import SECTOR, DynamicVhd, checksum, flatten
 
 pytestmark = pytest.mark.usefixtures("folder")
@@ -91,6 +91,32 @@ def test_reserve_cleans_what_others_left():
         assert data[:end] == read("dirty.vhd", 0, end) and not any(data[end:-SECTOR])
     assert seven_zip("d.vhd") == content
     holds(name, content)
+
+
+def test_slack_that_cannot_be_read_is_what_is_blamed():
+    dynamic("d", random.Random(19), slack=2 * MIB)
+    name = flash(["d"])
+    with open("short.c", "w", encoding="ascii") as file:
+        file.write("""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <unistd.h>
+ssize_t pread64(int fd, void *buf, size_t size, off64_t off)
+{
+    static ssize_t (*real)(int, void *, size_t, off64_t);
+    *(void **)&real = dlsym(RTLD_NEXT, "pread64");
+    errno = EIO;
+    return size == 256 << 10 ? -1 : real(fd, buf, size, off);
+}
+""")
+    run("gcc", "-shared", "-fPIC", "short.c", "-o", "short.so")
+    for target in ("d.vhd", name):
+        digest = sha256(target)
+        done = run("env", "LD_PRELOAD=" + os.path.abspath("short.so"), MKIMAGE, "reserve", target, "--size", "1M",
+                   status=1)
+        assert f"mkimage: {target}: cannot be read: Input/output error" in done.stderr.decode(), done.stderr
+        assert sha256(target) == digest
 
 
 def test_reserve_a_chain_on_the_host():

@@ -125,8 +125,8 @@ TEST(raw_in_a_chain_is_what_has_no_footer)
     char line[80];
     chain_describe(&chain, 0, line, sizeof line);
     CHECK_STR(line, "raw disk, 1 MiB, 1 fragment");
-    CHECK_EQ(open_path("\\x.vhd"), ERR_IMAGE);
-    CHECK(says(&f, "no VHD footer"));
+    CHECK_EQ(open_path("\\x.vhd"), ERR_FOREIGN);
+    CHECK(says(&f, "lacks a VHD footer"));
 
     vhd_footer_make(footer, 2, (1 << 20) - 512, 1);
     piece_file_put(&p, (1 << 20) - 512, footer, 512);

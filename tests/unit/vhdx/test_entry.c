@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Log entries that are made: read back by the loader's log, and their places in the ring. */
+#include "unit/unit.h"
 #include "unit/vhdx_builder.h"
 #include "core/vhdx/entry.h"
 #include "core/vhdx/layout.h"
