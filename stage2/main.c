@@ -19,6 +19,7 @@
 #include "core/chain/chain.h"
 #include "core/entry/config.h"
 #include "core/entry/open.h"
+#include "core/entry/password.h"
 #include "core/entry/volumes.h"
 #include "core/map/map.h"
 #include "core/map/room.h"
@@ -70,6 +71,8 @@ static struct ntfs volume;
 static struct volumes volumes;
 static struct config config;
 static struct boot_disk disk;
+static struct password leaving_password; /* asked for before the next boot device starts */
+static bool leaving_asks;
 
 static void step_begin(const char *doing, const char *subject)
 {
@@ -442,21 +445,29 @@ static enum err start_other(const struct config_entry *entry, struct fail *f)
 }
 
 /* Leaves for the machine's next boot device, if the user may: a password for all but the default's
- * start is one for this, too. Returns where he may not. */
-static void leave(void)
+ * start is one for this, too. Returns where he may not; a failure where he never may. */
+static enum err leave(struct fail *f)
 {
-    static struct fail f;
-    if (!config.password || ask_password(config.password, "the next boot device", &f))
+    f->err = ERR_OK;
+    if (!leaving_asks || ask_password(&leaving_password, "the next boot device", f))
         chainload_next();
+    return f->err;
+}
+
+/* The config's password, kept: who makes the drive fail afterwards does not get rid of it. */
+static void remember_password(bool config_is_known)
+{
+    if (config.password)
+        leaving_password = *config.password;
+    if (config.password || config_is_known)
+        leaving_asks = config.password;
 }
 
 /* Starts the entry in the way that the user chose, if the user may. */
 static enum err start_choice(const struct menu_choice *choice, struct fail *f)
 {
-    if (choice->action == MENU_LEAVE) {
-        leave();
-        return f->err = ERR_OK;
-    }
+    if (choice->action == MENU_LEAVE)
+        return leave(f);
     struct config_entry entry = config.entry[choice->entry];
     const struct password *password =
         config_password(&config, choice->entry, choice->action == MENU_START);
@@ -534,6 +545,7 @@ static void run(uint8_t number, uint64_t volume_lba)
     if (!err) {
         step_begin("reading ", BOOT_CONFIG_PATH);
         err = boot_entries(&config, &from_file, &volume, &arena, &f);
+        remember_password(!err);
     }
     if (err) {
         print_error(&f);
@@ -545,6 +557,7 @@ static void run(uint8_t number, uint64_t volume_lba)
 
 void stage2_main(uint32_t drive_number, uint64_t volume_lba)
 {
+    static struct fail f;
     trap_init();
     console_init();
     console_line("vhdboot ", VERSION);
@@ -553,7 +566,7 @@ void stage2_main(uint32_t drive_number, uint64_t volume_lba)
         console_flush_keys();
         console_print("Press a key to try again, Esc for the next boot device, or switch the "
                       "machine off.\n");
-        if (console_wait_key(UINT32_MAX) == KEY_ESCAPE)
-            leave();
+        if (console_wait_key(UINT32_MAX) == KEY_ESCAPE && leave(&f))
+            print_error(&f);
     }
 }

@@ -34,7 +34,7 @@ const char *password_parse(struct password *p, const char *text, size_t length)
     *p = (struct password){0};
     if (length <= scheme || !text_same_caseless(text, scheme, PASSWORD_SCHEME) ||
         text[scheme] != ':')
-        return "a password begins with " PASSWORD_SCHEME ":";
+        return "a password begins with " PASSWORD_SCHEME;
 
     for (text += scheme + 1; text < end && *text >= '0' && *text <= '9'; text++) {
         iterations = iterations * 10 + (uint32_t)(*text - '0');

@@ -64,6 +64,35 @@ def test_all_others_need_the_files_password_and_esc_leads_back(machine):
         pc.wait("guest: two")
 
 
+def test_the_next_boot_device_needs_the_files_password(machine):
+    with machine(top=line("x")) as pc:
+        pc.wait("1  a")
+        pc.keys("esc")
+        pc.wait("Enter starts the next boot device")
+        pc.keys("ret")
+        pc.wait(r"the next boot device: password\? ")
+        pc.keys("esc")
+        pc.wait("1  a")
+        pc.keys("esc", "ret")
+        pc.wait(r"the next boot device: password\? ")
+        pc.send("x\r")
+        pc.wait("(?i)booting from|no bootable device")      # the BIOS goes on
+
+
+def test_nothing_leads_to_the_next_device_where_the_files_line_is_bad(tmp_path, machine):
+    with machine(top="password = x\n") as pc:
+        pc.wait("1  a")
+        pc.keys("esc", "ret")
+        pc.wait("the next boot device: is locked by a password line that is bad")
+        pc.wait("1  a")
+    single = Disk(tmp_path, two(vhdboot_cfg=b"password = x\n[a]\nvhd = \\none.vhd\n"))
+    with Qemu(single.path, limit=60) as pc:
+        pc.wait("Esc for the next boot device")
+        pc.keys("esc")
+        pc.wait("^error: the next boot device: is locked by a password line that is bad")
+        pc.wait("Esc for the next boot device")
+
+
 @pytest.mark.takes(20)
 def test_after_three_wrong_ones_there_is_a_wait(machine):
     with machine(entry=line("x")) as pc:
@@ -130,7 +159,8 @@ def test_check_names_a_bad_line_and_not_its_text(tmp_path):
     config = b"speed = 9\n[a]\nvhd = \\one.vhd\n[b]\nvhd = \\two.vhd\npassword = secret\n"
     disk = Disk(tmp_path, two(vhdboot_cfg=config))
     said = subprocess.run([tool("mkimage"), "check", disk.path], capture_output=True, text=True, check=False).stdout
-    assert re.search(r"config .*line 1: .*; line 6: a password begins with .*stays locked", said), said
+    assert re.search(r"^warn config  line 1: .*\nwarn config  line 6: a password begins with .*stays locked$", said,
+                     re.MULTILINE), said
     assert "secret" not in said
 
 
