@@ -11,6 +11,9 @@
 #include "pc/bda.h"
 #include "pc/bios.h"
 #include "pc/console.h"
+#include "pc/long_mode.h"
+
+extern const uint8_t hash64[]; /* pbkdf2_go() as 64-bit code */
 
 /* Iterations between two looks at the keyboard: some milliseconds. */
 #define SLICE 200u
@@ -48,12 +51,20 @@ int ask_line(char *line, size_t size, bool shown)
     }
 }
 
+/* pbkdf2_go(), by the processor's widest registers. */
+static bool go_on(struct pbkdf2 *k)
+{
+    if (!long_mode_exists())
+        return pbkdf2_go(k, SLICE);
+    return long_mode_call(hash64, (uint32_t)(uintptr_t)k, SLICE) & 0xff;
+}
+
 /* Returns whether the computation came to its end. */
 static bool compute(struct pbkdf2 *k)
 {
     uint32_t start = console_ticks();
     bool told = false;
-    while (pbkdf2_go(k, SLICE)) {
+    while (go_on(k)) {
         if (console_key() == KEY_ESCAPE)
             return false;
         if (!told && console_ticks() - start > TICKS_PER_SECOND) {

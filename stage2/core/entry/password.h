@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "core/base/bounds.h"
 #include "core/base/sha512.h"
 
 #define PASSWORD_SCHEME         "pbkdf2-sha512"
@@ -36,6 +37,7 @@ struct pbkdf2 {
     uint8_t sum[SHA512_SIZE]; /* the result, once `left` is 0 */
     uint32_t left;            /* iterations */
 };
+static_assert(sizeof(struct pbkdf2) == 536, "the same for code of 32 and of 64 bits");
 
 /* Begins the computation of a password's hash; `iterations` is at least 1, `length` at most
  * SHA512_BLOCK. */
