@@ -97,7 +97,8 @@ def vhd_entry(name, title, where, also=()):
 def store(entries, default=None, timeout=None, order=None, manager=(), lists="lf", sequences=(1, 1), minor=3):
     """The file. `order`: GUIDs, else the entries as they are; `timeout`: seconds, or the element's bytes."""
     order = [e.name for e in entries if not e.name.startswith(MEMDIAG)] if order is None else order
-    elements = [element(0x11000001, BINARY, NO_OPTIONS + boot()), texts(0x24000001, order), text(0x12000004, "Boot Manager")]
+    elements = [element(0x11000001, BINARY, NO_OPTIONS + boot()), texts(0x24000001, order),
+                text(0x12000004, "Boot Manager")]
     if default:
         elements.append(text(0x23000003, default))
     if timeout is not None:
