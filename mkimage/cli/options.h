@@ -34,6 +34,11 @@ enum option {
     OPTION_BLOCK_SIZE = 1 << 23,
     OPTION_DISK_SIZE = 1 << 24, /* --size of a virtual disk */
     OPTION_REPLACE = 1 << 25,   /* --yes where it replaces a file */
+    OPTION_TITLE = 1 << 26,
+    OPTION_WRITE = 1 << 27,
+    OPTION_KEEP_IMAGE = 1 << 28,
+    OPTION_CHILDREN = 1 << 29,
+    OPTION_PLACE = 1 << 30, /* --name of an image that is added */
 };
 
 #define ARGUMENTS_MAX 2
@@ -49,11 +54,12 @@ struct options {
     const char *drive[DRIVES_MAX];
     unsigned drives;
     const char *label, *config, *backup, *entry, *file, *name, *format, *kind, *parent;
+    const char *title, *write, *children;
     uint64_t block_size;
     uint64_t size, lba, count;
     uint64_t reserve;   /* 0 with OPTION_RESERVE given: none */
     unsigned partition; /* 0: pick one */
-    bool json, yes, dry_run, no_mbr, drop, all;
+    bool json, yes, dry_run, no_mbr, drop, all, keep_image;
 };
 
 /* A verb, as main's table lists them. */

@@ -67,7 +67,38 @@ static enum status open_text(struct lineage *l)
     struct fail f;
     if (volumes_find(&t->volumes, &f))
         return say_fail(&f);
-    return config_text_open(&l->text, &t->volume, &t->arena);
+    return l->may_be_empty ? config_text_open_empty(&l->text, &t->volume, &t->arena)
+                           : config_text_open(&l->text, &t->volume, &t->arena);
+}
+
+enum status lineage_open_menu(struct lineage *l, const struct options *options)
+{
+    *l = (struct lineage){.may_be_empty = true};
+    enum status status = edit_open(&l->edit, options);
+    if (status)
+        return status;
+    status = target_further(&l->edit.session.target, options->drive, options->drives);
+    if (!status)
+        status = open_text(l);
+    if (status)
+        lineage_close(l);
+    return status;
+}
+
+/* What was opened before a change says nothing any more. */
+static void forget(struct lineage *l)
+{
+    config_text_close(&l->text);
+    dependents_free(&l->dependents);
+    l->dependents_known = false;
+    l->chain.count = 0;
+}
+
+enum status lineage_reopen_menu(struct lineage *l)
+{
+    forget(l);
+    enum status status = edit_reopen(&l->edit);
+    return status ? status : open_text(l);
 }
 
 /* Place `i` where the leaf's parent may lie, as the chain tries them; NULL behind the last one. */
@@ -162,9 +193,7 @@ void lineage_close(struct lineage *l)
 
 enum status lineage_reopen(struct lineage *l, const char *vhd)
 {
-    config_text_close(&l->text);
-    dependents_free(&l->dependents);
-    l->dependents_known = false;
+    forget(l);
     enum status status = edit_reopen(&l->edit);
     struct target *t = &l->edit.session.target;
     struct fail f;
@@ -384,16 +413,13 @@ static enum status keep_text(const struct config_text *from, char **text, size_t
 enum status lineage_plan_config(struct lineage *l, const char *path, bool all,
                                 struct lineage_config *c)
 {
-    *c = (struct lineage_config){0};
-    bool complete = l->text.complete;
     struct arena *arena = &l->edit.session.target.arena;
     struct ntfs_identity leaf = ntfs_identify(&l->chain.link[0]->file);
+    *c = (struct lineage_config){0};
     enum status status =
         all ? lineage_no_starter_elsewhere(l, &leaf, lineage_path(l, 0)) : STATUS_OK;
     if (!status)
-        status = config_text_complete(&l->text, arena);
-    if (!status && !complete)
-        status = keep_text(&l->text, &c->first, &c->first_size);
+        status = lineage_complete(l, c);
     for (unsigned i = 0; !status && i < l->text.config.count; i++) {
         if (i != l->entry && !(all && lineage_starts(l, i, l->chain.link[0])))
             continue;
@@ -401,7 +427,7 @@ enum status lineage_plan_config(struct lineage *l, const char *path, bool all,
         status = value ? config_text_set_vhd(&l->text, i, value, arena) : say_no_memory();
     }
     if (!status)
-        status = keep_text(&l->text, &c->then, &c->then_size);
+        status = lineage_keep_then(l, c);
     if (status)
         lineage_config_free(c);
     return status;
@@ -418,6 +444,21 @@ static enum status put(struct lineage *l, const char *text, size_t size)
 {
     struct edit_content content = {.front = text, .front_size = size, .size = size};
     return edit_put(&l->edit, BOOT_CONFIG_PATH, &content, NULL);
+}
+
+enum status lineage_complete(struct lineage *l, struct lineage_config *c)
+{
+    *c = (struct lineage_config){0};
+    bool complete = l->text.complete;
+    enum status status = config_text_complete(&l->text, &l->edit.session.target.arena);
+    return status || complete ? status : keep_text(&l->text, &c->first, &c->first_size);
+}
+
+enum status lineage_keep_then(struct lineage *l, struct lineage_config *c)
+{
+    free(c->then);
+    c->then = NULL;
+    return keep_text(&l->text, &c->then, &c->then_size);
 }
 
 enum status lineage_put_first(struct lineage *l, const struct lineage_config *c)
