@@ -98,7 +98,7 @@ static enum status plan_room(struct add *a)
     }
     if (!status && needed > free_bytes)
         return say_error("Remove what is not needed, or use a larger drive.",
-                         "%s: %s are needed, and %s are free", a->lineage.edit.path,
+                         "%s: no room: %s are needed, and %s are free", a->lineage.edit.path,
                          bytes_text(needed), bytes_text(free_bytes));
     if (status)
         return status;

@@ -10,7 +10,6 @@
 #include "cli/options.h"
 #include "cli/say.h"
 #include "core/base/arena.h"
-#include "core/base/bits.h"
 #include "core/base/bounds.h"
 #include "core/base/file.h"
 #include "core/entry/config.h"

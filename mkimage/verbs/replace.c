@@ -306,10 +306,11 @@ static enum status plan_room(struct replacement *r)
     image->grows = image->has_slack && writer;
     enum status status = edit_free(&l->edit, &free_bytes);
     if (!status && image->size > free_bytes)
-        return say_error("Make room, or remove the entry first and add the new image then.",
-                         "%s: %s are needed beside the old content, which stays until the new one "
-                         "is complete, and %s are free",
-                         r->old.path, bytes_text(image->size), bytes_text(free_bytes));
+        return say_error(
+            "Make room on the volume, or remove the entry first and add the new image then.",
+            "%s: %s are needed beside the old content, which stays until the new one "
+            "is complete, and %s are free",
+            r->old.path, bytes_text(image->size), bytes_text(free_bytes));
     if (!status && writer)
         status = check_writer(r, writer);
     if (status)
