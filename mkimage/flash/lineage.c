@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include "cli/path.h"
 #include "core/base/arena.h"
 #include "core/base/file.h"
 #include "core/base/image.h"
