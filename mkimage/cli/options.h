@@ -38,6 +38,14 @@ enum option_bit {
     OPTION_READ_ONLY = 1 << 26,
     OPTION_DISCARD = 1 << 27,
     OPTION_DEVICE = 1 << 28,
+    OPTION_TITLE = 1ull << 32,
+    OPTION_WRITE = 1ull << 33,
+    OPTION_KEEP_IMAGE = 1ull << 34,
+    OPTION_CHILDREN = 1ull << 35,
+    OPTION_PLACE = 1ull << 36, /* --name of an image that is added */
+    OPTION_VERIFY = 1ull << 37,
+    OPTION_FORCE = 1ull << 38,
+    OPTION_CLONE = 1ull << 39,
 };
 
 #define ARGUMENTS_MAX 2
@@ -53,11 +61,13 @@ struct options {
     const char *drive[DRIVES_MAX];
     unsigned drives;
     const char *label, *config, *backup, *entry, *file, *name, *format, *kind, *parent, *device;
+    const char *title, *write, *children;
     uint64_t block_size;
     uint64_t size, lba, count;
     uint64_t reserve;   /* 0 with OPTION_RESERVE given: none */
     unsigned partition; /* 0: pick one */
     bool json, yes, dry_run, no_mbr, drop, all, read_only, discard;
+    bool keep_image, verify, force, clone;
 };
 
 /* What a verb is about: the help lists verbs so. */
