@@ -299,6 +299,20 @@ static const struct verb verbs[] = {
      .run = verb_attached,
      .summary = "Lists the devices that attach made: name, size, how it is written, partitions,\n"
                 "image."},
+    {.name = "windows boot",
+     .group = GROUP_WINDOWS,
+     .brief = "\\bootmgr and \\Boot\\BCD out of the images, as bcdboot does",
+     .arguments = "TARGET",
+     .arguments_needed = 1,
+     .options = OPTION_PARTITION | OPTION_ENTRY | OPTION_LOCATE | OPTION_EXACT | OPTION_INSIDE |
+                OPTION_DRY_RUN | OPTION_YES,
+     .run = verb_windows_boot,
+     .summary =
+         "What bcdboot does: copies Windows' boot manager out of the user's own image, and gives\n"
+         "every image of TARGET's menu that holds a Windows (or the one of --entry) an entry in\n"
+         "\\Boot\\BCD, so that it starts natively. A store that exists gets entries added. With\n"
+         "--inside TARGET is an image, or has it as --entry: then it is made to start by itself,\n"
+         "as a Generation 1 machine of Hyper-V starts it."},
 };
 #define VERB_COUNT (sizeof verbs / sizeof verbs[0])
 

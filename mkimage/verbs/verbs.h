@@ -37,5 +37,6 @@ enum status verb_vhd_merge(const struct options *options);
 enum status verb_attach(const struct options *options);
 enum status verb_detach(const struct options *options);
 enum status verb_attached(const struct options *options);
+enum status verb_windows_boot(const struct options *options);
 
 #endif

@@ -46,7 +46,7 @@ BELOW = {
     "mkimage/attach": ("mkimage/serve",),
     "mkimage/nbdkit": ("mkimage/serve",),
     "mkimage/guest": ("mkimage/flash",),
-    "mkimage/windows": ("mkimage/flash",),
+    "mkimage/windows": ("mkimage/serve",),
     "mkimage/verbs": ("mkimage/flash", "mkimage/attach", "mkimage/guest", "mkimage/windows"),
     "mkimage": ("mkimage/verbs",),
 
