@@ -76,6 +76,24 @@ static enum status finish(struct edit *e, struct volume *v, bool backwards, enum
     return status;
 }
 
+/* Front, zeros, back, and zeros to the end of the last cluster. */
+static enum status fill_parts(struct volume *v, const struct placement *p, uint64_t from,
+                              const struct edit_content *c)
+{
+    uint64_t clusters = 0;
+    for (uint32_t i = 0; i < p->count; i++)
+        clusters += p->piece[i].count;
+    uint64_t zeros = from + c->front_size, back = c->size - c->back_size;
+    enum status status = place_write(v, p, from, c->front, c->front_size);
+    if (!status)
+        status = place_write(v, p, zeros, NULL, back - zeros);
+    if (!status)
+        status = place_write(v, p, back, c->back, c->back_size);
+    if (!status)
+        status = place_write(v, p, c->size, NULL, clusters * v->cluster_size - c->size);
+    return status;
+}
+
 /* The content from byte `from` on, past the overlay, straight to clusters that no file on the disk
  * has yet. */
 static enum status fill(struct edit *e, struct volume *v, const struct placement *p, uint64_t from,
@@ -84,18 +102,8 @@ static enum status fill(struct edit *e, struct volume *v, const struct placement
     if (e->rehearsal)
         return STATUS_OK;
     struct overlay *keep = e->session.device.overlay;
-    uint64_t clusters = 0;
-    for (uint32_t i = 0; i < p->count; i++)
-        clusters += p->piece[i].count;
-    uint64_t zeros = from + c->front_size, back = c->size - c->back_size;
     e->session.device.overlay = NULL;
-    enum status status = place_write(v, p, from, c->front, c->front_size);
-    if (!status)
-        status = place_write(v, p, zeros, NULL, back - zeros);
-    if (!status)
-        status = place_write(v, p, back, c->back, c->back_size);
-    if (!status)
-        status = place_write(v, p, c->size, NULL, clusters * v->cluster_size - c->size);
+    enum status status = c->fill ? c->fill(c->ctx, v, p) : fill_parts(v, p, from, c);
     if (!status && !device_sync(&e->session.device))
         status = device_write_failed(&e->session.device);
     e->session.device.overlay = keep;

@@ -42,10 +42,16 @@ enum status edit_reopen(struct edit *e);
 void edit_rehearse(struct edit *e);
 void edit_end_rehearsal(struct edit *e);
 
-/* What a file holds: `front`, zeros, and `back` at its end. */
+/* Writes a file's content to its clusters, all of them. */
+typedef enum status edit_fill(void *ctx, struct volume *v, const struct placement *p);
+
+/* What a file holds: `front`, zeros, and `back` at its end; or, with `size` alone, what `fill`
+ * writes. */
 struct edit_content {
     const void *front, *back;
     uint64_t front_size, back_size, size;
+    edit_fill *fill;
+    void *ctx;
 };
 
 /* A new file, or new content of one that exists. `pieces` may be NULL. */
