@@ -324,6 +324,18 @@ static const struct verb verbs[] = {
      .run = verb_attached,
      .summary = "Lists the devices that attach made: name, size, how it is written, partitions,\n"
                 "image."},
+    {.name = "windows apply",
+     .group = GROUP_WINDOWS,
+     .brief = "a bootable disk out of an install.wim",
+     .arguments = "FILE.wim[:INDEX|NAME] NEW",
+     .arguments_needed = 2,
+     .options = OPTION_DISK_SIZE | OPTION_FORMAT | OPTION_KIND | OPTION_PARENT | OPTION_BLOCK_SIZE |
+                OPTION_SAN_POLICY | OPTION_PORTABLE,
+     .run = verb_windows_apply,
+     .summary =
+         "Makes an image with one active NTFS partition, puts an image of a WIM there, and does\n"
+         "what windows tune and windows boot --inside do. Needs no root; takes libwim, which\n"
+         "is no part of this program."},
     {.name = "windows boot",
      .group = GROUP_WINDOWS,
      .brief = "\\bootmgr and \\Boot\\BCD out of the images, as bcdboot does",

@@ -201,7 +201,8 @@ enum status verb_windows_tune(const struct options *options)
     struct disk_where where = {.file = options->argument[0],
                                .entry = options->entry,
                                .partition = options->partition,
-                               .write = !options->dry_run};
+                               .write = !options->dry_run,
+                               .name = options->name};
     if (options->undo && (options->san_policy || options->portable))
         return say_usage("--undo sets no values");
     enum status status = session_confirm(options);
