@@ -20,22 +20,27 @@ static struct wim_job *current;
 static struct volume volume;
 static struct device device;
 
-/* --- The volume, as io.c wants it */
+/* --- The volume, as io.c wants it: there a device's functions have these names (wim.mk) */
 
-bool device_pread(const struct device *d, void *buf, size_t size, uint64_t off)
+bool wim_device_pread(const struct device *d, void *buf, size_t size, uint64_t off);
+bool wim_device_pwrite(struct device *d, const void *buf, size_t size, uint64_t off);
+
+bool wim_device_pread(const struct device *d, void *buf, size_t size, uint64_t off)
 {
     (void)d;
     return current->pread(current->ctx, buf, size, off);
 }
 
-bool device_pwrite(struct device *d, const void *buf, size_t size, uint64_t off)
+bool wim_device_pwrite(struct device *d, const void *buf, size_t size, uint64_t off)
 {
     (void)d;
     return current->pwrite(current->ctx, buf, size, off);
 }
 
-/* Without the caches, data of reparse points fail with EINVAL. */
-ntfs_volume *ntfs_mount(const char *name, ntfs_mount_flags flags)
+/* What libwim takes for ntfs_mount() (wim.mk). Without the caches, data of reparse points fail with
+ * EINVAL. */
+ntfs_volume *wim_ntfs_mount(const char *name, ntfs_mount_flags flags);
+ntfs_volume *wim_ntfs_mount(const char *name, ntfs_mount_flags flags)
 {
     (void)name;
     device = (struct device){.path = "volume", .fd = -1, .size = current->volume_size};
