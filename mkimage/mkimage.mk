@@ -6,7 +6,8 @@
 # mkimage/nbdkit is another program's: a plugin of nbdkit.
 MKIMAGE_SRC    := $(sort $(filter-out mkimage/nbdkit/%,$(wildcard mkimage/*.c mkimage/*/*.c)))
 MKIMAGE_OBJ    := $(MKIMAGE_SRC:mkimage/%.c=$(B)/mkimage.o/%.o) $(B)/mkimage.o/blobs.o
-MKIMAGE_CFLAGS := $(HOST_CFLAGS) -Imkimage -DVERSION='"$(VERSION)"'
+# CPPFLAGS, CFLAGS and LDFLAGS of whoever builds a package of it are for the host's programs alone.
+MKIMAGE_CFLAGS := $(HOST_CFLAGS) -Imkimage -DVERSION='"$(VERSION)"' $(CPPFLAGS) $(CFLAGS)
 
 # The serving engine and what it stands on: without the NTFS writer, and with no library but libc.
 SERVE_SRC := $(wildcard mkimage/serve/*.c) \
@@ -41,7 +42,7 @@ $(B)/mkimage.o/libntfs.a.o: $(MKIMAGE_NTFS)
 	@objcopy --wildcard --keep-global-symbol='volume_*' --keep-global-symbol='place*' $@.all $@
 
 $(B)/mkimage: $(MKIMAGE_LINKED)
-	$(call run,LD)$(CC) $^ -o $@
+	$(call run,LD)$(CC) $(LDFLAGS) $^ -o $@
 
 # For tests: puts a file on a volume in exactly so many pieces.
 $(B)/tools/fragment: $(B)/mkimage.o/tools/fragment.o $(filter-out %/main.o,$(MKIMAGE_LINKED))
