@@ -15,6 +15,8 @@
 #include "host/overlay.h"
 
 #define BACKUP_NO_FILE    UINT64_MAX
+/* On the volume itself: what install found there first. */
+#define BACKUP_PATH       "\\vhdboot.old"
 #define BACKUP_STAGE2_MAX ((uint64_t)16 << 20) /* of an old vhdboot.bin */
 
 struct backup {
