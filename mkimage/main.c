@@ -212,6 +212,13 @@ static const struct verb verbs[] = {
      .options = READ,
      .run = verb_vhd_check,
      .summary = "Checks the structure: exit status 0 clean, 1 damaged or refused."},
+    {.name = "password",
+     .arguments = "",
+     .run = verb_password,
+     .summary =
+         "Asks for a password twice (without a terminal: reads a line of standard input)\n"
+         "and prints the line of \\vhdboot.cfg that asks for it: before the first section it\n"
+         "protects all but the default's start, in a section this entry."},
     {.name = "vhd create",
      .group = GROUP_IMAGES,
      .brief = "an empty disk, or a child of another",
@@ -280,9 +287,10 @@ static const struct verb verbs[] = {
      .arguments_needed = 1,
      .options = OPTION_PARTITION | OPTION_ENTRY | OPTION_READ_ONLY | OPTION_DISCARD | OPTION_DEVICE,
      .run = verb_attach,
-     .summary = "Makes a block device of an image, or of an entry of TARGET's menu, and prints its\n"
-                "name. Needs root, and a kernel with NBD. An entry is written as the menu says,\n"
-                "where no option says otherwise."},
+     .summary =
+         "Makes a block device of an image, or of an entry of TARGET's menu, and prints its\n"
+         "name. Needs root, and a kernel with NBD. An entry is written as the menu says,\n"
+         "where no option says otherwise."},
     {.name = "detach",
      .group = GROUP_IMAGES,
      .brief = "takes such a device away again",
@@ -301,6 +309,20 @@ static const struct verb verbs[] = {
      .run = verb_attached,
      .summary = "Lists the devices that attach made: name, size, how it is written, partitions,\n"
                 "image."},
+    {.name = "windows boot",
+     .group = GROUP_WINDOWS,
+     .brief = "\\bootmgr and \\Boot\\BCD out of the images, as bcdboot does",
+     .arguments = "TARGET",
+     .arguments_needed = 1,
+     .options = OPTION_PARTITION | OPTION_ENTRY | OPTION_LOCATE | OPTION_EXACT | OPTION_INSIDE |
+                OPTION_DRY_RUN | OPTION_YES,
+     .run = verb_windows_boot,
+     .summary =
+         "What bcdboot does: copies Windows' boot manager out of the user's own image, and gives\n"
+         "every image of TARGET's menu that holds a Windows (or the one of --entry) an entry in\n"
+         "\\Boot\\BCD, so that it starts natively. A store that exists gets entries added. With\n"
+         "--inside TARGET is an image, or has it as --entry: then it is made to start by itself,\n"
+         "as a Generation 1 machine of Hyper-V starts it."},
 };
 #define VERB_COUNT (sizeof verbs / sizeof verbs[0])
 

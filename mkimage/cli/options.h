@@ -46,7 +46,13 @@ enum option_bit {
     OPTION_VERIFY = 1ull << 37,
     OPTION_FORCE = 1ull << 38,
     OPTION_CLONE = 1ull << 39,
-    OPTION_NO_SUMS = 1ull << 40,
+    OPTION_NO_SUMS = 1ull << 50,
+    OPTION_INSIDE = 1ull << 40,
+    OPTION_EXACT = 1ull << 41,
+    OPTION_LOCATE = 1ull << 42,
+    OPTION_SAN_POLICY = 1ull << 43,
+    OPTION_PORTABLE = 1ull << 44,
+    OPTION_UNDO = 1ull << 45,
 };
 
 #define ARGUMENTS_MAX 2
@@ -69,6 +75,7 @@ struct options {
     unsigned partition; /* 0: pick one */
     bool json, yes, dry_run, no_mbr, drop, all, read_only, discard;
     bool keep_image, verify, force, clone, no_sums;
+    bool inside, exact, locate, san_policy, portable, undo;
 };
 
 /* What a verb is about: the help lists verbs so. */

@@ -27,6 +27,7 @@ enum status verb_extents(const struct options *options);
 enum status verb_vhd_info(const struct options *options);
 enum status verb_vhd_read(const struct options *options);
 enum status verb_vhd_check(const struct options *options);
+enum status verb_password(const struct options *options);
 enum status verb_vhd_create(const struct options *options);
 enum status verb_vhd_convert(const struct options *options);
 enum status verb_vhd_compare(const struct options *options);
@@ -37,5 +38,6 @@ enum status verb_vhd_merge(const struct options *options);
 enum status verb_attach(const struct options *options);
 enum status verb_detach(const struct options *options);
 enum status verb_attached(const struct options *options);
+enum status verb_windows_boot(const struct options *options);
 
 #endif
