@@ -36,6 +36,12 @@ struct backup {
 /* Writes a new file and waits until it is on the disk; an existing one is not touched. */
 enum status backup_save(const struct backup *b, const char *path);
 
+/* The whole file in memory, allocated; NULL where memory is out. */
+uint8_t *backup_bytes(const struct backup *b, size_t *size);
+
+/* The same from memory, which is changed by it; `path` is for the message. */
+enum status backup_parse(struct backup *b, uint8_t *bytes, size_t size, const char *path);
+
 /* Reads and checks a backup. */
 enum status backup_load(struct backup *b, const char *path);
 void backup_free(struct backup *b);

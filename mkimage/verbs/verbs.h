@@ -17,6 +17,8 @@ enum status verb_add(const struct options *options);
 enum status verb_replace(const struct options *options);
 enum status verb_remove(const struct options *options);
 enum status verb_list(const struct options *options);
+enum status verb_update(const struct options *options);
+enum status verb_uninstall(const struct options *options);
 enum status verb_verify(const struct options *options);
 enum status verb_check(const struct options *options);
 enum status verb_map(const struct options *options);
