@@ -20,6 +20,8 @@ ATTACH_OBJ := $(patsubst mkimage/%.c,$(B)/mkimage.o/%.o,$(wildcard mkimage/attac
 
 # The files that include libntfs.h.
 MKIMAGE_NTFS   := $(patsubst %,$(B)/mkimage.o/ntfs/%.o,find io place volume)
+# SHA-256.
+MKIMAGE_LIBS   := -lnettle
 MKIMAGE_LINKED := $(filter-out $(MKIMAGE_NTFS),$(MKIMAGE_OBJ)) $(B)/mkimage.o/libntfs.a.o $(CORE64)
 
 # All that mkimage stands on, and the boot code inside it, has to be there first.
@@ -42,12 +44,12 @@ $(B)/mkimage.o/libntfs.a.o: $(MKIMAGE_NTFS)
 	@objcopy --wildcard --keep-global-symbol='volume_*' --keep-global-symbol='place*' $@.all $@
 
 $(B)/mkimage: $(MKIMAGE_LINKED)
-	$(call run,LD)$(CC) $(LDFLAGS) $^ -o $@
+	$(call run,LD)$(CC) $(LDFLAGS) $^ $(MKIMAGE_LIBS) -o $@
 
 # For tests: puts a file on a volume in exactly so many pieces.
 $(B)/tools/fragment: $(B)/mkimage.o/tools/fragment.o $(filter-out %/main.o,$(MKIMAGE_LINKED))
 	@mkdir -p $(@D)
-	$(call run,LD)$(CC) $^ -o $@
+	$(call run,LD)$(CC) $^ $(MKIMAGE_LIBS) -o $@
 
 $(B)/mkimage.o/tools/%.o: tests/tools/%.c
 	@mkdir -p $(@D)
