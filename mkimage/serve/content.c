@@ -74,7 +74,7 @@ enum status content_open(struct content *s, const char *name, unsigned partition
     struct serve_options options = {.file = name, .partition = partition, .write = WRITE_NONE};
     s->serve = serve_open(&options, &f);
     if (!s->serve)
-        return say_fail(&f);
+        return serve_say(&f);
     s->size = serve_size(s->serve);
     return STATUS_OK;
 }

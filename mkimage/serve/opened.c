@@ -16,7 +16,7 @@
 #include "flash/source.h"
 #include "flash/target.h"
 #include "host/files.h"
-#include "serve/lock.h"
+#include "host/lock.h"
 #include "serve/vhdx_log.h"
 
 struct opened {
@@ -36,7 +36,11 @@ struct opened {
     struct entry entry;
 
     struct store *store[CHAIN_MAX];
+    int locked[CHAIN_MAX]; /* descriptors of what is locked */
+    unsigned locks;
 };
+
+const char opened_said[] = "cannot be opened";
 
 struct chain *opened_chain(struct opened *o)
 {
@@ -50,6 +54,8 @@ struct store *const *opened_stores(struct opened *o)
 
 static void world_close(struct opened *o)
 {
+    while (o->locks)
+        lock_release(o->locked[--o->locks]);
     if (o->on_volume) {
         device_close(&o->writer);
         target_close(&o->target);
@@ -77,6 +83,17 @@ static void stores_close(struct opened *o)
     }
 }
 
+static enum err lock_file(struct opened *o, int fd, bool write, const char *path, struct fail *f)
+{
+    const char *wrong = lock_try(fd, write ? LOCK_WRITER : LOCK_READER);
+    if (wrong) {
+        (void)fail(f, ERR_WRITE, wrong, 0);
+        return fail_subject(f, path);
+    }
+    o->locked[o->locks++] = fd;
+    return ERR_OK;
+}
+
 /* What forbids writing in the image itself. */
 static enum err leaf_judge(struct opened *o, struct arena *a, struct fail *f)
 {
@@ -91,7 +108,7 @@ static enum err leaf_judge(struct opened *o, struct arena *a, struct fail *f)
 
 /* --- Files of the host */
 
-/* One more descriptor of the same open file would share its locks, so it is opened anew. */
+/* For writing it has to be opened anew, and the name may lead to another file by now. */
 static int reopen(const struct hostfile *host, bool write)
 {
     int fd = open(host->path, (write ? O_RDWR : O_RDONLY) | O_CLOEXEC);
@@ -120,7 +137,7 @@ static enum err host_stores(struct opened *o, struct fail *f)
             close(fd);
             return fail(f, ERR_MEMORY, "out of memory", 0);
         }
-        enum err err = lock_image(fd, write, host->path, f);
+        enum err err = lock_file(o, host->fd, write, host->path, f);
         if (err)
             return err;
     }
@@ -144,7 +161,7 @@ static enum err target_stores(struct opened *o, struct fail *f)
     bool write = o->write == WRITE_PERSISTENT;
     const char *path = o->target.device.path;
     if (write && device_open(&o->writer, path, DEVICE_WRITE)) {
-        (void)fail(f, ERR_WRITE, "cannot be opened for writing", 0);
+        (void)fail(f, ERR_WRITE, opened_said, 0);
         return fail_subject(f, path);
     }
     int fd = write ? o->writer.fd : o->target.device.fd;
@@ -155,7 +172,7 @@ static enum err target_stores(struct opened *o, struct fail *f)
             return fail(f, ERR_MEMORY, "out of memory", 0);
     }
     /* A writer has its locks from device_open. */
-    return write || o->target.device.is_block ? ERR_OK : lock_image(fd, write, path, f);
+    return write || o->target.device.is_block ? ERR_OK : lock_file(o, fd, write, path, f);
 }
 
 /* Would the loader write to the image? Its last note says why not. */
@@ -184,7 +201,7 @@ static enum err target_world(struct opened *o, const struct serve_options *optio
 {
     const char *path = o->disk_of ? o->disk_of : options->target;
     if (target_open(&o->target, path, options->partition)) {
-        (void)fail(f, ERR_READ, "cannot be opened", 0);
+        (void)fail(f, ERR_READ, opened_said, 0);
         return fail_subject(f, path);
     }
     struct config_entry chosen = {.name = o->path, .title = o->path, .vhd = o->path};

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "core/base/bounds.h"
+#include "host/lock.h"
 #include "serve/discard.h"
 #include "serve/leaf.h"
 #include "serve/opened.h"
@@ -460,6 +461,13 @@ struct serve *serve_open(const struct serve_options *options, struct fail *f)
     else
         opened_close(opened);
     return s;
+}
+
+enum status serve_say(const struct fail *f)
+{
+    if (f->sentence == opened_said)
+        return STATUS_FAILED;
+    return say_fail_advice(f, lock_says(f->sentence) ? LOCK_ADVICE : NULL);
 }
 
 int serve_close(struct serve *s, struct fail *f)

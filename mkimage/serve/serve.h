@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "cli/say.h"
 #include "core/chain/chain.h"
 #include "core/entry/config.h"
 #include "serve/store.h"
@@ -32,6 +33,10 @@ struct serve_options {
 /* Opens, and locks the files as QEMU does. An image that cannot be written as asked is a failure
  * that says why. NULL with the reason in `f`. */
 struct serve *serve_open(const struct serve_options *options, struct fail *f);
+
+/* Says why that was, with what to do on a host; nothing where it was said already. Returns
+ * STATUS_FAILED. */
+enum status serve_say(const struct fail *f);
 
 /* An image that is open: `store` has one for each link of the chain, and they become the engine's,
  * as does the leaf's image where it is written. For serve_open() and tests. */

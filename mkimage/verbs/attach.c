@@ -119,7 +119,7 @@ static enum status serve_device(const struct serve_options *disk, int index, int
     struct fail f;
     struct serve *s = serve_open(disk, &f);
     if (!s)
-        return say_fail(&f);
+        return serve_say(&f);
     backend_make(backend, disk, s);
     struct attach_options options = {.index = index, .backend = backend};
     daemon_settle();

@@ -17,10 +17,10 @@
 #include "core/vhdx/vhdx.h"
 #include "flash/target.h"
 #include "host/files.h"
+#include "host/lock.h"
 #include "image/newdisk.h"
 #include "serve/fresh.h"
 #include "serve/layer.h"
-#include "serve/lock.h"
 #include "serve/relatives.h"
 #include "serve/serve.h"
 #include "serve/content.h"
@@ -45,11 +45,10 @@ static struct chain_link *leaf(struct change *c)
 
 static enum status lock_open(struct change *c, const char *path)
 {
-    struct fail f;
     c->lock = open(path, O_RDWR | O_CLOEXEC);
     if (c->lock < 0)
         return say_error("Choose one that may be written.", "%s: %s", path, strerror(errno));
-    return lock_image(c->lock, true, path, &f) ? say_fail(&f) : STATUS_OK;
+    return lock_hold(c->lock, path, LOCK_WRITER);
 }
 
 /* `parent` helps to find one that the image does not lead to; NULL: none. */
@@ -89,7 +88,7 @@ static enum status change_begin(struct change *c, const struct newdisk *d)
     struct fail f;
     struct serve_options options = {.file = c->fresh.path, .write = WRITE_PERSISTENT};
     if (!status && !(c->to = serve_open(&options, &f)))
-        status = say_fail(&f);
+        status = serve_say(&f);
     return status;
 }
 
@@ -147,8 +146,10 @@ static enum status change_end(struct change *c, enum status status)
     status = fresh_end(&c->fresh, status);
     hostfiles_close(&c->host);
     arena_close(&c->arena);
-    if (c->lock >= 0)
+    if (c->lock >= 0) {
+        lock_release(c->lock);
         close(c->lock);
+    }
     free(c->path);
     return status;
 }
@@ -353,24 +354,26 @@ static enum status merge(struct change *c, const char *parent)
                          parent);
     enum status status = relatives_refuse(parent, old, c->path, &c->arena);
     int from = open(parent, O_RDWR | O_CLOEXEC);
-    if (!status && (from < 0 || lock_image(from, true, parent, &f)))
-        status = from < 0 ? say_error("Choose one that may be written.", "%s: %s", parent,
-                                      strerror(errno))
-                          : say_fail(&f);
+    if (!status && from < 0)
+        status = say_error("Choose one that may be written.", "%s: %s", parent, strerror(errno));
+    if (!status)
+        status = lock_hold(from, parent, LOCK_WRITER);
     if (!status)
         status = fresh_open(&c->fresh, parent, true);
     if (!status)
         status = file_copy(from, c->fresh.fd, parent);
     struct serve_options options = {.file = c->fresh.path, .write = WRITE_PERSISTENT};
     if (!status && !(c->to = serve_open(&options, &f)))
-        status = say_fail(&f);
+        status = serve_say(&f);
     if (!status)
         status = layer_copy(leaf(c), c->to, child->sectors, "merging");
     if (!status)
         status = written(c, old);
     status = fresh_end(&c->fresh, status);
-    if (from >= 0)
+    if (from >= 0) {
+        lock_release(from);
         close(from);
+    }
     return status;
 }
 

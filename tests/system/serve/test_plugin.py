@@ -98,7 +98,7 @@ def test_two_writers_are_refused(tmp_path):
         for mode in ("persistent", "none", "discard"):
             with pytest.raises(Refused) as refused:
                 Server(tmp_path, "file=" + image.path, "write=" + mode)
-            assert "another program has the image open" in str(refused.value)
+            assert "is in use by another program" in str(refused.value)
         done = images.run("qemu-img", "info", "-f", "vhdx", image.path, status=1)
         assert "lock" in done.stderr.decode()
         done = images.run("qemu-io", "-f", "vhdx", "-c", "write 0 512", image.path, status=1)
