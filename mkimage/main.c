@@ -228,7 +228,7 @@ static const struct verb verbs[] = {
      .brief = "an image as a block device with partitions",
      .arguments = "FILE|TARGET",
      .arguments_needed = 1,
-     .options = OPTION_PARTITION | OPTION_ENTRY | OPTION_READ_ONLY | OPTION_DISCARD | OPTION_DEVICE,
+     .options = ENTRY | OPTION_READ_ONLY | OPTION_DISCARD | OPTION_DEVICE,
      .run = verb_attach,
      .summary =
          "Makes a block device of an image, or of an entry of TARGET's menu, and prints its\n"

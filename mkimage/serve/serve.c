@@ -12,6 +12,7 @@
 #include "core/base/bounds.h"
 #include "host/lock.h"
 #include "serve/discard.h"
+#include "serve/keeper.h"
 #include "serve/leaf.h"
 #include "serve/opened.h"
 
@@ -38,7 +39,9 @@ struct serve {
     unsigned first, layers; /* those that are asked after `leaf` */
     uint64_t sectors;
     unsigned busy; /* threads that move data */
+    bool owes;     /* something was written that no flush has made lasting */
     const char *kind;
+    struct keeper *keeper;
     struct opened *opened; /* what serve_open() opened; NULL in tests */
 };
 
@@ -159,6 +162,7 @@ static int leaf_write(struct serve *s, const uint8_t *from, uint64_t lba, uint64
                      : leaf->store->zero(leaf->store, bytes, offset, hole);
         (void)store_fail(f, error, WRITE_FAILED, lba << SECTOR_SHIFT);
         pthread_mutex_lock(&s->lock);
+        s->owes = true;
         if (!error)
             error = leaf->ops->written(leaf, lba, n, f);
         s->busy--;
@@ -180,6 +184,7 @@ static int leaf_zero(struct serve *s, uint64_t lba, uint64_t count, bool hole, s
         pthread_mutex_lock(&s->lock);
         int error = s->leaf->store->unsure ? store_fail(f, EIO, UNSURE, 0)
                                            : s->leaf->ops->erase(s->leaf, lba, count, &done, f);
+        s->owes = true;
         pthread_mutex_unlock(&s->lock);
         if (!error && !done) {
             /* One block at a time: the next one may be whole. */
@@ -206,6 +211,7 @@ static int leaf_trim(struct serve *s, uint64_t lba, uint64_t count, struct fail 
         pthread_mutex_lock(&s->lock);
         int error = s->leaf->store->unsure ? store_fail(f, EIO, UNSURE, 0)
                                            : leaf->ops->erase(leaf, lba, count, &done, f);
+        s->owes = true;
         if (!error && !done)
             error = leaf->ops->find(leaf, lba, &run, f);
         pthread_mutex_unlock(&s->lock);
@@ -344,8 +350,25 @@ int serve_flush(struct serve *s, struct fail *f)
     int error =
         s->leaf->store->unsure ? store_fail(f, EIO, UNSURE, 0) : s->leaf->ops->flush(s->leaf, f);
     s->leaf->quiet = false;
+    s->owes &= error != 0;
     pthread_mutex_unlock(&s->lock);
     return error;
+}
+
+bool serve_owes(struct serve *s)
+{
+    pthread_mutex_lock(&s->lock);
+    bool owes = s->owes;
+    pthread_mutex_unlock(&s->lock);
+    return owes;
+}
+
+int serve_keep(struct serve *s, unsigned seconds, struct fail *f)
+{
+    if (!s->leaf || s->keeper)
+        return 0;
+    s->keeper = keeper_start(s, seconds);
+    return s->keeper ? 0 : store_fail(f, ENOMEM, "no more threads can be started", 0);
 }
 
 int serve_extent(struct serve *s, uint64_t off, uint64_t *len, bool *zero, struct fail *f)
@@ -472,6 +495,8 @@ enum status serve_say(const struct fail *f)
 
 int serve_close(struct serve *s, struct fail *f)
 {
+    keeper_end(s->keeper);
+    s->keeper = NULL;
     int error = serve_flush(s, f);
     if (!error && s->leaf)
         error = s->leaf->ops->finish(s->leaf, f);

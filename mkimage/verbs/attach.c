@@ -76,6 +76,9 @@ static enum status what_it_is(struct serve_options *disk, const struct options *
     bool is_target = options->entry;
     disk->entry = options->entry;
     disk->partition = options->partition;
+    disk->drive = options->drive;
+    disk->drives = options->drives;
+    disk->direct_if_able = true;
     disk->write = options->read_only ? WRITE_NONE
                   : options->discard ? WRITE_DISCARD
                                      : WRITE_PERSISTENT;
