@@ -38,6 +38,7 @@ enum option {
     OPTION_READ_ONLY = 1 << 26,
     OPTION_DISCARD = 1 << 27,
     OPTION_DEVICE = 1 << 28,
+    OPTION_FREE = 1 << 29,
 };
 
 #define ARGUMENTS_MAX 2
@@ -57,7 +58,7 @@ struct options {
     uint64_t size, lba, count;
     uint64_t reserve;   /* 0 with OPTION_RESERVE given: none */
     unsigned partition; /* 0: pick one */
-    bool json, yes, dry_run, no_mbr, drop, all, read_only, discard;
+    bool json, yes, dry_run, no_mbr, drop, all, read_only, discard, free;
 };
 
 /* What a verb is about: the help lists verbs so. */

@@ -25,6 +25,7 @@
 #include "serve/serve.h"
 #include "serve/content.h"
 #include "serve/vhdx_log.h"
+#include "serve/unused.h"
 #include "verbs/verbs.h"
 
 /* The image that is changed, and the one that is made. */
@@ -222,7 +223,7 @@ enum status verb_vhd_resize(const struct options *options)
         uint64_t sectors = leaf(&c)->image.sectors;
         if (sectors > d.size >> SECTOR_SHIFT)
             sectors = d.size >> SECTOR_SHIFT;
-        status = layer_copy(leaf(&c), c.to, sectors, "resizing");
+        status = layer_copy(leaf(&c), c.to, sectors, NULL, "resizing");
     }
     if (!status)
         status = written(&c, &leaf(&c)->image);
@@ -245,8 +246,16 @@ enum status verb_vhd_compact(const struct options *options)
         before = leaf(&c)->file.size;
         status = change_begin(&c, &d);
     }
+    struct content disk = {.fd = -1};
+    struct unused *unused = NULL;
+    if (!status && options->free)
+        status = content_open(&disk, c.path, 0);
+    if (!status && options->free)
+        status = unused_open(&unused, &disk, name);
     if (!status)
-        status = layer_copy(leaf(&c), c.to, leaf(&c)->image.sectors, "compacting");
+        status = layer_copy(leaf(&c), c.to, leaf(&c)->image.sectors, unused, "compacting");
+    unused_close(unused);
+    content_close(&disk);
     if (!status)
         status = written(&c, &leaf(&c)->image);
     struct stat st;
@@ -312,7 +321,7 @@ enum status verb_vhd_rebase(const struct options *options)
         status = change_begin(&c, &d);
     }
     if (!status)
-        status = layer_copy(leaf(&c), c.to, leaf(&c)->image.sectors, "rebasing");
+        status = layer_copy(leaf(&c), c.to, leaf(&c)->image.sectors, NULL, "rebasing");
     if (!status)
         status = written(&c, &leaf(&c)->image);
     status = change_end(&c, status);
@@ -366,7 +375,7 @@ static enum status merge(struct change *c, const char *parent)
     if (!status && !(c->to = serve_open(&options, &f)))
         status = serve_say(&f);
     if (!status)
-        status = layer_copy(leaf(c), c->to, child->sectors, "merging");
+        status = layer_copy(leaf(c), c->to, child->sectors, NULL, "merging");
     if (!status)
         status = written(c, old);
     status = fresh_end(&c->fresh, status);
