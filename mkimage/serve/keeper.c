@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What fails here is not told: the engine remembers it, and the next flush that somebody waits for
- * fails. */
+/* The time between two beats counts from the end of the first one. */
 #include "serve/keeper.h"
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <time.h>
-#include "serve/serve.h"
 
 #define STACK ((size_t)256 << 10)
 
 struct keeper {
-    struct serve *serve;
+    void (*beat)(void *ctx);
+    void *ctx;
     unsigned seconds;
     bool end;
     pthread_mutex_t lock;
@@ -22,7 +21,6 @@ struct keeper {
 static void *keeper_run(void *ctx)
 {
     struct keeper *k = ctx;
-    struct fail f;
     struct timespec next;
     clock_gettime(CLOCK_MONOTONIC, &next);
     pthread_mutex_lock(&k->lock);
@@ -30,10 +28,10 @@ static void *keeper_run(void *ctx)
         next.tv_sec += k->seconds;
         while (!k->end && !pthread_cond_timedwait(&k->wake, &k->lock, &next))
             ;
-        if (k->end || !serve_owes(k->serve))
-            continue;
+        if (k->end)
+            break;
         pthread_mutex_unlock(&k->lock);
-        (void)serve_flush(k->serve, &f);
+        k->beat(k->ctx);
         clock_gettime(CLOCK_MONOTONIC, &next);
         pthread_mutex_lock(&k->lock);
     }
@@ -41,12 +39,12 @@ static void *keeper_run(void *ctx)
     return NULL;
 }
 
-struct keeper *keeper_start(struct serve *s, unsigned seconds)
+struct keeper *keeper_start(unsigned seconds, void (*beat)(void *ctx), void *ctx)
 {
     struct keeper *k = calloc(1, sizeof *k);
     if (!k)
         return NULL;
-    *k = (struct keeper){.serve = s, .seconds = seconds};
+    *k = (struct keeper){.beat = beat, .ctx = ctx, .seconds = seconds};
     pthread_condattr_t clock;
     pthread_attr_t small;
     pthread_condattr_init(&clock);

@@ -14,6 +14,7 @@
 #include "serve/discard.h"
 #include "serve/keeper.h"
 #include "serve/leaf.h"
+#include "serve/lower.h"
 #include "serve/opened.h"
 
 #define SECTOR_MASK  ((uint64_t)SECTOR_SIZE - 1)
@@ -21,14 +22,6 @@
 #define UNSURE       "an earlier flush failed: nothing more is written"
 #define READ_FAILED  "byte %u of the disk could not be read"
 #define WRITE_FAILED "byte %u of the disk could not be written"
-
-/* Where a parent, or an image that is only read, was asked last. */
-struct layer {
-    struct image *image;
-    struct store *store;
-    uint64_t start, end; /* of the disk's sectors; empty before the first */
-    struct image_run run;
-};
 
 struct serve {
     pthread_mutex_t lock; /* of all below; data are moved without it */
@@ -45,58 +38,13 @@ struct serve {
     struct opened *opened; /* what serve_open() opened; NULL in tests */
 };
 
-/* Data in a file, or zeros. */
-struct piece {
-    struct store *store; /* NULL: zeros */
-    uint64_t offset, count;
-};
-
 /* --- Looking up, under the lock */
-
-static int layer_find(struct layer *layer, uint64_t lba, struct fail *f)
-{
-    if (lba >= layer->start && lba < layer->end)
-        return 0;
-    layer->end = 0;
-    if (layer->image->run(layer->image, lba, &layer->run, f)) {
-        (void)fail_subject(f, layer->image->file->path);
-        return EIO;
-    }
-    layer->start = lba;
-    layer->end = lba + layer->run.count;
-    return 0;
-}
-
-/* The images that are only read, child first, from `lba` on; *count is cut. */
-static int layers_find(struct serve *s, uint64_t lba, uint64_t count, struct piece *piece,
-                       struct fail *f)
-{
-    *piece = (struct piece){.count = count};
-    for (unsigned i = s->first; i < s->layers; i++) {
-        struct layer *layer = &s->layer[i];
-        if (lba >= layer->image->sectors) /* a parent smaller than its child */
-            return 0;
-        int error = layer_find(layer, lba, f);
-        if (error)
-            return error;
-        if (piece->count > layer->end - lba)
-            piece->count = layer->end - lba;
-        if (layer->run.state == IMAGE_ZERO)
-            return 0;
-        if (layer->run.state == IMAGE_DATA) {
-            piece->store = layer->store;
-            piece->offset = (layer->run.file_sector + (lba - layer->start)) << SECTOR_SHIFT;
-            return 0;
-        }
-    }
-    return 0;
-}
 
 static int piece_find(struct serve *s, uint64_t lba, uint64_t count, struct piece *piece,
                       struct fail *f)
 {
     if (!s->leaf)
-        return layers_find(s, lba, count, piece, f);
+        return lower_find(s->layer + s->first, s->layers - s->first, lba, count, piece, f);
     struct leaf_run run;
     int error = s->leaf->ops->find(s->leaf, lba, &run, f);
     if (error)
@@ -105,7 +53,7 @@ static int piece_find(struct serve *s, uint64_t lba, uint64_t count, struct piec
         run.count = count;
     *piece = (struct piece){.count = run.count};
     if (run.state == IMAGE_ABSENT)
-        return layers_find(s, lba, run.count, piece, f);
+        return lower_find(s->layer + s->first, s->layers - s->first, lba, run.count, piece, f);
     if (run.state == IMAGE_DATA) {
         piece->store = s->leaf->store;
         piece->offset = run.offset;
@@ -363,11 +311,19 @@ bool serve_owes(struct serve *s)
     return owes;
 }
 
+/* A failure is remembered (store->unsure): the next flush that somebody waits for fails. */
+static void flush_owed(void *ctx)
+{
+    struct fail f;
+    if (serve_owes(ctx))
+        (void)serve_flush(ctx, &f);
+}
+
 int serve_keep(struct serve *s, unsigned seconds, struct fail *f)
 {
     if (!s->leaf || s->keeper)
         return 0;
-    s->keeper = keeper_start(s, seconds);
+    s->keeper = keeper_start(seconds, flush_owed, s);
     return s->keeper ? 0 : store_fail(f, ENOMEM, "no more threads can be started", 0);
 }
 

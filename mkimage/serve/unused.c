@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * $Bitmap has a bit a cluster. What lies in no volume, or in one behind its last cluster (the copy
- * of its boot sector does), counts as needed. A volume that was not left clean is passed over: its
- * log may hold changes of the bitmap.
+ * Finds the free clusters. $Bitmap has a bit a cluster. What lies in no volume, or in one behind
+ * its last cluster (the copy of its boot sector does), counts as needed. A volume that was not left
+ * clean is passed over: its log may hold changes of the bitmap.
  */
 #include "serve/unused.h"
 #include <stdlib.h>
