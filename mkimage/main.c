@@ -279,9 +279,12 @@ static const struct verb verbs[] = {
      .brief = "gives back what is stored of zeros",
      .arguments = "FILE",
      .arguments_needed = 1,
-     .options = 0,
+     .options = OPTION_FREE,
      .run = verb_vhd_compact,
-     .summary = "Gives back what an image stores of zeros, and all gaps and slack in its file."},
+     .summary =
+         "Gives back what an image stores of zeros, and all gaps and slack in its file. With\n"
+         "--free the free clusters of NTFS volumes that were left clean, too: what deleted\n"
+         "files held is gone then. Others: attach the image, then fstrim."},
     {.name = "vhd rebase",
      .group = GROUP_IMAGES,
      .brief = "gives a child its parent at another place",
@@ -304,7 +307,7 @@ static const struct verb verbs[] = {
      .brief = "an image as a block device with partitions",
      .arguments = "FILE|TARGET",
      .arguments_needed = 1,
-     .options = OPTION_PARTITION | OPTION_ENTRY | OPTION_READ_ONLY | OPTION_DISCARD | OPTION_DEVICE,
+     .options = ENTRY | OPTION_READ_ONLY | OPTION_DISCARD | OPTION_DEVICE,
      .run = verb_attach,
      .summary =
          "Makes a block device of an image, or of an entry of TARGET's menu, and prints its\n"
