@@ -8,7 +8,7 @@
 #include "cli/say.h"
 
 /* Bits; above the 31st they are written as 1ull << N. */
-enum option {
+enum option_bit {
     OPTION_VHD = 1 << 0,
     OPTION_SIZE = 1 << 1,
     OPTION_LABEL = 1 << 2,
@@ -35,6 +35,9 @@ enum option {
     OPTION_BLOCK_SIZE = 1 << 23,
     OPTION_DISK_SIZE = 1 << 24, /* --size of a virtual disk */
     OPTION_REPLACE = 1 << 25,   /* --yes where it replaces a file */
+    OPTION_READ_ONLY = 1 << 26,
+    OPTION_DISCARD = 1 << 27,
+    OPTION_DEVICE = 1 << 28,
 };
 
 #define ARGUMENTS_MAX 2
@@ -44,17 +47,18 @@ enum option {
 struct options {
     const char *argument[ARGUMENTS_MAX];
     unsigned arguments;
-    uint64_t given; /* bits of enum option */
+    uint64_t given; /* bits of enum option_bit */
     const char *vhd[VHDS_MAX];
     unsigned vhds;
     const char *drive[DRIVES_MAX];
     unsigned drives;
-    const char *label, *config, *backup, *entry, *file, *name, *format, *kind, *parent;
+    const char *label, *config, *backup, *entry, *file, *name, *format, *kind, *parent,
+        *device;
     uint64_t block_size;
     uint64_t size, lba, count;
     uint64_t reserve;   /* 0 with OPTION_RESERVE given: none */
     unsigned partition; /* 0: pick one */
-    bool json, yes, dry_run, no_mbr, drop, all;
+    bool json, yes, dry_run, no_mbr, drop, all, read_only, discard;
 };
 
 /* What a verb is about: the help lists verbs so. */
@@ -75,11 +79,12 @@ struct verb {
     const char *brief; /* one line for the list of verbs; NULL: the summary's first sentence */
     const char *arguments, *summary;
     unsigned arguments_needed;
-    uint64_t options; /* bits of enum option */
+    uint64_t options; /* bits of enum option_bit */
     enum status (*run)(const struct options *options);
 };
 
-/* Parses what follows the verb. Sets *help and returns where --help is among it. */
+/* Parses what follows argv[0], the last word of the verb. An option may be cut short where no other
+ * begins so. Sets *help and returns where --help is among it. */
 enum status options_parse(struct options *o, const struct verb *verb, int argc, char **argv,
                           bool *help);
 
