@@ -162,6 +162,13 @@ static const struct verb verbs[] = {
      .options = READ,
      .run = verb_vhd_check,
      .summary = "Checks the structure: exit status 0 clean, 1 damaged or refused."},
+    {.name = "password",
+     .arguments = "",
+     .run = verb_password,
+     .summary =
+         "Asks for a password twice (without a terminal: reads a line of standard input)\n"
+         "and prints the line of \\vhdboot.cfg that asks for it: before the first section it\n"
+         "protects all but the default's start, in a section this entry."},
     {.name = "vhd create",
      .group = GROUP_IMAGES,
      .brief = "an empty disk, or a child of another",

@@ -97,6 +97,12 @@ OLDBIOS_SEED  ?= 1
 oldbios: all $(GUEST_FILES)
 	@OLDBIOS_COUNT=$(OLDBIOS_COUNT) OLDBIOS_SEED=$(OLDBIOS_SEED) $(PYTEST) -n $$(nproc) tests/system/boot/test_oldbios.py
 
+# A PNG of each of the menu's screens, in build/screens.
+.PHONY: pictures
+pictures: all
+	@$(PYTEST) -q tests/system/boot/test_screens.py
+	@ls $(B)/screens/*.png
+
 bench: deps
 	@$(MAKE) $(ALL_PROCESSORS) --no-print-directory all
 	@$(MAKE) --no-print-directory bench-run

@@ -22,6 +22,7 @@ enum status verb_extents(const struct options *options);
 enum status verb_vhd_info(const struct options *options);
 enum status verb_vhd_read(const struct options *options);
 enum status verb_vhd_check(const struct options *options);
+enum status verb_password(const struct options *options);
 enum status verb_vhd_create(const struct options *options);
 enum status verb_vhd_convert(const struct options *options);
 enum status verb_vhd_compare(const struct options *options);
