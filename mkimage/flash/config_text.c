@@ -19,12 +19,12 @@ enum status config_text_open(struct config_text *m, struct ntfs *volume, struct 
     struct file file;
     struct fail f;
     bool from_file;
-    enum err err = boot_entries(&m->config, &from_file, volume, a, &f);
+    enum err err = boot_own_entries(&m->config, &from_file, volume, a, &f);
     if (err)
         return say_fail(&f);
     if (from_file) {
         err = ntfs_open(volume, BOOT_CONFIG_PATH, &file, &f);
-        m->size = err ? 0 : (size_t)file.size; /* boot_entries has limited it */
+        m->size = err ? 0 : (size_t)file.size; /* boot_own_entries has limited it */
     }
     m->text = malloc(m->size + 1);
     if (!m->text)

@@ -224,6 +224,9 @@ static enum err set_global(struct parser *p, struct word key, struct word value)
     } else if (word_is(key, "default")) {
         p->default_name = value;
         p->default_line = p->line;
+        p->config->default_given = true;
+    } else if (word_is(key, "windows")) {
+        p->config->no_windows = !yes_or_no(p, value, true, "windows takes yes or no; yes is used");
     } else if (word_is(key, "password")) {
         return set_password(p, &p->config->password, value);
     } else if (word_is(key, "console")) {
@@ -411,6 +414,7 @@ enum err config_parse_telling(struct config *config, const uint8_t *text, uint32
             return err;
     }
     end_section(&p);
+    config->sections = config->count;
     pick_default(&p);
     static const struct password closed;
     for (unsigned i = 0; p.password_lost && i < config->count; i++) {
