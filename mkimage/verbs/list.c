@@ -122,7 +122,7 @@ static void print_row_json(const struct row *row, bool from_file)
     json_object(NULL);
     json_string("name", e->name);
     json_string("title", e->title);
-    json_string("from", from_file ? "config" : "folder");
+    json_string("from", e->where ? "bcd" : from_file ? "config" : "folder");
     json_string("vhd", image ? e->vhd : NULL);
     json_string("write", image ? entry_write_name(e) : NULL);
     json_bool("ram", e->ram);
