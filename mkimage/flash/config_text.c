@@ -81,7 +81,7 @@ static bool same_entry(const struct config_entry *a, const struct config_entry *
                 !strcmp(a->start.path ? a->start.path : "", b->start.path ? b->start.path : "") &&
                 a->parent_count == b->parent_count && a->write == b->write && a->ram == b->ram &&
                 a->discard_max == b->discard_max && a->force == b->force && a->hide == b->hide &&
-                a->quiet == b->quiet;
+                a->quiet == b->quiet && a->native == b->native;
     for (unsigned i = 0; same && i < a->parent_count; i++)
         same = !strcmp(a->parent[i], b->parent[i]);
     return same;

@@ -65,7 +65,7 @@ static void look(struct row *row, struct target *t, const struct config *config,
         (struct row){.entry = &config->entry[index], .is_default = config->default_entry == index};
     bool found = t->volumes.found;
     size_t mark = arena_mark(&t->arena);
-    enum err err = row->entry->start.kind == START_IMAGE
+    enum err err = row->entry->start.kind == START_IMAGE && !row->entry->native
                        ? look_at_image(row, t, &f)
                        : start_check(t, row->entry, row->text, sizeof row->text, &f);
     row->boots = !err;

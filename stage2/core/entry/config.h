@@ -49,6 +49,7 @@ struct config_entry {
     bool quiet;           /* warnings do not hold up the start */
     bool hidden;          /* not listed; started by its name, or as the default */
     const struct password *password; /* asked before it starts; NULL: none of its own */
+    bool native; /* via = bootmgr: Windows' boot manager starts it, from the real drive */
     /* From Windows' boot store: what the image lies on; NULL: the entry is of the config, and `vhd`
      * says it all. */
     const struct bcd_level *where;

@@ -11,6 +11,7 @@
 #include "core/base/path.h"
 #include "core/base/text.h"
 #include "core/bcd/store.h"
+#include "core/entry/native.h"
 #include "core/entry/password.h"
 #include "core/entry/volumes.h"
 #include "core/ntfs/ntfs.h"
@@ -42,8 +43,7 @@ static void *copy_of(const void *data, size_t size, struct arena *a)
     return copy ? memcpy(copy, data, size) : NULL;
 }
 
-/* An entry as the menu has them; false: no memory for it, or its path is none. */
-static bool entry_make(struct config_entry *to, const struct bcd_entry *from, struct arena *a)
+bool windows_entry(struct config_entry *to, const struct bcd_entry *from, struct arena *a)
 {
     char *path = utf8_of(from->image->path, a);
     if (!path || !path_is_separator(*path))
@@ -89,12 +89,14 @@ void windows_list(struct config *config, struct ntfs *vol, struct arena *a)
         return;
     }
     bool has_default = bcd_default(store, standard);
+    bool native = !ntfs_open(vol, NATIVE_LOADER_PATH, file, &f);
     while (config->count < CONFIG_ENTRIES_MAX && bcd_next(store, &at, entry)) {
         struct config_entry *to = &config->entry[config->count];
-        if (!entry_make(to, entry, a)) {
+        if (!windows_entry(to, entry, a)) {
             *to = (struct config_entry){0};
             continue;
         }
+        to->native = native;
         to->password = password_for(config);
         to->write = config->complaint_count && !config->sections ? WRITE_NONE : WRITE_PERSISTENT;
         if (has_default && !config->default_given && !text_compare(standard, to->name))

@@ -12,6 +12,7 @@
 #include "core/entry/config.h"
 
 struct arena;
+struct bcd_entry;
 struct notes;
 struct ntfs;
 struct volumes;
@@ -21,6 +22,10 @@ struct volumes;
 /* Adds the entries of the volume's store, and takes its default and its timeout where the config
  * does not say. Where there is a store that cannot be read, config->windows_fault says why. */
 void windows_list(struct config *config, struct ntfs *vol, struct arena *a);
+
+/* An entry of the store as one of the menu, its strings in `a`; false: no memory for it, or its
+ * path is none. */
+bool windows_entry(struct config_entry *to, const struct bcd_entry *from, struct arena *a);
 
 /* Which of the machine's volumes holds the image of an entry from the store (entry->where): the one
  * that is meant; where that is not there, the first one with such a file, said in `notes`. Looks at
