@@ -6,7 +6,8 @@
 # mkimage/nbdkit is another program's, a plugin of nbdkit; mkimage/wim is loaded when it is needed.
 MKIMAGE_SRC    := $(sort $(filter-out mkimage/nbdkit/% mkimage/wim/%,$(wildcard mkimage/*.c mkimage/*/*.c)))
 MKIMAGE_OBJ    := $(MKIMAGE_SRC:mkimage/%.c=$(B)/mkimage.o/%.o) $(B)/mkimage.o/blobs.o
-MKIMAGE_CFLAGS := $(HOST_CFLAGS) -Imkimage -DVERSION='"$(VERSION)"'
+# CPPFLAGS, CFLAGS and LDFLAGS of whoever builds a package of it are for the host's programs alone.
+MKIMAGE_CFLAGS := $(HOST_CFLAGS) -Imkimage -DVERSION='"$(VERSION)"' $(CPPFLAGS) $(CFLAGS)
 
 include mkimage/wim/wim.mk
 
@@ -21,10 +22,9 @@ ATTACH_OBJ := $(patsubst mkimage/%.c,$(B)/mkimage.o/%.o,$(wildcard mkimage/attac
 
 # The files that include libntfs.h.
 MKIMAGE_NTFS   := $(patsubst %,$(B)/mkimage.o/ntfs/%.o,find io place volume)
+# SHA-256; what changes registry hives, statically too, as it is small and not everywhere.
+MKIMAGE_LIBS   := -lnettle -l:libhivex.a
 MKIMAGE_LINKED := $(filter-out $(MKIMAGE_NTFS),$(MKIMAGE_OBJ)) $(B)/mkimage.o/libntfs.a.o $(CORE64)
-
-# libhivex changes registry hives; statically too, as it is small and not everywhere.
-MKIMAGE_LIBS   := -l:libhivex.a
 
 # All that mkimage stands on, and the boot code inside it, has to be there first.
 ifneq ($(and $(wildcard boot/boot.mk),$(wildcard stage2/handoff.c)),)
@@ -46,7 +46,7 @@ $(B)/mkimage.o/libntfs.a.o: $(MKIMAGE_NTFS)
 	@objcopy --wildcard --keep-global-symbol='volume_*' --keep-global-symbol='place*' $@.all $@
 
 $(B)/mkimage: $(MKIMAGE_LINKED)
-	$(call run,LD)$(CC) $^ $(MKIMAGE_LIBS) -o $@
+	$(call run,LD)$(CC) $(LDFLAGS) $^ $(MKIMAGE_LIBS) -o $@
 
 # For tests: puts a file on a volume in exactly so many pieces.
 $(B)/tools/fragment: $(B)/mkimage.o/tools/fragment.o $(filter-out %/main.o,$(MKIMAGE_LINKED))

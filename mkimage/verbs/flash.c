@@ -5,6 +5,7 @@
  */
 #include <linux/fs.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include "cli/bytes.h"
@@ -21,7 +22,9 @@
 #include "flash/output.h"
 #include "flash/plan.h"
 #include "flash/start_check.h"
+#include "flash/sums.h"
 #include "flash/target.h"
+#include "flash/verify.h"
 #include "host/device.h"
 #include "image/slack.h"
 #include "ntfs/mkfs.h"
@@ -40,6 +43,8 @@
 
 struct flash {
     const struct options *options;
+    struct sums sums;
+    struct placement sums_place;
     uint64_t size;               /* bytes of OUTPUT that are used */
     uint64_t start, volume_size; /* bytes: the partition */
     struct flash_plan plan;
@@ -134,10 +139,54 @@ static struct flash_image *largest_left(struct flash_plan *plan)
     return largest;
 }
 
+/* Room for the sums, whose text has its length already. */
+static enum status place_sums(struct flash *flash, struct volume *v)
+{
+    static const uint8_t none[SHA256_SIZE];
+    char *text = NULL;
+    size_t size = 0;
+    enum status status = STATUS_OK;
+    for (unsigned i = 0; !status && i < flash->plan.count; i++)
+        status = sums_set(&flash->sums, flash->plan.image[i].path, none,
+                          flash->plan.image[i].is_written);
+    if (!status)
+        status = sums_text(&flash->sums, &text, &size);
+    if (!status)
+        status = place_find(v, size, &flash->sums_place);
+    if (!status)
+        status = place_claim(v, &flash->sums_place);
+    if (!status)
+        status = place_file(v, SUMS_PATH, size, &flash->sums_place);
+    free(text);
+    return status;
+}
+
+/* The sources once more, which the host still has in memory as a rule. */
+static enum status fill_sums(struct flash *flash, struct volume *v, uint64_t total)
+{
+    char *text = NULL;
+    size_t size = 0;
+    enum status status = STATUS_OK;
+    progress_start("summing", total);
+    for (unsigned i = 0; !status && i < flash->plan.count; i++) {
+        const struct flash_image *image = &flash->plan.image[i];
+        status = flash_image_sum(image, sums_find(&flash->sums, image->path)->digest);
+    }
+    progress_end();
+    if (!status)
+        status = sums_text(&flash->sums, &text, &size);
+    if (!status)
+        status = place_fill_memory(v, &flash->sums_place, text, size);
+    free(text);
+    return status;
+}
+
 static enum status write_files(struct flash *flash, struct volume *v)
 {
     struct flash_plan *plan = &flash->plan;
     enum status status = newvolume_stage2(v);
+    if (!status && !flash->options->no_sums)
+        status = place_sums(flash, v);
     if (!status && plan->config_size)
         status = volume_write_file(v, "\\vhdboot.cfg", plan->config, plan->config_size);
     for (struct flash_image *image; !status && (image = largest_left(plan));)
@@ -155,7 +204,7 @@ static enum status write_files(struct flash *flash, struct volume *v)
     for (unsigned i = 0; !status && i < plan->count; i++)
         status = flash_image_fill(v, &plan->image[i], &plan->image[i].placement);
     progress_end();
-    return status;
+    return status || flash->options->no_sums ? status : fill_sums(flash, v, total);
 }
 
 static enum status make(struct flash *flash)
@@ -246,12 +295,36 @@ static void warn_of_no_system(const struct flash_plan *plan)
     }
 }
 
+/* Reads all of it back from the drive, not from the host's memory. */
+static enum status read_back(const struct flash *flash)
+{
+    struct target t;
+    struct verify_counts counts;
+    enum status status = target_open(&t, output_name(&flash->output), 0);
+    if (status)
+        return status;
+    t.device.path = flash->output.path;
+    device_forget(&t.device);
+    status = verify_images(&t, NULL, NULL, &counts);
+    target_close(&t);
+    if (!status && counts.images != counts.same)
+        status = say_error("The drive may be failing, or smaller than it says: use another one.",
+                           "%s: %zu of %zu images read back as something else than was written",
+                           flash->output.path, counts.images - counts.same, counts.images);
+    if (!status)
+        say("%s: %zu image%s read back, %s", flash->output.path, counts.images,
+            counts.images == 1 ? "" : "s", "each as it was written");
+    return status;
+}
+
 /* The device is closed before it is looked at: the kernel may keep what it was told otherwise. */
 static enum status complete(struct flash *flash)
 {
     if (flash->output.is_block)
         device_close(&flash->output.device);
     enum status status = verify(flash);
+    if (!status && flash->options->verify)
+        status = read_back(flash);
     return status ? status : output_finish(&flash->output);
 }
 
@@ -261,6 +334,8 @@ enum status verb_flash(const struct options *options)
                           .output = {.path = options->argument[0], .device.fd = -1}};
     if (!options->vhds)
         return say_usage("flash needs --vhd FILE");
+    if (options->verify && options->no_sums)
+        return say_usage("flash takes --verify or --no-sums, not both");
     if (bootcode_check())
         return STATUS_FAILED;
     if (options->label && (strlen(options->label) > 32 || !*options->label))
@@ -283,6 +358,8 @@ enum status verb_flash(const struct options *options)
         report(&flash, options->dry_run ? "would become " : "");
     if (!status && options->dry_run)
         warn_of_no_system(&flash.plan);
+    sums_free(&flash.sums);
+    placement_free(&flash.sums_place);
     flash_plan_free(&flash.plan);
     return status;
 }

@@ -17,6 +17,7 @@
 #include "flash/lineage.h"
 #include "flash/menus.h"
 #include "flash/merge_mark.h"
+#include "flash/sums.h"
 #include "verbs/verbs.h"
 
 struct merge {
@@ -106,7 +107,9 @@ static enum status unmark(struct merge *m)
 
 static enum status make(struct merge *m)
 {
-    enum status status = grow_parent(m);
+    enum status status = sums_mark_written(&m->lineage.edit, m->parent);
+    if (!status)
+        status = grow_parent(m);
     if (!status && m->add)
         status = lineage_reopen(&m->lineage, m->path);
     if (!status && m->add)

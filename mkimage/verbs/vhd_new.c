@@ -66,7 +66,7 @@ enum status verb_vhd_convert(const struct options *options)
     struct serve *to = NULL;
     struct serve_options to_options = {.file = fresh.path, .write = WRITE_PERSISTENT};
     if (!status && !(to = serve_open(&to_options, &f)))
-        status = say_fail(&f);
+        status = serve_say(&f);
     if (!status)
         status = content_copy(&source, to, file, "converting");
     if (to && serve_close(to, &f) && !status)

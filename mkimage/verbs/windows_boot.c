@@ -88,7 +88,8 @@ static enum status take_images(struct boot *b, struct target *t)
     enum status status = STATUS_OK;
     for (unsigned i = 0; !status && i < e.config.count; i++) {
         const struct config_entry *c = &e.config.entry[i];
-        bool wanted = b->options->entry ? c == e.chosen : *c->vhd;
+        /* What comes from the store itself has its entry there. */
+        bool wanted = b->options->entry ? c == e.chosen : *c->vhd && !c->where;
         if (wanted && strchr(c->vhd, ':'))
             say("%s: lies on another volume: run this for that one", c->vhd);
         else if (wanted)
