@@ -17,7 +17,7 @@
 #define STORE_INHERIT            0x14000006u
 #define STORE_DEBUGGER_TYPE      0x15000011u
 #define STORE_EMS                0x16000020u
-#define STORE_BAD_MEMORY         0x1600000bu /* use memory that is listed as bad: only the memory test */
+#define STORE_BAD_MEMORY         0x1600000bu /* the memory test uses what is listed as bad */
 #define STORE_SETTINGS_IN_MEM    0x17000077u
 #define STORE_OSDEVICE           0x21000001u
 #define STORE_SYSTEM_ROOT        0x22000002u

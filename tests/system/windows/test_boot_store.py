@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """mkimage windows boot: the boot manager's files and its store, read back by the programs of others."""
+import json
 import os
 import re
 import struct
@@ -86,6 +87,12 @@ def fetch(target, path, name):
     return data
 
 
+def listed(target):
+    """The loader's own view of the menu: where each entry is from, and whether it starts."""
+    entries = json.loads(mkimage("list", target, "--json").stdout)["entries"]
+    return [(entry["from"], entry["boots"]) for entry in entries]
+
+
 def check_header(data):
     """What Windows' boot manager asks of the file."""
     assert data[:4] == b"regf" and data[4:8] == data[8:12]
@@ -137,6 +144,7 @@ def test_new_store(seven):
         done = subprocess.run(line, env=ENV, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
         assert done.returncode in (0, 2) and b"orrupt" not in done.stderr, done.stderr
     run("regfinfo", "BCD")
+    assert listed("s.img") == [("config", True), ("bcd", True)], "and the loader starts \\bootmgr for it"
 
 
 def test_files(seven):
@@ -177,6 +185,7 @@ def test_exact(seven):
     own = partition(signature, MIB)
     (_, elements), = store.loaders()
     assert elements["21000001"] == (3, vhd_device("\\seven.vhd", 0x22000002, own))
+    assert listed("s.img") == [("config", True), ("bcd", True)]
     assert store.objects[BOOTMGR][1]["11000001"] == (3, bytes(16) + own)
 
 
