@@ -10,7 +10,7 @@ import hivex
 import pytest
 
 from files import read
-from ntfsdisk import MIB, cut_out
+from ntfsdisk import MIB, cut_out, spoil
 from tools import ENV, mkimage, refused, run
 from winimage import inside, windows_tree, windows_vhd
 
@@ -242,7 +242,7 @@ def put_file(target, source, path):
 
 def test_inside(seven):
     said = mkimage("windows", "boot", seven, "--inside").stderr.decode()
-    assert "gets the entry" in said
+    assert "gets the entry" in said and "boot record does not start" in said
     with open("BCD", "wb") as file:
         file.write(inside(seven, "Boot/BCD"))
     (_, elements), = Store("BCD").loaders()
@@ -265,5 +265,12 @@ def test_refusals(folder, shop):
     done = mkimage("windows", "boot", "s.img", status=1).stderr.decode()
     assert "no image of its menu holds a Windows" in done
     assert mkimage("windows", "boot", "s.img", "--exact", "--locate", status=2)
+    win = windows_vhd("win.vhd", windows_tree(7601), 32 * MIB)
+    stick("t.img", win, more=("--size", "80M", "--reserve", "none"))
+    for what, words in (("full", "no room|No space"), ("dirty", "dirty")):
+        spoil("t.img", what)
+        whole = read("t.img")
+        refused("windows", "boot", "t.img", words=words)
+        assert read("t.img") == whole, what
     bare = windows_vhd("bare.vhd", {"Windows/System32/winload.exe": b"x" * 5000}, 32 * MIB)
     refused("windows", "boot", bare, "--inside", words="PCAT.bootmgr, the boot manager for a BIOS")
