@@ -182,6 +182,12 @@ void console_text(const char *s)
     print(s, false);
 }
 
+void console_rewind(void)
+{
+    put('\r');
+    at_column = 0;
+}
+
 void console_erase(void)
 {
     if (!at_column)

@@ -49,6 +49,9 @@ void console_print(const char *s);
 /* Prints `a`, `b`, as console_text, and a line's end. */
 void console_line(const char *a, const char *b);
 
+/* Goes back to the line's start, to write it again. */
+void console_rewind(void);
+
 /* Takes the last character of the line away. */
 void console_erase(void);
 

@@ -106,6 +106,24 @@ def test_discard_this_once(machine):
         assert "changes are kept in memory, and gone at power off" in rows, rows
 
 
+@pytest.mark.takes(10)
+def test_reading_into_memory_shows_a_bar_and_can_be_stopped(machine):
+    with machine("timeout = none\n[a]\nvhd = \\one.vhd\nram = yes\n[b]\nvhd = \\two.vhd\n") as pc:
+        see(pc, "^> 1  a")
+        pc.qmp("block_set_io_throttle", device="disk0", bps=400_000, bps_rd=0, bps_wr=0, iops=0, iops_rd=0, iops_wr=0)
+        pc.keys("1")
+        rows = see(pc, r"^\[#+\.+\] 1 of 2 MiB, 0\.\d MiB/s$")
+        picture(pc, "memory")
+        assert rows.index("reading \\one.vhd into memory; Esc leads back") > 0
+        assert len([row for row in rows if "MiB/s" in row]) == 1, rows      # in its place
+        pc.keys("esc")
+        see(pc, "^> 1  a")
+        pc.qmp("block_set_io_throttle", device="disk0", bps=0, bps_rd=0, bps_wr=0, iops=0, iops_rd=0, iops_wr=0)
+        pc.keys("1")
+        rows = see(pc, "guest: one")
+        assert any(re.match(r"\[#+\] 2 of 2 MiB(, [0-9.]+ MiB/s)?$", row) for row in rows), rows
+
+
 @pytest.mark.parametrize("key", ["f8", "shift"])
 def test_a_key_held_at_power_on_shows_the_menu_where_there_is_no_time_for_it(machine, key):
     """Held as a keyboard has it: the make code comes again and again."""
