@@ -63,6 +63,11 @@ bool console_serial(unsigned port, uint32_t baud, bool and_screen)
     return true;
 }
 
+bool console_on_screen(void)
+{
+    return !screen_off;
+}
+
 static void put(uint8_t c)
 {
     struct bios_regs r = {.eax = 0x0e00u | c, .ebx = 0x0007};

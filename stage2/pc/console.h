@@ -62,6 +62,9 @@ void console_goto_row(unsigned row);
  * unless `and_screen`. Returns whether there is such a port: if not, nothing changes. */
 bool console_serial(unsigned port, uint32_t baud, bool and_screen);
 
+/* Is text written to the screen, and not just to a serial line? */
+bool console_on_screen(void);
+
 /* For screen.c: the screen's width and mode; clears it, cursor at the top; writes a character
  * `count` times, not to the serial line; ends a row, so that what mirrors the screen ends its line.
  */
