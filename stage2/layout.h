@@ -7,10 +7,10 @@
  *
  *   00500 the last code of stage2, where a loader is started that goes over the rest of it
  *   00600 MBR, moved here by itself          10000 stage2: code, data, bss
- *   07C00 boot record (8 KiB), then the      3E000 stage2's stack, down from 40000
- *         guest's MBR                        40000 disk buffer of the BIOS calls, 64 KiB,
+ *   07C00 boot record (8 KiB), then the      4E000 stage2's stack, down from 50000
+ *         guest's MBR                        50000 disk buffer of the BIOS calls, 64 KiB,
  *   09C00 work area of the boot record               never crosses a 64 KiB border; before that,
- *                                                  stage2's packed file, up to 58000
+ *                                                  stage2's packed file, up to 6C000
  *                                            top of conventional memory: resident handler
  */
 #ifndef STAGE2_LAYOUT_H
@@ -28,20 +28,22 @@
 #define MBR_CODE_MAX        440
 
 /* The boot record may use [VBR_WORK, STAGE2_ADDRESS) and, above stage2, all up to the disk buffer's
- * end. It knows so many runs of $MFT, and of the root directory. */
+ * end. It knows so many runs of $MFT, and of the root directory, and attribute lists of so many
+ * bytes. */
 #define VBR_WORK            0x9C00
 #define VBR_RUNS_MAX        5461
+#define VBR_LIST_MAX        0xF000
 
 #define STAGE2_ADDRESS      0x10000
 #define STAGE2_SEGMENT      0x1000
-#define STAGE2_FILE_MAX     0x18000
-#define STAGE2_END          0x3E000
-#define STAGE2_STACK_TOP    0x40000
-#define DISK_BUFFER         0x40000
+#define STAGE2_FILE_MAX     0x1C000
+#define STAGE2_END          0x4E000
+#define STAGE2_STACK_TOP    0x50000
+#define DISK_BUFFER         0x50000
 #define DISK_BUFFER_SIZE    0x10000
 
 /* Conventional memory that a machine must have below the resident handler: up to here. */
-#define LOW_MEMORY_NEEDED   0x58000
+#define LOW_MEMORY_NEEDED   0x6C000
 
 /* Inside the resident handler's segment, which starts on a 1 KiB boundary. RESIDENT_BOUNCE counts
  * sectors. */

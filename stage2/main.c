@@ -431,7 +431,7 @@ static enum err start_entry(const struct config_entry *entry, struct fail *f)
     struct drive *list[MAP_DRIVES_MAX];
     for (unsigned i = 0; i < drive_count; i++)
         list[i] = &drives[i];
-    err = handoff_start(&disk, list, drive_count, &arena, f);
+    err = handoff_start(&disk, entry, &volume, list, drive_count, &arena, f);
     if (err == ERR_STOPPED) /* the user knows */
         return f->err = ERR_OK;
     return err ? fail_subject(f, entry->vhd) : ERR_OK;
