@@ -245,6 +245,13 @@ unsigned console_key_of(uint16_t ax)
     }
 }
 
+bool console_key_waits(void)
+{
+    struct bios_regs r = {.eax = 0x0100};
+    bios_call(0x16, &r);
+    return !(r.eflags & BIOS_ZERO) || serial_key_waits();
+}
+
 unsigned console_key(void)
 {
     struct bios_regs r = {.eax = 0x0100}; /* INT 16h AH=01h: ZF = 1 where no key waits */

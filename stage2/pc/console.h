@@ -73,6 +73,9 @@ void console_clear(void);
 void console_cells(unsigned row, unsigned at, uint8_t glyph, uint8_t attribute, unsigned count);
 void console_next_row(void);
 
+/* Would console_key return one? */
+bool console_key_waits(void);
+
 /* The key pressed, KEY_NONE where none is waiting. */
 unsigned console_key(void);
 

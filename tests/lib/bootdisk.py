@@ -97,12 +97,12 @@ class Disk:
 
 
 @functools.cache
-def image(name):
-    """A fixed VHD whose boot sector says its name."""
+def image(name, guest=GUEST):
+    """A fixed VHD whose boot sector says its name, or is another program."""
     with tempfile.TemporaryDirectory() as folder:
         source = os.path.join(folder, "guest.asm")
         with open(source, "w", encoding="ascii") as file:
-            file.write(GUEST.replace("NAME", name))
+            file.write(guest.replace("NAME", name))
         subprocess.run(["nasm", "-f", "bin", "-o", os.path.join(folder, "guest"), source], check=True)
         path = os.path.join(folder, "image.vhd")
         vhd.make_fixed(path, SECTORS)

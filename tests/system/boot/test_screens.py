@@ -12,6 +12,7 @@ import pytest
 from bootdisk import Disk, image, one, two
 from emulator import Qemu
 from flash import tool
+from vhd_dynamic import DynamicVhd
 
 TITLES = ("[a]\ntitle = Hyper-V Server 2008 R2\nvhd = \\one.vhd\n"
           "[b]\ntitle = Москва über Ελλάς\nvhd = \\two.vhd\nwrite = none\n"
@@ -162,6 +163,52 @@ def test_a_hidden_entry_starts_by_its_name(machine):
         see(pc, "guest: two")
 
 
+WRITER = """
+        bits 16
+        org 0x7c00
+        xor ax, ax
+        mov ds, ax
+        mov es, ax
+        mov ax, 0x0301
+        mov bx, 0x7c00
+        mov cx, 2
+        mov dx, 0x80
+        int 0x13
+        mov si, wrote
+        jnc next
+        mov si, refused
+        cmp ah, 3
+        je next
+        mov si, failed
+next:   lodsb
+        test al, al
+        jz $
+        mov ah, 0x0e
+        mov bx, 7
+        int 0x10
+        jmp next
+wrote:  db "guest: NAME wrote", 0
+refused: db "guest: NAME is write-protected", 0
+failed: db "guest: NAME failed", 0
+        times 510 - ($ - $$) db 0
+        dw 0xaa55
+"""
+
+
+@pytest.mark.parametrize("key, said", [("1", "one wrote"), ("n", "one is write-protected"), ("d", "one wrote")])
+def test_how_writes_end_where_the_entry_is_started_by(tmp_path, key, said):
+    config = b"timeout = none\n[a]\nvhd = \\one.vhd\n[b]\nboot = next\n"
+    disk = Disk(tmp_path, {"one.vhd": image("one", WRITER), "vhdboot.cfg": config})
+    at = disk.lba("one.vhd", 1) * 512
+    with Qemu(disk.path, limit=60, mirror=False, write=True) as pc:
+        see(pc, "^> 1")
+        pc.keys(key)
+        see(pc, "guest: " + said)
+    with open(disk.path, "rb") as file:
+        file.seek(at)
+        assert any(file.read(512)) == (key == "1")
+
+
 def test_discard_this_once(machine):
     with machine("timeout = none\n" + TITLES) as pc:
         see(pc, "^> 1")
@@ -229,8 +276,28 @@ def test_the_details_cost_few_sectors(tmp_path, kind):
             if name == "one":
                 pc.keys("tab")          # somebody is there
                 see(pc, "one.vhd: " + kind)
+                see(pc, "  changes are kept" + (", no room for new blocks" if kind == "dynamic" else "$"))
     print(reads)
     assert reads["one"] - reads["none"] <= 20, reads
+
+
+def test_the_details_tell_of_room_and_of_parents(tmp_path):
+    base = DynamicVhd(64 << 20)
+    child = DynamicVhd(64 << 20, parent=base)
+    child.slack = 5 * ((2 << 20) + 512)
+    child.parent_name = "base.vhd"
+    child.locate("W2ku", "\\base.vhd")
+    paths = [tmp_path / "child.vhd", tmp_path / "base.vhd"]
+    for vhd, path in zip((child, base), paths):
+        vhd.write(path)
+    files = {path.name: path.read_bytes() for path in paths}
+    config = b"timeout = none\n[a]\nvhd = \\child.vhd\n[b]\nvhd = \\child.vhd\nwrite = none\n"
+    with Qemu(Disk(tmp_path, {**files, "vhdboot.cfg": config}, size=96).path, limit=60, mirror=False) as pc:
+        see(pc, r"^  \\child.vhd$")            # all of it would take more than the first screen may
+        pc.keys("tab")
+        see(pc, r"^  changes are kept, room for 10 MiB of new blocks, 1 parent$")
+        pc.keys("down")
+        see(pc, "^  write-protected, 1 parent$")
 
 
 # --- Over a serial line
