@@ -11,7 +11,6 @@
 #include "core/base/blk.h"
 #include "core/base/bounds.h"
 #include "core/base/mem.h"
-#include "core/base/text.h"
 #include "core/entry/boottable.h"
 #include "core/entry/format.h"
 #include "core/map/ram.h"
@@ -21,6 +20,7 @@
 #include "pc/bios.h"
 #include "pc/console.h"
 #include "pc/memory.h"
+#include "progress.h"
 #include "resident/resident_abi.h"
 #include "tables.h"
 #include "vhdx_header.h"
@@ -189,31 +189,18 @@ static MUST_CHECK enum err high_memory_place(struct high_memory *high, const str
     return ERR_OK;
 }
 
-/* A line every two seconds, and one at the end. */
-static void print_progress(struct map_ram_progress *progress, uint64_t done, uint64_t total)
+static bool show_progress(struct map_ram_progress *progress, uint64_t done, uint64_t total)
 {
-    static uint32_t shown;
-    char line[64];
-    struct text t;
-
     (void)progress;
-    if (done < total && console_ticks() - shown < 2 * TICKS_PER_SECOND)
-        return;
-    shown = console_ticks();
-    text_init(&t, line, sizeof line);
-    text_str(&t, "reading the disk into memory: ");
-    text_u64(&t, done >> 11);
-    text_str(&t, " of ");
-    text_u64(&t, total >> 11);
-    text_str(&t, " MiB");
-    console_line(line, "");
+    return progress_show(done, total);
 }
 
 static MUST_CHECK enum err contents_load(struct boot_disk *disk, uint64_t address, struct fail *f)
 {
-    struct map_ram_progress progress = {print_progress};
+    struct map_ram_progress progress = {show_progress};
     if (!disk->in_memory)
         return ERR_OK;
+    progress_begin(disk->chain.link[0]->path);
     return map_ram_load(&disk->map, mapped.drive, address, (void *)(uintptr_t)address, &progress,
                         f);
 }
