@@ -7,8 +7,10 @@
 #include "cli/options.h"
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "cli/bytes.h"
+#include "cli/nearest.h"
 
 /* What one option is: all that parsing it and the help need to know. */
 struct row {
@@ -162,19 +164,35 @@ static const struct row table[] = {
 };
 #define TABLE_COUNT (sizeof table / sizeof table[0])
 
-void options_help(const struct verb *verb)
+bool options_next(const struct verb *verb, unsigned *at, struct option_help *option)
 {
-    printf("usage: mkimage %s %s%s\n\n%s\n\n", verb->name, verb->arguments,
-           verb->options ? " [options]" : "", verb->summary);
-    for (unsigned i = 0; i < TABLE_COUNT; i++) {
-        if (!(verb->options & table[i].bit))
+    while (*at < TABLE_COUNT) {
+        const struct row *row = &table[(*at)++];
+        if (!(verb->options & row->bit))
             continue;
-        char left[64];
-        snprintf(left, sizeof left, "--%s%s%s", table[i].name, table[i].value ? " " : "",
-                 table[i].value ? table[i].value : "");
-        printf("  %-22s %s\n", left, table[i].help);
+        *option = (struct option_help){row->name, row->value, row->help};
+        return true;
     }
-    printf("  %-22s %s\n", "--help", "this text");
+    return false;
+}
+
+static enum status no_such_option(const struct verb *verb, const char *written)
+{
+    int length = (int)strcspn(written, "=");
+    char *word = strndup(written + strspn(written, "-"), (size_t)length);
+    if (!word)
+        return say_no_memory();
+    word[strcspn(word, "=")] = '\0';
+    struct nearest nearest = {.word = word};
+    struct option_help option;
+    for (unsigned i = 0; options_next(verb, &i, &option);)
+        nearest_try(&nearest, option.name);
+    enum status status = nearest.name
+                             ? say_usage("%s has no option %.*s: the nearest is --%s", verb->name,
+                                         length, written, nearest.name)
+                             : say_usage("%s has no option %.*s", verb->name, length, written);
+    free(word);
+    return status;
 }
 
 /* One --name, --name=value or --name value; *index moves on over a value that was taken. */
@@ -199,7 +217,7 @@ static enum status parse_option(struct options *o, const struct verb *verb, int 
         o->given |= table[i].bit;
         return table[i].set(o, &table[i], value);
     }
-    return say_usage("%s has no option %.*s", verb->name, (int)length + 2, argv[*index]);
+    return no_such_option(verb, argv[*index]);
 }
 
 enum status options_parse(struct options *o, const struct verb *verb, int argc, char **argv,
@@ -223,7 +241,7 @@ enum status options_parse(struct options *o, const struct verb *verb, int argc, 
             if (status)
                 return status;
         } else if (!options_end && argv[i][0] == '-' && argv[i][1]) {
-            return say_usage("%s has no option %s", verb->name, argv[i]);
+            return no_such_option(verb, argv[i]);
         } else if (o->arguments == verb->arguments_needed) {
             return say_usage("%s: one argument too many: %s", verb->name, argv[i]);
         } else {

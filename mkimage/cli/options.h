@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include "cli/say.h"
 
+/* Bits; above the 31st they are written as 1ull << N. */
 enum option {
     OPTION_VHD = 1 << 0,
     OPTION_SIZE = 1 << 1,
@@ -43,7 +44,7 @@ enum option {
 struct options {
     const char *argument[ARGUMENTS_MAX];
     unsigned arguments;
-    unsigned given; /* bits of enum option */
+    uint64_t given; /* bits of enum option */
     const char *vhd[VHDS_MAX];
     unsigned vhds;
     const char *drive[DRIVES_MAX];
@@ -56,12 +57,25 @@ struct options {
     bool json, yes, dry_run, no_mbr, drop, all;
 };
 
+/* What a verb is about: the help lists verbs so. */
+enum group {
+    GROUP_NONE, /* by its name */
+    GROUP_MAKE,
+    GROUP_KEEP,
+    GROUP_LOOK,
+    GROUP_IMAGES,
+    GROUP_WINDOWS,
+    GROUP_COUNT
+};
+
 /* A verb, as main's table lists them. */
 struct verb {
     const char *name; /* "flash", "vhd info" */
+    enum group group;
+    const char *brief; /* one line for the list of verbs; NULL: the summary's first sentence */
     const char *arguments, *summary;
     unsigned arguments_needed;
-    unsigned options; /* bits of enum option */
+    uint64_t options; /* bits of enum option */
     enum status (*run)(const struct options *options);
 };
 
@@ -69,7 +83,12 @@ struct verb {
 enum status options_parse(struct options *o, const struct verb *verb, int argc, char **argv,
                           bool *help);
 
-/* The verb's help to standard output. */
-void options_help(const struct verb *verb);
+/* What the help says of one option. */
+struct option_help {
+    const char *name, *value, *text; /* value: NULL where it takes none */
+};
+
+/* The verb's options one by one: *at begins as 0 and moves on; false after the last. */
+bool options_next(const struct verb *verb, unsigned *at, struct option_help *option);
 
 #endif

@@ -4,7 +4,7 @@
 
 NBDKIT_SRC := $(wildcard mkimage/nbdkit/*.c mkimage/serve/*.c) \
               $(patsubst %,mkimage/%.c,flash/target flash/entry flash/source host/busy host/device host/drives host/fd \
-                                       host/files host/lock host/overlay cli/path cli/bytes cli/printable \
+                                       host/files host/lock host/overlay cli/path cli/bytes cli/printable cli/program \
                                        cli/progress cli/say)
 NBDKIT_OBJ := $(NBDKIT_SRC:mkimage/%.c=$(B)/nbdkit/%.o) $(CORE_SRC:stage2/core/%.c=$(B)/nbdkit/core/%.o)
 NBDKIT_SO  := $(B)/nbdkit-vhdboot-plugin.so
