@@ -223,6 +223,34 @@ static const struct verb verbs[] = {
      .options = 0,
      .run = verb_vhd_merge,
      .summary = "Writes what a child holds into its parent, and removes the child."},
+    {.name = "attach",
+     .group = GROUP_IMAGES,
+     .brief = "an image as a block device with partitions",
+     .arguments = "FILE|TARGET",
+     .arguments_needed = 1,
+     .options = OPTION_PARTITION | OPTION_ENTRY | OPTION_READ_ONLY | OPTION_DISCARD | OPTION_DEVICE,
+     .run = verb_attach,
+     .summary = "Makes a block device of an image, or of an entry of TARGET's menu, and prints its\n"
+                "name. Needs root, and a kernel with NBD. An entry is written as the menu says,\n"
+                "where no option says otherwise."},
+    {.name = "detach",
+     .group = GROUP_IMAGES,
+     .brief = "takes such a device away again",
+     .arguments = "DEVICE",
+     .arguments_needed = 1,
+     .options = 0,
+     .run = verb_detach,
+     .summary = "Takes away a device that attach made, once all that was written to it is in the\n"
+                "image. Refused while it is in use."},
+    {.name = "attached",
+     .group = GROUP_IMAGES,
+     .brief = "which devices there are, and of what",
+     .arguments = "",
+     .arguments_needed = 0,
+     .options = OPTION_JSON,
+     .run = verb_attached,
+     .summary = "Lists the devices that attach made: name, size, how it is written, partitions,\n"
+                "image."},
 };
 #define VERB_COUNT (sizeof verbs / sizeof verbs[0])
 

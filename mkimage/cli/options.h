@@ -35,6 +35,9 @@ enum option {
     OPTION_BLOCK_SIZE = 1 << 23,
     OPTION_DISK_SIZE = 1 << 24, /* --size of a virtual disk */
     OPTION_REPLACE = 1 << 25,   /* --yes where it replaces a file */
+    OPTION_READ_ONLY = 1 << 26,
+    OPTION_DISCARD = 1 << 27,
+    OPTION_DEVICE = 1 << 28,
 };
 
 #define ARGUMENTS_MAX 2
@@ -49,12 +52,13 @@ struct options {
     unsigned vhds;
     const char *drive[DRIVES_MAX];
     unsigned drives;
-    const char *label, *config, *backup, *entry, *file, *name, *format, *kind, *parent;
+    const char *label, *config, *backup, *entry, *file, *name, *format, *kind, *parent,
+        *device;
     uint64_t block_size;
     uint64_t size, lba, count;
     uint64_t reserve;   /* 0 with OPTION_RESERVE given: none */
     unsigned partition; /* 0: pick one */
-    bool json, yes, dry_run, no_mbr, drop, all;
+    bool json, yes, dry_run, no_mbr, drop, all, read_only, discard;
 };
 
 /* What a verb is about: the help lists verbs so. */
