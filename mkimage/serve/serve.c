@@ -37,6 +37,7 @@ struct serve {
     unsigned first, layers; /* those that are asked after `leaf` */
     uint64_t sectors;
     unsigned busy; /* threads that move data */
+    bool through;  /* tables are flushed before a request is answered that changed them */
     const char *kind;
     struct opened *opened; /* what serve_open() opened; NULL in tests */
 };
@@ -291,6 +292,16 @@ int serve_read(struct serve *s, void *buf, size_t len, uint64_t off, struct fail
     return error;
 }
 
+static int settle(struct serve *s, struct fail *f)
+{
+    if (!s->through || !s->leaf)
+        return 0;
+    pthread_mutex_lock(&s->lock);
+    bool pending = s->leaf->ops->pending(s->leaf);
+    pthread_mutex_unlock(&s->lock);
+    return pending ? serve_flush(s, f) : 0;
+}
+
 int serve_write(struct serve *s, const void *buf, size_t len, uint64_t off, struct fail *f)
 {
     int error = check_write(s, len, off, f);
@@ -305,7 +316,7 @@ int serve_write(struct serve *s, const void *buf, size_t len, uint64_t off, stru
         off += n;
         len -= n;
     }
-    return error;
+    return error ? error : settle(s, f);
 }
 
 int serve_zero(struct serve *s, uint64_t len, uint64_t off, bool hole, struct fail *f)
@@ -321,7 +332,7 @@ int serve_zero(struct serve *s, uint64_t len, uint64_t off, bool hole, struct fa
         off += n;
         len -= n;
     }
-    return error;
+    return error ? error : settle(s, f);
 }
 
 int serve_trim(struct serve *s, uint64_t len, uint64_t off, struct fail *f)
@@ -331,7 +342,8 @@ int serve_trim(struct serve *s, uint64_t len, uint64_t off, struct fail *f)
     off = (off + SECTOR_MASK) & ~SECTOR_MASK;
     if (error || s->discard || off >= end)
         return error;
-    return leaf_trim(s, off >> SECTOR_SHIFT, (end - off) >> SECTOR_SHIFT, f);
+    error = leaf_trim(s, off >> SECTOR_SHIFT, (end - off) >> SECTOR_SHIFT, f);
+    return error ? error : settle(s, f);
 }
 
 int serve_flush(struct serve *s, struct fail *f)
@@ -367,6 +379,11 @@ int serve_extent(struct serve *s, uint64_t off, uint64_t *len, bool *zero, struc
         *len = most;
     *zero = !piece.store;
     return error;
+}
+
+void serve_write_through(struct serve *s)
+{
+    s->through = true;
 }
 
 uint64_t serve_size(const struct serve *s)

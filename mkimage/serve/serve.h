@@ -64,6 +64,10 @@ int serve_trim(struct serve *s, uint64_t len, uint64_t off, struct fail *f);
 
 int serve_flush(struct serve *s, struct fail *f);
 
+/* From now on whatever is answered is owed to nobody: should this process die, one that opens the
+ * disk anew finds all of it. A change of the tables costs a flush then. */
+void serve_write_through(struct serve *s);
+
 /* What lies at `off` (< size), for `*len` bytes: data, or zeros that nothing is stored for. */
 int serve_extent(struct serve *s, uint64_t off, uint64_t *len, bool *zero, struct fail *f);
 
