@@ -230,9 +230,10 @@ static const struct verb verbs[] = {
      .arguments_needed = 1,
      .options = OPTION_PARTITION | OPTION_ENTRY | OPTION_READ_ONLY | OPTION_DISCARD | OPTION_DEVICE,
      .run = verb_attach,
-     .summary = "Makes a block device of an image, or of an entry of TARGET's menu, and prints its\n"
-                "name. Needs root, and a kernel with NBD. An entry is written as the menu says,\n"
-                "where no option says otherwise."},
+     .summary =
+         "Makes a block device of an image, or of an entry of TARGET's menu, and prints its\n"
+         "name. Needs root, and a kernel with NBD. An entry is written as the menu says,\n"
+         "where no option says otherwise."},
     {.name = "detach",
      .group = GROUP_IMAGES,
      .brief = "takes such a device away again",

@@ -52,7 +52,7 @@ $(B)/tests/extlinux.vhd: SYSTEM := extlinux
 $(B)/tests/memtest.vhd: SYSTEM := memtest
 $(B)/tests/memdisk.vhd: SYSTEM := memdisk
 $(B)/tests/memdisk.vhd: $(INT13_FILES) tests/int13/disk.py
-$(SYSTEM_DISKS): tests/guest/osdisk.py
+$(SYSTEM_DISKS): tests/guest/osdisk.py tests/lib/initramfs.py
 	@mkdir -p $(@D)
 	$(call run,DISK)tests/guest/osdisk.py $(SYSTEM) "$$(ls $(CACHE)/linux-image-*.deb | tail -n 1)" $@
 

@@ -52,8 +52,7 @@ struct options {
     unsigned vhds;
     const char *drive[DRIVES_MAX];
     unsigned drives;
-    const char *label, *config, *backup, *entry, *file, *name, *format, *kind, *parent,
-        *device;
+    const char *label, *config, *backup, *entry, *file, *name, *format, *kind, *parent, *device;
     uint64_t block_size;
     uint64_t size, lba, count;
     uint64_t reserve;   /* 0 with OPTION_RESERVE given: none */
