@@ -359,8 +359,8 @@ static void vhd_free(struct leaf *l)
     free(v);
 }
 
-static const struct leaf_ops vhd_ops = {vhd_find,  vhd_place,  vhd_written, vhd_erase,
-                                        vhd_flush, vhd_pending, vhd_finish, vhd_free};
+static const struct leaf_ops vhd_ops = {vhd_find,  vhd_place,   vhd_written, vhd_erase,
+                                        vhd_flush, vhd_pending, vhd_finish,  vhd_free};
 
 /* --- A fixed disk has no tables */
 
@@ -415,8 +415,8 @@ static void fixed_free(struct leaf *l)
     free(l);
 }
 
-static const struct leaf_ops fixed_ops = {fixed_find,  fixed_place,  fixed_written, fixed_erase,
-                                          fixed_flush, fixed_pending, fixed_finish, fixed_free};
+static const struct leaf_ops fixed_ops = {fixed_find,  fixed_place,   fixed_written, fixed_erase,
+                                          fixed_flush, fixed_pending, fixed_finish,  fixed_free};
 
 /* --- Opening */
 

@@ -376,8 +376,8 @@ static void vhdx_free(struct leaf *l)
     free(v);
 }
 
-static const struct leaf_ops vhdx_ops = {vhdx_find,  vhdx_place,  vhdx_written, vhdx_erase,
-                                         vhdx_flush, vhdx_pending, vhdx_finish, vhdx_free};
+static const struct leaf_ops vhdx_ops = {vhdx_find,  vhdx_place,   vhdx_written, vhdx_erase,
+                                         vhdx_flush, vhdx_pending, vhdx_finish,  vhdx_free};
 
 /* The BAT as the file has it. Pages of zeros are not written to, so they take no memory. */
 static int bat_load(struct vhdx_leaf *v, struct fail *f)

@@ -45,7 +45,7 @@ BELOW = {
     "mkimage/serve": ("mkimage/flash",),
     "mkimage/attach": ("mkimage/serve",),
     "mkimage/nbdkit": ("mkimage/serve",),
-    "mkimage/guest": ("mkimage/flash",),
+    "mkimage/guest": ("mkimage/attach",),
     "mkimage/windows": ("mkimage/flash",),
     "mkimage/verbs": ("mkimage/flash", "mkimage/attach", "mkimage/guest", "mkimage/windows"),
     "mkimage": ("mkimage/verbs",),
