@@ -54,13 +54,13 @@ enum err disk_find(struct disk *d, const struct boottable *table, const char *on
             return err;
         }
     }
-    struct stick *leaf = &d->stick[0];
-    if (leaf->writer < 0)
-        return ERR_OK;
-    enum err err = lock_image(leaf->writer, true, leaf->path, f);
-    if (err)
-        disk_close(d);
-    return err;
+    return ERR_OK;
+}
+
+enum err disk_lock(const struct disk *d, struct fail *f)
+{
+    const struct stick *leaf = &d->stick[0];
+    return d->writable ? lock_image(leaf->writer, true, leaf->path, f) : ERR_OK;
 }
 
 /* --- The image */

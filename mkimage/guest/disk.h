@@ -33,6 +33,9 @@ struct disk {
 MUST_CHECK enum err disk_find(struct disk *d, const struct boottable *table, const char *only,
                               struct fail *f);
 
+/* Locks the leaf's drive, where it is written, as QEMU and mkimage do. */
+MUST_CHECK enum err disk_lock(const struct disk *d, struct fail *f);
+
 /* Opens the image with its parents; replays the log of a VHDX that is written. */
 MUST_CHECK enum err disk_open(struct disk *d, struct fail *f);
 

@@ -23,6 +23,7 @@
 #include "guest/claim.h"
 #include "guest/disk.h"
 #include "guest/found.h"
+#include "guest/hooks.h"
 #include "guest/keeper.h"
 #include "guest/left.h"
 
@@ -34,6 +35,8 @@ static const char usage[] =
     "        started this system, does nothing and says nothing\n"
     "vhdboot-attach detach\n"
     "        takes the device away; nothing may be mounted from it\n"
+    "vhdboot-attach install-hooks [ROOT]\n"
+    "        puts itself, and what calls it in an initramfs, into an installed system\n"
     "vhdboot-attach --help | --version\n"
     "\n"
     "Exit status: 0 done; 1 failed, with one sentence; 2 wrong usage.\n";
@@ -175,7 +178,7 @@ static enum status attach_disk(const struct arguments *args)
 {
     static char backend[DEVICES_TEXT_MAX];
     struct fail f;
-    if (disk_open(&disk, &f))
+    if (disk_open(&disk, &f) || disk_lock(&disk, &f))
         return say_fail(&f);
     print_notes();
     const char *write = disk.writable                        ? "persistent"
@@ -297,6 +300,8 @@ int main(int argc, char **argv)
         fputs(usage, stdout);
         return STATUS_OK;
     }
+    if (argc > 1 && argc < 4 && !strcmp(argv[1], "install-hooks"))
+        return hooks_install(argc > 2 ? argv[2] : "");
     for (unsigned i = 0; argc > 1 && i < sizeof verbs / sizeof verbs[0]; i++) {
         if (strcmp(argv[1], verbs[i].name))
             continue;
