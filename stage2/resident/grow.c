@@ -54,6 +54,14 @@ static void scrub(uint32_t sector)
     }
 }
 
+/* All bits of a block, the last sector of them first; `data` is where its data start. */
+static void bitmap_fill(uint32_t data, uint8_t fill)
+{
+    __builtin_memset(bounce, fill, 512);
+    for (uint32_t i = header.bitmap_sectors; i; i--)
+        file_transfer(data - i, true);
+}
+
 void page_grow(uint32_t page)
 {
     uint64_t old = cell_at(page), new;
@@ -67,7 +75,7 @@ void page_grow(uint32_t page)
         machine_throw(STATUS_FAULT);
     if (absent) {
         data = (uint32_t)map_cell_lba(cell_at(record + MAP_RECORD_OWN));
-        if (dynamic && record >= header.record_clean)
+        if (record - header.record_clean < header.record_dirty)
             scrub(data);
     } else {
         data = be32_get(*bat_entry(page, false));
@@ -75,11 +83,10 @@ void page_grow(uint32_t page)
             map_broken();
         data += header.bitmap_sectors;
     }
-    if (header.growth != MAP_GROWS_IN_MEMORY) {
-        __builtin_memset(bounce, dynamic ? 0xff : 0, 512);
-        for (uint32_t i = header.bitmap_sectors; i; i--)
-            file_transfer(data - i, true);
-    }
+    /* Whatever fails, a slot that is not linked gets nothing but zeros: the next start may have
+     * been told that it holds none but those. */
+    if (header.growth == MAP_GROWS_DIFFERENCING)
+        bitmap_fill(data, 0);
     if (absent) {
         /* Taken even if what follows fails: nobody knows then what the drive holds. */
         header.record_next = record + header.record_cells;
@@ -89,7 +96,9 @@ void page_grow(uint32_t page)
         }
     }
     new = map_cell(MAP_FILE, 0, 0, data) | MAP_WRITABLE;
-    if (!dynamic) {
+    if (dynamic) {
+        bitmap_fill(data, 0xff);
+    } else {
         cell_put(record + MAP_RECORD_BASE, old);
         new = map_cell(MAP_MIXED, 0, 0, record) | MAP_WRITABLE;
     }

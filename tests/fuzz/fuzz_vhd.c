@@ -12,9 +12,11 @@
 #include "core/base/arena.h"
 #include "core/chain/chain.h"
 #include "core/base/bounds.h"
+#include "core/base/crc32.h"
 #include "core/base/endian.h"
 #include "core/base/file.h"
 #include "core/map/map.h"
+#include "core/vhd/format.h"
 #include "core/vhd/vhd.h"
 #include "core/vhd/slack.h"
 #include "fuzz/parents.h"
@@ -83,6 +85,12 @@ static void seal_all(struct file *file, struct input *in)
             seal(file, in, entry_offset(in, i), 512, 64);
         if (!memcmp(sector, "cxsparse", 8))
             seal(file, in, entry_offset(in, i), 1024, 36);
+        if (!memcmp(sector, VHD_NOTE_COOKIE, 8)) {
+            be32 sum = {{0}};
+            memcpy(in->entry[i] + 16, &sum, sizeof sum);
+            sum = be32_make(crc32_ieee(0, sector, SECTOR_SIZE));
+            memcpy(in->entry[i] + 16, &sum, sizeof sum);
+        }
     }
 }
 
@@ -118,10 +126,20 @@ static void check_map(const struct map *map, const struct vhd_slack *slack, uint
 {
     if (map_records(map) > slack->count)
         abort();
+    uint64_t limit = slack->limit - (slack->noted ? VHD_NOTE_SIZE : 0);
+    if (slack->noted != (slack->zero_from != UINT64_MAX) || (slack->noted && limit < slack->end))
+        abort();
+    if (map_dirty_cells(map) > map->record_end - map->record_first ||
+        map_dirty_cells(map) % map->record_cells)
+        abort();
     for (uint32_t at = map->record_first; at < map->record_end; at += map->record_cells) {
         uint64_t own = map_cell_lba(map->cell[at + MAP_RECORD_OWN]);
         if ((own - slack->bitmap_sectors) << SECTOR_SHIFT < slack->end ||
-            (own + slack->block_sectors) << SECTOR_SHIFT > slack->limit)
+            (own + slack->block_sectors) << SECTOR_SHIFT > limit)
+            abort();
+        bool dirty = at < map->record_first + map_dirty_cells(map);
+        if (map->growth == MAP_GROWS_DYNAMIC && !dirty &&
+            (at == map->record_first || own << SECTOR_SHIFT < slack->zero_from))
             abort();
     }
     uint64_t lba = 0;

@@ -195,8 +195,12 @@ static void fill_records(struct map_builder *b, const struct map_writes *writes)
     uint64_t count = memory ? map_room_pages(map, writes, b->cells, b->arena) : writes->slack.count;
 
     map->record_first = (uint32_t)b->cells;
+    map->record_noted = UINT32_MAX;
     for (uint64_t i = 0; i < count && i < most; i++) {
         uint64_t slot = writes->slack.first + i * writes->slack.stride;
+        if (map->record_noted == UINT32_MAX && i && !memory &&
+            slot << SECTOR_SHIFT >= writes->slack.zero_from)
+            map->record_noted = (uint32_t)b->cells;
         builder_record(b, 0,
                        memory ? map_cell(MAP_RAM, 0, 0, 0)
                               : map_cell(MAP_FILE, 0, 0, slot + writes->slack.bitmap_sectors),
@@ -204,6 +208,8 @@ static void fill_records(struct map_builder *b, const struct map_writes *writes)
     }
     map->record_clean = map->record_first;
     map->record_end = (uint32_t)b->cells;
+    if (map->record_noted > map->record_end)
+        map->record_noted = map->record_end;
     map->writable |= map->record_end != map->record_first;
 }
 
@@ -303,6 +309,13 @@ uint32_t map_records(const struct map *map)
 {
     return map->growth == MAP_GROWS_NOT ? 0
                                         : (map->record_end - map->record_first) / map->record_cells;
+}
+
+uint32_t map_dirty_cells(const struct map *map)
+{
+    return map->growth == MAP_GROWS_DYNAMIC && map->record_noted > map->record_clean
+               ? map->record_noted - map->record_clean
+               : 0;
 }
 
 uint64_t map_memory_bytes(const struct map *map)

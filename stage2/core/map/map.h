@@ -39,8 +39,9 @@ struct map {
     enum map_growth growth;
     uint32_t record_cells;             /* cells of a record */
     uint32_t record_first, record_end; /* cells of the free ones */
-    uint32_t record_clean;   /* DYNAMIC: own sectors of free records below are zero (map_scrub) */
-    uint32_t bat_sector;     /* of the file */
+    uint32_t record_clean; /* DYNAMIC: own sectors of free records below are zero (map_scrub) */
+    uint32_t record_noted; /* likewise: those of records from here on, as a note in the file says */
+    uint32_t bat_sector;   /* of the file */
     uint32_t bitmap_sectors; /* of a block */
 };
 
@@ -75,6 +76,10 @@ void map_memory_place(struct map *map, uint64_t address);
 
 /* Free records: pages that can still get sectors of their own. */
 uint32_t map_records(const struct map *map);
+
+/* How many cells of free records, from record_clean on, have own sectors that must be looked at
+ * before they are used. */
+uint32_t map_dirty_cells(const struct map *map);
 
 /* The run at lba (< map->sectors): ZERO, DIRECT or RAM. Same walk as the resident handler's. */
 struct map_run map_find(const struct map *map, uint64_t lba);

@@ -6,6 +6,7 @@
 #include "core/base/image.h"
 #include "core/vhd/bat.h"
 #include "core/vhd/format.h"
+#include "core/vhd/note.h"
 
 #define ALIGN_SHIFT 3 /* 4 KiB, in sectors: what flash drives and newer disks write at once */
 
@@ -25,6 +26,23 @@ static enum err blocks_end(struct image *image, struct fail *f)
     }
     disk->blocks_end = end;
     return ERR_OK;
+}
+
+/* Is there a note, about this file and this place? What cannot be read says nothing. */
+static void look_for_note(struct image *image, struct vhd_slack *slack)
+{
+    struct vhd_note note;
+    struct fail ignored;
+    slack->zero_from = UINT64_MAX;
+    if (slack->limit & (SECTOR_SIZE - 1) || slack->limit < sizeof note ||
+        slack->limit - sizeof note < slack->end)
+        return;
+    uint64_t at = slack->limit - sizeof note, first;
+    if (file_read(image->file, at, &note, sizeof note, &ignored) ||
+        !vhd_note_fits(&note, image->id, at, &first))
+        return;
+    slack->noted = true;
+    slack->zero_from = first;
 }
 
 /* How many slots fit between sectors `first` and `limit`. */
@@ -52,13 +70,14 @@ enum err vhd_slack_find(struct image *image, struct vhd_slack *slack, struct fai
                                 .bat_sector = (uint32_t)(disk->bat_offset >> SECTOR_SHIFT),
                                 .end = disk->blocks_end,
                                 .limit = disk->limit};
+    look_for_note(image, slack);
 
     uint32_t size = slack->bitmap_sectors + slack->block_sectors;
     uint32_t stride = (uint32_t)round_up_shift(size, ALIGN_SHIFT);
     uint64_t end = round_up_shift(slack->end, SECTOR_SHIFT) >> SECTOR_SHIFT;
     uint64_t first =
         round_up_shift(end + slack->bitmap_sectors, ALIGN_SHIFT) - slack->bitmap_sectors;
-    uint64_t limit = slack->limit >> SECTOR_SHIFT;
+    uint64_t limit = (slack->limit >> SECTOR_SHIFT) - slack->noted;
     if (limit > VHD_BAT_ABSENT) /* a BAT can name no sector behind */
         limit = VHD_BAT_ABSENT;
     uint32_t packed = slots(end, (uint32_t)limit, size, size);

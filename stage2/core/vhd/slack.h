@@ -7,6 +7,7 @@
 #ifndef CORE_VHD_SLACK_H
 #define CORE_VHD_SLACK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include "core/base/errors.h"
 
@@ -23,6 +24,11 @@ struct vhd_slack {
     uint32_t bat_sector; /* where the BAT starts */
     uint64_t end;        /* bytes: all that is in use ends here */
     uint64_t limit;      /* bytes: the footer starts here */
+    bool noted;          /* the sector in front of it is a note of this file (note.h), and no slot
+                          * lies over it */
+    uint64_t zero_from;  /* bytes: what slots hold from here on is zeros, as the note says, but for
+                          * the first slot: other programs put blocks there, too, and may have left
+                          * something; UINT64_MAX: nobody knows */
 };
 
 /*

@@ -12,6 +12,7 @@
 #include "core/chain/chain.h"
 #include "core/map/map.h"
 #include "core/vhd/vhd.h"
+#include "core/vhd/note.h"
 #include "core/vhd/slack.h"
 #include "unit/vhd_builder.h"
 
@@ -27,11 +28,23 @@
 /* 32-bit programs under a sanitizer are slow, and the code is the same. */
 #define SESSIONS     (sizeof(void *) == 8 ? 3u : 1u)
 
+/* What lies in front of the footer, and in the slack before it. */
+enum note {
+    NOTE_NONE,
+    NOTE_GOOD,       /* true; but before each session another program leaves what it leaves */
+    NOTE_OF_PART,    /* true, and junk below its range */
+    NOTE_OTHER_FILE, /* the others lie: all of it is junk */
+    NOTE_OTHER_PLACE,
+    NOTE_HALF,
+    NOTE_KINDS,
+};
+
 static struct shape {
     unsigned depth; /* 0: dynamic; else parents */
     uint32_t block; /* sectors */
     uint32_t blocks, slots;
     bool junk;
+    enum note note;
 } shape;
 
 static uint8_t leaf[LEAF_ROOM], cut[LEAF_ROOM];
@@ -165,6 +178,41 @@ static void leaf_place(void)
     }
 }
 
+/* Slack of `free` bytes at the leaf's end, and a note. */
+static void slack_make(struct vhd_build *b, uint32_t free)
+{
+    uint32_t first = b->used, junk = shape.junk ? free : 0;
+    CHECK(b->used + free + 1024 <= LEAF_ROOM);
+    if (shape.note == NOTE_OF_PART)
+        first += junk = free / 3 / 512 * 512;
+    else if (shape.note > NOTE_OF_PART)
+        junk = free;
+    memset(b->file + b->used, 0, free);
+    memset(b->file + b->used, 0xa5, junk);
+    b->used += free;
+    if (shape.note == NOTE_NONE)
+        return;
+    uint8_t id[16], *at = b->file + b->used;
+    memset(id, shape.note == NOTE_OTHER_FILE ? 11 : 10, sizeof id);
+    vhd_note_make((struct vhd_note *)at, id, first,
+                  b->used + (shape.note == NOTE_OTHER_PLACE ? 512 : 0));
+    if (shape.note == NOTE_HALF)
+        memset(at + 40, 0, 472);
+    b->used += 512;
+}
+
+/* What a program leaves that puts blocks behind the last one, as QEMU does, where it is cut off
+ * before it links one: a bitmap, and a copy of the footer behind the block. */
+static void leftovers_make(void)
+{
+    uint64_t size = ((uint64_t)slack.bitmap_sectors + slack.block_sectors) << 9;
+    uint64_t end = (slack.end + 511) / 512 * 512;
+    if (shape.note != NOTE_GOOD || end + size + 1024 > slack.limit)
+        return;
+    memset(leaf + end, 0xff, slack.bitmap_sectors * 512);
+    memcpy(leaf + end + size, leaf + slack.limit, 512);
+}
+
 /* Images, and want[]. */
 static void shape_make(void)
 {
@@ -191,10 +239,7 @@ static void shape_make(void)
             want[shape.block + i] = 0x6000000;
         }
     }
-    uint32_t free = shape.slots * (shape.block * 512 + vhd_bitmap_bytes(&b));
-    CHECK(b.used + free + 512 <= LEAF_ROOM);
-    memset(b.file + b.used, shape.junk ? 0xa5 : 0, free);
-    b.used += free;
+    slack_make(&b, shape.slots * (shape.block * 512 + vhd_bitmap_bytes(&b)));
     vhd_build_end(&b);
     leaf_sectors = b.used / 512;
     leaf_place();
@@ -232,6 +277,7 @@ static void handler_start(void)
     header.record_next = map.record_first;
     header.record_end = map.record_end;
     header.record_clean = map.record_first;
+    header.record_dirty = map_dirty_cells(&map);
     header.bat_sector = map.bat_sector;
     header.bitmap_sectors = (uint8_t)map.bitmap_sectors;
 }
@@ -385,6 +431,8 @@ static void shape_run(void)
     for (unsigned session = 0; session < SESSIONS; session++) {
         static uint32_t before[SECTORS_MAX];
         open_all();
+        CHECK_EQ(slack.noted, shape.note == NOTE_GOOD || shape.note == NOTE_OF_PART);
+        leftovers_make();
         handler_start();
         sim.v86 = session & 1;
         memcpy(before, want, sizeof(want));
@@ -417,15 +465,16 @@ static void shape_run(void)
     }
 }
 
+static const uint32_t sizes[] = {8, 1024, 4096, 8192};
+static const uint32_t blocks[] = {150, 12, 9, 7};
+
 static void shapes_run(unsigned depth)
 {
     cuts = 0;
-    static const uint32_t sizes[] = {8, 1024, 4096, 8192};
-    static const uint32_t blocks[] = {150, 12, 9, 7};
     for (unsigned s = 0; s < 4; s++)
         for (unsigned junk = 0; junk < 2; junk++) {
             uint64_t before = cuts;
-            shape = (struct shape){depth, sizes[s], blocks[s], s ? 5 : 40, junk};
+            shape = (struct shape){depth, sizes[s], blocks[s], s ? 5 : 40, junk, NOTE_NONE};
             shape_run();
             printf("# %s, depth %u, blocks of %u KiB, slack of %s: %u cuts\n",
                    depth ? "differencing" : "dynamic", depth, sizes[s] / 2, junk ? "junk" : "zeros",
@@ -438,6 +487,28 @@ static void shapes_run(unsigned depth)
 TEST(power_cuts_dynamic)
 {
     shapes_run(0);
+}
+
+/* True notes save the handler the look at slots; those that do not fit change nothing. */
+TEST(power_cuts_dynamic_with_a_note)
+{
+    static const char *const names[] = {[NOTE_GOOD] = "true",
+                                        [NOTE_OF_PART] = "of a part",
+                                        [NOTE_OTHER_FILE] = "another file's",
+                                        [NOTE_OTHER_PLACE] = "of another place",
+                                        [NOTE_HALF] = "half written"};
+    cuts = 0;
+    for (unsigned s = 0; s < 4; s++)
+        for (enum note note = NOTE_GOOD; note < NOTE_KINDS; note++) {
+            uint64_t before = cuts;
+            if (s >= 2 && note > NOTE_OF_PART)
+                break;
+            shape = (struct shape){0, sizes[s], blocks[s], s ? 5 : 40, false, note};
+            shape_run();
+            printf("# dynamic, blocks of %u KiB, a note that is %s: %u cuts\n", sizes[s] / 2,
+                   names[note], (unsigned)(cuts - before));
+        }
+    CHECK(cuts > (SESSIONS > 1 ? 5000 : 2000));
 }
 
 TEST(power_cuts_differencing_1)
