@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Walks the disk block by block of the parent. Blocks that the parent lacks go into its slack,
- * and are linked some at a time, behind a flush of the drive. Never writes to the child.
+ * and are linked some at a time, behind a flush of the drive. In between the slack holds more than
+ * zeros: a note that says otherwise is taken away for that time. Never writes to the child.
  */
 #include "flash/absorb.h"
 #include <errno.h>
@@ -117,6 +118,20 @@ static bool parent_read(struct writer *w, uint64_t sector, void *buf, uint64_t s
 static bool parent_write(struct writer *w, uint64_t sector, const void *buf, uint64_t sectors)
 {
     return edit_write_at(w->f->edit, w->list, sector << SECTOR_SHIFT, buf, sectors << SECTOR_SHIFT);
+}
+
+/* Takes the note about the parent's slack away, or gives it back: all blocks are linked then. */
+static bool write_note(struct writer *w, bool there)
+{
+    const struct slack *s = &w->f->slack;
+    struct slack_tail tail;
+    if (!s->now.noted || !w->f->new_blocks)
+        return true;
+    slack_tail_make(&tail, s, s->zero_from, s->now.limit + sizeof tail.footer);
+    if (!there)
+        memset(&tail, 0, sizeof tail);
+    return parent_write(w, (s->now.limit - sizeof tail.note) >> SECTOR_SHIFT, &tail.note, 1) &&
+           device_sync(&w->f->edit->session.device);
 }
 
 /* The sectors that the child stores, run by run; `first` is where the unit's own first one lies. */
@@ -243,12 +258,15 @@ enum status absorb_run(struct absorb *f)
     w.mask = malloc(w.unit);
     w.bitmap = malloc((size_t)f->slack.now.bitmap_sectors * SECTOR_SIZE + 1);
     enum status status = w.data && w.mask && w.bitmap ? STATUS_OK : say_no_memory();
+    if (!status && !write_note(&w, false))
+        status = device_write_failed(&f->edit->session.device);
     progress_start("merging", f->child->image.allocated);
     for (uint64_t lba = 0; !status && lba < sectors; lba += w.unit) {
         uint64_t left = sectors - lba;
         status = write_unit(&w, lba, left < w.unit ? (uint32_t)left : w.unit);
     }
-    if (!status && (!link_pending(&w) || !device_sync(&f->edit->session.device)))
+    if (!status &&
+        (!link_pending(&w) || !device_sync(&f->edit->session.device) || !write_note(&w, true)))
         status = device_write_failed(&f->edit->session.device);
     progress_end();
     free(w.data);

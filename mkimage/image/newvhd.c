@@ -152,6 +152,7 @@ static enum status make_front(struct newvhd *n, const struct vhd_footer *parent,
                                       .end = bat_end,
                                       .limit = n->front_size},
                               .absent = entries,
+                              .zero_from = n->front_size,
                               .file_size = n->front_size + VHD_FOOTER_SIZE};
     memcpy(n->slack.footer, &footer, sizeof footer);
     return status;
@@ -194,6 +195,15 @@ enum status newvhd_make(struct newvhd *n, struct image *parent, const char *path
     free(way_units);
     free(name_units);
     return status;
+}
+
+void newvhd_end(struct newvhd *n, const void **end, uint64_t *end_size, uint64_t size)
+{
+    bool slack = size > n->slack.file_size;
+    if (slack)
+        slack_tail_make(&n->tail, &n->slack, n->slack.zero_from, size);
+    *end = slack ? (const void *)&n->tail : n->slack.footer;
+    *end_size = slack ? sizeof n->tail : sizeof n->slack.footer;
 }
 
 void newvhd_free(struct newvhd *n)

@@ -15,6 +15,7 @@ struct newvhd {
     uint8_t *front; /* the footer's copy, header, parent locator, BAT */
     size_t front_size;
     struct slack slack; /* its footer, and how long the file becomes by slots */
+    struct slack_tail tail;
 };
 
 /*
@@ -23,6 +24,11 @@ struct newvhd {
  */
 enum status newvhd_make(struct newvhd *n, struct image *parent, const char *path,
                         const char *parent_path, uint32_t block_size);
+
+/* What stands at the end of its file, of `size` bytes: a footer, and in front of it a note about
+ * the slack where there is some. */
+void newvhd_end(struct newvhd *n, const void **end, uint64_t *end_size, uint64_t size);
+
 void newvhd_free(struct newvhd *n);
 
 #endif

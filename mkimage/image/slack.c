@@ -61,6 +61,7 @@ enum err slack_find(struct slack *s, struct image *image, struct arena *a, struc
                         (uint32_t)(image->file->size - s->now.limit), f);
     if (err)
         return err;
+    s->zero_from = s->now.noted ? s->now.zero_from : s->now.limit;
     uint64_t block = image->block_size / SECTOR_SIZE;
     uint64_t blocks = (image->sectors + block - 1) / block;
     s->absent = (uint32_t)(blocks - image->allocated / image->block_size);
@@ -104,11 +105,23 @@ uint64_t slack_size(const struct slack *s, uint32_t add)
     uint64_t end = round_up_shift(now->end, SECTOR_SHIFT) >> SECTOR_SHIFT;
     uint64_t first = round_up_shift(end + now->bitmap_sectors, 3) - now->bitmap_sectors;
     uint64_t slots = (uint64_t)slack_left(s) + add;
-    uint64_t limit = first + (slots - 1) * round_up_shift(size, 3) + size;
+    uint64_t limit = first + (slots - 1) * round_up_shift(size, 3) + size + 1; /* the note */
     if (limit > VHD_BAT_ABSENT)
         return 0;
     uint64_t bytes = (limit << SECTOR_SHIFT) + VHD_FOOTER_SIZE;
     return bytes > s->file_size ? bytes : s->file_size;
+}
+
+void slack_tail_make(struct slack_tail *tail, const struct slack *s, uint64_t first, uint64_t size)
+{
+    const struct vhd_footer *footer = (const struct vhd_footer *)s->footer;
+    vhd_note_make(&tail->note, footer->id, first, size - sizeof *tail);
+    memcpy(tail->footer, s->footer, sizeof tail->footer);
+}
+
+uint64_t slack_old_tail(const struct slack *s)
+{
+    return s->now.limit - (s->now.noted ? VHD_NOTE_SIZE : 0);
 }
 
 enum status slack_too_large(const char *path, const char *advice)

@@ -12,12 +12,15 @@
 #include "core/base/arena.h"
 #include "core/base/image.h"
 #include "core/vhd/format.h"
+#include "core/vhd/note.h"
 #include "core/vhd/slack.h"
 
 struct slack {
     struct vhd_slack now;
     uint32_t absent;    /* blocks of the disk that are not stored: more slots are of no use */
     uint64_t file_size; /* bytes, as it is */
+    uint64_t zero_from; /* bytes: from here to the footer all is known to be zeros, but for a note
+                         * and what the first slot may hold (core/vhd/slack.h) */
     uint8_t footer[VHD_FOOTER_SIZE];
 };
 
@@ -48,6 +51,18 @@ uint32_t slack_fitting(const struct slack *s, uint64_t bytes);
 
 /* The file's size with `add` more slots; 0 where a BAT cannot name them all. */
 uint64_t slack_size(const struct slack *s, uint32_t add);
+
+/* What stands at the end of a file of `size` bytes that got slack: the note (core/vhd/note.h) that
+ * all from byte `first` on is zeros, then the footer. */
+struct slack_tail {
+    struct vhd_note note;
+    uint8_t footer[VHD_FOOTER_SIZE];
+};
+void slack_tail_make(struct slack_tail *tail, const struct slack *s, uint64_t first, uint64_t size);
+
+/* What stood at the end before, and must become zeros: from the byte that is returned on to the end
+ * of the old file. */
+uint64_t slack_old_tail(const struct slack *s);
 
 /* Says that slack_size has none for so many slots, and what to do about it. */
 enum status slack_too_large(const char *path, const char *advice);

@@ -19,6 +19,7 @@ int slots_open(struct slots *s, struct store *store, const struct vhd_slack *sla
                         .stride = slack->stride,
                         .next = slack->first,
                         .limit = slack->limit,
+                        .noted = slack->noted,
                         .zero_from = slack->limit};
     if (!recycle_open(&s->recycle))
         return store_fail(f, ENOMEM, "out of memory", 0);
@@ -62,8 +63,23 @@ static int grow(struct slots *s, struct fail *f)
     return 0;
 }
 
+int slots_forget_note(struct slots *s, struct fail *f)
+{
+    if (!s->noted)
+        return 0;
+    uint64_t at = s->limit - VHD_NOTE_SIZE; /* the file has not grown yet */
+    int error = s->store->zero(s->store, VHD_NOTE_SIZE, at, false);
+    if (!error)
+        error = store_sync(s->store);
+    s->noted = error != 0;
+    return store_fail(f, error, "the note at byte %u could not be taken away", at);
+}
+
 int slots_take(struct slots *s, uint32_t *start, uint64_t *dirty_end, struct fail *f)
 {
+    int error = slots_forget_note(s, f);
+    if (error)
+        return error;
     if (recycle_take(&s->recycle, start)) {
         *dirty_end = ((uint64_t)*start + s->size) << SECTOR_SHIFT;
         return 0;
@@ -72,7 +88,7 @@ int slots_take(struct slots *s, uint32_t *start, uint64_t *dirty_end, struct fai
         if (!s->store->grows)
             return store_fail(f, ENOSPC,
                               "no room is left inside the VHD file: mkimage reserve makes some", 0);
-        int error = grow(s, f);
+        error = grow(s, f);
         if (error)
             return error;
     }

@@ -254,19 +254,23 @@ static enum status place_image(struct volume *v, struct flash_image *image)
     return status;
 }
 
-/* The image, zeros behind it, and its footer at the new end instead of the old one. */
+/* The image, zeros behind it, and a note about them and its footer at the new end instead of the
+ * old one. */
 static enum status fill_image(struct volume *v, struct flash_image *image)
 {
-    static const uint8_t zeros[VHD_FOOTER_SIZE];
+    static const uint8_t zeros[sizeof(struct slack_tail)];
     const struct slack *s = &image->slack;
+    uint64_t size = flash_image_size(image), old = slack_old_tail(s);
+    struct slack_tail tail;
     enum status status = image->origin ? place_fill_file(v, &image->placement, &image->file)
                                        : place_fill(v, &image->placement, image->fd, image->size);
     if (!status && image->slots)
-        status = place_write(v, &image->placement, s->now.limit, zeros, sizeof zeros);
-    if (!status && image->slots)
-        status = place_write(v, &image->placement, flash_image_size(image) - sizeof s->footer,
-                             s->footer, sizeof s->footer);
-    return status;
+        status =
+            place_write(v, &image->placement, old, zeros, s->now.limit + VHD_FOOTER_SIZE - old);
+    if (status || !image->slots)
+        return status;
+    slack_tail_make(&tail, s, s->zero_from, size);
+    return place_write(v, &image->placement, size - sizeof tail, &tail, sizeof tail);
 }
 
 /* The largest first: it finds the longest free run. */

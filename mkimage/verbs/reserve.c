@@ -2,8 +2,8 @@
 /*
  * mkimage reserve: slack for a dynamic or differencing VHD, on the host or on a flash. The order,
  * in which the file has a good footer at its end throughout: zeros and the footer beyond the old
- * end, which nothing refers to yet; the file's new size; and, when that is on the disk, zeros over
- * the old footer.
+ * end, which nothing refers to yet; the file's new size; when that is on the disk, zeros over the
+ * old footer and the old note; and when those are there, the note that all is zeros.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -44,7 +44,7 @@ typedef bool transfer(void *ctx, uint64_t off, void *buf, size_t size, bool writ
  * loader does that by itself when it takes a slot, but not every program does. A differencing
  * VHD's bitmaps hide it.
  */
-static bool clean(const struct image *image, const struct slack *s, transfer *io, void *ctx)
+static bool clean(const struct image *image, struct slack *s, transfer *io, void *ctx)
 {
     static uint8_t buffer[sizeof zeros];
     if (image->kind != IMAGE_DYNAMIC)
@@ -64,7 +64,23 @@ static bool clean(const struct image *image, const struct slack *s, transfer *io
         off += n;
     }
     progress_end();
+    s->zero_from = round_up_shift(s->now.end, SECTOR_SHIFT);
     return ok;
+}
+
+/* A note in a slack that was looked through and gets no longer: where one was, or where its sector
+ * costs no slot that is of use. */
+static bool note_again(const struct image *image, const struct slack *s, transfer *io, void *ctx)
+{
+    struct slack_tail tail;
+    uint64_t end = s->now.count ? s->now.first + (uint64_t)(s->now.count - 1) * s->now.stride +
+                                      s->now.bitmap_sectors + s->now.block_sectors
+                                : s->now.limit >> SECTOR_SHIFT;
+    bool fits = end < s->now.limit >> SECTOR_SHIFT || s->now.count > s->absent;
+    if (image->kind != IMAGE_DYNAMIC || !s->now.count || !(s->now.noted || fits))
+        return true;
+    slack_tail_make(&tail, s, s->zero_from, s->now.limit + sizeof s->footer);
+    return io(ctx, s->now.limit - sizeof tail.note, &tail.note, sizeof tail.note, true);
 }
 
 /* How many slots there will be; says so where nothing needs to be done. */
@@ -116,7 +132,12 @@ static bool extend(int fd, const struct slack *s, uint64_t size)
         progress_add(n);
         off += n;
     }
-    return (allocated || !fsync(fd)) && fd_pwrite(fd, zeros, sizeof s->footer, s->now.limit) &&
+    uint64_t old = slack_old_tail(s);
+    struct slack_tail tail;
+    slack_tail_make(&tail, s, s->zero_from, size);
+    return (allocated || !fsync(fd)) &&
+           fd_pwrite(fd, zeros, (size_t)(s->now.limit + sizeof s->footer - old), old) &&
+           !fsync(fd) && fd_pwrite(fd, &tail.note, sizeof tail.note, size - sizeof tail) &&
            !fsync(fd);
 }
 
@@ -126,7 +147,7 @@ static bool host_io(void *ctx, uint64_t off, void *buf, size_t size, bool write)
     return write ? fd_pwrite(device->fd, buf, size, off) : fd_pread(device->fd, buf, size, off);
 }
 
-static enum status extend_host(const char *path, const struct image *image, const struct slack *s,
+static enum status extend_host(const char *path, const struct image *image, struct slack *s,
                                uint32_t add)
 {
     uint64_t size = slack_size(s, add);
@@ -136,9 +157,9 @@ static enum status extend_host(const char *path, const struct image *image, cons
     enum status status = device_open(&device, path, DEVICE_WRITE); /* refuses one that is in use */
     if (status)
         return status;
-    bool ok = clean(image, s, host_io, &device);
+    bool ok = clean(image, s, host_io, &device) && !fsync(device.fd);
     progress_start("reserving", size - s->file_size);
-    if (!ok || (add && !extend(device.fd, s, size)))
+    if (!ok || !(add ? extend(device.fd, s, size) : note_again(image, s, host_io, &device)))
         status = device_write_failed(&device);
     progress_end();
     device_close(&device);
@@ -226,6 +247,20 @@ static bool flash_io(void *ctx, uint64_t off, void *buf, size_t size, bool write
                  : edit_read_at(file->edit, file->list, off, buf, size);
 }
 
+/* The slots, and when they are there, the note about them. */
+static enum status grow(struct edit *e, const char *path, const struct slack *s, uint32_t add,
+                        struct extent_list *list, uint32_t *pieces)
+{
+    struct file file;
+    struct image image;
+    enum status status = grow_slots(e, path, s, add, list, pieces);
+    if (!status)
+        status = edit_reopen(e);
+    if (!status)
+        status = open_image(e, path, &image, &file, list);
+    return status ? status : grow_note(e, s, add, list);
+}
+
 static enum status reserve_on_flash(const struct options *options)
 {
     struct edit e;
@@ -233,12 +268,15 @@ static enum status reserve_on_flash(const struct options *options)
     struct image image;
     struct extent_list list;
     struct slack s;
-    const char *path;
+    const char *named;
+    char *path = NULL;
     uint32_t pieces = 0;
     enum status status = edit_open(&e, options);
     if (status)
         return status;
-    status = find_path(&e, options, &path);
+    status = find_path(&e, options, &named);
+    if (!status && !(path = strdup(named))) /* the entry's goes when the volume is opened afresh */
+        status = say_no_memory();
     if (!status)
         status = open_image(&e, path, &image, &file, &list);
     if (!status)
@@ -252,12 +290,15 @@ static enum status reserve_on_flash(const struct options *options)
         edit_end_rehearsal(&e);
     }
     struct flash_file on_flash = {&e, &list};
-    if (!status && !options->dry_run && !clean(&image, &s, flash_io, &on_flash))
+    if (!status && !options->dry_run &&
+        (!clean(&image, &s, flash_io, &on_flash) || !device_sync(&e.session.device) ||
+         (!add && !note_again(&image, &s, flash_io, &on_flash))))
         status = device_write_failed(&e.session.device);
     if (!status && add && !options->dry_run)
-        status = grow_slots(&e, path, &s, add, &list, &pieces);
+        status = grow(&e, path, &s, add, &list, &pieces);
     if (!status && add)
         report(path, &s, add, options->dry_run ? "would get" : "got", pieces);
+    free(path);
     edit_close(&e);
     return status;
 }
