@@ -9,6 +9,7 @@
 #include "cli/bytes.h"
 #include "core/base/bounds.h"
 #include "core/base/file.h"
+#include "core/vhd/note.h"
 
 #define DEFAULT_MAX ((uint64_t)4 << 30)
 

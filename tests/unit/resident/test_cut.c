@@ -5,7 +5,7 @@
  * what a power cut leaves: core's VHD reader must open it, and each sector of the disk must be what
  * it was or what was being written. Dynamic disks are judged by both kinds of reader, those that
  * ignore the blocks' bitmaps and those that read zeros where a bit is 0. Then the handler goes on
- * from one of the cuts.
+ * from one of the cuts. Long because images, handler and judge share one state.
  */
 #include "machine/caller.h"
 #include "core/base/arena.h"
