@@ -244,7 +244,7 @@ def growth():
             for bus in ("ahci", "ide"):
                 runs = []
                 for _ in range(3):
-                    run("cp", "--sparse=never", new, disk)   # blocks of the host are there, too
+                    run("cp", "--sparse=never", new, disk)  # the host has nothing to allocate, either
                     runs.append((grow(disk, bus), grow(disk, bus)))
                 fresh, there = (min(r[i][0] for r in runs) for i in (0, 1))
                 line(f"63.5 KiB sequential write, {kind}, {bus}: new blocks / blocks that are there",

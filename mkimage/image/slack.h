@@ -51,8 +51,8 @@ uint32_t slack_fitting(const struct slack *s, uint64_t bytes);
 /* The file's size with `add` more slots; 0 where a BAT cannot name them all. */
 uint64_t slack_size(const struct slack *s, uint32_t add);
 
-/* What stands at the end of a file of `size` bytes that got slack: the note (core/vhd/format.h) that
- * all from byte `first` on is zeros, then the footer. */
+/* What stands at the end of a file of `size` bytes that got slack: the note (core/vhd/format.h)
+ * that all from byte `first` on is zeros, then the footer. */
 struct slack_tail {
     struct vhd_note note;
     uint8_t footer[VHD_FOOTER_SIZE];
