@@ -4,6 +4,7 @@
 #include <locale.h>
 #include <stdio.h>
 #include <string.h>
+#include "cli/json.h"
 #include "cli/options.h"
 #include "cli/say.h"
 #include "verbs/verbs.h"
@@ -36,7 +37,7 @@ static const struct verb verbs[] = {
      .arguments_needed = 2,
      .options = OPTION_DRY_RUN | OPTION_YES,
      .run = verb_restore,
-     .summary = "Brings back what install --backup saved."},
+     .summary = "Brings back what install --backup saved. A block device needs --yes."},
     {.name = "reserve",
      .arguments = "TARGET|IMAGE",
      .arguments_needed = 1,
@@ -72,9 +73,11 @@ static const struct verb verbs[] = {
     {.name = "check",
      .arguments = "TARGET",
      .arguments_needed = 1,
-     .options = ENTRY | OPTION_JSON,
+     .options = ENTRY | OPTION_ALL | OPTION_JSON,
      .run = verb_check,
-     .summary = "Would it boot? Walks the same path as the machine, with the same code."},
+     .summary =
+         "Would it boot? Walks the same path as the machine, with the same code. With --all\n"
+         "every entry of the menu has to."},
     {.name = "map",
      .arguments = "TARGET",
      .arguments_needed = 1,
@@ -124,6 +127,53 @@ static const struct verb verbs[] = {
      .options = READ,
      .run = verb_vhd_check,
      .summary = "Checks the structure: exit status 0 clean, 1 damaged or refused."},
+    {.name = "vhd create",
+     .arguments = "FILE --size SIZE",
+     .arguments_needed = 1,
+     .options = OPTION_DISK_SIZE | OPTION_FORMAT | OPTION_KIND | OPTION_PARENT | OPTION_BLOCK_SIZE,
+     .run = verb_vhd_create,
+     .summary = "Makes an image that holds nothing yet; with --parent a child, of the parent's\n"
+                "format and size."},
+    {.name = "vhd convert",
+     .arguments = "SOURCE FILE",
+     .arguments_needed = 2,
+     .options = READ | OPTION_FORMAT | OPTION_KIND | OPTION_BLOCK_SIZE | OPTION_REPLACE,
+     .run = verb_vhd_convert,
+     .summary =
+         "Makes an image of what SOURCE holds, parents included. SOURCE is a VHD or VHDX of\n"
+         "the host, TARGET:/path, or a raw disk image. Holes stay holes, the disk's size\n"
+         "stays exactly."},
+    {.name = "vhd compare",
+     .arguments = "A B",
+     .arguments_needed = 2,
+     .options = 0,
+     .run = verb_vhd_compare,
+     .summary = "Do two images hold the same? Exit status 0 yes, 1 no: the first difference."},
+    {.name = "vhd resize",
+     .arguments = "FILE --size SIZE",
+     .arguments_needed = 1,
+     .options = OPTION_DISK_SIZE,
+     .run = verb_vhd_resize,
+     .summary = "Makes the disk of an image longer or shorter; not shorter than its partitions."},
+    {.name = "vhd compact",
+     .arguments = "FILE",
+     .arguments_needed = 1,
+     .options = 0,
+     .run = verb_vhd_compact,
+     .summary = "Gives back what an image stores of zeros, and all gaps and slack in its file."},
+    {.name = "vhd rebase",
+     .arguments = "FILE --parent FILE",
+     .arguments_needed = 1,
+     .options = OPTION_PARENT,
+     .run = verb_vhd_rebase,
+     .summary =
+         "Gives a child a parent that lies elsewhere, or another one with the same content."},
+    {.name = "vhd merge",
+     .arguments = "FILE",
+     .arguments_needed = 1,
+     .options = 0,
+     .run = verb_vhd_merge,
+     .summary = "Writes what a child holds into its parent, and removes the child."},
 };
 #define VERB_COUNT (sizeof verbs / sizeof verbs[0])
 
@@ -134,7 +184,8 @@ static void help(void)
         printf("  mkimage %s %s\n", verbs[i].name, verbs[i].arguments);
     fputs(
         "\nmkimage VERB --help says more. TARGET is a disk image file or a block device; SIZE is\n"
-        "in bytes, or with K, M, G, T. Exit status: 0 done or yes, 1 failed or no, 2 usage.\n",
+        "in bytes, or with K, M, G, T; 64GB is in powers of 1000. Exit status: 0 done or yes, 1\n"
+        "failed or no, 2 usage.\n",
         stdout);
 }
 
@@ -161,6 +212,16 @@ static bool is_group(const char *word)
     return false;
 }
 
+/* A verb that was asked for JSON gives some whatever happens. */
+static void print_failure(void)
+{
+    const char *advice, *error = say_last_error(&advice);
+    json_object(NULL);
+    json_string("error", error);
+    json_string("advice", advice);
+    json_end();
+}
+
 static enum status run(const struct verb *verb, int argc, char **argv)
 {
     struct options options;
@@ -170,6 +231,8 @@ static enum status run(const struct verb *verb, int argc, char **argv)
         options_help(verb);
     else if (!status)
         status = verb->run(&options);
+    if (status == STATUS_FAILED && options.json && !json_written())
+        print_failure();
     if ((fflush(stdout) || ferror(stdout)) && !status)
         status = say_error("Check where it goes.", "standard output: %s", strerror(errno));
     return status;

@@ -45,19 +45,13 @@ static enum err mapped_read(struct blk *b, uint64_t lba, uint32_t count, void *b
     return map_read(m->map, m->drive, lba, count, buf, f);
 }
 
-/* Makes `mapped` of the map, and reads the disk's boot record by it. */
-static MUST_CHECK enum err boot_record_read(const struct map *map, struct drive *const *drive,
-                                            unsigned drive_count, struct fail *f)
+/* Makes `mapped` of the map. */
+static void mapped_init(const struct map *map, struct drive *const *drive, unsigned drive_count)
 {
     mapped.map = map;
     mapped.blk = (struct blk){.read = mapped_read, .ctx = &mapped, .sectors = map->sectors};
     for (unsigned i = 0; i < drive_count; i++)
         mapped.drive[i] = &drive[i]->blk;
-    enum err err = blk_read(&mapped.blk, 0, 1, boot_record, f);
-    if (err)
-        return err;
-    const char *fault = boot_record_fault(boot_record);
-    return fault ? fail(f, ERR_NO_SYSTEM, fault, 0) : ERR_OK;
 }
 
 static const struct resident_header *image_header(void)
@@ -239,8 +233,10 @@ enum err handoff_start(struct boot_disk *disk, struct drive *const *drive, unsig
     struct geometry geometry;
 
     enum err err = drives_check(drive, drive_count, f);
-    if (!err)
-        err = boot_record_read(&disk->map, drive, drive_count, f);
+    if (err)
+        return err;
+    mapped_init(&disk->map, drive, drive_count);
+    err = boot_record_read(&disk->map, mapped.drive, boot_record, f);
     if (err)
         return err;
     geometry_find(&geometry, &mapped.blk);

@@ -5,6 +5,7 @@
  * it. So: only lines of the form `#define NAME number`, with comments on lines of their own. The
  * BIOS's own addresses are in pc/bda.h.
  *
+ *   00500 the last code of stage2, where a loader is started that goes over the rest of it
  *   00600 MBR, moved here by itself          10000 stage2: code, data, bss
  *   07C00 boot record (8 KiB), then the      3E000 stage2's stack, down from 40000
  *         guest's MBR                        40000 disk buffer of the BIOS calls, 64 KiB,
@@ -15,7 +16,13 @@
 #ifndef STAGE2_LAYOUT_H
 #define STAGE2_LAYOUT_H
 
+/* Between the BIOS data area and the lowest place that a loader goes to. */
+#define LEAVE_ADDRESS       0x0500
+#define LEAVE_END           0x0600
+
 #define MBR_RELOCATED       0x0600
+/* The partition's entry, for the boot record: where it lies in the MBR that was moved. */
+#define MBR_ENTRY           0x07BE
 #define BOOT_ADDRESS        0x7C00
 #define VBR_SIZE            0x2000
 #define MBR_CODE_MAX        440

@@ -22,6 +22,7 @@
 #include "core/ntfs/boot.h"
 #include "core/ntfs/ntfs.h"
 #include "core/part/part.h"
+#include "chainload.h"
 #include "handoff.h"
 #include "menu.h"
 #include "pc/console.h"
@@ -179,6 +180,18 @@ static MUST_CHECK enum err open_drive(uint8_t number, struct fail *f)
     return blk_cache_init(&cache, &watched, CACHE_LINE_SHIFT, CACHE_LINES, &arena, f);
 }
 
+/* Does the drive go on behind what it is said to have? */
+static bool reads_beyond(uint64_t lba)
+{
+    static uint8_t sector[SECTOR_SIZE];
+    struct fail ignored;
+    uint64_t told = drives[0].blk.sectors;
+    drives[0].blk.sectors = UINT64_MAX;
+    bool reads = !blk_read(&drives[0].blk, lba, 1, sector, &ignored);
+    drives[0].blk.sectors = told;
+    return reads;
+}
+
 /* A volume that reaches beyond the drive's end was read from a drive that does not end there: some
  * BIOSes tell too small a size by AH=48h. */
 static enum err blame_size(enum err err, uint64_t lba, struct fail *f)
@@ -187,11 +200,13 @@ static enum err blame_size(enum err err, uint64_t lba, struct fail *f)
     uint64_t told = drives[0].blk.sectors;
     struct ntfs_boot boot;
     struct fail ignored;
-    if (err != ERR_CORRUPT && err != ERR_READ)
+    if (err != ERR_CORRUPT && err != ERR_READ && err != ERR_CUT_OFF)
         return err;
     if (lba < told &&
         (blk_read(&cache.blk, lba, 1, sector, &ignored) ||
          ntfs_boot_decode(sector, &boot, &ignored) || range_ok(lba, boot.sectors, told)))
+        return err;
+    if (err == ERR_CUT_OFF && !reads_beyond(lba + boot.sectors - 1))
         return err;
     return fail(f, ERR_BIOS,
                 "this BIOS says that the drive ends after %u sectors; the volume reaches beyond",
@@ -297,6 +312,14 @@ static enum err start_entry(const struct config_entry *entry, struct fail *f)
     return err ? fail_subject(f, entry->vhd) : ERR_OK;
 }
 
+/* What is no virtual disk. Returns only with a failure. */
+static enum err start_other(const struct config_entry *entry, struct fail *f)
+{
+    struct chainload from = {&drives[0], &partitions, &volume, &arena};
+    step_begin("reading ", entry->start.path ? entry->start.path : entry->title);
+    return chainload_start(entry, &from, f);
+}
+
 /* A failure on the way to the volume is about the drive. */
 static void blame_drive(struct fail *f, uint8_t number)
 {
@@ -338,7 +361,10 @@ static void run(uint8_t number, uint64_t volume_lba)
     bool menu = config.count > 1;
     for (;;) { /* every round but the first waits for the user */
         unsigned chosen = menu ? menu_choose(&config, timeout) : 0;
-        err = start_entry(&config.entry[chosen], &f);
+        if (chosen == MENU_NEXT_DEVICE)
+            chainload_next();
+        const struct config_entry *entry = &config.entry[chosen];
+        err = entry->start.kind == START_IMAGE ? start_entry(entry, &f) : start_other(entry, &f);
         arena_release(&arena, mark);
         if (err)
             print_error(&f);
@@ -358,7 +384,9 @@ void stage2_main(uint32_t drive_number, uint64_t volume_lba)
     for (;;) { /* every round waits for a key */
         run((uint8_t)drive_number, volume_lba);
         console_flush_keys();
-        console_print("Press a key to try again, or switch the machine off.\n");
-        console_wait_key(UINT32_MAX);
+        console_print("Press a key to try again, Esc for the next boot device, or switch the "
+                      "machine off.\n");
+        if (console_wait_key(UINT32_MAX) == KEY_ESCAPE)
+            chainload_next();
     }
 }

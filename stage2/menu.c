@@ -52,7 +52,10 @@ enum menu_action menu_key(struct menu *m, unsigned key)
         return MENU_STAY;
     if (key == KEY_ENTER)
         return MENU_START;
+    bool counting = m->counting;
     m->counting = false;
+    if (key == KEY_ESCAPE && !counting)
+        return MENU_LEAVE;
     if (key >= '0' && key <= '9')
         return menu_digit(m, key - '0');
 
@@ -117,6 +120,8 @@ static void draw_status(const struct menu *m)
         text_str(&t, "; starts in ");
         text_u64(&t, m->seconds);
         text_str(&t, " s, Esc stops");
+    } else {
+        text_str(&t, "; Esc: next boot device");
     }
     print_padded(line);
 }
@@ -138,6 +143,19 @@ static void redraw(const struct menu *m, const struct menu *old, const struct co
         draw_status(m);
     }
     console_goto_row(top + m->rows);
+}
+
+/* Esc is pressed easily: asks once more, in the lines below the menu. */
+static bool leaving_is_meant(const struct menu *m)
+{
+    print_padded("Enter starts the next boot device, any other key goes back to the menu");
+    unsigned key = console_wait_key(UINT32_MAX);
+    console_goto_row(console_row());
+    draw_status(m);
+    console_goto_row(console_row());
+    if (key == KEY_ENTER)
+        console_print("\n");
+    return key == KEY_ENTER;
 }
 
 unsigned menu_choose(const struct config *config, uint32_t timeout_seconds)
@@ -167,6 +185,8 @@ unsigned menu_choose(const struct config *config, uint32_t timeout_seconds)
         redraw(&m, &old, config, top);
         if (action == MENU_START)
             break;
+        if (action == MENU_LEAVE && leaving_is_meant(&m))
+            return MENU_NEXT_DEVICE;
     }
     console_print("\n");
     return m.selected;

@@ -25,15 +25,18 @@ struct menu {
     uint32_t seconds; /* that are left of it */
 };
 
-enum menu_action { MENU_STAY, MENU_START };
+enum menu_action { MENU_STAY, MENU_START, MENU_LEAVE };
+
+/* What menu_choose returns where the user wants the machine's next boot device. */
+#define MENU_NEXT_DEVICE UINT32_MAX
 
 /* Up to nine entries a digit starts its entry at once; with more of them digits move the bar and
- * Enter starts. Any key but Enter stops the countdown; Esc does nothing else. */
+ * Enter starts. Any key but Enter stops the countdown; Esc where none runs leaves the menu. */
 void menu_init(struct menu *m, unsigned count, unsigned selected, uint32_t timeout_seconds);
 enum menu_action menu_key(struct menu *m, unsigned key);
 
-/* Shows the entries and returns the chosen one's index. `timeout_seconds` as in struct config; 0
- * returns the default without a screen. */
+/* Shows the entries and returns the chosen one's index, or MENU_NEXT_DEVICE. `timeout_seconds` as
+ * in struct config; 0 returns the default without a screen. */
 unsigned menu_choose(const struct config *config, uint32_t timeout_seconds);
 
 /* Holds up a start so that its warnings can be read. Returns whether to go on: Esc says no. */

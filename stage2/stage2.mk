@@ -7,7 +7,7 @@ STAGE2_CFLAGS := $(CORE_CFLAGS) -m32 -march=i386 -Oz -fno-pic -fno-pie -fno-stac
                  -mpreferred-stack-boundary=2 -ffunction-sections -fdata-sections \
                  -fcf-protection=none -Wframe-larger-than=2048 -DVERSION='"$(VERSION)"'
 STAGE2_DIR    := $(B)/stage2
-STAGE2_ASM    := start handoff_jump pc/a20 pc/bios_call pc/protected pc/trap_stubs
+STAGE2_ASM    := start handoff_jump pc/a20 pc/bios_call pc/exchange_code pc/leave pc/protected pc/trap_stubs
 STAGE2_C      := $(filter-out pc/offsets pack_file,$(patsubst stage2/%.c,%,$(wildcard stage2/*.c stage2/pc/*.c)))
 STAGE2_OBJ    := $(STAGE2_ASM:%=$(STAGE2_DIR)/%.o) $(STAGE2_C:%=$(STAGE2_DIR)/%.o)
 STAGE2_CORE   := $(CORE_SRC:stage2/core/%.c=$(B)/core32/%.o)

@@ -82,7 +82,7 @@ void tables_header(struct resident_header *h, const struct boot_disk *disk,
 {
     header_map(h, &disk->map);
     header_drives(h, drive, drive_count);
-    h->write_protected = disk->write_protected || !disk->map.writable;
+    h->write_protected = boot_write_protected(disk);
     h->drive_shift = 1;
     h->hidden_drives = disk->hide_drives;
     h->cylinders = geometry->cylinders;
@@ -113,7 +113,7 @@ static bool is_plain(const struct boot_disk *disk, struct map_run *run)
 {
     const struct image *image = &disk->chain.link[0]->image;
 
-    return disk->chain.count == 1 && image->format == IMAGE_VHD && image->kind == IMAGE_FIXED &&
+    return disk->chain.count == 1 && image->format != IMAGE_VHDX && image->kind == IMAGE_FIXED &&
            map_one_run(&disk->map, run) && run->writable && !disk->write_protected;
 }
 

@@ -21,11 +21,15 @@ Each TEST() of tests/unit/F/test_X.c is two tests here, of a program of 64 and o
 """
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+# A shell that started this in the background has SIGINT ignored, and so would every program under test.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TESTS = Path(__file__).resolve().parent
 ROOT = TESTS.parent

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Sizes both ways. Says nothing itself: its callers know what a wrong one is to be called. */
 #include "cli/bytes.h"
+#include <ctype.h>
 #include <stddef.h>
 #include <string.h>
+#include <strings.h>
 #include "core/base/text.h"
 
 bool bytes_parse_number(const char *text, uint64_t *value)
@@ -21,22 +23,27 @@ bool bytes_parse_number(const char *text, uint64_t *value)
 
 bool bytes_parse(const char *text, uint64_t *bytes)
 {
+    static const char units[] = "KMGT";
     char digits[32];
-    size_t length = strlen(text);
+    size_t length = strspn(text, "0123456789");
     if (!length || length >= sizeof digits)
         return false;
-    memcpy(digits, text, length + 1);
-
-    static const char units[] = "KMGT";
-    char last = digits[length - 1];
-    const char *unit = strchr(units, last >= 'a' && last <= 'z' ? last - 'a' + 'A' : last);
-    unsigned shift = unit ? 10 * (unsigned)(unit - units + 1) : 0;
-    if (unit)
-        digits[length - 1] = '\0';
+    memcpy(digits, text, length);
+    digits[length] = '\0';
     uint64_t value;
-    if (!bytes_parse_number(digits, &value) || value > UINT64_MAX >> shift)
+    if (!bytes_parse_number(digits, &value))
         return false;
-    *bytes = value << shift;
+
+    const char *unit = text + length;
+    const char *letter = *unit ? strchr(units, toupper((unsigned char)*unit)) : NULL;
+    bool decimal = letter && !strcasecmp(unit + 1, "B");
+    if (letter ? unit[1] && !decimal && strcasecmp(unit + 1, "iB") : *unit && strcasecmp(unit, "B"))
+        return false;
+    for (ptrdiff_t i = letter ? letter - units + 1 : 0; i; i--) {
+        if (__builtin_mul_overflow(value, decimal ? (uint64_t)1000 : (uint64_t)1024, &value))
+            return false;
+    }
+    *bytes = value;
     return true;
 }
 

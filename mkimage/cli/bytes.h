@@ -6,7 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* "20G" to bytes; false where it is no SIZE or too large. */
+/* "20G" or "20GiB" to bytes, and "20GB" as those mean it who sell drives, in powers of 1000; false
+ * where it is no SIZE or too large. */
 bool bytes_parse(const char *text, uint64_t *bytes);
 
 /* Decimal digits and nothing else; false where it is no such number or too large. */

@@ -6,6 +6,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Has any been written? */
+bool json_written(void);
+
 /* A name of an object, or NULL inside an array. Commas are put where they belong. */
 void json_object(const char *name);
 void json_array(const char *name);

@@ -62,8 +62,9 @@ static enum status set_size(struct options *o, const struct row *row, const char
 {
     uint64_t *size = field(o, row);
     if (!bytes_parse(value, size) || !*size)
-        return say_usage("--%s %s: not a size; write bytes, or a number with K, M, G or T",
-                         row->name, value);
+        return say_usage(
+            "--%s %s: not a size; write bytes, or a number with K, M, G or T, as in 64G or 64GB",
+            row->name, value);
     return STATUS_OK;
 }
 
@@ -126,6 +127,7 @@ static const struct row table[] = {
      "save what is replaced in this new file, for restore"},
     {OPTION_ENTRY, "entry", "NAME", set_text, FIELD(entry),
      "the entry of vhdboot.cfg; default: the default one"},
+    {OPTION_ALL, "all", NULL, set_flag, FIELD(all), "every entry of the menu"},
     {OPTION_DRIVE, "drive", "FILE", add_drive, FIELD(drive),
      "another disk of the machine, which a parent may lie on; may be given again"},
     {OPTION_LBA, "lba", "N", set_number, FIELD(lba), "first sector; default: 0"},
@@ -143,9 +145,18 @@ static const struct row table[] = {
      "of the volume's free space at the most, and 1 GiB where --size is not given"},
     {OPTION_DROP, "drop", NULL, set_flag, FIELD(drop),
      "remove the child, and let the entry start its parent again"},
+    {OPTION_DISK_SIZE, "size", "SIZE", set_size, FIELD(size),
+     "size of the disk: bytes, or with K, M, G, T"},
+    {OPTION_FORMAT, "format", "vhd|vhdx", set_text, FIELD(format), "default: as the file is named"},
+    {OPTION_KIND, "kind", "fixed|dynamic", set_text, FIELD(kind), "default: dynamic"},
+    {OPTION_PARENT, "parent", "FILE", set_text, FIELD(parent),
+     "the image that this one is a child of"},
+    {OPTION_BLOCK_SIZE, "block-size", "SIZE", set_size, FIELD(block_size),
+     "default: 2M in a VHD, 32M in a VHDX"},
     {OPTION_JSON, "json", NULL, set_flag, FIELD(json), "print one JSON object"},
     {OPTION_DRY_RUN, "dry-run", NULL, set_flag, FIELD(dry_run),
      "check everything, say what would be written, write nothing"},
+    {OPTION_REPLACE, "yes", NULL, set_flag, FIELD(yes), "yes, replace this file"},
     {OPTION_YES, "yes", NULL, set_flag, FIELD(yes),
      "yes, write to this block device, or replace this file"},
 };

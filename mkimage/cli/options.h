@@ -27,6 +27,13 @@ enum option {
     OPTION_DROP = 1 << 16,
     OPTION_NEW_SIZE = 1 << 17, /* --size where it is not the flash's */
     OPTION_RESERVE = 1 << 18,
+    OPTION_ALL = 1 << 19,
+    OPTION_FORMAT = 1 << 20,
+    OPTION_KIND = 1 << 21,
+    OPTION_PARENT = 1 << 22,
+    OPTION_BLOCK_SIZE = 1 << 23,
+    OPTION_DISK_SIZE = 1 << 24, /* --size of a virtual disk */
+    OPTION_REPLACE = 1 << 25,   /* --yes where it replaces a file */
 };
 
 #define ARGUMENTS_MAX 2
@@ -41,11 +48,12 @@ struct options {
     unsigned vhds;
     const char *drive[DRIVES_MAX];
     unsigned drives;
-    const char *label, *config, *backup, *entry, *file, *name;
+    const char *label, *config, *backup, *entry, *file, *name, *format, *kind, *parent;
+    uint64_t block_size;
     uint64_t size, lba, count;
     uint64_t reserve;   /* 0 with OPTION_RESERVE given: none */
     unsigned partition; /* 0: pick one */
-    bool json, yes, dry_run, no_mbr, drop;
+    bool json, yes, dry_run, no_mbr, drop, all;
 };
 
 /* A verb, as main's table lists them. */

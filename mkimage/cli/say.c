@@ -1,31 +1,63 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Everything on standard error but the progress line goes through here, which is taken away
- * first. A failure is one line of the same form everywhere.
+ * Every line that mkimage writes but the progress line, and but a verb's JSON and data, goes
+ * through here: the progress line is taken away first, and nothing that a name holds reaches the
+ * terminal raw. A failure is one line of the same form everywhere.
  */
 #include "cli/say.h"
 #include <stdarg.h>
+#include <stdlib.h>
+#include "cli/printable.h"
 #include "cli/progress.h"
+
+static char *last_error; /* the sentence, without its full stop */
+static const char *last_advice;
+
+/* The text of a line; NULL where there is no memory for it. */
+static char *compose(const char *format, va_list arguments)
+{
+    char *text;
+    return vasprintf(&text, format, arguments) < 0 ? NULL : text;
+}
+
+/* One line, made of three. */
+static void line(FILE *to, const char *before, const char *text, const char *after)
+{
+    progress_clear();
+    fputs(before, to);
+    print_safely(to, text ? text : "out of memory");
+    print_safely(to, after);
+    fputc('\n', to);
+}
+
+void say_out(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    char *text = compose(format, arguments);
+    va_end(arguments);
+    line(stdout, "", text, "");
+    free(text);
+}
 
 void say(const char *format, ...)
 {
-    progress_clear();
     va_list arguments;
     va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
+    char *text = compose(format, arguments);
     va_end(arguments);
-    fputc('\n', stderr);
+    line(stderr, "", text, "");
+    free(text);
 }
 
 void say_warning(const char *format, ...)
 {
-    progress_clear();
-    fputs("mkimage: warning: ", stderr);
     va_list arguments;
     va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
+    char *text = compose(format, arguments);
     va_end(arguments);
-    fputc('\n', stderr);
+    line(stderr, "mkimage: warning: ", text, "");
+    free(text);
 }
 
 enum status say_fail_advice(const struct fail *f, const char *advice)
@@ -42,14 +74,25 @@ enum status say_fail(const struct fail *f)
 
 enum status say_error(const char *advice, const char *format, ...)
 {
-    progress_clear();
-    fputs("mkimage: ", stderr);
     va_list arguments;
     va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
+    char *text = compose(format, arguments);
     va_end(arguments);
-    fprintf(stderr, ". %s\n", advice);
+    char *sentence;
+    if (asprintf(&sentence, ". %s", advice) < 0)
+        sentence = NULL;
+    line(stderr, "mkimage: ", text, sentence ? sentence : ".");
+    free(sentence);
+    free(last_error);
+    last_error = text;
+    last_advice = advice;
     return STATUS_FAILED;
+}
+
+const char *say_last_error(const char **advice)
+{
+    *advice = last_advice;
+    return last_error;
 }
 
 enum status say_no_memory(void)
@@ -59,11 +102,11 @@ enum status say_no_memory(void)
 
 enum status say_usage(const char *format, ...)
 {
-    fputs("mkimage: ", stderr);
     va_list arguments;
     va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
+    char *text = compose(format, arguments);
     va_end(arguments);
-    fputs(". See mkimage --help.\n", stderr);
+    line(stderr, "mkimage: ", text, ". See mkimage --help.");
+    free(text);
     return STATUS_USAGE;
 }

@@ -2,7 +2,9 @@
 /*
  * Walks the disk block by block of the parent. Blocks that the parent lacks go into its slack,
  * and are linked some at a time, behind a flush of the drive. In between the slack holds more than
- * zeros: a note that says otherwise is taken away for that time. Never writes to the child.
+ * zeros: a note that says otherwise is taken away for that time. A mark in the parent's footers
+ * says that this is under way, from before the first byte to behind the last one. Never writes to
+ * the child.
  */
 #include "flash/absorb.h"
 #include <errno.h>
@@ -15,6 +17,7 @@
 #include "core/base/image.h"
 #include "core/vhd/bat.h"
 #include "core/vhd/slack.h"
+#include "flash/merge_mark.h"
 #include "host/device.h"
 
 /* A fixed parent has no blocks: it is written in pieces of this size. */
@@ -69,7 +72,7 @@ static enum err child_unit(struct image *child, uint64_t lba, uint32_t count, ui
     return ERR_OK;
 }
 
-static enum status check_parent(const struct absorb *f)
+static enum status check_both(const struct absorb *f)
 {
     struct fail fail;
     const struct image *child = &f->child->image, *parent = &f->parent->image;
@@ -77,8 +80,16 @@ static enum status check_parent(const struct absorb *f)
         return say_error("Use the program that changed its size.",
                          "%s: is not as large as its parent %s", child->file->path,
                          parent->file->path);
+    if (child->saved_state)
+        return say_error("Let that machine go on and shut it down, or discard its saved state.",
+                         "%s: a suspended virtual machine uses this disk, and would not find it "
+                         "again",
+                         child->file->path);
     if (file_writable_in_place(&f->parent->file, &f->parent->extents, &fail))
         return say_fail(&fail);
+    enum status status = merge_mark_possible(parent);
+    if (status)
+        return status;
     return parent->kind == IMAGE_FIXED ? slack_may_write(parent) : slack_allowed(parent);
 }
 
@@ -86,7 +97,7 @@ enum status absorb_open(struct absorb *f)
 {
     struct image *child = &f->child->image, *parent = &f->parent->image;
     f->new_blocks = 0;
-    enum status status = check_parent(f);
+    enum status status = check_both(f);
     if (!status && parent->kind != IMAGE_FIXED)
         status = slack_look(&f->slack, parent, f->arena);
     if (status || parent->kind == IMAGE_FIXED)
@@ -185,7 +196,7 @@ static bool link_pending(struct writer *w)
     uint8_t sector[SECTOR_SIZE];
     if (!w->pendings)
         return true;
-    if (!device_sync(&w->f->edit->session.device))
+    if (!edit_sync(w->f->edit))
         return false;
     for (unsigned i = 0; i < w->pendings; i++) {
         uint64_t entry = (uint64_t)w->pending[i].block * sizeof(be32);
@@ -198,7 +209,7 @@ static bool link_pending(struct writer *w)
             return false;
     }
     w->pendings = 0;
-    return device_sync(&w->f->edit->session.device);
+    return edit_sync(w->f->edit);
 }
 
 /* A block that the parent lacks goes into its next slot, whole where every bit will be 1. */
@@ -260,14 +271,17 @@ enum status absorb_run(struct absorb *f)
     enum status status = w.data && w.mask && w.bitmap ? STATUS_OK : say_no_memory();
     if (!status && !write_note(&w, false))
         status = device_write_failed(&f->edit->session.device);
+    if (!status)
+        status = merge_mark_set(f->edit, f->parent, IMAGE_MERGE_UNDER_WAY, f->child->image.id);
     progress_start("merging", f->child->image.allocated);
     for (uint64_t lba = 0; !status && lba < sectors; lba += w.unit) {
         uint64_t left = sectors - lba;
         status = write_unit(&w, lba, left < w.unit ? (uint32_t)left : w.unit);
     }
-    if (!status &&
-        (!link_pending(&w) || !device_sync(&f->edit->session.device) || !write_note(&w, true)))
+    if (!status && (!link_pending(&w) || !edit_sync(f->edit) || !write_note(&w, true)))
         status = device_write_failed(&f->edit->session.device);
+    if (!status)
+        status = merge_mark_set(f->edit, f->parent, IMAGE_MERGE_COMPLETE, f->child->image.id);
     progress_end();
     free(w.data);
     free(w.mask);

@@ -26,7 +26,8 @@ struct absorb {
 /* Counts what the parent lacks; refuses a parent that cannot be written. Only reads. */
 enum status absorb_open(struct absorb *f);
 
-/* Writes. The parent has `new_blocks` slots, and core has opened both anew since it got them. */
+/* Writes. The parent has `new_blocks` slots, and core has opened both anew since it got them. The
+ * mark of a merge that is complete stays: it goes with the child. */
 enum status absorb_run(struct absorb *f);
 
 #endif

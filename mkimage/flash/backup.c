@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include "core/base/bounds.h"
 #include "core/base/endian.h"
+#include "flash/change.h"
 #include "host/fd.h"
 #include "layout.h"
 
@@ -97,7 +98,7 @@ enum status backup_save(const struct backup *b, const char *path)
         return say_error("Name a new file in a folder that you may write to.",
                          "%s: the backup cannot be made: %s", path, strerror(errno));
     }
-    bool ok = fd_pwrite(fd, bytes, size, 0) && !fsync(fd);
+    bool ok = fd_pwrite(fd, bytes, size, 0) && !fsync(fd) && fd_sync_folder(path);
     int keep = errno;
     close(fd);
     free(bytes);
@@ -112,6 +113,29 @@ static enum status not_one(const char *path)
 {
     return say_error("Name the file that install --backup wrote.",
                      "%s: is no backup of mkimage, or is damaged", path);
+}
+
+/* Only what install can have written: sectors of the device in their order, each once, with a step;
+ * of sector 0 of a disk with partitions, nothing but the code. Also in a file whose sum is right.
+ */
+static bool is_sane(const struct backup *b, const struct backup_header *header,
+                    const struct backup_sector *sector)
+{
+    uint64_t device = b->device_size >> SECTOR_SHIFT;
+    if (b->start_lba >= device || b->copy_lba >= device || le64_get(header->has_mbr) > 1 ||
+        (b->stage2_size > BACKUP_STAGE2_MAX && b->stage2_size != BACKUP_NO_FILE))
+        return false;
+    for (uint64_t i = 0; i < b->sectors; i++) {
+        uint64_t lba = le64_get(sector[i].lba);
+        bool in_order = !i || lba > le64_get(sector[i - 1].lba);
+        bool table = !lba && b->start_lba &&
+                     memcmp(sector[i].before + MBR_CODE_MAX, sector[i].after + MBR_CODE_MAX,
+                            SECTOR_SIZE - MBR_CODE_MAX) != 0;
+        if (!in_order || lba >= device || table || (lba && lba < b->start_lba) ||
+            le64_get(sector[i].step) >= CHANGE_STEPS)
+            return false;
+    }
+    return true;
 }
 
 static enum status parse(struct backup *b, uint8_t *bytes, size_t size, const char *path)
@@ -138,12 +162,15 @@ static enum status parse(struct backup *b, uint8_t *bytes, size_t size, const ch
     if (old > rest || (rest - old) / sizeof(struct backup_sector) != b->sectors ||
         (rest - old) % sizeof(struct backup_sector))
         return not_one(path);
+    const struct backup_sector *sector =
+        (const struct backup_sector *)(bytes + sizeof *header + old);
+    if (!is_sane(b, header, sector))
+        return not_one(path);
     b->stage2 = malloc(old + 1);
     b->sector = calloc(b->sectors + 1, sizeof b->sector[0]);
     if (!b->stage2 || !b->sector)
         return say_no_memory();
     memcpy(b->stage2, header + 1, old);
-    const struct backup_sector *sector = (struct backup_sector *)(bytes + sizeof *header + old);
     for (uint64_t i = 0; i < b->sectors; i++) {
         b->sector[i].lba = le64_get(sector[i].lba);
         b->sector[i].step = (uint8_t)le64_get(sector[i].step);

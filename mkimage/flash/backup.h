@@ -14,7 +14,8 @@
 #include "flash/bootcode.h"
 #include "host/overlay.h"
 
-#define BACKUP_NO_FILE UINT64_MAX
+#define BACKUP_NO_FILE    UINT64_MAX
+#define BACKUP_STAGE2_MAX ((uint64_t)16 << 20) /* of an old vhdboot.bin */
 
 struct backup {
     uint64_t device_size; /* bytes */

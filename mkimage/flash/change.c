@@ -11,6 +11,7 @@
 #include "core/ntfs/ntfs.h"
 #include "core/part/table.h"
 #include "host/fd.h"
+#include "host/interrupt.h"
 #include "layout.h"
 
 enum status change_allowed(const struct target *t)
@@ -122,6 +123,7 @@ void change_sort(struct overlay *o, const struct target *t, uint64_t copy_lba,
     static const uint8_t step_of[] = {[AREA_BITMAP] = CHANGE_BITMAP,
                                       [AREA_RECORD] = CHANGE_RECORD,
                                       [AREA_ROOT] = CHANGE_FOLDER,
+                                      [AREA_MIRRORED] = CHANGE_MIRRORED,
                                       [AREA_OTHER] = CHANGE_DATA};
     uint64_t start = t->part->start_lba;
     for (size_t i = 0; i < o->count; i++) {
@@ -250,6 +252,21 @@ static bool write_step(struct device *device, const struct overlay *o, enum chan
     return !any || device_sync(device);
 }
 
+void change_state(const char *path, enum change_state state)
+{
+    static const char *const sentence[] = {
+        [CHANGE_NONE_YET] = "nothing of it was changed yet.",
+        [CHANGE_UNDER_WAY] = "in the middle of a change, so it has the old state or the new one. "
+                             "Run this again.",
+        [CHANGE_DONE] = "some of the work is done, and whole so far. Run this again.",
+    };
+    static bool changed;
+    if (state == CHANGE_NONE_YET && changed)
+        return;
+    changed |= state != CHANGE_NONE_YET;
+    interrupt_state(path, sentence[state]);
+}
+
 enum status change_commit(struct device *device, const struct overlay *o, bool backwards)
 {
     struct order {
@@ -257,24 +274,28 @@ enum status change_commit(struct device *device, const struct overlay *o, bool b
         bool both;
     };
     static const struct order forward[] = {
-        {CHANGE_DATA, false},     {CHANGE_BITMAP, true},     {CHANGE_EXTENSION, false},
-        {CHANGE_RECORD, false},   {CHANGE_INDEX_NEW, false}, {CHANGE_FOLDER, false},
-        {CHANGE_LEAF, false},     {CHANGE_FREED, false},     {CHANGE_BITMAP, false},
-        {CHANGE_VBR_REST, false}, {CHANGE_VBR, false},       {CHANGE_VBR_COPY, false},
-        {CHANGE_MBR, false}};
+        {CHANGE_DATA, false},     {CHANGE_BITMAP, true},    {CHANGE_EXTENSION, false},
+        {CHANGE_MIRRORED, false}, {CHANGE_RECORD, false},   {CHANGE_INDEX_NEW, false},
+        {CHANGE_FOLDER, false},   {CHANGE_LEAF, false},     {CHANGE_FREED, false},
+        {CHANGE_BITMAP, false},   {CHANGE_VBR_REST, false}, {CHANGE_VBR, false},
+        {CHANGE_VBR_COPY, false}, {CHANGE_MBR, false}};
     static const struct order backward[] = {
-        {CHANGE_MBR, false},      {CHANGE_VBR_REST, false},  {CHANGE_VBR, false},
-        {CHANGE_VBR_COPY, false}, {CHANGE_BITMAP, true},     {CHANGE_INDEX_NEW, false},
-        {CHANGE_FOLDER, false},   {CHANGE_LEAF, false},      {CHANGE_RECORD, false},
-        {CHANGE_FREED, false},    {CHANGE_EXTENSION, false}, {CHANGE_BITMAP, false},
-        {CHANGE_DATA, false}};
+        {CHANGE_MBR, false},      {CHANGE_VBR_REST, false}, {CHANGE_VBR, false},
+        {CHANGE_VBR_COPY, false}, {CHANGE_BITMAP, true},    {CHANGE_INDEX_NEW, false},
+        {CHANGE_FOLDER, false},   {CHANGE_LEAF, false},     {CHANGE_RECORD, false},
+        {CHANGE_MIRRORED, false}, {CHANGE_FREED, false},    {CHANGE_EXTENSION, false},
+        {CHANGE_BITMAP, false},   {CHANGE_DATA, false}};
     static_assert(sizeof forward == sizeof backward, "every step both ways");
     const struct order *order = backwards ? backward : forward;
     struct overlay *keep = device->overlay;
     device->overlay = NULL;
     bool ok = true;
+    if (o->count)
+        change_state(device->path, CHANGE_UNDER_WAY);
     for (unsigned i = 0; ok && i < sizeof forward / sizeof forward[0]; i++)
         ok = write_step(device, o, order[i].step, order[i].both);
+    if (ok && o->count)
+        change_state(device->path, CHANGE_DONE);
     device->overlay = keep;
     return ok ? STATUS_OK : device_write_failed(device);
 }
@@ -294,6 +315,7 @@ void change_list(const struct overlay *o)
         [CHANGE_VBR] = "boot record, sector 0",
         [CHANGE_VBR_COPY] = "copy of the boot record",
         [CHANGE_MBR] = "master boot record",
+        [CHANGE_MIRRORED] = "the MFT's own records and their copies",
     };
     for (unsigned step = 0; step < CHANGE_STEPS; step++) {
         unsigned count = 0;

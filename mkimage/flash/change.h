@@ -17,7 +17,7 @@
 #include "host/overlay.h"
 #include "ntfs/volume.h"
 
-/* In the order of writing. */
+/* In the order of writing; the numbers stand in backups. */
 enum change_step {
     CHANGE_DATA,   /* clusters that nothing refers to yet */
     CHANGE_BITMAP, /* first with old and new bits together, at the end of the volume's part as is */
@@ -32,6 +32,7 @@ enum change_step {
     CHANGE_VBR,       /* its sector 0 decides */
     CHANGE_VBR_COPY,
     CHANGE_MBR,
+    CHANGE_MIRRORED, /* with the records, before others: the first of the MFT and their copies */
     CHANGE_STEPS
 };
 
@@ -51,6 +52,11 @@ void change_keep_numbers(struct overlay *o, uint32_t record_size, uint32_t index
 /* Assigns each sector its step: by the first zone that holds it, else by what is in it. */
 void change_sort(struct overlay *o, const struct target *t, uint64_t copy_lba,
                  const struct volume_zone *zones, unsigned zone_count);
+
+/* What somebody is told who interrupts the program now: how far it has come with `path`. The first
+ * does nothing where something was changed before. */
+enum change_state { CHANGE_NONE_YET, CHANGE_UNDER_WAY, CHANGE_DONE };
+void change_state(const char *path, enum change_state state);
 
 /* Writes what the overlay holds; `backwards` for a change that is taken back: then what refers to
  * things goes before the things. */

@@ -56,9 +56,12 @@ void config_text_close(struct config_text *m)
 static bool same_entry(const struct config_entry *a, const struct config_entry *b)
 {
     bool same = !strcmp(a->name, b->name) && !strcmp(a->title, b->title) &&
-                !strcmp(a->vhd, b->vhd) && a->parent_count == b->parent_count &&
-                a->write == b->write && a->ram == b->ram && a->discard_max == b->discard_max &&
-                a->force == b->force && a->hide == b->hide && a->quiet == b->quiet;
+                !strcmp(a->vhd, b->vhd) && a->start.kind == b->start.kind &&
+                a->start.number == b->start.number && a->start.by_bios == b->start.by_bios &&
+                !strcmp(a->start.path ? a->start.path : "", b->start.path ? b->start.path : "") &&
+                a->parent_count == b->parent_count && a->write == b->write && a->ram == b->ram &&
+                a->discard_max == b->discard_max && a->force == b->force && a->hide == b->hide &&
+                a->quiet == b->quiet;
     for (unsigned i = 0; same && i < a->parent_count; i++)
         same = !strcmp(a->parent[i], b->parent[i]);
     return same;

@@ -27,8 +27,18 @@ void edit_close(struct edit *e)
 
 enum status edit_reopen(struct edit *e)
 {
-    session_close(&e->session);
-    return session_open(&e->session, e->path, e->partition);
+    struct session *s = &e->session;
+    const char *const *further = s->target.further_path;
+    unsigned count = s->target.further_paths;
+    target_close(&s->target);
+    enum status status = target_open(&s->target, e->path, e->partition);
+    if (!status)
+        status = change_allowed(&s->target);
+    if (status)
+        return status;
+    session_overlay(s);
+    s->copy_lba = change_copy_lba(&s->target);
+    return target_further(&s->target, further, count);
 }
 
 void edit_rehearse(struct edit *e)
@@ -218,6 +228,7 @@ bool edit_write_at(struct edit *e, const struct extent_list *list, uint64_t off,
     const uint8_t *from = data;
     struct overlay *keep = e->session.device.overlay;
     bool ok = true;
+    change_state(e->path, CHANGE_UNDER_WAY);
     e->session.device.overlay = NULL;
     while (ok && size) { /* ends: size shrinks */
         uint64_t at = 0, n = locate(list, off, &at);
@@ -228,6 +239,15 @@ bool edit_write_at(struct edit *e, const struct extent_list *list, uint64_t off,
         off += n;
         size -= n;
     }
+    e->session.device.overlay = keep;
+    return ok;
+}
+
+bool edit_sync(struct edit *e)
+{
+    struct overlay *keep = e->session.device.overlay;
+    e->session.device.overlay = NULL;
+    bool ok = device_sync(&e->session.device);
     e->session.device.overlay = keep;
     return ok;
 }

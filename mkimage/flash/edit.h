@@ -28,7 +28,9 @@ struct edit {
 enum status edit_open(struct edit *e, const struct options *options);
 void edit_close(struct edit *e);
 
-/* Core's view again, after changes: all that was opened through e->session.target is gone. */
+/* Core's view again, after changes: all that was opened through e->session.target is gone. What is
+ * written through stays open, so that nothing else, an automounter say, gets the device meanwhile.
+ */
 enum status edit_reopen(struct edit *e);
 
 /* From now on nothing is written, until edit_end_rehearsal forgets it all. */
@@ -65,5 +67,9 @@ bool edit_read_at(struct edit *e, const struct extent_list *list, uint64_t off, 
                   uint64_t size);
 bool edit_write_at(struct edit *e, const struct extent_list *list, uint64_t off, const void *data,
                    uint64_t size);
+
+/* What edit_write_at has written is on the drive: device_sync does nothing above an overlay, which
+ * is what an edit's device has. */
+bool edit_sync(struct edit *e);
 
 #endif

@@ -2,6 +2,8 @@
 /* Core's own functions in the order in which the machine calls them. Only reads. */
 #include "flash/entry.h"
 #include <strings.h>
+#include "core/base/bounds.h"
+#include "core/base/file.h"
 
 bool entry_find(const struct config *config, const char *name, unsigned *index)
 {
@@ -36,7 +38,11 @@ enum status entry_open(struct entry *e, struct target *t, const struct options *
     if (status)
         return status;
     struct fail f;
-    target_further(t, options->drive, options->drives);
+    status = target_further(t, options->drive, options->drives);
+    if (status) {
+        target_close(t);
+        return status;
+    }
     if (entry_choose(e, t, options->entry, &f) ||
         boot_open(&e->disk, e->chosen, &t->volumes, 0, &t->arena, &f)) {
         (void)fail_subject(&f, t->device.path);
@@ -44,4 +50,47 @@ enum status entry_open(struct entry *e, struct target *t, const struct options *
         target_close(t);
     }
     return status;
+}
+
+const char *entry_write_name(const struct config_entry *entry)
+{
+    static const char *const names[] = {
+        [WRITE_PERSISTENT] = "persistent", [WRITE_DISCARD] = "discard", [WRITE_NONE] = "none"};
+    return names[entry->write];
+}
+
+bool entry_keeps_writes(const struct config_entry *entry)
+{
+    return entry->write == WRITE_PERSISTENT && !entry->ram;
+}
+
+enum err entry_complaints(struct target *t, config_tell *tell, void *ctx, struct fail *f)
+{
+    struct file file;
+    struct config *again = arena_alloc(&t->arena, sizeof *again);
+    uint8_t *text = NULL;
+    enum err err = again ? ntfs_open(&t->volume, BOOT_CONFIG_PATH, &file, f)
+                         : fail(f, ERR_MEMORY, "no memory for the config", 0);
+    if (!err && file.size > CONFIG_SIZE_MAX)
+        err = fail(f, ERR_CONFIG, "the file has %u bytes: more than a config may have", file.size);
+    if (!err && !(text = arena_alloc(&t->arena, file.size + 1)))
+        err = fail(f, ERR_MEMORY, "no memory for the config", 0);
+    if (!err && file.size)
+        err = file_read(&file, 0, text, (uint32_t)file.size, f);
+    return err ? err
+               : config_parse_telling(again, text, (uint32_t)file.size, &t->arena, tell, ctx, f);
+}
+
+void entry_warn_of_no_system(const struct config_entry *entry, const struct boot_disk *disk,
+                             struct target *t)
+{
+    uint8_t sector[SECTOR_SIZE];
+    struct fail f;
+    if (boot_record_read(&disk->map, t->drive, sector, &f) == ERR_NO_SYSTEM)
+        entry_warn_no_system(entry->vhd, f.sentence);
+}
+
+void entry_warn_no_system(const char *vhd, const char *sentence)
+{
+    say_warning("%s: %s; install a system for BIOS into it first", vhd, sentence);
 }

@@ -26,4 +26,21 @@ enum err entry_choose(struct entry *e, struct target *t, const char *name, struc
 /* Opens TARGET, finds the entry and compiles its map. */
 enum status entry_open(struct entry *e, struct target *t, const struct options *options);
 
+/* What its config says of writes: "persistent", "discard", "none". */
+const char *entry_write_name(const struct config_entry *entry);
+
+/* Does what its guest writes end up in the image? */
+bool entry_keeps_writes(const struct config_entry *entry);
+
+/* Calls `tell` for every line of the volume's config that is not understood. */
+MUST_CHECK enum err entry_complaints(struct target *t, config_tell *tell, void *ctx,
+                                     struct fail *f);
+
+/* Warns where the machine would refuse the entry's disk because there is no system on it yet. */
+void entry_warn_of_no_system(const struct config_entry *entry, const struct boot_disk *disk,
+                             struct target *t);
+
+/* The same, where it is known already. */
+void entry_warn_no_system(const char *vhd, const char *sentence);
+
 #endif

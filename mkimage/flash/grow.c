@@ -25,8 +25,7 @@ enum status grow_slots(struct edit *e, const char *path, const struct slack *s, 
     if (status || e->rehearsal)
         return status;
     uint64_t old = slack_old_tail(s);
-    if (!edit_write_at(e, list, old, zeros, s->now.limit + VHD_FOOTER_SIZE - old) ||
-        !device_sync(&e->session.device))
+    if (!edit_write_at(e, list, old, zeros, s->now.limit + VHD_FOOTER_SIZE - old) || !edit_sync(e))
         return device_write_failed(&e->session.device);
     return STATUS_OK;
 }
@@ -39,8 +38,7 @@ enum status grow_note(struct edit *e, const struct slack *s, uint32_t add,
     if (size <= s->file_size)
         return STATUS_OK;
     slack_tail_make(&tail, s, s->zero_from, size);
-    if (!edit_write_at(e, list, size - sizeof tail, &tail.note, sizeof tail.note) ||
-        !device_sync(&e->session.device))
+    if (!edit_write_at(e, list, size - sizeof tail, &tail.note, sizeof tail.note) || !edit_sync(e))
         return device_write_failed(&e->session.device);
     return STATUS_OK;
 }

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "cli/bytes.h"
@@ -17,6 +16,7 @@
 #include "core/base/arena.h"
 #include "core/base/bounds.h"
 #include "core/base/path.h"
+#include "core/base/text.h"
 #include "core/chain/chain.h"
 #include "core/chain/path.h"
 #include "core/entry/config.h"
@@ -24,8 +24,11 @@
 #include "core/map/map.h"
 #include "core/ntfs/ntfs.h"
 #include "flash/bootcode.h"
+#include "flash/entry.h"
+#include "flash/menu.h"
 #include "flash/source.h"
 #include "flash/target.h"
+#include "host/device.h"
 #include "host/files.h"
 #include "ntfs/mkfs.h"
 #include "ntfs/volume.h"
@@ -33,6 +36,8 @@
 static enum status open_host_image(struct flash_image *image)
 {
     struct stat st;
+    if (device_check_name(image->source))
+        return STATUS_FAILED;
     image->real = realpath(image->source, NULL);
     if (image->real)
         image->fd = open(image->real, O_RDONLY | O_CLOEXEC);
@@ -121,6 +126,20 @@ static const char *link_source(const struct flash_image *leaf, const struct chai
     return source;
 }
 
+/* Why the machine would refuse the disk when all else is well, or NULL. */
+static const char *no_system(const struct chain *chain, struct blk *blk, struct arena *arena)
+{
+    struct blk *const drive[MAP_DRIVES_MAX] = {blk};
+    uint8_t sector[SECTOR_SIZE];
+    struct map map;
+    struct fail f;
+    size_t mark = arena_mark(arena);
+    bool none = !map_build(&map, chain, &(struct map_writes){0}, arena, &f) &&
+                boot_record_read(&map, drive, sector, &f) == ERR_NO_SYSTEM;
+    arena_release(arena, mark);
+    return none ? f.sentence : NULL;
+}
+
 /* Opens the image as the loader will, and takes its parents along. */
 static enum status check_image(struct flash_plan *plan, unsigned index, struct arena *arena)
 {
@@ -148,7 +167,9 @@ static enum status check_image(struct flash_plan *plan, unsigned index, struct a
     }
     if (!status) {
         struct image *leaf = &chain.link[0]->image;
+        image->no_system = no_system(&chain, origin ? &origin->target.blk : &files.blk, arena);
         image->grows = slack_grows(leaf);
+        image->is_raw = leaf->format == IMAGE_RAW;
         if (image->grows && slack_find(&image->slack, leaf, arena, &f))
             status = say_fail(&f);
         snprintf(image->kind, sizeof image->kind, "%s, %s", image_kind_name(leaf),
@@ -175,6 +196,15 @@ static char *volume_path(const char *folder, size_t folder_length, const char *n
     return path;
 }
 
+/* The path of an entry's image on the flash; NULL where it names another volume. The flash's serial
+ * number nobody can have named yet. */
+static const char *own_path(const struct flash_plan *plan, const struct config_entry *entry)
+{
+    size_t prefix = chain_path_volume(entry->vhd);
+    bool own = !prefix || text_same_caseless(entry->vhd, prefix - 1, plan->label);
+    return own ? entry->vhd + prefix : NULL;
+}
+
 /* Where the config looks for an image of this name; else beside the one before; else the root. */
 static char *chosen_path(struct flash_plan *plan, unsigned index, const struct config *config)
 {
@@ -186,8 +216,8 @@ static char *chosen_path(struct flash_plan *plan, unsigned index, const struct c
     }
     size_t length = path_folder_length(folder);
     for (unsigned i = 0; config && i < config->count; i++) {
-        const char *vhd = config->entry[i].vhd;
-        if (!strcasecmp(path_last_part(vhd), name)) {
+        const char *vhd = own_path(plan, &config->entry[i]);
+        if (vhd && volume_same_path(path_last_part(vhd), name)) {
             folder = vhd;
             length = path_folder_length(vhd);
             name = path_last_part(vhd);
@@ -217,11 +247,11 @@ static enum status set_path(struct flash_plan *plan, unsigned index, char *path)
         return say_error("Put it somewhere else.",
                          "%s: would be %s, and such names are the file system's own", image->source,
                          path);
-    if (!strcasecmp(path, BOOT_STAGE2_PATH) || !strcasecmp(path, BOOT_CONFIG_PATH))
+    if (volume_same_path(path, BOOT_STAGE2_PATH) || volume_same_path(path, BOOT_CONFIG_PATH))
         return say_error("Rename the file.", "%s: would be %s, which is vhdboot's own",
                          image->source, path);
     for (unsigned i = 0; i < plan->count; i++) {
-        if (i != index && plan->image[i].path && !strcasecmp(plan->image[i].path, path))
+        if (i != index && plan->image[i].path && volume_same_path(plan->image[i].path, path))
             return say_error("Rename one of them, or name the child's folder in a config.",
                              "%s and %s: both would be %s", plan->image[i].source, image->source,
                              path);
@@ -248,21 +278,6 @@ static enum status choose_paths(struct flash_plan *plan, const struct config *co
     return status;
 }
 
-/* Are two paths of a volume the same, as far as slashes and ASCII letters go? */
-static bool same_path(const char *a, const char *b)
-{
-    a += strspn(a, "/\\");
-    b += strspn(b, "/\\");
-    while (*a && *b) {
-        bool separators = path_is_separator(*a) && path_is_separator(*b);
-        if (!separators && strncasecmp(a, b, 1))
-            return false;
-        a++;
-        b++;
-    }
-    return *a == *b;
-}
-
 /* Slack is for images that an entry writes to. */
 static void choose_growing(struct flash_plan *plan, const struct config *config)
 {
@@ -271,7 +286,8 @@ static void choose_growing(struct flash_plan *plan, const struct config *config)
         bool written = !config;
         for (unsigned k = 0; config && k < config->count; k++) {
             const struct config_entry *e = &config->entry[k];
-            written |= e->write == WRITE_PERSISTENT && !e->ram && same_path(e->vhd, image->path);
+            const char *vhd = own_path(plan, e);
+            written |= entry_keeps_writes(e) && vhd && volume_same_path(vhd, image->path);
         }
         image->grows = image->grows && written && !image->is_parent;
     }
@@ -325,59 +341,15 @@ static enum status read_config(struct flash_plan *plan, const char *name)
     return STATUS_OK;
 }
 
-static void say_complaints(const char *name, const struct config *config)
+static void say_complaint(void *name, const struct config_complaint *c)
 {
-    for (unsigned i = 0; i < config->complaint_count && i < CONFIG_COMPLAINTS_MAX; i++) {
-        const struct config_complaint *c = &config->complaint[i];
-        say_warning("%s, line %u: %s%s%s", name, c->line, c->sentence, *c->word ? ": " : "",
-                    c->word);
-    }
-}
-
-/* Could this name stand in a config as it is? */
-static bool config_takes(const char *name)
-{
-    size_t length = strlen(name);
-    return length && !strpbrk(name, "#[]=\r\n") && name[0] != ' ' && name[length - 1] != ' ';
-}
-
-/* An entry an image, in the order of the command line. Where a name cannot be written in a config,
- * none is made: then the loader lists the images by itself. */
-static enum status make_config(struct flash_plan *plan)
-{
-    FILE *file = open_memstream(&plan->config, &plan->config_size);
-    if (!file)
-        return say_no_memory();
-    unsigned entries = 0;
-    for (unsigned i = 0; i < plan->count; i++)
-        entries += !plan->image[i].is_parent;
-    fputs("# Made by mkimage flash; edit it as you like.\r\n", file);
-    if (entries > 1)
-        fputs("timeout = 5\r\n", file);
-    bool ok = true;
-    for (unsigned i = 0; i < plan->count; i++) {
-        const struct flash_image *image = &plan->image[i];
-        if (image->is_parent)
-            continue;
-        const char *name = path_last_part(image->path);
-        const char *dot = strrchr(name, '.');
-        int length = dot && dot > name ? (int)(dot - name) : (int)strlen(name);
-        ok = ok && config_takes(name);
-        fprintf(file, "\r\n[%.*s]\r\ntitle = %.*s\r\nvhd = %s\r\n", length, name, length, name,
-                image->path);
-    }
-    if (fclose(file))
-        return say_no_memory();
-    if (!ok) {
-        plan->config_size = 0;
-        say_warning("no \\vhdboot.cfg is made, as a name of an image cannot be written in it");
-    }
-    return STATUS_OK;
+    say_warning("%s, line %u: %s%s%s", (const char *)name, c->line, c->sentence,
+                *c->word ? ": " : "", c->word);
 }
 
 enum status flash_plan(struct flash_plan *plan, const struct options *options)
 {
-    *plan = (struct flash_plan){0};
+    *plan = (struct flash_plan){.label = options->label ? options->label : "VHDBOOT"};
     struct arena arena = {0};
     struct config *config = NULL;
     struct fail f;
@@ -391,18 +363,17 @@ enum status flash_plan(struct flash_plan *plan, const struct options *options)
     if (!status && options->config) {
         status = read_config(plan, options->config);
         config = arena_alloc(&arena, sizeof *config);
-        if (!status && config_parse(config, (const uint8_t *)plan->config,
-                                    (uint32_t)plan->config_size, &arena, &f))
+        if (!status &&
+            config_parse_telling(config, (const uint8_t *)plan->config, (uint32_t)plan->config_size,
+                                 &arena, say_complaint, (void *)options->config, &f))
             status = say_fail(&f);
-        if (!status)
-            say_complaints(options->config, config);
     }
     if (!status)
         status = choose_paths(plan, config, &arena);
     if (!status)
         choose_growing(plan, config);
     if (!status && !options->config)
-        status = make_config(plan);
+        status = menu_make(plan);
     arena_close(&arena);
 
     plan->needed = plan->config_size + stage2_size() + 2 * MKFS_CLUSTER;

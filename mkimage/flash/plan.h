@@ -30,9 +30,11 @@ struct flash_image {
     bool is_parent;
     unsigned child;
     struct image_parent place;
-    char kind[96]; /* "fixed VHD, 20 GiB" */
+    char kind[96];         /* "fixed VHD, 20 GiB" */
+    const char *no_system; /* why no BIOS starts the disk; NULL: nothing is wrong, or not known */
     struct placement placement;
-    bool grows; /* gets slack: an entry writes to it, and it gets new blocks by that */
+    bool is_raw; /* a raw disk: only a config can name it */
+    bool grows;  /* gets slack: an entry writes to it, and it gets new blocks by that */
     struct slack slack;
     uint32_t slots; /* that it gets */
 };
@@ -44,7 +46,8 @@ struct flash_plan {
     struct flash_image image[FLASH_IMAGES_MAX]; /* those of --vhd, then their parents */
     unsigned count;
     struct origin *origins;
-    char *config; /* text of \vhdboot.cfg */
+    const char *label; /* of the volume */
+    char *config;      /* text of \vhdboot.cfg */
     size_t config_size;
     uint64_t needed; /* bytes that the files take */
 };

@@ -14,6 +14,9 @@
 #include "layout.h"
 #include "ntfs/mirror.h"
 
+/* Free records that the MFT gets where it has to grow anyway: for images of later snapshots. */
+#define SPARE_RECORDS 32u
+
 enum status session_confirm(const struct options *options)
 {
     const char *path = options->argument[0];
@@ -33,7 +36,9 @@ void session_overlay(struct session *s)
 enum status session_open(struct session *s, const char *path, unsigned partition)
 {
     *s = (struct session){.device.fd = -1};
-    enum status status = target_open(&s->target, path, partition);
+    enum status status = device_check_sectors(path); /* before a table is looked for in vain */
+    if (!status)
+        status = target_open(&s->target, path, partition);
     if (status)
         return status;
     status = change_allowed(&s->target);
@@ -45,6 +50,7 @@ enum status session_open(struct session *s, const char *path, unsigned partition
     }
     session_overlay(s);
     s->copy_lba = change_copy_lba(&s->target);
+    change_state(s->device.path, CHANGE_NONE_YET);
     return STATUS_OK;
 }
 
@@ -131,6 +137,7 @@ enum status session_stage2(struct session *s, const void *data, uint64_t size)
     if (size == BACKUP_NO_FILE) {
         status = volume_remove(&v, BOOT_STAGE2_PATH);
     } else {
+        uint64_t mft = volume_mft_size(&v);
         status = place_find(&v, size, &p);
         if (!status)
             status = place_claim(&v, &p);
@@ -138,6 +145,8 @@ enum status session_stage2(struct session *s, const void *data, uint64_t size)
             status = place_fill_memory(&v, &p, data, size);
         if (!status)
             status = place_file(&v, BOOT_STAGE2_PATH, size, &p);
+        if (!status && volume_mft_size(&v) != mft) /* once for this file and all later verbs */
+            status = volume_spare_records(&v, SPARE_RECORDS);
     }
     if (!status)
         status = session_note_zones(s, &v, &p);

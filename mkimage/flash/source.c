@@ -57,6 +57,9 @@ static enum status find(struct source *s, unsigned partition)
         s->volume_files = target_files(&s->target);
         s->path = strdup(path);
     } else {
+        status = device_check_name(s->name);
+        if (status)
+            return status;
         s->path = realpath(s->name, NULL);
         if (!s->path)
             s->path = strdup(s->name); /* opening it says what is wrong */
@@ -80,8 +83,8 @@ enum status source_open(struct source *s, const char *argument, unsigned partiti
 
 const char *source_link_name(const struct source *s, unsigned index)
 {
-    return s->on_volume || index >= s->host.count ? s->chain.link[index]->file.path
-                                                  : s->host.file[index].path;
+    const struct file *file = &s->chain.link[index]->file;
+    return s->on_volume ? file->path : ((const struct hostfile *)file->ctx)->path;
 }
 
 struct blk *source_drive(struct source *s)

@@ -6,23 +6,65 @@
 #include "flash/target.h"
 #include <sys/mman.h>
 
-/* Address space, not memory: pages come when core uses them. */
-#define ARENA_SIZE ((size_t)(sizeof(size_t) > 4 ? (uint64_t)16 << 30 : (uint64_t)1 << 30))
+/* An arena is this large at the most, and is taken from the host in such pieces. Address space
+ * counts as well, where it is limited (ulimit -v) or memory must not be overcommitted. */
+#define ARENA_MAX   ((size_t)1 << 30)
+#define ARENA_PIECE ((size_t)16 << 20)
+
+/* Where there is address space that nothing else is put into, so that an arena can get longer. */
+#define ARENA_FIRST ((uint64_t)1 << 45)
+#define ARENA_STEP  ((uint64_t)4 << 30)
+#define ARENA_TRIES 64u
+
+static void *map_at(void *place, size_t size)
+{
+    void *base = mmap(
+        place, size, PROT_READ | PROT_WRITE,
+        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | (place ? MAP_FIXED_NOREPLACE : 0), -1, 0);
+    if (base == MAP_FAILED)
+        return NULL;
+    if (place && base != place) { /* a kernel that does not know NOREPLACE */
+        munmap(base, size);
+        return NULL;
+    }
+    return base;
+}
+
+static int grow(struct arena *arena, size_t wanted)
+{
+    size_t more = (wanted - arena->ready + ARENA_PIECE - 1) / ARENA_PIECE * ARENA_PIECE;
+    if (more > ARENA_MAX - arena->ready)
+        more = ARENA_MAX - arena->ready;
+    if (!map_at(arena->base + arena->ready, more))
+        return 0;
+    arena->ready += more;
+    return 1;
+}
 
 enum status arena_open(struct arena *arena)
 {
-    void *base = mmap(NULL, ARENA_SIZE, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (base == MAP_FAILED)
+    void *base = NULL;
+    for (uint64_t i = 0; sizeof base > 4 && !base && i < ARENA_TRIES; i++)
+        base = map_at((void *)(uintptr_t)(ARENA_FIRST + i * ARENA_STEP), ARENA_PIECE);
+    if (base) {
+        arena_init(arena, base, ARENA_MAX);
+        arena->ready = ARENA_PIECE;
+        arena->grow = grow;
+        return STATUS_OK;
+    }
+    size_t size = ARENA_MAX / 4; /* a processor with less address space: all of it at once */
+    base = map_at(NULL, size);
+    if (!base)
         return say_error("Free some memory, or raise the limit (ulimit -v).", "out of memory");
-    arena_init(arena, base, ARENA_SIZE);
+    arena_init(arena, base, size);
+    arena->ready = size;
     return STATUS_OK;
 }
 
 void arena_close(struct arena *arena)
 {
     if (arena->base)
-        munmap(arena->base, ARENA_SIZE);
+        munmap(arena->base, arena->ready);
     arena->base = NULL;
 }
 
@@ -43,25 +85,26 @@ enum status target_open_device(struct target *t, const char *path)
     return STATUS_OK;
 }
 
-void target_further(struct target *t, const char *const *path, unsigned count)
+enum status target_further(struct target *t, const char *const *path, unsigned count)
 {
     t->further_path = path;
     t->further_paths = count;
+    for (unsigned i = 0; i < count; i++) {
+        enum status status = device_open(&t->further[i], path[i], DEVICE_READ);
+        if (status)
+            return status;
+        device_blk(&t->further_blk[i], &t->further[i]);
+        t->drive[i + 1] = &t->further_blk[i];
+    }
+    return STATUS_OK;
 }
 
 static enum err find_volumes(struct volumes *v, struct fail *f)
 {
     struct target *t = v->ctx;
     enum err err = volumes_add_drive(v, &t->cache.blk, 0, &t->arena, f);
-    for (unsigned i = 0; !err && i < t->further_paths; i++) {
-        if (device_open(&t->further[i], t->further_path[i], DEVICE_READ)) {
-            (void)fail(f, ERR_READ, "cannot be opened", 0);
-            return fail_subject(f, t->further_path[i]);
-        }
-        device_blk(&t->further_blk[i], &t->further[i]);
-        t->drive[i + 1] = &t->further_blk[i];
+    for (unsigned i = 0; !err && i < t->further_paths; i++)
         err = volumes_add_drive(v, t->drive[i + 1], (uint8_t)(i + 1), &t->arena, f);
-    }
     return err;
 }
 
@@ -106,18 +149,6 @@ static enum err open_file(struct chain_files *files, const char *path, struct fi
 struct chain_files target_files(struct target *t)
 {
     return (struct chain_files){.open = open_file, .ctx = &t->volume};
-}
-
-bool target_same_file(struct target *t, struct file *a, struct file *b)
-{
-    struct extent_list x, y;
-    struct fail f;
-    size_t mark = arena_mark(&t->arena);
-    bool same = !file_extents(a, &x, &t->arena, &f) && !file_extents(b, &y, &t->arena, &f) &&
-                x.count && y.count && x.extent[0].drive_lba == y.extent[0].drive_lba &&
-                x.extent[0].drive_lba != EXTENT_HOLE;
-    arena_release(&t->arena, mark);
-    return same;
 }
 
 void target_close(struct target *t)

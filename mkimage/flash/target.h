@@ -39,7 +39,7 @@ struct target {
     struct blk *drive[MAP_DRIVES_MAX];
 };
 
-/* Memory for core that is taken from the host only where it is used. */
+/* Memory for core that is taken from the host as it is used, up to a limit. */
 enum status arena_open(struct arena *arena);
 void arena_close(struct arena *arena);
 
@@ -47,8 +47,9 @@ void arena_close(struct arena *arena);
 enum status target_open(struct target *t, const char *path, unsigned partition);
 void target_close(struct target *t);
 
-/* The disks that the machine has besides this one; the strings stay the caller's. */
-void target_further(struct target *t, const char *const *path, unsigned count);
+/* The disks that the machine has besides this one, which are opened; the strings stay the caller's.
+ */
+enum status target_further(struct target *t, const char *const *path, unsigned count);
 
 /* The two halves of target_open, for those who report each step by itself. */
 enum status target_open_device(struct target *t, const char *path);
@@ -56,8 +57,5 @@ enum err target_mount(struct target *t, unsigned partition, struct fail *f);
 
 /* As chain_open opens files of its volume, and of no other one. */
 struct chain_files target_files(struct target *t);
-
-/* Are two files of the volume the same? By where they lie. */
-bool target_same_file(struct target *t, struct file *a, struct file *b);
 
 #endif

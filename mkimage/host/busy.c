@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
+#include "host/drives.h"
 
 /* The block devices that are the target or lie on it: partitions, and their holders, in turn. */
 #define FAMILY_MAX 256
@@ -82,13 +83,23 @@ static void unescape(char *s)
     *to = '\0';
 }
 
-/* Does a mount use the file or one of the devices? Fills in where. */
-static bool mounted(const struct family *family, const char *real, char *where, size_t size)
+/* Is what has this name the file, by whatever name, or one of the devices? */
+static bool is_it(const struct family *family, const struct stat *file, const char *name)
 {
-    FILE *file = fopen("/proc/self/mountinfo", "re");
+    struct stat st;
+    if (name[0] != '/' || stat(name, &st))
+        return false;
+    return S_ISBLK(st.st_mode) ? family && family_has(family, st.st_rdev)
+                               : st.st_dev == file->st_dev && st.st_ino == file->st_ino;
+}
+
+/* Does a mount use the file or one of the devices? Fills in where. */
+static bool mounted(const struct family *family, const struct stat *file, char *where, size_t size)
+{
+    FILE *list = fopen("/proc/self/mountinfo", "re");
     char line[3 * PATH_MAX];
     bool found = false;
-    while (file && !found && fgets(line, sizeof line, file)) {
+    while (list && !found && fgets(line, sizeof line, list)) {
         unsigned a, b;
         char point[PATH_MAX], source[PATH_MAX];
         const char *dash = strstr(line, " - ");
@@ -97,40 +108,37 @@ static bool mounted(const struct family *family, const char *real, char *where, 
             continue;
         unescape(point);
         unescape(source);
-        struct stat st;
-        bool same_device = family && source[0] == '/' && !stat(source, &st) &&
-                           S_ISBLK(st.st_mode) && family_has(family, st.st_rdev);
-        if ((family && family_has(family, makedev(a, b))) || same_device || !strcmp(source, real)) {
+        if ((family && family_has(family, makedev(a, b))) || is_it(family, file, source)) {
             snprintf(where, size, "%s", point);
             found = true;
         }
     }
-    if (file)
-        fclose(file);
+    if (list)
+        fclose(list);
     return found;
 }
 
-static bool swap(const struct family *family, const char *real)
+static bool swap(const struct family *family, const struct stat *file)
 {
-    FILE *file = fopen("/proc/swaps", "re");
+    FILE *list = fopen("/proc/swaps", "re");
     char line[2 * PATH_MAX];
     bool found = false;
-    while (file && !found && fgets(line, sizeof line, file)) {
+    while (list && !found && fgets(line, sizeof line, list)) {
         char source[PATH_MAX];
-        struct stat st;
-        if (sscanf(line, "%4095s", source) != 1 || source[0] != '/')
+        if (sscanf(line, "%4095s", source) != 1)
             continue;
         unescape(source);
-        found = !strcmp(source, real) || (family && !stat(source, &st) && S_ISBLK(st.st_mode) &&
-                                          family_has(family, st.st_rdev));
+        found = is_it(family, file, source);
     }
-    if (file)
-        fclose(file);
+    if (list)
+        fclose(list);
     return found;
 }
 
-/* A loop device over the file. */
-static bool looped(const char *real, char *where, size_t size)
+/* A loop device over the file, by whatever name of it, or over one of the devices. The name that
+ * sysfs tells is for those who may not ask the loop device. */
+static bool looped(const struct family *family, const struct stat *file, const char *real,
+                   char *where, size_t size)
 {
     DIR *dir = opendir("/sys/block");
     bool found = false;
@@ -140,14 +148,18 @@ static bool looped(const char *real, char *where, size_t size)
             snprintf(path, sizeof path, "/sys/block/%s/loop/backing_file", e->d_name) >=
                 (int)sizeof path)
             continue;
-        FILE *file = fopen(path, "re");
-        if (file && fgets(backing, sizeof backing, file)) {
+        FILE *name = fopen(path, "re");
+        struct drives_backing behind;
+        if (name && drives_loop(e->d_name, &behind)) {
+            found = family ? behind.rdev && family_has(family, behind.rdev)
+                           : behind.dev == file->st_dev && behind.ino == file->st_ino;
+        } else if (name && fgets(backing, sizeof backing, name)) {
             backing[strcspn(backing, "\n")] = '\0';
             found = !strcmp(backing, real);
-            snprintf(where, size, "/dev/%.200s", e->d_name);
         }
-        if (file)
-            fclose(file);
+        snprintf(where, size, "/dev/%.200s", e->d_name);
+        if (name)
+            fclose(name);
     }
     if (dir)
         closedir(dir);
@@ -178,11 +190,11 @@ enum status busy_check(const char *path)
             return say_error("Choose another disk, or start the machine from another one.",
                              "%s: holds the running system", path);
     }
-    if (mounted(devices, real, where, sizeof where))
+    if (mounted(devices, &st, where, sizeof where))
         return say_error("Unmount it first.", "%s: is mounted at %s", path, where);
-    if (swap(devices, real))
+    if (swap(devices, &st))
         return say_error("Run swapoff on it first.", "%s: is in use as swap space", path);
-    if (!devices && looped(real, where, sizeof where))
+    if (looped(devices, &st, real, where, sizeof where))
         return say_error("Detach the loop device first (losetup -d).", "%s: is in use by %s", path,
                          where);
     if (devices && devices->count > 1) {

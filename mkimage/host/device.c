@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -14,6 +16,7 @@
 #include "core/base/bounds.h"
 #include "host/busy.h"
 #include "host/fd.h"
+#include "host/lock.h"
 #include "host/overlay.h"
 
 bool device_pread(const struct device *d, void *buf, size_t size, uint64_t off)
@@ -111,10 +114,63 @@ static enum status open_failed(const char *path, enum device_mode mode)
                      mode == DEVICE_WRITE ? "writing" : "reading", strerror(errno));
 }
 
+enum status device_check_name(const char *path)
+{
+    static const char dev[] = "/dev/", memory[] = "/dev/shm/";
+    struct stat st;
+    bool there = !stat(path, &st);
+    char *real = realpath(path, NULL);
+    if (!real && !there) { /* the folder that it would be made in */
+        const char *slash = strrchr(path, '/');
+        char *folder = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+        char *resolved = folder ? realpath(folder, NULL) : NULL;
+        if (resolved && asprintf(&real, "%s/", resolved) < 0)
+            real = NULL;
+        free(resolved);
+        free(folder);
+    }
+    bool refused = real && !strncmp(real, dev, sizeof dev - 1) &&
+                   strncmp(real, memory, sizeof memory - 1) && !(there && S_ISBLK(st.st_mode));
+    free(real);
+    return refused ? say_error("Check the name (lsblk -p lists the devices); a file belongs "
+                               "somewhere else.",
+                               "%s: is no block device, but lies under /dev", path)
+                   : STATUS_OK;
+}
+
+/* How many bytes the drive's own sectors have; 512 for a file. */
+static unsigned sector_size(const struct device *d)
+{
+    int bytes;
+    return d->is_block && !ioctl(d->fd, BLKSSZGET, &bytes) && bytes > 0 ? (unsigned)bytes
+                                                                        : SECTOR_SIZE;
+}
+
+static enum status check_sectors(const struct device *d)
+{
+    return d->sector_size == SECTOR_SIZE
+               ? STATUS_OK
+               : say_error("Use a drive with sectors of 512 bytes.", "%s: " DEVICE_SECTORS_SENTENCE,
+                           d->path, d->sector_size);
+}
+
+enum status device_check_sectors(const char *path)
+{
+    struct device d;
+    enum status status = device_open(&d, path, DEVICE_READ);
+    if (!status)
+        status = check_sectors(&d);
+    device_close(&d);
+    return status;
+}
+
 enum status device_open(struct device *d, const char *path, enum device_mode mode)
 {
     *d = (struct device){.path = path, .fd = -1};
     struct stat st;
+    enum status named = device_check_name(path);
+    if (named)
+        return named;
     if (stat(path, &st))
         return open_failed(path, mode);
     d->is_block = S_ISBLK(st.st_mode);
@@ -138,6 +194,17 @@ enum status device_open(struct device *d, const char *path, enum device_mode mod
         device_close(d);
         return say_error("Look for a switch on it; blockdev --setrw undoes --setro.",
                          "%s: is write-protected", path);
+    }
+
+    d->sector_size = sector_size(d);
+    enum status status = STATUS_OK;
+    if (mode == DEVICE_WRITE)
+        status = check_sectors(d);
+    if (!status && mode == DEVICE_WRITE)
+        status = lock_hold(d->fd, path, LOCK_WRITER);
+    if (status) {
+        device_close(d);
+        return status;
     }
 
     off_t end = lseek(d->fd, 0, SEEK_END);

@@ -18,16 +18,29 @@ struct overlay;
 struct device {
     const char *path;
     int fd;
-    uint64_t size; /* bytes, a whole number of sectors */
-    bool is_block; /* a block device */
-    bool fresh;    /* a new file: what was not written reads as zero */
+    uint64_t size;        /* bytes, a whole number of sectors */
+    bool is_block;        /* a block device */
+    unsigned sector_size; /* the drive's own, in bytes; 512 for a file */
+    bool fresh;           /* a new file: what was not written reads as zero */
     struct overlay *overlay;
 };
 
 enum device_mode { DEVICE_READ, DEVICE_WRITE };
 
+/* Why no disk is made or changed there, with the number of bytes. */
+#define DEVICE_SECTORS_SENTENCE                                                                    \
+    "its sectors have %u bytes, and no BIOS starts from such a drive: it reads 512 at a time"
+
+/* Refuses a name under /dev that is no block device: there a mistyped one would become a file. What
+ * need not exist yet is judged by its folder. */
+enum status device_check_name(const char *path);
+
+/* Refuses a drive whose own sectors have not 512 bytes, with the reason. */
+enum status device_check_sectors(const char *path);
+
 /* Opens an existing file or block device. A device is opened for exclusive use when it is to be
- * written, after busy_check (busy.h). */
+ * written, after busy_check (busy.h), and locked against others until the program's end (lock.h).
+ */
 enum status device_open(struct device *d, const char *path, enum device_mode mode);
 void device_close(struct device *d);
 

@@ -2,6 +2,9 @@
 /* pread and pwrite again and again until all is done; a signal in between is no failure. */
 #include "host/fd.h"
 #include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 bool fd_pread(int fd, void *buf, size_t size, uint64_t off)
@@ -40,4 +43,16 @@ bool fd_pwrite(int fd, const void *buf, size_t size, uint64_t off)
         size -= (size_t)n;
     }
     return true;
+}
+
+bool fd_sync_folder(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char *folder = strndup(path, slash ? (size_t)(slash + 1 - path) : 0);
+    int fd = folder ? open(*folder ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    bool ok = fd >= 0 && (!fsync(fd) || errno == EINVAL);
+    if (fd >= 0)
+        close(fd);
+    free(folder);
+    return ok;
 }

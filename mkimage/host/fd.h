@@ -11,4 +11,7 @@
 bool fd_pread(int fd, void *buf, size_t size, uint64_t off);
 bool fd_pwrite(int fd, const void *buf, size_t size, uint64_t off);
 
+/* The name of the file `path` is on the medium as well. */
+bool fd_sync_folder(const char *path);
+
 #endif

@@ -131,8 +131,8 @@ static enum err host_open(struct chain_files *files, const char *path, struct fi
                           uint8_t *drive_index, struct fail *f)
 {
     struct hostfiles *h = files->ctx;
-    if (h->count == CHAIN_MAX)
-        return fail(f, ERR_LIMIT, "more than %u files in a chain", CHAIN_MAX);
+    if (h->count == HOSTFILES_MAX)
+        return fail(f, ERR_LIMIT, "more than %u files in a chain", HOSTFILES_MAX);
     struct hostfile *host = &h->file[h->count];
     *host = (struct hostfile){.path = strdup(path)};
     if (!host->path)

@@ -16,10 +16,13 @@ struct hostfile {
     uint64_t size, base, sectors; /* base: first sector on the drive they make together */
 };
 
+/* A child may name other files before its parent: those were opened too. */
+#define HOSTFILES_MAX (4 * CHAIN_MAX)
+
 struct hostfiles {
     struct chain_files files; /* for chain_open */
     struct blk blk;           /* drive 0 of the chain's map */
-    struct hostfile file[CHAIN_MAX];
+    struct hostfile file[HOSTFILES_MAX];
     unsigned count;
 };
 

@@ -20,15 +20,6 @@
 #define HEADER_AT  512u
 #define LOCATOR_AT 1536u
 
-static be32 checksum(const void *data, size_t size)
-{
-    const uint8_t *p = data;
-    uint32_t sum = 0;
-    for (size_t i = 0; i < size; i++)
-        sum += p[i];
-    return be32_make(~sum);
-}
-
 /* "..\base\x.vhd": from the child's folder to the parent. Allocated. */
 static char *relative_path(const char *path, const char *parent)
 {
@@ -78,6 +69,14 @@ static uint8_t *path_units(const char *path, size_t *size)
     return units;
 }
 
+uint8_t *newvhd_way(const char *path, const char *parent_path, size_t *size)
+{
+    char *way = relative_path(path, parent_path);
+    uint8_t *units = way ? path_units(way, size) : NULL;
+    free(way);
+    return units;
+}
+
 static enum status make_footer(struct vhd_footer *footer, const struct vhd_footer *parent)
 {
     memset(footer, 0, sizeof *footer);
@@ -96,7 +95,8 @@ static enum status make_footer(struct vhd_footer *footer, const struct vhd_foote
     footer->track_sectors = parent->track_sectors;
     footer->type = be32_make(VHD_DIFFERENCING);
     enum status status = random_fill(footer->id, sizeof footer->id);
-    footer->checksum = checksum(footer, sizeof *footer);
+    footer->checksum =
+        be32_make(vhd_checksum(footer, sizeof *footer, offsetof(struct vhd_footer, checksum)));
     return status;
 }
 
@@ -122,7 +122,8 @@ static void make_header(struct vhd_header *header, const struct vhd_footer *pare
         be32_make((uint32_t)round_up_shift(way_size, SECTOR_SHIFT)); /* in bytes, as others do */
     header->locator[0].data_length = be32_make((uint32_t)way_size);
     header->locator[0].data_offset = be64_make(LOCATOR_AT);
-    header->checksum = checksum(header, sizeof *header);
+    header->checksum =
+        be32_make(vhd_checksum(header, sizeof *header, offsetof(struct vhd_header, checksum)));
 }
 
 static enum status make_front(struct newvhd *n, const struct vhd_footer *parent,
@@ -182,16 +183,14 @@ enum status newvhd_make(struct newvhd *n, struct image *parent, const char *path
     enum status status = read_footer(parent, &footer);
     if (status)
         return status;
-    char *way = relative_path(path, parent_path);
     size_t way_size = 0, name_size = 0;
-    uint8_t *way_units = way ? path_units(way, &way_size) : NULL;
+    uint8_t *way_units = newvhd_way(path, parent_path, &way_size);
     uint8_t *name_units = path_units(path_last_part(parent_path), &name_size);
     if (!way_units || !name_units)
         status =
             say_error("Rename it.", "%s: its name cannot be written into a child", parent_path);
     else
         status = make_front(n, &footer, name_units, name_size, way_units, way_size, block_size);
-    free(way);
     free(way_units);
     free(name_units);
     return status;

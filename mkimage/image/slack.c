@@ -33,6 +33,9 @@ enum status slack_may_write(const struct image *image)
 enum status slack_allowed(const struct image *image)
 {
     const char *path = image->file->path;
+    if (image->format == IMAGE_RAW)
+        return say_error("It is written in place as it is.",
+                         "%s: is a raw disk, which needs no slack", path);
     if (image->format != IMAGE_VHD)
         return say_error("Convert it to a VHD first (qemu-img convert -O vpc).",
                          "%s: is a VHDX, which the loader adds no blocks to", path);

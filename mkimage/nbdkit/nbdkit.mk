@@ -3,8 +3,9 @@
 # made where nbdkit's headers are.
 
 NBDKIT_SRC := $(wildcard mkimage/nbdkit/*.c mkimage/serve/*.c) \
-              $(patsubst %,mkimage/%.c,flash/target flash/entry flash/source host/busy host/device host/fd host/files \
-                                       host/overlay cli/path cli/bytes cli/progress cli/say)
+              $(patsubst %,mkimage/%.c,flash/target flash/entry flash/source host/busy host/device host/drives host/fd \
+                                       host/files host/lock host/overlay cli/path cli/bytes cli/printable \
+                                       cli/progress cli/say)
 NBDKIT_OBJ := $(NBDKIT_SRC:mkimage/%.c=$(B)/nbdkit/%.o) $(CORE_SRC:stage2/core/%.c=$(B)/nbdkit/core/%.o)
 NBDKIT_SO  := $(B)/nbdkit-vhdboot-plugin.so
 
@@ -21,8 +22,10 @@ $(B)/nbdkit/core/%.o: stage2/core/%.c
 	@mkdir -p $(@D)
 	$(call run,CC)$(CC) $(CORE_CFLAGS) -O2 -g -fPIC -fvisibility=hidden -c $< -o $@
 
+# Only nbdkit's own functions may be missing: what else is would be found when the plugin is loaded.
 $(NBDKIT_SO): $(NBDKIT_OBJ)
 	$(call run,LD)$(CC) -shared $^ -o $@
+	@! nm -D --undefined-only $@ | grep -vE ' U (nbdkit_|.*@GLIBC)| w ' || { rm -f $@; exit 1; }
 
 ifneq ($(wildcard /usr/include/nbdkit-plugin.h),)
 all: $(NBDKIT_SO)

@@ -78,10 +78,15 @@ static int vhdboot_config(const char *key, const char *value)
 
 static int vhdboot_config_complete(void)
 {
-    if (options.file || options.target)
-        return 0;
-    nbdkit_error("name an image (file=), or a disk with a boot menu (target=)");
-    return -1;
+    if (!options.file && !options.target) {
+        nbdkit_error("name an image (file=), or a disk with a boot menu (target=)");
+        return -1;
+    }
+    if (options.file && options.entry) {
+        nbdkit_error("entry= is one of a disk with a boot menu: name that by target= alone");
+        return -1;
+    }
+    return 0;
 }
 
 static int vhdboot_get_ready(void)

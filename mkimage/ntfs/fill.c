@@ -4,6 +4,7 @@
 #include <linux/fs.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "cli/progress.h"
 #include "cli/say.h"
@@ -56,34 +57,59 @@ static bool share(struct device *device, int fd, uint64_t from, uint64_t to, uin
     return !device->overlay && !device->is_block && !ioctl(device->fd, FICLONERANGE, &range);
 }
 
-static bool copy(struct device *device, int fd, uint64_t from, uint64_t to, uint64_t size)
+static enum status source_failed(const char *name)
+{
+    return say_error("Its drive may be failing, or it became shorter: look after it, then run this "
+                     "again.",
+                     "%s: cannot be read: %s", name, strerror(errno));
+}
+
+static enum status copy(struct device *device, int fd, const char *name, uint64_t from, uint64_t to,
+                        uint64_t size)
 {
     static uint8_t buffer[BUFFER];
     while (size) {
         size_t n = size < sizeof buffer ? (size_t)size : sizeof buffer;
-        if (!fd_pread(fd, buffer, n, from) || !device_pwrite(device, buffer, n, to))
-            return false;
+        if (!fd_pread(fd, buffer, n, from))
+            return source_failed(name);
+        if (!device_pwrite(device, buffer, n, to))
+            return device_write_failed(device);
         from += n;
         to += n;
+        size -= n;
+    }
+    return STATUS_OK;
+}
+
+/* Zeros to the next places of the cursor, for a hole of the source. */
+static bool fill_hole(struct cursor *c, uint64_t size)
+{
+    while (size) {
+        uint64_t to;
+        uint64_t n = cursor_take(c, size, &to);
+        if (!device_zero(c->v->device, to, n))
+            return false;
+        progress_add(n);
         size -= n;
     }
     return true;
 }
 
-/* Data or zeros of the source's [from, from + size) to the next places of the cursor. */
-static bool fill_segment(struct cursor *c, int fd, uint64_t from, uint64_t size, bool hole)
+/* The source's [from, from + size) to the next places of the cursor. */
+static enum status fill_data(struct cursor *c, int fd, const char *name, uint64_t from,
+                             uint64_t size)
 {
-    while (size) {
+    enum status status = STATUS_OK;
+    while (!status && size) {
         uint64_t to;
-        uint64_t n = cursor_take(c, size < CHUNK || hole ? size : CHUNK, &to);
-        if (hole ? !device_zero(c->v->device, to, n)
-                 : !share(c->v->device, fd, from, to, n) && !copy(c->v->device, fd, from, to, n))
-            return false;
+        uint64_t n = cursor_take(c, size < CHUNK ? size : CHUNK, &to);
+        if (!share(c->v->device, fd, from, to, n))
+            status = copy(c->v->device, fd, name, from, to, n);
         progress_add(n);
         from += n;
         size -= n;
     }
-    return true;
+    return status;
 }
 
 /* The rest of the clusters. */
@@ -99,26 +125,33 @@ static bool fill_tail(struct cursor *c)
     return true;
 }
 
-enum status place_fill(struct volume *v, const struct placement *p, int fd, uint64_t size)
+enum status place_fill(struct volume *v, const struct placement *p, int fd, const char *name,
+                       uint64_t size)
 {
     struct cursor c = {.v = v, .p = p};
     uint64_t off = 0;
-    bool ok = true;
-    while (ok && off < size) { /* ends: off grows by every segment */
+    while (off < size) { /* ends: off grows by every segment */
         off_t data = lseek(fd, (off_t)off, SEEK_DATA);
         bool no_holes = data < 0 && errno != ENXIO;
         uint64_t next = no_holes ? off : data < 0 || (uint64_t)data > size ? size : (uint64_t)data;
         if (next > off) {
-            ok = fill_segment(&c, fd, off, next - off, true);
+            if (!fill_hole(&c, next - off))
+                return device_write_failed(v->device);
             off = next;
             continue;
         }
         off_t hole = no_holes ? -1 : lseek(fd, (off_t)off, SEEK_HOLE);
         next = hole <= (off_t)off || (uint64_t)hole > size ? size : (uint64_t)hole;
-        ok = fill_segment(&c, fd, off, next - off, false);
+        if (fill_data(&c, fd, name, off, next - off))
+            return STATUS_FAILED;
         off = next;
     }
-    return ok && fill_tail(&c) ? STATUS_OK : device_write_failed(v->device);
+    struct stat st;
+    if (fstat(fd, &st) || (uint64_t)st.st_size < size) { /* what is gone would look like a hole */
+        errno = EIO;
+        return source_failed(name);
+    }
+    return fill_tail(&c) ? STATUS_OK : device_write_failed(v->device);
 }
 
 /* Goes on to byte `off` of the file. */
@@ -161,8 +194,10 @@ enum status place_fill_file(struct volume *v, const struct placement *p, struct 
         uint64_t left = file->size - off;
         size_t n = (size_t)cursor_take(&c, left < sizeof buffer ? left : sizeof buffer, &to);
         struct fail f;
-        if (file_read(file, off, buffer, (uint32_t)n, &f))
+        if (file_read(file, off, buffer, (uint32_t)n, &f)) {
+            (void)fail_subject(&f, file->path);
             return say_fail(&f);
+        }
         if (!(bytes_are(buffer, n, 0) ? device_zero(v->device, to, n)
                                       : device_pwrite(v->device, buffer, n, to)))
             return device_write_failed(v->device);

@@ -27,6 +27,7 @@
 #include <ntfs-3g/inode.h>
 #include <ntfs-3g/lcnalloc.h>
 #include <ntfs-3g/logging.h>
+#include <ntfs-3g/mft.h>
 #include <ntfs-3g/runlist.h>
 #include <ntfs-3g/unistr.h>
 #include <ntfs-3g/volume.h>

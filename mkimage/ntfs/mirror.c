@@ -6,6 +6,9 @@
 #include "core/base/endian.h"
 #include "core/ntfs/boot.h"
 #include "core/ntfs/format.h"
+#include "ntfs/volume.h"
+
+static_assert(VOLUME_MIRRORED == NTFS_MIRRORED, "the same for libntfs-3g and for core");
 
 static bool are_records(const uint8_t *records, uint32_t size)
 {
@@ -18,22 +21,40 @@ static bool are_records(const uint8_t *records, uint32_t size)
     return true;
 }
 
-enum status mirror_mend(struct device *device, uint64_t start)
+/* Both copies, where the volume has two of records; false where it has not, or they are the same.
+ */
+struct copies {
+    uint8_t mft[VOLUME_MIRRORED * NTFS_RECORD_MAX], mirror[VOLUME_MIRRORED * NTFS_RECORD_MAX];
+    size_t size;
+    uint64_t mirror_at;
+};
+
+static bool read_copies(const struct device *device, uint64_t start, struct copies *c)
 {
-    static uint8_t mft[NTFS_MIRRORED * NTFS_RECORD_MAX], mirror[sizeof mft];
     uint8_t sector[SECTOR_SIZE];
     struct ntfs_boot boot;
     struct fail f;
-    if (!device_pread(device, sector, sizeof sector, start))
-        return device_read_failed(device);
-    if (ntfs_boot_decode(sector, &boot, &f))
-        return STATUS_OK; /* mounting says what is wrong, here and below */
-    size_t size = (size_t)NTFS_MIRRORED * boot.record_size;
+    if (!device_pread(device, sector, sizeof sector, start) || ntfs_boot_decode(sector, &boot, &f))
+        return false; /* mounting says what is wrong, here and below */
     unsigned shift = boot.cluster_shift + SECTOR_SHIFT;
-    uint64_t to = start + (boot.mirror_lcn << shift);
-    if (!device_pread(device, mft, size, start + (boot.mft_lcn << shift)) ||
-        !device_pread(device, mirror, size, to) || !memcmp(mft, mirror, size) ||
-        !are_records(mft, boot.record_size) || !are_records(mirror, boot.record_size))
+    c->size = (size_t)NTFS_MIRRORED * boot.record_size;
+    c->mirror_at = start + (boot.mirror_lcn << shift);
+    return device_pread(device, c->mft, c->size, start + (boot.mft_lcn << shift)) &&
+           device_pread(device, c->mirror, c->size, c->mirror_at) &&
+           memcmp(c->mft, c->mirror, c->size) != 0 && are_records(c->mft, boot.record_size) &&
+           are_records(c->mirror, boot.record_size);
+}
+
+bool mirror_is_old(const struct device *device, uint64_t start)
+{
+    static struct copies c;
+    return read_copies(device, start, &c);
+}
+
+enum status mirror_mend(struct device *device, uint64_t start)
+{
+    static struct copies c;
+    if (!read_copies(device, start, &c) || device_pwrite(device, c.mft, c.size, c.mirror_at))
         return STATUS_OK;
-    return device_pwrite(device, mft, size, to) ? STATUS_OK : device_write_failed(device);
+    return device_write_failed(device);
 }

@@ -4,6 +4,7 @@
 #ifndef MKIMAGE_NTFS_MIRROR_H
 #define MKIMAGE_NTFS_MIRROR_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include "cli/say.h"
 #include "host/device.h"
@@ -14,5 +15,8 @@
  * something else is wrong, and nothing is written.
  */
 enum status mirror_mend(struct device *device, uint64_t start);
+
+/* Would mirror_mend write anything? */
+bool mirror_is_old(const struct device *device, uint64_t start);
 
 #endif

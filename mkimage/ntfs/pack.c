@@ -17,6 +17,7 @@
 #include "core/ntfs/format.h"
 #include "core/ntfs/record.h"
 #include "host/fd.h"
+#include "host/random.h"
 
 #define MFT_ROOM ((uint64_t)1 << 20)
 
@@ -30,6 +31,7 @@ struct pack {
     uint64_t mirror_lcn, mirror_clusters;
     uint64_t bitmap_lcn;
     uint32_t record_size;
+    le64 serial;
     uint8_t *bitmap; /* of the packed volume */
     uint8_t *mft;
     uint64_t mft_bytes;
@@ -230,6 +232,7 @@ static bool pack(struct pack *p, uint64_t size)
         !device_pwrite(p->device, p->mft, mirror, p->start + p->mirror_lcn * p->cluster_size))
         return false;
     boot.bpb.mirror_lcn = le64_make(p->mirror_lcn);
+    boot.bpb.serial = p->serial;
     return device_pwrite(p->device, &boot, sizeof boot, p->start) &&
            device_pwrite(p->device, &boot, sizeof boot, p->start + size - SECTOR_SIZE);
 }
@@ -237,7 +240,8 @@ static bool pack(struct pack *p, uint64_t size)
 bool pack_volume(struct device *device, uint64_t start, uint64_t size, int fd)
 {
     struct pack p = {.fd = fd, .device = device, .start = start};
-    bool ok = pack(&p, size);
+    /* mkntfs takes it from the clock: two volumes made in the same second would have the same. */
+    bool ok = !random_fill(&p.serial, sizeof p.serial) && pack(&p, size);
     int keep = errno;
     free(p.bitmap);
     free(p.mft);

@@ -65,9 +65,10 @@ enum status place_is_simple(struct volume *v, const char *path, bool *simple);
 enum status place_write(struct volume *v, const struct placement *p, uint64_t off, const void *data,
                         uint64_t size);
 
-/* Writes `size` bytes of `fd` to the clusters, and zeros where the source has holes and up to the
- * end of the last cluster. */
-enum status place_fill(struct volume *v, const struct placement *p, int fd, uint64_t size);
+/* Writes `size` bytes of `fd`, called `name`, to the clusters, and zeros where the source has holes
+ * and up to the end of the last cluster. */
+enum status place_fill(struct volume *v, const struct placement *p, int fd, const char *name,
+                       uint64_t size);
 
 /* The same from a file that core reads; blocks of zeros count as holes. */
 enum status place_fill_file(struct volume *v, const struct placement *p, struct file *file);

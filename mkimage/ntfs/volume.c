@@ -105,6 +105,38 @@ bool volume_name_ok(const char *path)
     return any;
 }
 
+/* The path in the volume's capital letters, with one kind of separators; NULL where it is none. */
+static ntfschar *folded(const char *path, int *units)
+{
+    static ntfschar *letters;
+    static u32 count; /* the table that mkntfs writes */
+    if (!letters)
+        count = ntfs_upcase_build_default(&letters);
+    ntfschar *wide = NULL;
+    path += strspn(path, "/\\");
+    *units = ntfs_mbstoucs(path, &wide);
+    if (*units < 0 || !letters) {
+        free(wide);
+        return NULL;
+    }
+    ntfs_name_upcase(wide, (u32)*units, letters, count);
+    for (int i = 0; i < *units; i++) {
+        if (wide[i] == const_cpu_to_le16('/'))
+            wide[i] = const_cpu_to_le16('\\');
+    }
+    return wide;
+}
+
+bool volume_same_path(const char *a, const char *b)
+{
+    int x, y;
+    ntfschar *one = folded(a, &x), *two = folded(b, &y);
+    bool same = one && two ? x == y && !memcmp(one, two, (size_t)x * sizeof *one) : !strcmp(a, b);
+    free(one);
+    free(two);
+    return same;
+}
+
 /* Looks `name` up in the folder; where it is missing and `create` is a file type, makes it. */
 static ntfs_inode *child(struct volume *v, ntfs_inode *folder, const char *name, size_t length,
                          mode_t create)
@@ -274,6 +306,54 @@ static bool add_zones(struct volume *v, ntfs_attr *attr, enum volume_area area,
     return true;
 }
 
+/* The records that the mirror has a copy of, and those copies: both are the same at all times, or
+ * libntfs-3g takes the volume for damaged. */
+static bool add_mirrored(struct volume *v, struct volume_zone **zones, unsigned *count)
+{
+    enum { PLACES = 2 };
+    ntfs_attr *const place[PLACES] = {v->ntfs->mft_na, v->ntfs->mftmirr_na};
+    uint64_t record = v->ntfs->mft_record_size;
+    struct volume_zone *more = realloc(*zones, (*count + PLACES * VOLUME_MIRRORED) * sizeof *more);
+    if (!more)
+        return false;
+    *zones = more;
+    for (unsigned i = 0; i < PLACES * VOLUME_MIRRORED; i++) {
+        uint64_t at = i % VOLUME_MIRRORED * record;
+        LCN lcn = ntfs_attr_vcn_to_lcn(place[i / VOLUME_MIRRORED], (VCN)(at / v->cluster_size));
+        if (lcn >= 0)
+            more[(*count)++] = (struct volume_zone){v->start + (uint64_t)lcn * v->cluster_size +
+                                                        at % v->cluster_size,
+                                                    record, AREA_MIRRORED, at};
+    }
+    return true;
+}
+
+uint64_t volume_mft_size(const struct volume *v)
+{
+    return (uint64_t)v->ntfs->mft_na->initialized_size;
+}
+
+enum status volume_spare_records(struct volume *v, unsigned count)
+{
+    ntfs_inode **inode = calloc(count, sizeof *inode);
+    bool ok = inode;
+    unsigned made = 0;
+    for (; ok && made < count; made += ok) {
+        inode[made] = ntfs_mft_record_alloc(v->ntfs, NULL);
+        ok = inode[made];
+    }
+    int keep = errno;
+    while (made--) {
+        if (ntfs_mft_record_free(v->ntfs, inode[made])) {
+            keep = errno;
+            ok = false;
+        }
+    }
+    free(inode);
+    errno = keep;
+    return ok ? STATUS_OK : volume_failed(v, "$MFT", "cannot be made longer");
+}
+
 enum status volume_zones(struct volume *v, struct volume_zone **zones, unsigned *count)
 {
     *count = 0;
@@ -287,7 +367,8 @@ enum status volume_zones(struct volume *v, struct volume_zone **zones, unsigned 
         v->start + (uint64_t)root * v->cluster_size +
             (uint64_t)FILE_root * v->ntfs->mft_record_size % v->cluster_size,
         v->ntfs->mft_record_size, AREA_ROOT, (uint64_t)FILE_root * v->ntfs->mft_record_size};
-    if (!add_zones(v, v->ntfs->lcnbmp_na, AREA_BITMAP, zones, count) ||
+    if (!add_mirrored(v, zones, count) ||
+        !add_zones(v, v->ntfs->lcnbmp_na, AREA_BITMAP, zones, count) ||
         !add_zones(v, v->ntfs->mftbmp_na, AREA_BITMAP, zones, count) ||
         !add_zones(v, mft, AREA_RECORD, zones, count))
         return volume_failed(v, "$MFT", "cannot be read");

@@ -35,6 +35,12 @@ enum status volume_close(struct volume *v);
 /* Creates the folders of `path` that are missing. */
 enum status volume_make_folders(struct volume *v, const char *path);
 
+/* Makes the MFT so long that `count` files more fit without changing its own record. */
+enum status volume_spare_records(struct volume *v, unsigned count);
+
+/* Bytes of the MFT that hold records, free ones too. */
+uint64_t volume_mft_size(const struct volume *v);
+
 /* Writes a whole small file, replacing an older one of that name. */
 enum status volume_write_file(struct volume *v, const char *path, const void *data, size_t size);
 
@@ -50,8 +56,10 @@ struct _ntfs_inode *volume_open_or_create(struct volume *v, const char *path);
 /* The same for one that exists. */
 struct _ntfs_inode *volume_open_file(struct volume *v, const char *path);
 
+#define VOLUME_MIRRORED 4u /* records 0..3 have a copy in $MFTMirr */
+
 /* What kind of metadata a cluster holds, for those who care in which order it is written. */
-enum volume_area { AREA_BITMAP, AREA_RECORD, AREA_ROOT, AREA_OTHER };
+enum volume_area { AREA_BITMAP, AREA_RECORD, AREA_ROOT, AREA_MIRRORED, AREA_OTHER };
 
 struct volume_zone {
     uint64_t off, size; /* bytes of the device */
@@ -59,7 +67,8 @@ struct volume_zone {
     uint64_t at; /* of the first one in its file */
 };
 
-/* Where $Bitmap, the MFT's bitmap and the MFT lie; the root folder's record by itself. The first
+/* Where $Bitmap, the MFT's bitmap and the MFT lie; the root folder's record by itself, and so the
+ * MFT's first records with their copies in the mirror. The first
  * zone that holds an offset counts. Allocated; the caller frees it. */
 enum status volume_zones(struct volume *v, struct volume_zone **zones, unsigned *count);
 
@@ -68,5 +77,9 @@ enum status volume_failed(const struct volume *v, const char *path, const char *
 
 /* Can every part of `path` be a name that Windows takes? */
 bool volume_name_ok(const char *path);
+
+/* Do two paths lead to the same place of a volume that mkfs_volume makes: by that volume's table of
+ * letters, with separators of both kinds, and with or without one at the start? */
+bool volume_same_path(const char *a, const char *b);
 
 #endif

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The locks are of the open file: whoever closes it gives them back. Never waits. */
 #include "serve/lock.h"
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Opens by the loader's own rules, on the host or on a volume. Writes nothing but a log's replay.
+ */
 #include "serve/opened.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -152,7 +154,8 @@ static enum err target_stores(struct opened *o, struct fail *f)
         if (!o->store[i])
             return fail(f, ERR_MEMORY, "out of memory", 0);
     }
-    return o->target.device.is_block ? ERR_OK : lock_image(fd, write, path, f);
+    /* A writer has its locks from device_open. */
+    return write || o->target.device.is_block ? ERR_OK : lock_image(fd, write, path, f);
 }
 
 /* Would the loader write to the image? Its last note says why not. */

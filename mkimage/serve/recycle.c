@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Two lists: places that are free, and places that will be once the tables are on the medium. */
 #include "serve/recycle.h"
 #include <stdlib.h>
 

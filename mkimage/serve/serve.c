@@ -401,8 +401,8 @@ static bool start_writing(struct serve *s, struct chain *chain, enum write_mode 
     }
     if (write == WRITE_NONE)
         return true;
-    s->leaf = image->format == IMAGE_VHD ? leaf_vhd(image, s->layer[0].store, f)
-                                         : leaf_vhdx(image, s->layer[0].store, f);
+    s->leaf = image->format == IMAGE_VHDX ? leaf_vhdx(image, s->layer[0].store, f)
+                                          : leaf_vhd(image, s->layer[0].store, f);
     s->first = 1; /* the leaf is asked through `leaf` */
     return s->leaf;
 }

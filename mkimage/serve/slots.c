@@ -9,8 +9,8 @@
 #include "core/base/bounds.h"
 #include "core/vhd/format.h"
 
-#define GROWTH_BYTES ((uint64_t)128 << 20)
-#define WRITE_FAILED "writing the footer at byte %u failed"
+#define GROWTH_SECTORS (((uint64_t)128 << 20) / SECTOR_SIZE)
+#define WRITE_FAILED   "writing the footer at byte %u failed"
 
 int slots_open(struct slots *s, struct store *store, const struct vhd_slack *slack, struct fail *f)
 {
@@ -35,32 +35,41 @@ void slots_close(struct slots *s)
     recycle_close(&s->recycle);
 }
 
-/* Moves the footer so that at least one more slot lies in front of it. */
-static int grow(struct slots *s, struct fail *f)
+/* Puts the footer at byte `limit`, on the medium, and takes the old one away, which must not show
+ * up in a block. */
+static int footer_move(struct slots *s, uint64_t limit)
 {
-    uint64_t stride_bytes = (uint64_t)s->stride << SECTOR_SHIFT;
-    uint64_t count = GROWTH_BYTES / stride_bytes + 1;
-    uint64_t most = VHD_BAT_ABSENT - 1; /* the last sector that a BAT can name, and the footer's */
-    if (s->next + s->size > most)
-        return store_fail(f, EFBIG, "a VHD's file can have no more than 2 TiB", 0);
-    if (count > (most - s->next) / s->stride)
-        count = (most - s->next) / s->stride;
-    uint64_t end = s->next + (count ? count * s->stride : s->size);
-    uint64_t limit = end << SECTOR_SHIFT;
     int error = s->store->write(s->store, s->footer, sizeof s->footer, limit);
     if (!error)
         error = store_sync(s->store);
     if (error)
-        return store_fail(f, error, WRITE_FAILED, limit);
-    /* The old one must not show up in a block. */
-    error = s->store->zero(s->store, VHD_FOOTER_SIZE, s->limit, false);
-    if (error)
-        return store_fail(f, error, WRITE_FAILED, s->limit);
+        return error;
+    uint64_t old = s->limit;
     if (!s->grew)
-        s->zero_from = s->limit;
+        s->zero_from = old;
     s->grew = true;
     s->limit = limit;
-    return 0;
+    error = s->store->zero(s->store, VHD_FOOTER_SIZE, old, false);
+    if (error)
+        s->zero_from = old + VHD_FOOTER_SIZE;
+    return error;
+}
+
+/* Makes room for at least one more slot: for many, or, where the file cannot be so long, for one.
+ */
+static int grow(struct slots *s, struct fail *f)
+{
+    uint64_t most = VHD_BAT_ABSENT - 1; /* the last sector that a BAT can name, and the footer's */
+    uint64_t many = s->next + GROWTH_SECTORS / s->stride * s->stride;
+    uint64_t one = s->next + s->size;
+    if (one > most)
+        return store_fail(f, EFBIG, "a VHD's file can have no more than 2 TiB", 0);
+    int error = EFBIG;
+    if (many > one && many <= most)
+        error = footer_move(s, many << SECTOR_SHIFT);
+    if (error && !s->store->unsure && s->limit < one << SECTOR_SHIFT)
+        error = footer_move(s, one << SECTOR_SHIFT);
+    return store_fail(f, error, WRITE_FAILED, one << SECTOR_SHIFT);
 }
 
 int slots_forget_note(struct slots *s, struct fail *f)

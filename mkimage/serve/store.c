@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A file of the host, or clusters of a volume: both by pread and pwrite, never beyond their end. */
 #include "serve/store.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -59,10 +60,16 @@ static int write_zeros(struct store *s, uint64_t len, uint64_t off)
 
 /* --- A file of the host */
 
+/* The size is looked at by threads that move data while another one makes the file longer. */
+static uint64_t host_size(const struct store *s)
+{
+    return __atomic_load_n(&s->size, __ATOMIC_ACQUIRE);
+}
+
 static int host_read(struct store *s, void *buf, size_t len, uint64_t off)
 {
     const struct host_store *h = s->ctx;
-    return !range_ok(off, len, s->size) ? EIO : fd_pread(h->fd, buf, len, off) ? 0 : errno;
+    return !range_ok(off, len, host_size(s)) ? EIO : fd_pread(h->fd, buf, len, off) ? 0 : errno;
 }
 
 static int host_write(struct store *s, const void *buf, size_t len, uint64_t off)
@@ -70,8 +77,8 @@ static int host_write(struct store *s, const void *buf, size_t len, uint64_t off
     const struct host_store *h = s->ctx;
     if (!fd_pwrite(h->fd, buf, len, off))
         return errno;
-    if (off + len > s->size)
-        s->size = off + len;
+    if (off + len > host_size(s))
+        __atomic_store_n(&s->size, off + len, __ATOMIC_RELEASE);
     return 0;
 }
 
@@ -99,7 +106,7 @@ static int host_resize(struct store *s, uint64_t size)
     const struct host_store *h = s->ctx;
     if (ftruncate(h->fd, (off_t)size))
         return errno;
-    s->size = size;
+    __atomic_store_n(&s->size, size, __ATOMIC_RELEASE);
     return 0;
 }
 

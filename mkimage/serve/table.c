@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One mapping of the host's memory, so that no page costs anything before it is used. */
 #include "serve/table.h"
 #include <stddef.h>
 #include <sys/mman.h>

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Makes entries by core's code and keeps the ring's ends; the order of syncs is the header's
+ * promise. */
 #include "serve/vhdx_log.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -219,4 +221,16 @@ int vhdx_log_replay(const struct image *image, struct store *store, struct fail 
     if (!error)
         error = headers_write(&log, &header);
     return store_fail(f, error, "the VHDX log could not be replayed", 0);
+}
+
+int vhdx_log_rename(const struct image *image, struct store *store, const uint8_t id[16],
+                    struct fail *f)
+{
+    struct vhdx_layout layout;
+    vhdx_layout(image, &layout);
+    struct vhdx_log log = {
+        .store = store, .header = layout.header, .header_offset = layout.header_offset};
+    struct vhdx_header header = layout.header;
+    memcpy(header.data_write_id, id, sizeof header.data_write_id);
+    return store_fail(f, headers_write(&log, &header), "the VHDX header could not be written", 0);
 }

@@ -59,4 +59,9 @@ int vhdx_log_end(struct vhdx_log *log);
  * opened for writing. */
 int vhdx_log_replay(const struct image *image, struct store *store, struct fail *f);
 
+/* Gives a closed file the data-write id by which children know it: for one that holds what another
+ * held which had that id. */
+int vhdx_log_rename(const struct image *image, struct store *store, const uint8_t id[16],
+                    struct fail *f);
+
 #endif

@@ -2,413 +2,258 @@
 /*
  * mkimage check: would it boot? Walks the machine's path, with the loader's own code where it is
  * core's, and by comparing bytes where it is boot code. A step that fails does not stop those that
- * can be looked at without it.
+ * can be looked at without it. The answer is the machine's: what it refuses does not boot.
  */
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include "cli/bytes.h"
 #include "cli/json.h"
 #include "cli/options.h"
 #include "cli/say.h"
-#include "core/base/arena.h"
+#include "cli/steps.h"
 #include "core/base/blk.h"
 #include "core/base/bounds.h"
-#include "core/base/endian.h"
-#include "core/base/file.h"
-#include "core/base/image.h"
-#include "core/chain/chain.h"
 #include "core/entry/config.h"
 #include "core/entry/open.h"
-#include "core/map/map.h"
-#include "core/ntfs/format.h"
 #include "core/ntfs/ntfs.h"
-#include "core/part/format.h"
 #include "core/part/part.h"
-#include "flash/bootcode.h"
 #include "flash/entry.h"
 #include "flash/target.h"
-#include "image/slack.h"
-#include "layout.h"
-#include "stage2_format.h"
+#include "host/device.h"
+#include "ntfs/mirror.h"
+#include "verbs/check_boot.h"
+#include "verbs/check_entry.h"
 #include "verbs/verbs.h"
 
-#define STEPS_MAX (8 + CHAIN_MAX)
-
-struct step {
-    const char *name;
-    bool ok;
-    char text[640];
-};
-
 struct check {
+    const struct options *options;
     struct target target;
-    struct entry entry;
-    struct step step[STEPS_MAX];
-    unsigned steps;
-    const char *fault; /* of the virtual disk's boot record; NULL: none */
-    bool has_slack;    /* the leaf grows, and `slack` says how far */
-    struct slack slack;
-    char error[640]; /* the first failure: what and where */
-    const char *advice;
+    struct entry menu;
+    struct steps steps; /* as far as they are the same for all entries */
+    struct check_entry entry[CONFIG_ENTRIES_MAX];
+    unsigned entries; /* that were looked at */
+    const char *error, *advice;
 };
 
-static void passed(struct check *c, const char *name, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-static void failed(struct check *c, const char *name, const char *advice, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
-
-static struct step *add(struct check *c, const char *name, bool ok, const char *format,
-                        va_list arguments)
+static void warn_of_line(void *ctx, const struct config_complaint *c)
 {
-    struct step *step = &c->step[c->steps < STEPS_MAX ? c->steps++ : STEPS_MAX - 1];
-    step->name = name;
-    step->ok = ok;
-    vsnprintf(step->text, sizeof step->text, format, arguments);
-    return step;
+    steps_warn(ctx, "line %u: %s%s%s", c->line, c->sentence, *c->word ? ": " : "", c->word);
 }
 
-static void passed(struct check *c, const char *name, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    (void)add(c, name, true, format, arguments);
-    va_end(arguments);
-}
-
-static void failed(struct check *c, const char *name, const char *advice, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    const struct step *step = add(c, name, false, format, arguments);
-    va_end(arguments);
-    if (!c->error[0]) {
-        memcpy(c->error, step->text, sizeof c->error);
-        c->advice = advice;
-    }
-}
-
-static void failed_as(struct check *c, const char *name, const struct fail *f)
-{
-    char sentence[512];
-    errors_format(f, sentence, sizeof sentence);
-    failed(c, name, errors_advice(f->err), "%s", sentence);
-}
-
-static void check_mbr(struct check *c)
-{
-    struct mbr mbr;
-    struct fail f;
-    const struct part_table *table = &c->target.table;
-    const char *install = "Run mkimage install.";
-    const char *activate = "Make the NTFS partition the only active one (sfdisk --activate).";
-    if (blk_read(&c->target.cache.blk, 0, 1, &mbr, &f)) {
-        failed_as(c, "mbr", &f);
-        return;
-    }
-    if (table->scheme == PART_NONE) {
-        passed(c, "mbr", "no partition table: the volume starts at sector 0");
-        return;
-    }
-    if (table->scheme == PART_GPT) {
-        failed(c, "mbr", "Use an MBR disk.", "a GPT disk: its MBR starts no partition");
-        return;
-    }
-    unsigned active = 0, number = 0; /* of the primary ones: the MBR looks at no others */
-    for (unsigned i = 0; i < table->count; i++) {
-        if (table->part[i].active && table->part[i].number <= PART_PRIMARIES) {
-            active++;
-            number = table->part[i].number;
-        }
-    }
-    unsigned likeness = bootcode_mbr_likeness(&mbr);
-    static const uint8_t no_code[16];
-    if (!memcmp(mbr.code, no_code, sizeof no_code))
-        failed(c, "mbr", install, "no boot code in sector 0");
-    else if (c->target.part && c->target.part->number > PART_PRIMARIES)
-        failed(c, "mbr", "Use a primary partition, and make it the only active one.",
-               "partition %u is a logical one, which no MBR starts", c->target.part->number);
-    else if (active != 1)
-        failed(c, "mbr", activate, active ? "%u partitions are active" : "no partition is active",
-               active);
-    else if (c->target.part && number != c->target.part->number)
-        failed(c, "mbr", activate, "partition %u is active, not partition %u", number,
-               c->target.part->number);
-    else if (bootcode_mbr_is_ours(&mbr))
-        passed(c, "mbr", "boot code is there, partition %u is active", number);
-    else if (likeness > 50)
-        failed(c, "mbr", install, "boot code is damaged, or of another version");
-    else
-        passed(c, "mbr", "boot code of another program, which has to start partition %u", number);
-}
-
-/* Where the volume's copy of its boot record is said to be. */
-static bool backup_in_step(struct check *c, const struct ntfs_boot_record *record)
-{
-    uint64_t sectors = le64_get(record->bpb.total_sectors);
-    uint64_t scale = c->target.volume.sector_size / SECTOR_SIZE;
-    struct ntfs_boot_record copy;
-    struct fail f;
-    if (sectors > c->target.part->sectors / scale)
-        return false;
-    return !blk_read(&c->target.blk, c->target.part->start_lba + sectors * scale, 1, &copy, &f) &&
-           !memcmp(&copy, record, sizeof copy);
-}
-
-static void check_vbr(struct check *c, bool mounted)
-{
-    struct boot_record vbr;
-    struct fail f;
-    const struct part *part = c->target.part;
-    if (blk_read(&c->target.blk, part->start_lba, VBR_SIZE / SECTOR_SIZE, &vbr, &f)) {
-        failed_as(c, "vbr", &f);
-        return;
-    }
-    uint32_t hidden = le32_get(vbr.first.bpb.hidden);
-    if (!bootcode_vbr_is_ours(&vbr))
-        failed(c, "vbr", "Run mkimage install.",
-               "the boot record at sector %" PRIu64 " is not vhdboot's, or of another version",
-               part->start_lba);
-    else if (hidden != (uint32_t)part->start_lba)
-        passed(c, "vbr", "boot record is there; it says that the volume starts at sector %u",
-               hidden);
-    else if (mounted && !backup_in_step(c, &vbr.first))
-        passed(c, "vbr", "boot record is there; its copy at the volume's end differs");
-    else
-        passed(c, "vbr", "boot record is there");
-}
-
-/* vhdboot.bin as the boot record takes it: the whole file, its header, its sum. */
-static void check_stage2(struct check *c)
-{
-    static uint8_t data[STAGE2_FILE_MAX];
-    struct file file;
-    struct extent_list extents;
-    struct fail f;
-    const char *install = "Run mkimage install.";
-    struct arena *arena = &c->target.arena;
-    if (ntfs_open(&c->target.volume, BOOT_STAGE2_PATH, &file, &f) ||
-        file_extents(&file, &extents, arena, &f)) {
-        (void)fail_subject(&f, BOOT_STAGE2_PATH);
-        char sentence[512];
-        errors_format(&f, sentence, sizeof sentence);
-        failed(c, "stage2", f.err == ERR_NOT_FOUND ? install : errors_advice(f.err), "%s",
-               sentence);
-        return;
-    }
-    if (file.size > STAGE2_FILE_MAX || file.size < sizeof(struct stage2_header) || file.size % 4) {
-        failed(c, "stage2", install, "%s: %" PRIu64 " bytes cannot be vhdboot", file.path,
-               file.size);
-        return;
-    }
-    if (file_read(&file, 0, data, (uint32_t)file.size, &f)) {
-        failed_as(c, "stage2", &f);
-        return;
-    }
-    uint32_t runs = ntfs_mft_runs(&c->target.volume);
-    if (runs > VBR_RUNS_MAX) {
-        failed(c, "stage2", "Copy the volume's files to a new one.",
-               "%s: $MFT has %u fragments, more than the %u that the boot record knows", file.path,
-               runs, VBR_RUNS_MAX);
-        return;
-    }
-    const struct stage2_header *header = (const struct stage2_header *)data;
-    uint32_t sum = 0;
-    for (uint32_t i = 0; i < file.size; i += 4)
-        sum += le32_get(*(const le32 *)(data + i));
-    if (le32_get(header->magic) != STAGE2_MAGIC || le32_get(header->size) != file.size || sum)
-        failed(c, "stage2", install, "%s: is damaged, or is not vhdboot", file.path);
-    else if (file.size != stage2_size() || memcmp(data, blob_stage2, stage2_size()))
-        passed(c, "stage2", "%s: %" PRIu64 " bytes, of another version", file.path, file.size);
-    else
-        passed(c, "stage2", "%s: %" PRIu64 " bytes, %u fragment%s", file.path, file.size,
-               extent_fragments(&extents), extent_fragments(&extents) == 1 ? "" : "s");
-}
-
-static bool check_config(struct check *c, const char *name)
+/* All of them, also those that the machine has no room to keep. That is a second look at the file,
+ * which the machine does not take: it does not count. */
+static void warn_of_lines(struct check *c)
 {
     struct fail f;
-    if (entry_choose(&c->entry, &c->target, name, &f)) {
-        failed_as(c, "config", &f);
+    struct blk *blk = &c->target.blk;
+    uint64_t reads = blk->reads, sectors_read = blk->sectors_read;
+    if (!c->menu.config.complaint_count)
+        return;
+    if (entry_complaints(&c->target, warn_of_line, &c->steps, &f))
+        steps_failed_as(&c->steps, "config", &f);
+    blk->reads = reads;
+    blk->sectors_read = sectors_read;
+}
+
+/* "write = persistent", as the config would say it. */
+static const char *mode_text(const struct config_entry *entry)
+{
+    static char text[40];
+    if (entry->start.kind != START_IMAGE)
+        return "boot = ...";
+    snprintf(text, sizeof text, "write = %s%s", entry_write_name(entry),
+             entry->ram ? ", ram = yes" : "");
+    return text;
+}
+
+static bool check_config(struct check *c)
+{
+    struct fail f;
+    struct entry *menu = &c->menu;
+    if (entry_choose(menu, &c->target, c->options->entry, &f)) {
+        steps_failed_as(&c->steps, "config", &f);
         return false;
     }
-    const struct config *config = &c->entry.config;
-    char complaint[160] = "";
-    if (config->complaint_count) {
-        const struct config_complaint *first = &config->complaint[0];
-        snprintf(complaint, sizeof complaint, "; line %u: %s%s%s", first->line, first->sentence,
-                 *first->word ? ": " : "", first->word);
-    }
-    passed(c, "config", "%s, %u entr%s, %s%s",
-           c->entry.from_file ? BOOT_CONFIG_PATH : "no " BOOT_CONFIG_PATH, config->count,
-           config->count == 1 ? "y" : "ies", c->entry.chosen->title, complaint);
+    bool all = c->options->all;
+    steps_passed(&c->steps, "config", "%s, %u entr%s%s%s%s%s",
+                 menu->from_file ? BOOT_CONFIG_PATH : "no " BOOT_CONFIG_PATH, menu->config.count,
+                 menu->config.count == 1 ? "y" : "ies", all ? "" : ", ",
+                 all ? "" : menu->chosen->title, all ? "" : ", ",
+                 all ? "" : mode_text(menu->chosen));
+    warn_of_lines(c);
     return true;
 }
 
 static void check_volume(struct check *c)
 {
     const struct ntfs *volume = &c->target.volume;
-    char notes[400] = "";
-    for (unsigned i = 0; i < volume->notes.count; i++) {
-        size_t used = strlen(notes);
-        snprintf(notes + used, sizeof notes - used, "; ");
-        used = strlen(notes);
-        notes_format(&volume->notes, i, notes + used, sizeof notes - used);
-        if (strlen(notes) + 4 > sizeof notes)
-            break;
-    }
-    passed(c, "volume", "NTFS %u.%u, %s, clusters of %s%s%s%s%s", volume->version_major,
-           volume->version_minor,
-           bytes_text(volume->clusters << (volume->cluster_shift + SECTOR_SHIFT)),
-           bytes_text((uint64_t)SECTOR_SIZE << volume->cluster_shift),
-           volume->hibernated ? ", Windows is hibernated on it" : "",
-           volume->log_unclean ? ", its log is not clean" : "",
-           volume->dirty ? ", marked dirty" : "", notes);
+    steps_passed(&c->steps, "volume", "NTFS %u.%u, %s, clusters of %s", volume->version_major,
+                 volume->version_minor,
+                 bytes_text(volume->clusters << (volume->cluster_shift + SECTOR_SHIFT)),
+                 bytes_text((uint64_t)SECTOR_SIZE << volume->cluster_shift));
+    if (mirror_is_old(&c->target.device, c->target.part->start_lba << SECTOR_SHIFT))
+        steps_warn(&c->steps, "a change of it was cut off, and ntfs-3g will not mount it before "
+                              "mkimage install mends its $MFTMirr");
+    steps_warn_notes(&c->steps, &volume->notes, NULL);
 }
 
-/* How much new data the leaf has room for, where it is one that gets new blocks. */
-static void look_at_slack(struct check *c, char *text, size_t size)
+static void walk(struct check *c)
 {
-    struct image *leaf = &c->entry.disk.chain.link[0]->image;
     struct fail f;
-    size_t used = strlen(text);
-    if (leaf->format != IMAGE_VHD || leaf->kind == IMAGE_FIXED)
+    struct target *t = &c->target;
+    if (t->device.sector_size != SECTOR_SIZE) {
+        steps_failed(&c->steps, "mbr", "Use a drive with sectors of 512 bytes.",
+                     "%s: " DEVICE_SECTORS_SENTENCE, t->device.path, t->device.sector_size);
         return;
-    c->has_slack = !slack_find(&c->slack, leaf, &c->target.arena, &f);
-    if (!c->has_slack)
-        return;
-    uint32_t left = slack_left(&c->slack);
-    if (!c->slack.absent)
-        snprintf(text + used, size - used, ", every block is stored");
-    else if (left)
-        snprintf(text + used, size - used, ", slack for %s", slack_text(&c->slack, left));
-    else
-        snprintf(text + used, size - used, ", slack is used up: mkimage reserve gives it more");
-}
-
-static bool check_image(struct check *c)
-{
-    struct fail f;
-    struct boot_disk *disk = &c->entry.disk;
-    if (boot_open(disk, c->entry.chosen, &c->target.volumes, 0, &c->target.arena, &f)) {
-        failed_as(c, "image", &f);
-        return false;
     }
-    for (unsigned i = 0; i < disk->chain.count; i++) {
-        char text[256];
-        chain_describe(&disk->chain, i, text, sizeof text);
-        if (!i)
-            look_at_slack(c, text, sizeof text);
-        passed(c, "image", "%s: %s", disk->chain.link[i]->file.path, text);
-    }
-    char notes[400] = "";
-    for (unsigned i = 0; i < disk->notes.count; i++) {
-        size_t used = strlen(notes);
-        if (used + 8 > sizeof notes)
-            break;
-        strcat(notes, "; ");
-        notes_format(&disk->notes, i, notes + used + 2, sizeof notes - used - 2);
-    }
-    uint64_t runs = 0;
-    for (uint64_t lba = 0; lba < disk->map.sectors; runs++)
-        lba += map_find_long(&disk->map, lba).count;
-    passed(c, "map", "%" PRIu64 " sectors, %" PRIu64 " run%s, %s%s%s", disk->map.sectors, runs,
-           runs == 1 ? "" : "s", bytes_text(map_bytes(&disk->map)),
-           disk->write_protected ? ", write-protected" : "", notes);
-    return true;
-}
-
-/* The last thing that the machine looks at before it starts the disk. A disk without a boot record
- * is no fault of the flash's: it waits for its system, and that is said. */
-static void check_guest(struct check *c)
-{
-    uint8_t sector[SECTOR_SIZE];
-    struct fail f;
-    if (map_read(&c->entry.disk.map, c->target.drive, 0, 1, sector, &f))
-        failed_as(c, "map", &f);
-    else
-        c->fault = boot_record_fault(sector);
-}
-
-static void walk(struct check *c, const struct options *options)
-{
-    struct fail f;
-    target_further(&c->target, options->drive, options->drives);
-    bool mounted = !target_mount(&c->target, options->partition, &f);
-    if (c->target.table.scheme != PART_NONE || c->target.table.count)
-        check_mbr(c);
-    if (c->target.part)
-        check_vbr(c, mounted);
+    bool mounted = !target_mount(t, c->options->partition, &f);
+    if (t->table.scheme != PART_NONE || t->table.count)
+        check_boot_mbr(&c->steps, t);
+    if (t->part)
+        check_boot_vbr(&c->steps, t, mounted);
     if (!mounted) {
-        failed_as(c, c->target.part ? "volume" : "mbr", &f);
+        steps_failed_as(&c->steps, t->part ? "volume" : "mbr", &f);
         return;
     }
-    check_stage2(c);
-    bool chosen = check_config(c, options->entry);
+    check_boot_stage2(&c->steps, t);
+    bool chosen = check_config(c);
     check_volume(c);
-    if (chosen && check_image(c))
-        check_guest(c);
+    for (unsigned i = 0; chosen && i < c->menu.config.count; i++) {
+        const struct config_entry *entry = &c->menu.config.entry[i];
+        if (c->options->all || entry == c->menu.chosen)
+            check_entry_look(&c->entry[c->entries++], t, entry);
+    }
 }
 
-static void print_json(const struct check *c)
+/* Why the machine would not start the entry: its own reason, else the one that is everybody's. */
+static const char *entry_error(const struct check *c, const struct check_entry *e,
+                               const char **advice)
 {
+    const struct steps *steps = e->steps.error ? &e->steps : &c->steps;
+    *advice = steps->advice;
+    return steps->error;
+}
+
+/* The first failure is the answer's. */
+static void judge(struct check *c)
+{
+    c->error = c->steps.error;
+    c->advice = c->steps.advice;
+    for (unsigned i = 0; !c->error && i < c->entries; i++)
+        c->error = entry_error(c, &c->entry[i], &c->advice);
+}
+
+static void print_answer(const char *error, const char *advice)
+{
+    json_bool("boots", !error);
+    json_string("error", error);
+    json_string("advice", error ? advice : NULL);
+}
+
+static void print_entry_json(const struct check *c, const struct check_entry *e)
+{
+    const char *advice, *error = entry_error(c, e, &advice);
     json_object(NULL);
-    json_bool("boots", !c->error[0]);
-    json_string("error", c->error[0] ? c->error : NULL);
-    json_string("advice", c->error[0] ? c->advice : NULL);
-    json_bool("system", !c->fault);
-    if (c->has_slack) {
-        json_object("slack");
-        json_number("blocks", slack_left(&c->slack));
-        json_number("bytes",
-                    (uint64_t)slack_left(&c->slack) * c->slack.now.block_sectors << SECTOR_SHIFT);
-        json_number("absent", c->slack.absent);
-        json_end();
-    } else {
-        json_null("slack");
-    }
+    print_answer(error, advice);
+    check_entry_json(e);
+    steps_json(&e->steps);
+    json_end();
+}
+
+/* With --all an object an entry; else the one entry's keys and steps are the answer's. */
+static void print_json(struct check *c)
+{
+    static const struct check_entry none;
+    json_object(NULL);
+    print_answer(c->error, c->advice);
+    if (!c->options->all)
+        check_entry_json(c->entries ? &c->entry[0] : &none);
     json_number("sectors_read", c->target.blk.sectors_read);
     json_number("reads", c->target.blk.reads);
-    json_array("steps");
-    for (unsigned i = 0; i < c->steps; i++) {
-        json_object(NULL);
-        json_string("name", c->step[i].name);
-        json_bool("ok", c->step[i].ok);
-        json_string("text", c->step[i].text);
+    if (c->options->all) {
+        steps_json(&c->steps);
+        json_array("entries");
+        for (unsigned i = 0; i < c->entries; i++)
+            print_entry_json(c, &c->entry[i]);
         json_end();
+    } else {
+        if (c->entries)
+            steps_append(&c->steps, &c->entry[0].steps);
+        steps_json(&c->steps);
     }
     json_end();
-    json_end();
+}
+
+/* Each entry with a line before it and one behind. Returns how many would not boot. */
+static unsigned print_entries(const struct check *c)
+{
+    unsigned failing = 0;
+    for (unsigned i = 0; i < c->entries; i++) {
+        const struct config_entry *entry = c->entry[i].entry;
+        const char *advice;
+        bool fails = entry_error(c, &c->entry[i], &advice);
+        failing += fails;
+        say_out("%s", "");
+        say_out("%s: %s, %s%s", entry->name, entry->title, mode_text(entry),
+                entry == c->menu.chosen ? ", the default" : "");
+        steps_print(&c->entry[i].steps);
+        say_out("%s", fails ? "would not boot" : "would boot");
+    }
+    say_out("%s", "");
+    return failing;
+}
+
+static void print_text(const struct check *c)
+{
+    char answer[80];
+    const struct blk *blk = &c->target.blk;
+    snprintf(answer, sizeof answer, "%s", c->error ? "would not boot" : "would boot");
+    steps_print(&c->steps);
+    if (!c->options->all) {
+        if (c->entries)
+            steps_print(&c->entry[0].steps);
+    } else if (c->entries) {
+        unsigned failing = print_entries(c);
+        snprintf(answer, sizeof answer, "%u of %u entries would boot", c->entries - failing,
+                 c->entries);
+    }
+    say_out("%s, %" PRIu64 " sector%s read in %" PRIu64 " read%s", answer, blk->sectors_read,
+            blk->sectors_read == 1 ? "" : "s", blk->reads, blk->reads == 1 ? "" : "s");
 }
 
 enum status verb_check(const struct options *options)
 {
+    if (options->all && options->entry)
+        return say_usage("check takes --entry or --all, not both");
     struct check *c = calloc(1, sizeof *c);
     if (!c)
         return say_no_memory();
+    c->options = options;
     enum status status = target_open_device(&c->target, options->argument[0]);
+    if (!status)
+        status = target_further(&c->target, options->drive, options->drives);
     if (status) {
+        c->error = say_last_error(&c->advice);
+        if (options->json)
+            print_json(c);
+        target_close(&c->target);
         free(c);
         return status;
     }
-    walk(c, options);
-    if (options->json) {
+    walk(c);
+    judge(c);
+    if (options->json)
         print_json(c);
-    } else {
-        for (unsigned i = 0; i < c->steps; i++)
-            printf("%-4s %-7s %s\n", c->step[i].ok ? "ok" : "FAIL", c->step[i].name,
-                   c->step[i].text);
-        printf("%s%s%s, %" PRIu64 " sectors read in %" PRIu64 " reads\n",
-               c->error[0] ? "would not boot" : "would boot",
-               c->error[0] || !c->fault ? "" : ", but ", c->error[0] || !c->fault ? "" : c->fault,
-               c->target.blk.sectors_read, c->target.blk.reads);
-    }
-    if (c->error[0]) {
+    else
+        print_text(c);
+    if (c->error) {
         fflush(stdout);
         status = say_error(c->advice, "%s", c->error);
     }
+    for (unsigned i = 0; i < c->entries; i++)
+        check_entry_free(&c->entry[i]);
+    steps_free(&c->steps);
     target_close(&c->target);
     free(c);
     return status;

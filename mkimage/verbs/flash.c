@@ -3,15 +3,10 @@
  * mkimage flash: a disk with one active NTFS partition at 1 MiB that boots. Everything is checked
  * before OUTPUT is touched; the MBR, without which nothing boots, is written last.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <linux/fs.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include "cli/bytes.h"
 #include "cli/options.h"
 #include "cli/progress.h"
@@ -23,9 +18,11 @@
 #include "core/part/format.h"
 #include "core/vhd/format.h"
 #include "flash/bootcode.h"
+#include "flash/entry.h"
+#include "flash/output.h"
 #include "flash/plan.h"
+#include "flash/start_check.h"
 #include "flash/target.h"
-#include "host/busy.h"
 #include "host/device.h"
 #include "host/random.h"
 #include "image/slack.h"
@@ -38,92 +35,49 @@
 #define SLACK_MAX       ((uint64_t)4 << 30)
 #define SLACK_FILE      ((uint64_t)1 << 30) /* where the size of the flash is not given either */
 
+/* Free records of the MFT, a KiB each: what Windows gives a new volume. */
+#define SPARE_RECORDS   192u
+
 #define MBR_SECTORS_MAX ((uint64_t)UINT32_MAX)
 
 struct flash {
     const struct options *options;
-    const char *output;
-    bool is_block, existing;
     uint64_t size;               /* bytes of OUTPUT that are used */
     uint64_t start, volume_size; /* bytes: the partition */
     struct flash_plan plan;
-    struct device device;
+    struct output output;
 };
-
-/* A half-made file is of no use to anybody: it goes when the program is told to end. */
-static const char *unfinished;
-
-static void on_signal(int number)
-{
-    if (unfinished)
-        unlink(unfinished);
-    signal(number, SIG_DFL);
-    raise(number);
-}
-
-static enum status check_output(struct flash *flash)
-{
-    struct stat st;
-    if (stat(flash->output, &st)) {
-        if (errno == ENOENT)
-            return STATUS_OK;
-        return say_error("Check the name.", "%s: %s", flash->output, strerror(errno));
-    }
-    flash->existing = true;
-    flash->is_block = S_ISBLK(st.st_mode);
-    if (!flash->is_block && !S_ISREG(st.st_mode))
-        return say_error("Name a new file or a block device.",
-                         "%s: is neither a file nor a block device", flash->output);
-    for (unsigned i = 0; i < flash->plan.count; i++) {
-        struct stat image;
-        const struct flash_image *from = &flash->plan.image[i];
-        if (!fstat(from->origin ? from->origin->target.device.fd : from->fd, &image) &&
-            image.st_dev == st.st_dev && image.st_ino == st.st_ino)
-            return say_error("Name another file.", "%s: is itself one of the images, or holds one",
-                             flash->output);
-    }
-    if (!flash->options->yes && !flash->options->dry_run)
-        return flash->is_block
-                   ? say_error("Say --yes if you mean it.",
-                               "%s: is a block device, and all that is on it would be lost",
-                               flash->output)
-                   : say_error("Name a new one, or say --yes to replace it.",
-                               "%s: the file exists already", flash->output);
-    if (flash->is_block && busy_is_partition(&st))
-        return say_error("Name the whole disk, or use install for this partition.",
-                         "%s: is a partition, and no machine starts a disk inside of one",
-                         flash->output);
-    return busy_check(flash->output);
-}
 
 /* How large OUTPUT becomes, and whether the files fit. */
 static enum status check_size(struct flash *flash)
 {
     const struct options *options = flash->options;
     bool asked = options->given & OPTION_RESERVE;
-    bool share = !asked && (flash->is_block || options->size);
+    bool share = !asked && (flash->output.is_block || options->size);
     flash->size = options->size;
     if (!share && flash_plan_slack(&flash->plan, asked ? options->reserve : SLACK_FILE))
         return STATUS_FAILED;
-    if (flash->is_block) {
+    if (flash->output.is_block) {
         struct device device;
-        enum status status = device_open(&device, flash->output, DEVICE_READ);
+        enum status status = device_check_sectors(flash->output.path);
+        if (!status)
+            status = device_open(&device, flash->output.path, DEVICE_READ);
         if (status)
             return status;
         device_close(&device);
         if (!flash->size)
             flash->size = device.size;
         if (flash->size > device.size)
-            return say_error("Choose a smaller --size.", "%s: has only %s", flash->output,
+            return say_error("Choose a smaller --size.", "%s: has only %s", flash->output.path,
                              bytes_text(device.size));
     } else if (!flash->size) {
         flash->size = flash_plan_default_size(&flash->plan);
     }
 
     uint64_t sectors = flash->size >> SECTOR_SHIFT;
-    if (!flash->is_block && sectors > MBR_SECTORS_MAX)
+    if (!flash->output.is_block && sectors > MBR_SECTORS_MAX)
         return say_error("Choose a smaller --size.", "%s: an MBR device has at most 2 TiB",
-                         flash->output);
+                         flash->output.path);
     if (sectors > MBR_SECTORS_MAX)
         sectors = MBR_SECTORS_MAX;
     sectors = sectors / FLASH_START_LBA * FLASH_START_LBA;
@@ -135,30 +89,10 @@ static enum status check_size(struct flash *flash)
         needed = MKFS_LEAST;
     if (needed > flash->volume_size)
         return say_error("Choose a larger one.", "%s: %s is too small, %s are needed",
-                         flash->output, bytes_text(flash->size), bytes_text(needed + flash->start));
+                         flash->output.path, bytes_text(flash->size),
+                         bytes_text(needed + flash->start));
     if (share)
         flash_plan_share_slack(&flash->plan, (flash->volume_size - needed) / 2, SLACK_MAX);
-    return STATUS_OK;
-}
-
-static enum status open_output(struct flash *flash)
-{
-    if (flash->is_block)
-        return device_open(&flash->device, flash->output, DEVICE_WRITE);
-    if (flash->existing && unlink(flash->output))
-        return say_error("Check who may write there.", "%s: cannot be replaced: %s", flash->output,
-                         strerror(errno));
-    int fd = open(flash->output, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (fd < 0)
-        return say_error("Check the folder and who may write there.", "%s: cannot be made: %s",
-                         flash->output, strerror(errno));
-    unfinished = flash->output;
-    flash->device =
-        (struct device){.path = flash->output, .fd = fd, .size = flash->size, .fresh = true};
-    if (ftruncate(fd, (off_t)flash->size))
-        return say_error("Choose a smaller --size, or another file system.",
-                         "%s: cannot be made %s large: %s", flash->output, bytes_text(flash->size),
-                         strerror(errno));
     return STATUS_OK;
 }
 
@@ -192,9 +126,9 @@ static enum status write_mbr(struct flash *flash)
     put_chs(mbr.entry[0].chs_last, start + sectors - 1);
     /* A new file is worth nothing before it is complete: it goes to the disk when the host likes.
      */
-    if (!device_pwrite(&flash->device, &mbr, sizeof mbr, 0) ||
-        (flash->is_block && !device_sync(&flash->device)))
-        return device_write_failed(&flash->device);
+    if (!device_pwrite(&flash->output.device, &mbr, sizeof mbr, 0) ||
+        (flash->output.is_block && !device_sync(&flash->output.device)))
+        return device_write_failed(&flash->output.device);
     return STATUS_OK;
 }
 
@@ -203,12 +137,12 @@ static enum status write_vbr(struct flash *flash)
 {
     struct boot_record vbr;
     uint64_t copy = flash->start + flash->volume_size - SECTOR_SIZE;
-    if (!device_pread(&flash->device, &vbr, sizeof vbr, flash->start))
-        return device_write_failed(&flash->device);
+    if (!device_pread(&flash->output.device, &vbr, sizeof vbr, flash->start))
+        return device_read_failed(&flash->output.device);
     bootcode_vbr(&vbr);
-    if (!device_pwrite(&flash->device, &vbr, sizeof vbr, flash->start) ||
-        !device_pwrite(&flash->device, &vbr.first, sizeof vbr.first, copy))
-        return device_write_failed(&flash->device);
+    if (!device_pwrite(&flash->output.device, &vbr, sizeof vbr, flash->start) ||
+        !device_pwrite(&flash->output.device, &vbr.first, sizeof vbr.first, copy))
+        return device_write_failed(&flash->output.device);
     return STATUS_OK;
 }
 
@@ -216,14 +150,15 @@ static enum status write_vbr(struct flash *flash)
 static enum status wipe(struct flash *flash)
 {
     uint64_t end = flash->start + flash->volume_size;
-    if (!device_zero(&flash->device, 0, flash->start) ||
-        !device_zero(&flash->device, end,
-                     flash->device.size - end < 1 << 20 ? flash->device.size - end : 0))
-        return device_write_failed(&flash->device);
+    if (!device_zero(&flash->output.device, 0, flash->start) ||
+        !device_zero(&flash->output.device, end,
+                     flash->output.device.size - end < 1 << 20 ? flash->output.device.size - end
+                                                               : 0))
+        return device_write_failed(&flash->output.device);
     uint64_t tail = (uint64_t)34 << SECTOR_SHIFT;
-    if (flash->device.size - end >= 1 << 20 &&
-        !device_zero(&flash->device, flash->device.size - tail, tail))
-        return device_write_failed(&flash->device);
+    if (flash->output.device.size - end >= 1 << 20 &&
+        !device_zero(&flash->output.device, flash->output.device.size - tail, tail))
+        return device_write_failed(&flash->output.device);
     return STATUS_OK;
 }
 
@@ -262,8 +197,9 @@ static enum status fill_image(struct volume *v, struct flash_image *image)
     const struct slack *s = &image->slack;
     uint64_t size = flash_image_size(image), old = slack_old_tail(s);
     struct slack_tail tail;
-    enum status status = image->origin ? place_fill_file(v, &image->placement, &image->file)
-                                       : place_fill(v, &image->placement, image->fd, image->size);
+    enum status status =
+        image->origin ? place_fill_file(v, &image->placement, &image->file)
+                      : place_fill(v, &image->placement, image->fd, image->source, image->size);
     if (!status && image->slots)
         status =
             place_write(v, &image->placement, old, zeros, s->now.limit + VHD_FOOTER_SIZE - old);
@@ -293,6 +229,8 @@ static enum status write_files(struct flash *flash, struct volume *v)
         status = volume_write_file(v, "\\vhdboot.cfg", plan->config, plan->config_size);
     for (struct flash_image *image; !status && (image = largest_left(plan));)
         status = place_image(v, image);
+    if (!status) /* so that later changes need not touch the MFT's own record and its copy */
+        status = volume_spare_records(v, SPARE_RECORDS);
     enum status closed = volume_close(v);
     if (status || closed)
         return STATUS_FAILED;
@@ -312,21 +250,21 @@ static enum status make(struct flash *flash)
 {
     enum status status = wipe(flash);
     if (!status)
-        status = mkfs_volume(&flash->device, flash->start, flash->volume_size,
-                             flash->options->label ? flash->options->label : "VHDBOOT");
+        status =
+            mkfs_volume(&flash->output.device, flash->start, flash->volume_size, flash->plan.label);
     struct volume v;
     if (!status)
-        status = volume_open(&v, &flash->device, flash->start, flash->volume_size);
+        status = volume_open(&v, &flash->output.device, flash->start, flash->volume_size);
     if (!status)
         status = write_files(flash, &v);
     if (!status)
         status = write_vbr(flash);
-    if (!status && flash->is_block && !device_sync(&flash->device))
-        status = device_write_failed(&flash->device);
+    if (!status && flash->output.is_block && !device_sync(&flash->output.device))
+        status = device_write_failed(&flash->output.device);
     if (!status)
         status = write_mbr(flash);
-    if (!status && flash->is_block) /* the kernel may show the new partition, or not yet */
-        (void)ioctl(flash->device.fd, BLKRRPART);
+    if (!status && flash->output.is_block) /* the kernel may show the new partition, or not yet */
+        (void)ioctl(flash->output.device.fd, BLKRRPART);
     return status;
 }
 
@@ -340,21 +278,27 @@ static enum status verify(const struct flash *flash)
     struct target t;
     struct fail f;
     bool from_file;
-    enum status status = target_open(&t, flash->output, 0);
+    enum status status = target_open(&t, output_name(&flash->output), 0);
     if (status)
         return status;
+    t.device.path = flash->output.path;
     if (boot_entries(&config, &from_file, &t.volume, &t.arena, &f))
         status = say_fail(&f);
     for (unsigned i = 0; !status && i < config.count; i++) {
         static struct boot_disk disk;
         disk = (struct boot_disk){0};
-        if (boot_open(&disk, &config.entry[i], &t.volumes, 0, &t.arena, &f)) {
+        char text[512];
+        bool is_image = config.entry[i].start.kind == START_IMAGE;
+        if (is_image ? boot_open(&disk, &config.entry[i], &t.volumes, 0, &t.arena, &f)
+                     : start_check(&t, &config.entry[i], text, sizeof text, &f)) {
             char sentence[512];
             errors_format(&f, sentence, sizeof sentence);
             if (flash->options->config)
                 say_warning("entry %s would not start: %s", config.entry[i].name, sentence);
             else
                 status = say_fail(&f);
+        } else {
+            entry_warn_of_no_system(&config.entry[i], &disk, &t);
         }
     }
     target_close(&t);
@@ -363,7 +307,7 @@ static enum status verify(const struct flash *flash)
 
 static void report(const struct flash *flash, const char *done)
 {
-    say("%s: %s%s, one NTFS partition of %s", flash->output, done, bytes_text(flash->size),
+    say("%s: %s%s, one NTFS partition of %s", flash->output.path, done, bytes_text(flash->size),
         bytes_text(flash->volume_size));
     for (unsigned i = 0; i < flash->plan.count; i++) {
         const struct flash_image *image = &flash->plan.image[i];
@@ -380,9 +324,29 @@ static void report(const struct flash *flash, const char *done)
     }
 }
 
+/* As far as nothing has to be written to know it: of images that children stand on, it is not. */
+static void warn_of_no_system(const struct flash_plan *plan)
+{
+    for (unsigned i = 0; i < plan->count; i++) {
+        const struct flash_image *image = &plan->image[i];
+        if (image->no_system && !image->is_parent)
+            entry_warn_no_system(image->path, image->no_system);
+    }
+}
+
+/* The device is closed before it is looked at: the kernel may keep what it was told otherwise. */
+static enum status complete(struct flash *flash)
+{
+    if (flash->output.is_block)
+        device_close(&flash->output.device);
+    enum status status = verify(flash);
+    return status ? status : output_finish(&flash->output);
+}
+
 enum status verb_flash(const struct options *options)
 {
-    struct flash flash = {.options = options, .output = options->argument[0], .device.fd = -1};
+    struct flash flash = {.options = options,
+                          .output = {.path = options->argument[0], .device.fd = -1}};
     if (!options->vhds)
         return say_usage("flash needs --vhd FILE");
     if (bootcode_check())
@@ -392,30 +356,21 @@ enum status verb_flash(const struct options *options)
     enum status status = flash_plan(&flash.plan, options);
     if (status)
         return status;
-    status = check_output(&flash);
+    status = output_check(&flash.output, &flash.plan, options);
     if (!status)
         status = check_size(&flash);
-    if (!status && options->dry_run) {
-        report(&flash, "would become ");
-        flash_plan_free(&flash.plan);
-        return STATUS_OK;
-    }
-    if (!status) {
-        signal(SIGINT, on_signal);
-        signal(SIGTERM, on_signal);
-        signal(SIGHUP, on_signal);
-        status = open_output(&flash);
+    if (!status && !options->dry_run) {
+        status = output_open(&flash.output, flash.size);
+        if (!status)
+            status = make(&flash);
+        if (!status)
+            status = complete(&flash);
+        output_close(&flash.output);
     }
     if (!status)
-        status = make(&flash);
-    device_close(&flash.device);
-    if (!status)
-        status = verify(&flash);
-    if (status && unfinished)
-        unlink(unfinished);
-    unfinished = NULL;
-    if (!status)
-        report(&flash, "");
+        report(&flash, options->dry_run ? "would become " : "");
+    if (!status && options->dry_run)
+        warn_of_no_system(&flash.plan);
     flash_plan_free(&flash.plan);
     return status;
 }

@@ -18,9 +18,8 @@
 #include "flash/change.h"
 #include "flash/session.h"
 #include "host/device.h"
+#include "ntfs/mirror.h"
 #include "verbs/verbs.h"
-
-#define STAGE2_OLD_MAX ((uint64_t)16 << 20)
 
 /* The old file as it is, or BACKUP_NO_FILE. */
 static enum status read_old(struct session *s, uint8_t **data, uint64_t *size)
@@ -32,7 +31,7 @@ static enum status read_old(struct session *s, uint8_t **data, uint64_t *size)
     *data = NULL;
     if (err == ERR_NOT_FOUND)
         return STATUS_OK;
-    if (!err && file.size > STAGE2_OLD_MAX)
+    if (!err && file.size > BACKUP_STAGE2_MAX)
         err = fail(&f, ERR_LIMIT, "%u bytes are more than vhdboot can be", file.size);
     if (!err) {
         *data = malloc(file.size + 1);
@@ -77,7 +76,9 @@ static enum status build(struct session *s, const struct options *options, struc
                          .has_mbr = table->scheme == PART_MBR && !options->no_mbr,
                          .mbr = mbr,
                          .vbr = vbr};
-    status = read_old(s, &b->stage2, &b->stage2_size);
+    status = mirror_mend(&s->device, start << SECTOR_SHIFT); /* also where nothing else is to do */
+    if (!status)
+        status = read_old(s, &b->stage2, &b->stage2_size);
     if (!status && !is_there(s, blob_stage2, stage2_size(), b->stage2, b->stage2_size))
         status = session_stage2(s, blob_stage2, stage2_size());
     if (status)
@@ -120,6 +121,8 @@ static enum status check_table(const struct session *s, const struct options *op
 static enum status check_backup_file(const char *path)
 {
     struct stat st;
+    if (path && device_check_name(path))
+        return STATUS_FAILED;
     if (path && !lstat(path, &st))
         return say_error("Name a new file.", "%s: the file exists already", path);
     return STATUS_OK;
@@ -130,7 +133,8 @@ static enum status commit(struct session *s, const struct options *options, cons
     const char *path = s->device.path;
     unsigned long count = s->overlay.count;
     if (options->dry_run) {
-        say("%s, partition %u: would write %lu sectors", path, s->target.part->number, count);
+        say("%s, partition %u: would write %lu sector%s", path, s->target.part->number, count,
+            count == 1 ? "" : "s");
         change_list(&s->overlay);
         return STATUS_OK;
     }
@@ -140,8 +144,8 @@ static enum status commit(struct session *s, const struct options *options, cons
     if (!status && !count)
         say("%s: everything was there already", path);
     else if (!status)
-        say("%s, partition %u: installed, %lu sectors written", path, s->target.part->number,
-            count);
+        say("%s, partition %u: installed, %lu sector%s written", path, s->target.part->number,
+            count, count == 1 ? "" : "s");
     return status;
 }
 

@@ -27,8 +27,8 @@ static enum status open_path(struct target *t, const struct options *options, co
 static bool print_entry(void *ctx, const struct ntfs_dirent *entry)
 {
     (void)ctx;
-    printf("%15" PRIu64 "  %s%s\n", entry->directory ? 0 : entry->size, entry->name,
-           entry->directory ? "/" : "");
+    say_out("%15" PRIu64 "  %s%s", entry->directory ? 0 : entry->size, entry->name,
+            entry->directory ? "/" : "");
     return !ferror(stdout);
 }
 
@@ -90,18 +90,18 @@ enum status verb_cat(const struct options *options)
 
 static void print_extents(const struct file *file, const struct extent_list *list)
 {
-    printf("%s: %" PRIu64 " bytes, %u fragment%s\n", file->path, file->size, extent_fragments(list),
-           extent_fragments(list) == 1 ? "" : "s");
+    say_out("%s: %" PRIu64 " bytes, %u fragment%s", file->path, file->size, extent_fragments(list),
+            extent_fragments(list) == 1 ? "" : "s");
     if (file->initialized < file->size)
-        printf("only the first %" PRIu64 " bytes were ever written\n", file->initialized);
-    printf("%15s %15s %15s\n", "file", "drive_lba", "count");
+        say_out("only the first %" PRIu64 " bytes were ever written", file->initialized);
+    say_out("%15s %15s %15s", "file", "drive_lba", "count");
     for (uint32_t i = 0; i < list->count; i++) {
         const struct extent *e = &list->extent[i];
         if (e->drive_lba == EXTENT_HOLE)
-            printf("%15" PRIu64 " %15s %15" PRIu64 "\n", e->file_sector, "hole", e->count);
+            say_out("%15" PRIu64 " %15s %15" PRIu64 "", e->file_sector, "hole", e->count);
         else
-            printf("%15" PRIu64 " %15" PRIu64 " %15" PRIu64 "\n", e->file_sector, e->drive_lba,
-                   e->count);
+            say_out("%15" PRIu64 " %15" PRIu64 " %15" PRIu64 "", e->file_sector, e->drive_lba,
+                    e->count);
     }
 }
 

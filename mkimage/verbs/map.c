@@ -39,10 +39,10 @@ static const char *kind_name(const struct map_run *run)
 static void print_run(uint64_t lba, const struct map_run *run)
 {
     if (run->kind == MAP_ZERO)
-        printf("%15" PRIu64 " %15" PRIu64 " %-5s %15s\n", lba, run->count, kind_name(run), "");
+        say_out("%15" PRIu64 " %15" PRIu64 " %-5s %15s", lba, run->count, kind_name(run), "");
     else
-        printf("%15" PRIu64 " %15" PRIu64 " %-5s %15" PRIu64 "%s\n", lba, run->count,
-               kind_name(run), run->drive_lba, run->writable ? " writable" : "");
+        say_out("%15" PRIu64 " %15" PRIu64 " %-5s %15" PRIu64 "%s", lba, run->count, kind_name(run),
+                run->drive_lba, run->writable ? " writable" : "");
 }
 
 static void print_run_json(uint64_t lba, const struct map_run *run)
@@ -75,9 +75,9 @@ enum status verb_map(const struct options *options)
         json_number("map_bytes", map_bytes(map));
         json_array("runs");
     } else {
-        printf("%" PRIu64 " sectors, pages of %u, %" PRIu64 " bytes\n", map->sectors,
-               1u << map->page_shift, map_bytes(map));
-        printf("%15s %15s %-5s %15s\n", "lba", "count", "kind", "drive_lba");
+        say_out("%" PRIu64 " sectors, pages of %u, %" PRIu64 " bytes", map->sectors,
+                1u << map->page_shift, map_bytes(map));
+        say_out("%15s %15s %-5s %15s", "lba", "count", "kind", "drive_lba");
     }
     for (uint64_t lba = 0; lba < map->sectors;) { /* ends: a run has at least one sector */
         struct map_run run = map_find_long(map, lba);

@@ -20,12 +20,17 @@
 #include "core/base/bounds.h"
 #include "core/base/file.h"
 #include "core/base/image.h"
+#include "core/chain/path.h"
+#include "core/entry/volumes.h"
 #include "core/ntfs/ntfs.h"
+#include "core/raw/raw.h"
 #include "core/vhd/vhd.h"
 #include "core/vhdx/vhdx.h"
+#include "flash/dependents.h"
 #include "flash/edit.h"
 #include "flash/entry.h"
 #include "flash/grow.h"
+#include "flash/merge_mark.h"
 #include "flash/source.h"
 #include "flash/target.h"
 #include "host/device.h"
@@ -44,28 +49,31 @@ typedef bool transfer(void *ctx, uint64_t off, void *buf, size_t size, bool writ
  * loader does that by itself when it takes a slot, but not every program does. A differencing
  * VHD's bitmaps hide it.
  */
-static bool clean(const struct image *image, struct slack *s, transfer *io, void *ctx)
+static enum status clean(const struct image *image, struct slack *s, const struct device *device,
+                         transfer *io, void *ctx)
 {
     static uint8_t buffer[sizeof zeros];
+    enum status status = STATUS_OK;
     if (image->kind != IMAGE_DYNAMIC)
-        return true;
+        return STATUS_OK;
     uint64_t off = round_up_shift(s->now.end, SECTOR_SHIFT);
     progress_start("looking through the slack", s->now.limit > off ? s->now.limit - off : 0);
-    bool ok = true;
-    while (ok && off < s->now.limit) { /* ends: off grows */
+    while (!status && off < s->now.limit) { /* ends: off grows */
         size_t n =
             s->now.limit - off < sizeof buffer ? (size_t)(s->now.limit - off) : sizeof buffer;
-        ok = io(ctx, off, buffer, n, false);
-        if (ok && !bytes_are(buffer, n, 0)) {
+        if (!io(ctx, off, buffer, n, false)) {
+            status = device_read_failed(device);
+        } else if (!bytes_are(buffer, n, 0)) {
             memset(buffer, 0, n);
-            ok = io(ctx, off, buffer, n, true);
+            if (!io(ctx, off, buffer, n, true))
+                status = device_write_failed(device);
         }
         progress_add(n);
         off += n;
     }
     progress_end();
     s->zero_from = round_up_shift(s->now.end, SECTOR_SHIFT);
-    return ok;
+    return status;
 }
 
 /* A note in a slack that was looked through and gets no longer: where one was, or where its sector
@@ -157,9 +165,11 @@ static enum status extend_host(const char *path, const struct image *image, stru
     enum status status = device_open(&device, path, DEVICE_WRITE); /* refuses one that is in use */
     if (status)
         return status;
-    bool ok = clean(image, s, host_io, &device) && !fsync(device.fd);
+    status = clean(image, s, &device, host_io, &device);
+    if (!status && fsync(device.fd))
+        status = device_write_failed(&device);
     progress_start("reserving", size - s->file_size);
-    if (!ok || !(add ? extend(device.fd, s, size) : note_again(image, s, host_io, &device)))
+    if (!status && !(add ? extend(device.fd, s, size) : note_again(image, s, host_io, &device)))
         status = device_write_failed(&device);
     progress_end();
     device_close(&device);
@@ -193,7 +203,7 @@ static enum status reserve_on_host(const struct options *options, struct file *f
 
 /* --- A file of a flash */
 
-/* The file that is meant: --file, else the entry's image. */
+/* The file that is meant: --file, else the entry's image, which may name the volume. */
 static enum status find_path(struct edit *e, const struct options *options, const char **path)
 {
     static struct entry entry;
@@ -207,6 +217,9 @@ static enum status find_path(struct edit *e, const struct options *options, cons
         return say_fail(&f);
     }
     *path = entry.chosen->vhd;
+    if (entry.chosen->start.kind != START_IMAGE)
+        return say_error("Name another --entry, or a --file.", "%s: entry %s starts no image",
+                         e->path, entry.chosen->name);
     return STATUS_OK;
 }
 
@@ -215,14 +228,25 @@ static enum status open_image(struct edit *e, const char *path, struct image *im
 {
     struct fail f;
     struct arena *arena = &e->session.target.arena;
-    bool is_vhd = false, is_vhdx = false;
-    enum err err = ntfs_open(&e->session.target.volume, path, file, &f);
+    bool is_vhd = false, is_vhdx = false, is_raw = false;
+    struct volumes *volumes = &e->session.target.volumes;
+    unsigned volume = 0;
+    enum err err = chain_path_volume(path) ? volumes_find(volumes, &f) : ERR_OK;
+    if (!err)
+        err = volumes_open(volumes, path, file, &volume, &f);
+    if (!err && volume)
+        return say_error("Name the disk that it lies on as TARGET, with its partition.",
+                         "%s: lies on another volume", path);
     if (!err)
         err = vhd_probe(file, &is_vhd, &f);
     if (!err && !is_vhd)
         err = vhdx_probe(file, &is_vhdx, &f);
+    if (!err && !is_vhd && !is_vhdx)
+        err = raw_probe(file, path, &is_raw, &f);
     *image = (struct image){.file = file, .format = IMAGE_VHDX};
-    if (!err && !is_vhdx)
+    if (!err && is_raw)
+        err = raw_open(image, file, &f);
+    else if (!err && !is_vhdx)
         err = vhd_open(image, file, arena, &f);
     if (!err)
         err = file_extents(file, list, arena, &f);
@@ -232,6 +256,26 @@ static enum status open_image(struct edit *e, const char *path, struct image *im
         return STATUS_OK;
     (void)fail_subject(&f, path);
     return say_fail_advice(&f, err == ERR_NOT_FOUND ? "Check the name." : NULL);
+}
+
+/* Takes the mark of a merge off an image whose child is gone; the image is open afterwards. */
+static enum status unmark(struct edit *e, const char *path, struct image *image, struct file *file,
+                          struct extent_list *list)
+{
+    struct dependents images;
+    enum status status = dependents_list(&images, &e->session.target);
+    if (status)
+        return status;
+    struct ntfs_identity own = ntfs_identify(file);
+    bool gone = !dependents_merged(&images, image, &own, NULL);
+    dependents_free(&images);
+    if (!gone)
+        return STATUS_OK;
+    struct chain_link link = {.file = *file, .image = *image, .extents = *list};
+    status = merge_mark_set(e, &link, IMAGE_MERGE_NONE, NULL);
+    if (!status)
+        status = edit_reopen(e);
+    return status ? status : open_image(e, path, image, file, list);
 }
 
 /* A file of the flash, with the extents that it has. */
@@ -268,19 +312,24 @@ static enum status reserve_on_flash(const struct options *options)
     struct image image;
     struct extent_list list;
     struct slack s;
-    const char *named;
-    char *path = NULL;
+    const char *path = NULL;
     uint32_t pieces = 0;
     enum status status = edit_open(&e, options);
     if (status)
         return status;
-    status = find_path(&e, options, &named);
-    if (!status && !(path = strdup(named))) /* the entry's goes when the volume is opened afresh */
+    status = find_path(&e, options, &path);
+    char *kept = status ? NULL : strdup(path); /* outlives core's view */
+    path = kept;
+    if (!status && !kept)
         status = say_no_memory();
     if (!status)
         status = open_image(&e, path, &image, &file, &list);
     if (!status)
+        path += chain_path_volume(path); /* it is this one */
+    if (!status)
         status = slack_allowed(&image);
+    if (!status && image.merge == IMAGE_MERGE_COMPLETE && !options->dry_run)
+        status = unmark(&e, path, &image, &file, &list);
     if (!status)
         status = slack_look(&s, &image, &e.session.target.arena);
     uint32_t add = status ? 0 : wanted(path, &s, options);
@@ -290,15 +339,16 @@ static enum status reserve_on_flash(const struct options *options)
         edit_end_rehearsal(&e);
     }
     struct flash_file on_flash = {&e, &list};
+    if (!status && !options->dry_run)
+        status = clean(&image, &s, &e.session.device, flash_io, &on_flash);
     if (!status && !options->dry_run &&
-        (!clean(&image, &s, flash_io, &on_flash) || !device_sync(&e.session.device) ||
-         (!add && !note_again(&image, &s, flash_io, &on_flash))))
+        (!edit_sync(&e) || (!add && !note_again(&image, &s, flash_io, &on_flash))))
         status = device_write_failed(&e.session.device);
     if (!status && add && !options->dry_run)
         status = grow(&e, path, &s, add, &list, &pieces);
     if (!status && add)
         report(path, &s, add, options->dry_run ? "would get" : "got", pieces);
-    free(path);
+    free(kept);
     edit_close(&e);
     return status;
 }

@@ -4,12 +4,16 @@
  * wrote, all of them get their old bytes. Where the volume was written to since, its metadata has
  * moved on: then the boot code gets its old bytes, and vhdboot.bin its old content.
  */
+#include <stdlib.h>
 #include <string.h>
 #include "cli/options.h"
 #include "cli/say.h"
 #include "core/base/bounds.h"
 #include "core/base/endian.h"
+#include "core/base/file.h"
+#include "core/entry/open.h"
 #include "core/ntfs/format.h"
+#include "core/ntfs/ntfs.h"
 #include "core/part/format.h"
 #include "core/part/part.h"
 #include "flash/backup.h"
@@ -77,6 +81,29 @@ static enum status put_all_back(struct session *s, const struct backup *b)
     return STATUS_OK;
 }
 
+/*
+ * The volume as it will be, with all sectors put back: does vhdboot.bin have its old content? Its
+ * clusters were free since install, so that other files may have come and gone there.
+ */
+static bool old_file_is_whole(struct session *s, const struct backup *b, unsigned number)
+{
+    struct file file;
+    struct fail f;
+    struct target *t = &s->target;
+    if (b->stage2_size == BACKUP_NO_FILE)
+        return true;
+    t->device.overlay = &s->overlay;
+    uint8_t *now = malloc(b->stage2_size + 1);
+    bool whole = now && !target_mount(t, number, &f) &&
+                 !ntfs_open(&t->volume, BOOT_STAGE2_PATH, &file, &f) &&
+                 file.size == b->stage2_size &&
+                 (!file.size || !file_read(&file, 0, now, (uint32_t)file.size, &f)) &&
+                 !memcmp(now, b->stage2, b->stage2_size);
+    free(now);
+    t->device.overlay = NULL;
+    return whole;
+}
+
 static enum status put_code_back(struct session *s, const struct backup *b)
 {
     struct boot_record vbr;
@@ -97,6 +124,30 @@ static enum status put_code_back(struct session *s, const struct backup *b)
     return status;
 }
 
+/* The volume as it is now, for a change of it. */
+static enum status mount(struct session *s, unsigned number)
+{
+    struct fail f;
+    if (target_mount(&s->target, number, &f))
+        return say_fail(&f);
+    s->copy_lba = change_copy_lba(&s->target);
+    return change_allowed(&s->target);
+}
+
+/* Fills the overlay with what brings the old state back; *exact: every byte of it. */
+static enum status put_back(struct session *s, const struct backup *b, unsigned number,
+                            enum found found, bool *exact)
+{
+    *exact = found != FOUND_OTHER;
+    enum status status = *exact ? put_all_back(s, b) : put_code_back(s, b);
+    if (status || !*exact || old_file_is_whole(s, b, number))
+        return status;
+    *exact = false;
+    session_overlay(s);
+    status = mount(s, number);
+    return status ? status : put_code_back(s, b);
+}
+
 /* The partition that starts where the backup says: its number may have changed. */
 static enum status find_partition(const char *path, const struct backup *b, unsigned *number)
 {
@@ -113,6 +164,10 @@ static enum status find_partition(const char *path, const struct backup *b, unsi
         status = say_error("Name the disk that the backup was made of.",
                            "%s: no partition starts at sector %llu", path,
                            (unsigned long long)b->start_lba);
+    else if (b->sectors && b->sector[b->sectors - 1].lba >= part->start_lba + part->sectors)
+        status = say_error("Name the disk that the backup was made of.",
+                           "%s: partition %u has another size than when the backup was made", path,
+                           part->number);
     else
         *number = part->number;
     target_close(&t);
@@ -124,12 +179,10 @@ static enum status find_partition(const char *path, const struct backup *b, unsi
  * restored all the same, as long as each sector has its old or its new bytes.
  */
 static enum status open_device(struct session *s, const struct backup *b, const char *path,
-                               enum found *found)
+                               unsigned *number, enum found *found)
 {
     *s = (struct session){.device.fd = -1, .target.device.fd = -1};
-    unsigned number = 0;
-    struct fail f;
-    enum status status = find_partition(path, b, &number);
+    enum status status = find_partition(path, b, number);
     if (!status)
         status = device_open(&s->device, path, DEVICE_WRITE);
     if (status)
@@ -140,12 +193,7 @@ static enum status open_device(struct session *s, const struct backup *b, const 
         return status;
     *found = find(s, b);
     status = target_open_device(&s->target, path);
-    if (status || *found == FOUND_MIXED)
-        return status;
-    if (target_mount(&s->target, number, &f))
-        return say_fail(&f);
-    s->copy_lba = change_copy_lba(&s->target);
-    return change_allowed(&s->target);
+    return status || *found == FOUND_MIXED ? status : mount(s, *number);
 }
 
 enum status verb_restore(const struct options *options)
@@ -154,23 +202,26 @@ enum status verb_restore(const struct options *options)
     struct backup b;
     struct session s;
     enum found found = FOUND_OTHER;
-    enum status status = backup_load(&b, options->argument[1]);
+    unsigned number = 0;
+    bool exact = false;
+    enum status status = session_confirm(options);
+    if (!status)
+        status = backup_load(&b, options->argument[1]);
     if (status)
         return status;
-    status = open_device(&s, &b, path, &found);
+    status = open_device(&s, &b, path, &number, &found);
     if (!status)
-        status = found == FOUND_OTHER ? put_code_back(&s, &b) : put_all_back(&s, &b);
+        status = put_back(&s, &b, number, found, &exact);
     if (!status && options->dry_run) {
-        say("%s: would write %zu sectors", path, s.overlay.count);
+        say("%s: would write %zu sector%s", path, s.overlay.count, s.overlay.count == 1 ? "" : "s");
         change_list(&s.overlay);
     } else if (!status) {
         /* Backwards also where only code goes back, as the file may go away. */
         status = change_commit(&s.device, &s.overlay, true);
         if (!status)
-            say("%s: restored, %zu sectors written%s", path, s.overlay.count,
-                found == FOUND_OTHER
-                    ? "; the volume was written to since, so its other metadata stays"
-                    : "");
+            say("%s: restored, %zu sector%s written%s", path, s.overlay.count,
+                s.overlay.count == 1 ? "" : "s",
+                exact ? "" : "; the volume was written to since, so its other metadata stays");
     }
     session_close(&s);
     backup_free(&b);

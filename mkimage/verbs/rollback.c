@@ -2,7 +2,8 @@
 /*
  * mkimage rollback: what was written since the snapshot goes. The file gets the clusters of a new,
  * empty child in one change, so it is the old one or the empty one; or, with --drop, the config
- * leads to the parent before the child is removed.
+ * leads to the parent before the child is removed. Dropping needs nothing of the child's content,
+ * nor that the parent is still the one it was made from.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -10,8 +11,10 @@
 #include "cli/progress.h"
 #include "cli/say.h"
 #include "core/chain/chain.h"
+#include "core/entry/config.h"
 #include "core/vhd/format.h"
 #include "flash/edit.h"
+#include "flash/entry.h"
 #include "flash/grow.h"
 #include "flash/lineage.h"
 #include "image/newvhd.h"
@@ -34,7 +37,7 @@ static enum status plan_slots(struct rollback *r, const struct options *options)
 {
     struct lineage *l = &r->lineage;
     const struct slack *s = &r->vhd.slack;
-    uint64_t old = l->disk.chain.link[0]->file.size, free_bytes = 0;
+    uint64_t old = l->chain.link[0]->file.size, free_bytes = 0;
     enum status status = edit_free(&l->edit, &free_bytes);
     if (status)
         return status;
@@ -64,21 +67,81 @@ static enum status plan_empty(struct rollback *r, const struct options *options)
     if (!simple)
         return say_error("Say rollback --drop, then snapshot.",
                          "%s: is in so many fragments that it cannot be replaced at once", r->path);
-    struct chain *chain = &l->disk.chain;
+    struct chain *chain = &l->chain;
     uint32_t block = chain->link[0]->image.block_size;
     enum status status = newvhd_make(&r->vhd, &chain->link[1]->image, r->path, r->parent, block);
     return status ? status : plan_slots(r, options);
 }
 
+/* The first entry that will start the parent, and write to it; NULL where none will. */
+static const char *writing_entry(struct lineage *l)
+{
+    const struct config *config = &l->text.config;
+    for (unsigned i = 0; i < config->count; i++) {
+        const struct config_entry *entry = &config->entry[i];
+        if (entry_keeps_writes(entry) &&
+            (lineage_starts(l, i, l->chain.link[0]) || lineage_starts(l, i, lineage_link(l, 1))))
+            return entry->name;
+    }
+    return NULL;
+}
+
+/* The parent is what is written from now on: nobody else may stand on it. */
+static enum status plan_drop(struct rollback *r)
+{
+    struct lineage *l = &r->lineage;
+    const char *writer = writing_entry(l);
+    char *who;
+    if (!lineage_on_volume(l, 1))
+        return say_error("Roll it back without --drop, or edit \\vhdboot.cfg by hand.",
+                         "%s: lies on another volume", r->parent);
+    enum status status = lineage_dependent(l, lineage_link(l, 1), l->chain.link[0], &who);
+    if (!status && who && writer)
+        status =
+            say_error("Roll it back without --drop, or give that entry write = discard or none.",
+                      "%s: is the parent of %s as well, which would be damaged by what entry "
+                      "%s writes",
+                      r->parent, who, writer);
+    else if (!status && who)
+        say_warning("%s: is the parent of %s as well, so it must not be written", r->parent, who);
+    free(who);
+    if (!status)
+        status = lineage_plan_config(l, r->parent, true, &r->config);
+    if (!status && l->parent)
+        say_warning("%s: its parent %s is another image by now, so that what was written since the "
+                    "snapshot is lost for good",
+                    r->path, r->parent);
+    else if (!status && l->broken)
+        say_warning(
+            "%s: does not start either, as a parent of it is another image by now; run this "
+            "again to go back further",
+            r->parent);
+    return status;
+}
+
+/* What goes, can it go? */
+static enum status plan_leaf(struct rollback *r)
+{
+    struct lineage *l = &r->lineage;
+    const struct chain_link *leaf = l->chain.link[0];
+    enum status status = lineage_no_merge(l);
+    if (!status && leaf->image.saved_state)
+        status = say_error("Let that machine go on and shut it down, or discard its saved state.",
+                           "%s: a suspended virtual machine uses this disk, and would find another "
+                           "one",
+                           r->path);
+    return status ? status : lineage_no_dependents(l, leaf, NULL);
+}
+
 static enum status plan(struct rollback *r, const struct options *options)
 {
     struct lineage *l = &r->lineage;
-    struct chain *chain = &l->disk.chain;
-    if (chain->count < 2)
+    struct chain *chain = &l->chain;
+    if (chain->count < 2 && !l->broken)
         return say_error("mkimage snapshot makes a child that can be rolled back.",
                          "%s: has no parent, so there is nothing to go back to",
                          lineage_path(l, 0));
-    if (chain->link[0]->image.sectors != chain->link[1]->image.sectors)
+    if (!l->parent && chain->link[0]->image.sectors != chain->link[1]->image.sectors)
         return say_error("Use the program that changed its size.",
                          "%s: is not as large as its parent, so going back would change the disk",
                          lineage_path(l, 0));
@@ -86,14 +149,10 @@ static enum status plan(struct rollback *r, const struct options *options)
     r->parent = strdup(lineage_path(l, 1));
     if (!r->path || !r->parent)
         return say_no_memory();
-    enum status status = lineage_no_children(l, 0, CHAIN_MAX);
-    if (!status && options->drop && !lineage_on_volume(l, 1))
-        status = say_error("Roll it back without --drop, or edit \\vhdboot.cfg by hand.",
-                           "%s: lies on another volume", r->parent);
+    enum status status = plan_leaf(r);
     if (status)
         return status;
-    return options->drop ? lineage_plan_config(l, r->parent, true, &r->config)
-                         : plan_empty(r, options);
+    return options->drop ? plan_drop(r) : plan_empty(r, options);
 }
 
 /* The slots that had no room beside the old clusters. */
@@ -109,13 +168,13 @@ static enum status add_slots(struct rollback *r)
     enum status status = STATUS_OK;
     if (!e->rehearsal)
         status = lineage_reopen(&r->lineage, r->path);
-    const struct extent_list *list = &r->lineage.disk.chain.link[0]->extents;
+    const struct extent_list *list = &r->lineage.chain.link[0]->extents;
     if (!status)
         status = grow_slots(e, r->path, &s, left, list, NULL);
     if (status || e->rehearsal)
         return status;
     status = lineage_reopen(&r->lineage, r->path);
-    list = &r->lineage.disk.chain.link[0]->extents;
+    list = &r->lineage.chain.link[0]->extents;
     return status ? status : grow_note(e, &s, left, list);
 }
 
@@ -146,7 +205,8 @@ enum status verb_rollback(const struct options *options)
     struct rollback r = {0};
     if (options->drop && options->given & OPTION_NEW_SIZE)
         return say_usage("rollback takes --drop or --size, not both");
-    enum status status = lineage_open(&r.lineage, options);
+    enum status status = options->drop ? lineage_open_to_drop(&r.lineage, options)
+                                       : lineage_open(&r.lineage, options);
     if (status)
         return status;
     status = plan(&r, options);

@@ -19,7 +19,10 @@
 #include "core/map/map.h"
 #include "core/ntfs/ntfs.h"
 #include "flash/edit.h"
+#include "flash/entry.h"
 #include "flash/lineage.h"
+#include "flash/menus.h"
+#include "flash/merge_mark.h"
 #include "image/newvhd.h"
 #include "image/slack.h"
 #include "ntfs/volume.h"
@@ -99,30 +102,55 @@ static enum status choose_path(struct snapshot *s, const struct options *options
     return STATUS_OK;
 }
 
+static enum status under_child(struct lineage *l, const char *entry)
+{
+    return say_error("Give that entry write = none, or remove it.",
+                     "%s: entry %s starts it as well, and would damage its child by writing to it",
+                     lineage_path(l, 0), entry);
+}
+
+static enum status check_other_menus(struct lineage *l)
+{
+    struct ntfs_identity own = ntfs_identify(&l->chain.link[0]->file);
+    char *who;
+    enum status status = menus_starter(&l->edit.session.target, &own, true, &who);
+    if (!status && who)
+        status = under_child(l, who);
+    free(who);
+    return status;
+}
+
 /* Another entry that starts the same image would write to it under its child. */
 static enum status check_entries(struct lineage *l)
 {
     const struct config *config = &l->text.config;
+    const struct config_entry *own = &config->entry[l->entry];
+    if (!entry_keeps_writes(own))
+        return say_error("Give the entry write = persistent first, if changes are to be kept.",
+                         "entry %s: has %s, so nothing would ever be written to its child",
+                         own->name,
+                         own->write == WRITE_NONE ? "write = none"
+                         : own->ram               ? "ram = yes"
+                                                  : "write = discard");
     for (unsigned i = 0; i < config->count; i++) {
-        if (i != l->entry && config->entry[i].write == WRITE_PERSISTENT && !config->entry[i].ram &&
-            lineage_has_entry(l, i))
-            return say_error("Give that entry write = none, or remove it.",
-                             "%s: entry %s starts it as well, and would damage its child by "
-                             "writing to it",
-                             lineage_path(l, 0), config->entry[i].name);
+        if (i != l->entry && entry_keeps_writes(&config->entry[i]) &&
+            lineage_starts(l, i, l->chain.link[0]))
+            return under_child(l, config->entry[i].name);
     }
-    return STATUS_OK;
+    return check_other_menus(l);
 }
 
 static enum status plan(struct snapshot *s, const struct options *options)
 {
     struct lineage *l = &s->lineage;
-    struct image *image = &l->disk.chain.link[0]->image;
-    if (l->disk.chain.count == CHAIN_MAX)
+    struct image *image = &l->chain.link[0]->image;
+    if (l->chain.count == CHAIN_MAX)
         return say_error("Merge some of them first.",
                          "%s: has %u parents, and no more are possible", lineage_path(l, 0),
                          CHAIN_MAX - 1);
     enum status status = slack_may_write(image);
+    if (!status)
+        status = lineage_no_merge(l);
     if (!status)
         status = check_entries(l);
     if (!status)
@@ -151,8 +179,12 @@ static enum status make(struct snapshot *s)
                                    .front_size = s->vhd.front_size,
                                    .size = slack_size(&s->vhd.slack, s->slots)};
     newvhd_end(&s->vhd, &content.back, &content.back_size, content.size);
-    unsigned depth = l->disk.chain.count;
-    enum status status = lineage_put_first(l, &s->config);
+    unsigned depth = l->chain.count;
+    enum status status = STATUS_OK;
+    if (real && l->chain.link[0]->image.merge) /* of a child that is gone */
+        status = merge_mark_set(&l->edit, l->chain.link[0], IMAGE_MERGE_NONE, NULL);
+    if (!status)
+        status = lineage_put_first(l, &s->config);
     if (!status && real && s->config.first)
         status = lineage_reopen(l, s->parent);
     if (real)
@@ -162,7 +194,7 @@ static enum status make(struct snapshot *s)
     progress_end();
     if (!status && real)
         status = lineage_reopen(l, s->path);
-    if (!status && real && l->disk.chain.count != depth + 1)
+    if (!status && real && l->chain.count != depth + 1)
         status = say_error("Remove it, and check the volume (chkdsk).",
                            "%s: does not lead to its parent", s->path);
     if (!status)

@@ -22,5 +22,12 @@ enum status verb_extents(const struct options *options);
 enum status verb_vhd_info(const struct options *options);
 enum status verb_vhd_read(const struct options *options);
 enum status verb_vhd_check(const struct options *options);
+enum status verb_vhd_create(const struct options *options);
+enum status verb_vhd_convert(const struct options *options);
+enum status verb_vhd_compare(const struct options *options);
+enum status verb_vhd_resize(const struct options *options);
+enum status verb_vhd_compact(const struct options *options);
+enum status verb_vhd_rebase(const struct options *options);
+enum status verb_vhd_merge(const struct options *options);
 
 #endif

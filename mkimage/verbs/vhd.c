@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* mkimage vhd info, read, check: an image on the host, or on TARGET's volume. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include "cli/bytes.h"
 #include "cli/json.h"
@@ -56,11 +57,13 @@ static void each_warning(const struct source *s, void (*each)(const char *text))
     for (unsigned i = 0; i < s->chain.count; i++) {
         const struct notes *notes = &s->chain.link[i]->image.notes;
         for (unsigned k = 0; k < notes->count; k++) {
-            char note[256], text[1024];
+            char note[256], *text;
             notes_format(notes, k, note, sizeof note);
-            snprintf(text, sizeof text, "%s%s%s", s->chain.count > 1 ? source_link_name(s, i) : "",
-                     s->chain.count > 1 ? ": " : "", note);
+            if (asprintf(&text, "%s%s%s", s->chain.count > 1 ? source_link_name(s, i) : "",
+                         s->chain.count > 1 ? ": " : "", note) < 0)
+                exit(say_no_memory());
             each(text);
+            free(text);
         }
     }
 }
@@ -72,10 +75,11 @@ static void warning_json(const char *text)
 
 static void warning_text(const char *text)
 {
-    printf("warning: %s\n", text);
+    say_out("warning: %s", text);
 }
 
-static const char *const formats[] = {[IMAGE_VHD] = "vhd", [IMAGE_VHDX] = "vhdx"};
+static const char *const formats[] = {
+    [IMAGE_VHD] = "vhd", [IMAGE_VHDX] = "vhdx", [IMAGE_RAW] = "raw"};
 static const char *const kinds[] = {
     [IMAGE_FIXED] = "fixed", [IMAGE_DYNAMIC] = "dynamic", [IMAGE_DIFFERENCING] = "differencing"};
 
@@ -112,7 +116,11 @@ static void info_json(const struct source *s, const struct slack *slack)
     json_array("ids");
     for (unsigned i = 0; i < s->chain.count; i++) {
         char id[33];
-        json_string(NULL, id_text(&s->chain.link[i]->image, id));
+        const struct image *image = &s->chain.link[i]->image;
+        if (image->format == IMAGE_RAW)
+            json_null(NULL);
+        else
+            json_string(NULL, id_text(image, id));
     }
     json_end();
     json_array("chain");
@@ -125,24 +133,30 @@ static void info_json(const struct source *s, const struct slack *slack)
     json_end();
 }
 
+/* One image of the chain; `slack` is NULL where it gets no new blocks. */
+static void print_image(const char *name, const struct image *image, const struct slack *slack)
+{
+    char blocks[80] = "", room[80] = "", creator[40] = "", geometry[60] = "", hex[33], id[40] = "";
+    if (image->block_size)
+        snprintf(blocks, sizeof blocks, ", blocks of %s, %s stored", bytes_text(image->block_size),
+                 bytes_text(image->allocated));
+    if (slack && slack->absent)
+        snprintf(room, sizeof room, ", slack for %s", slack_text(slack, slack_left(slack)));
+    if (image->creator[0])
+        snprintf(creator, sizeof creator, ", made by \"%.8s\"", image->creator);
+    if (image->format == IMAGE_VHD)
+        snprintf(geometry, sizeof geometry, ", geometry %u/%u/%u", image->cylinders, image->heads,
+                 image->track_sectors);
+    if (image->format != IMAGE_RAW)
+        snprintf(id, sizeof id, ", id %s", id_text(image, hex));
+    say_out("%s: %s, %s%s%s%s%s%s", name, image_kind_name(image),
+            bytes_text(image->sectors << SECTOR_SHIFT), blocks, room, creator, geometry, id);
+}
+
 static void info_text(const struct source *s, const struct slack *slack)
 {
-    for (unsigned i = 0; i < s->chain.count; i++) {
-        const struct image *image = &s->chain.link[i]->image;
-        printf("%s: %s, %s", source_link_name(s, i), image_kind_name(image),
-               bytes_text(image->sectors << SECTOR_SHIFT));
-        if (image->block_size)
-            printf(", blocks of %s, %s stored", bytes_text(image->block_size),
-                   bytes_text(image->allocated));
-        if (!i && slack && slack->absent)
-            printf(", slack for %s", slack_text(slack, slack_left(slack)));
-        if (image->creator[0])
-            printf(", made by \"%.8s\"", image->creator);
-        char id[33];
-        if (image->format == IMAGE_VHD)
-            printf(", geometry %u/%u/%u", image->cylinders, image->heads, image->track_sectors);
-        printf(", id %s\n", id_text(image, id));
-    }
+    for (unsigned i = 0; i < s->chain.count; i++)
+        print_image(source_link_name(s, i), &s->chain.link[i]->image, i ? NULL : slack);
     each_warning(s, warning_text);
 }
 
@@ -190,6 +204,17 @@ enum status verb_vhd_read(const struct options *options)
     return status;
 }
 
+/* What is there twice was good only once: the image reads right, but the next fault takes all. */
+static enum status say_damage(const char *name, const struct image *image)
+{
+    struct fail f;
+    if (!image->damaged)
+        return STATUS_OK;
+    (void)fail(&f, ERR_IMAGE, image->damage.sentence, image->damage.value);
+    (void)fail_subject(&f, name);
+    return say_fail(&f);
+}
+
 enum status verb_vhd_check(const struct options *options)
 {
     struct source s;
@@ -205,8 +230,10 @@ enum status verb_vhd_check(const struct options *options)
     }
     look_at_times(&s);
     each_warning(&s, warning_text);
+    for (unsigned i = 0; !status && i < s.chain.count; i++)
+        status = say_damage(source_link_name(&s, i), &s.chain.link[i]->image);
     if (!status)
-        printf("%s: %s, clean\n", s.name, image_kind_name(&s.chain.link[0]->image));
+        say_out("%s: %s, clean", s.name, image_kind_name(&s.chain.link[0]->image));
     source_close(&s);
     return status;
 }

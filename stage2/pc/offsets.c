@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include "core/base/bounds.h"
 #include "pc/bios.h"
+#include "pc/leave.h"
 #include "pc/trap.h"
 
 #define OFFSET(name, value) __asm__ volatile("\n->" #name " %c0" : : "i"(value))
@@ -25,7 +26,17 @@ void offsets(void)
     OFFSET(BIOS_REGS_ES, offsetof(struct bios_regs, es));
     OFFSET(BIOS_REGS_EFLAGS, offsetof(struct bios_regs, eflags));
     OFFSET(BIOS_REGS_SIZE, sizeof(struct bios_regs));
+    OFFSET(LEAVE_MOVE, offsetof(struct leave, move));
+    OFFSET(LEAVE_MOVE_SIZE, sizeof(struct leave_move));
+    OFFSET(LEAVE_REGISTERS, offsetof(struct leave, edi));
+    OFFSET(LEAVE_ESP, offsetof(struct leave, esp));
+    OFFSET(LEAVE_INTERRUPTS, offsetof(struct leave, interrupts));
+    OFFSET(LEAVE_IP, offsetof(struct leave, ip));
+    OFFSET(LEAVE_SIZE, sizeof(struct leave));
     OFFSET(TRAP_STUB_SIZE, TRAP_STUB_SIZE);
 }
 
 static_assert(sizeof(struct bios_regs) % 4 == 0, "copied by dwords");
+static_assert(offsetof(struct leave, es) == offsetof(struct leave, edi) + 32, "popped in a row");
+static_assert(offsetof(struct leave, ss) == offsetof(struct leave, esp) + 4, "loaded by LSS");
+static_assert(offsetof(struct leave, cs) == offsetof(struct leave, ip) + 2, "a far pointer");

@@ -7,6 +7,7 @@
 #define RESIDENT_CELLS_H
 
 #include <stdint.h>
+#include "resident/resident_abi.h"
 
 #define MAP_BITMAP_BITS 4096u /* sectors that a sector of a bitmap tells about */
 

@@ -4,10 +4,11 @@
  * resident's binary is linked for offset 0 of its own segment; the header lies at RESIDENT_HEADER
  * in it.
  *
- *   segment:0000  the run that is kept        :0020  eight drive slots of 24 bytes (GRUB4DOS
- * layout) segment:0100  this header, whose first bytes are the INT 13h entry then code, data, and,
- * beyond the end of the binary, bytes that stage2 makes zero up to resident_size: caches, bounce
- * buffer, stack; RESIDENT_SIZE_MAX at the most
+ *   segment:0000  the run that is kept
+ *   segment:0020  eight drive slots of 24 bytes (GRUB4DOS layout)
+ *   segment:0100  this header, whose first bytes are the INT 13h entry
+ *   then code, data, and, beyond the end of the binary, bytes that stage2 makes zero up to
+ *   resident_size: caches, bounce buffer, stack; RESIDENT_SIZE_MAX at the most
  */
 #ifndef RESIDENT_ABI_H
 #define RESIDENT_ABI_H

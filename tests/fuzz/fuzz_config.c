@@ -27,6 +27,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         const struct config_entry *e = &config.entry[i];
         if (!e->name || !e->title || !e->vhd || strlen(e->vhd) > size || e->write > WRITE_NONE)
             abort();
+        if ((*e->vhd && e->start.kind != START_IMAGE) || e->start.kind > START_FILE ||
+            (e->start.kind == START_FILE) != (e->start.path != NULL) || e->start.number > 143 ||
+            ((e->start.kind == START_DISK || e->start.kind == START_PARTITION) && !e->start.number))
+            abort();
     }
     for (unsigned i = 0; i < config.complaint_count && i < CONFIG_COMPLAINTS_MAX; i++) {
         if (!config.complaint[i].line || !config.complaint[i].sentence ||

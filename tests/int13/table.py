@@ -86,8 +86,8 @@ def dynamic(raw, path):
     mkimage("reserve", path, "--size", "4M", "--yes")
 
 
-def vhdboot(shop, mode, bus="ide", drives=1, hide=False, grows=False):
-    """A VHD in 200 pieces on NTFS; further drives behind the flash. `grows`: what is written first has no block."""
+def vhdboot(shop, mode, bus="ide", drives=1, hide=False, grows=False, pieces=200):
+    """A VHD in so many pieces on NTFS; further drives behind the flash. `grows`: what is written first has no block."""
     name = f"ours.{mode}.{bus}.{drives}"
     told, files = others(shop.path(name), drives)
     raw = conformance_disk(shop.path(name), mode, hooked=True, geometry=(SECTORS // (255 * 63), 255, 63),
@@ -97,7 +97,7 @@ def vhdboot(shop, mode, bus="ide", drives=1, hide=False, grows=False):
     else:
         vhd.make_fixed(raw + ".vhd", SECTORS, source=raw)
     with ONE_AT_A_TIME:                 # all flashes are made from one file's name
-        flash = shop.formatted(raw + ".vhd", pieces=200, options=("--scatter",), name=name + ".img",
+        flash = shop.formatted(raw + ".vhd", pieces=pieces, options=("--scatter",), name=name + ".img",
                                config="[a]\nvhd = \\disk.vhd\nhide = yes\n" if hide else None)
     image = extents(flash)
     before = outside(flash, image)

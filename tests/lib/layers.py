@@ -9,7 +9,7 @@ import struct
 from files import read, write
 from ntfsdisk import MIB, consistent, cut_out, disk, volume
 from tools import FRAGMENT, mkimage, run
-from vhd_dynamic import SECTOR, DynamicVhd
+from vhd_dynamic import SECTOR, DynamicVhd, checksum
 import vhd
 
 SIZE = 9 * MIB + 5 * SECTOR
@@ -83,6 +83,17 @@ def chain(name, *options):
     return [text.split(": ")[0] for text in steps(name, "image", *options)]
 
 
+def unmarked(data):
+    """A VHD without the mark that a merge into it has begun: 7-Zip takes no footer with anything in the part that is
+    reserved."""
+    data = bytearray(data)
+    for at in (0, len(data) - SECTOR):
+        if data[at:at + 8] == b"conectix" and data[at + 256:at + 264] == b"vhdmerge":
+            data[at + 256:at + 288] = bytes(32)
+            data[at:at + SECTOR] = checksum(data[at:at + SECTOR], 64)
+    return bytes(data)
+
+
 def exported(name, *options):
     """The entry's disk as 7-Zip reads it, out of copies of the chain's files."""
     shutil.rmtree("out", ignore_errors=True)
@@ -90,7 +101,7 @@ def exported(name, *options):
     copies = ["out/" + path.rsplit("\\", 1)[1] for path in chain(name, *options)]
     for path, copy in zip(chain(name, *options), copies):
         with open(copy, "wb") as file:
-            file.write(mkimage("cat", f"{name}:{path}").stdout)
+            file.write(unmarked(mkimage("cat", f"{name}:{path}").stdout))
     return seven_zip(copies[0])
 
 

@@ -11,7 +11,8 @@ from lint_rules import includes, rooms
 from lint_rules.tree import C_ENDS
 
 # Objects' folder in the build, and the sources'.
-BUILT = {"core32": "stage2/core", "mkimage.o": "mkimage", "stage2": "stage2"}
+BUILT = {"core32": "stage2/core", "mkimage.o": "mkimage", "stage2": "stage2",
+         "nbdkit/nbdkit": "mkimage/nbdkit"}
 FROM_OUTSIDE = ("memcpy", "memmove", "memset", "memcmp")
 WRITABLE = (".data", ".bss", ".tdata", ".tbss")
 

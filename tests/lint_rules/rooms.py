@@ -7,11 +7,12 @@ itself, what its entry names, and what those may. A folder with sources and with
 import os
 
 BASE, CHAIN, MAP = "stage2/core/base", "stage2/core/chain", "stage2/core/map"
-FORMATS = ("stage2/core/part", "stage2/core/ntfs", "stage2/core/vhd", "stage2/core/vhdx")
+FORMATS = ("stage2/core/part", "stage2/core/ntfs", "stage2/core/vhd", "stage2/core/vhdx",
+           "stage2/core/raw")
 BYTES = (BASE + "/bounds.h", BASE + "/endian.h")
 
 BELOW = {
-    # core: bytes, not machines. The four formats never know of each other.
+    # core: bytes, not machines. The formats never know of each other.
     BASE: (),
     **{room: (BASE,) for room in FORMATS},
     CHAIN: FORMATS,

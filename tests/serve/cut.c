@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
+ * Long because what is recorded, cut and judged is one program's one subject.
+ *
  * Power cuts under the serving engine. A run of random requests on an image in memory is recorded,
  * then cut after each change:
  *
@@ -163,8 +165,9 @@ static void request_run(struct run *r, struct request *q)
     else
         q->failed = request_do(r, q, &f);
     q->end = m->records;
-    /* A flush may fail to give the space of blocks back that are gone: nothing is lost by it. */
-    if (m->failed != failed && !q->failed && q->what != REOPEN && !(q->what == FLUSH && m->emptied))
+    /* What fails to give the space of blocks back that are gone, or to have much more at once, has
+     * other ways: nothing is lost by it. */
+    if (m->failed != failed && !q->failed && q->what != REOPEN && !m->emptied)
         loss(r, "no", q->end, "a change failed, and nobody was told, in request", q->tag);
     if (q->what == REOPEN && q->failed) /* what of the last requests is there is anybody's guess */
         q->count = r->sectors;

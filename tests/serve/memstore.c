@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Bytes in one growing buffer; each change is kept in a list that a judge can take apart. */
 #include "serve/memstore.h"
 #include <errno.h>
 #include <stdio.h>
@@ -76,7 +77,9 @@ static int mem_write(struct store *s, const void *buf, size_t len, uint64_t off)
     struct memfile *m = s->ctx;
     if (!range_ok(off, len, m->fixed_size ? m->size : MEMFILE_MAX))
         return ENOSPC;
+    bool behind_end = off >= m->size; /* a footer's new place: another one is tried */
     int error = record_add(m, RECORD_WRITE, off, buf, len);
+    m->emptied += error && behind_end;
     s->size = m->size;
     return error;
 }

@@ -25,7 +25,7 @@ struct memfile {
     int fail_with;    /* errno */
     bool fixed_size;  /* as a file on a volume: never grows, zeros are written */
     uint32_t failed;  /* how many did, */
-    uint32_t emptied; /* of them those that only gave space back */
+    uint32_t emptied; /* of them those that only gave space back, or tried to have more */
 };
 
 #define MEMFILE_MAX ((uint64_t)1 << 30)

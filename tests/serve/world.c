@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Opens chains out of memory by core, as the host tool does out of files. */
 #include "serve/world.h"
 #include <stdio.h>
 #include <stdlib.h>

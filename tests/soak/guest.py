@@ -30,7 +30,12 @@ def boot(s, rng):
     except Refuse as why:
         if lines[0][0] != "refused":
             raise Loss(f"the machine starts {entry.name}, although: {why}") from why
-        s.judge([("refused", s.model, set())])
+        leaf = s.model.leaf_of(volume, entry)   # slots are emptied before the disk's boot record is looked at
+        image = s.model.files.get(leaf)
+        s.judge([("refused", s.model, {leaf} if image and may_scrub(entry, image) else set())])
+        return True
+    if lines[0][0] == "refused" and s.model.is_apart(places):
+        s.judge([("refused, as a merge is under way", s.model, set())])
         return True
     if lines[0][0] != "started":
         raise Loss(f"the machine does not start {entry.name}: {lines[0][1]}")

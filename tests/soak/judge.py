@@ -48,7 +48,7 @@ def disk_difference(model, places, seen):
 
 def entry_difference(model, volume, entry, fields):
     name, vhd, mode, starts, protected, sentence, runs = fields
-    if name != entry.name or split(vhd) != split(entry.vhd) or mode != entry.mode:
+    if name != entry.name or place_of(vhd, volume) != place_of(entry.vhd, volume) or mode != entry.mode:
         return f"entry {volume}/{name} is {vhd} {mode}, not {entry.name} {entry.vhd} {entry.mode}"
     try:
         places = model.starts(volume, entry)
@@ -66,6 +66,11 @@ def entry_difference(model, volume, entry, fields):
     if protected == "1" and entry.write != "none" and not (entry.writes and may_be_full(model, places)):
         return f"entry {name} is write-protected"
     return None
+
+
+def place_of(vhd, volume):
+    on, path = split(vhd)
+    return on or volume, path
 
 
 def unread(runs):
@@ -134,7 +139,7 @@ def settle(model, seen):
         image.maybe = left
 
 
-def check_agrees(flash, model, volume, entry, seen, known):
+def check_agrees(flash, model, volume, entry, seen):
     """`mkimage check` says of the entry what the machine does; its JSON."""
     fields = next(f for f in seen.entries[volume] if f[0] == entry.name)
     status, said = programs.check(flash, volume, entry.name)
@@ -142,13 +147,11 @@ def check_agrees(flash, model, volume, entry, seen, known):
     if status != (0 if boots else 1):
         raise Loss(f"check says boots: {boots}, and ends with {status}")
     starts = fields[3] == "1"
-    if boots and not starts and said.get("system") is False and "check" in known:
-        boots = False
     code = seen.files.get((1, CODE), (0, 0))[1] == our_code()
     if volume == 1 and boots != (starts and code):
         raise Loss(f"check {entry.name}: boots: {boots} ({said['error']}), the machine: {starts} ({fields[5]}), "
                    f"our code: {code}")
     steps = " ".join(s["text"] for s in said["steps"] if s["name"] == "map")
-    if starts and ("write-protected" in steps) != (fields[4] == "1") and "full" not in known:
+    if starts and ("write-protected" in steps) != (fields[4] == "1"):
         raise Loss(f"check {entry.name}: write-protected: {steps}; the machine: {fields[4]}")
     return said

@@ -100,8 +100,15 @@ static bool second_prepare(struct second *second, const struct soak *s, const st
     return chain->count <= SECOND_LAYERS_MAX;
 }
 
-/* Is there an image whose two footers differ? A cut between the writes of a mark leaves one, and
- * the footer at the end counts. */
+/* A footer without what says that a merge has begun, and without the sum of it all. */
+static void unmark(uint8_t footer[SECTOR_SIZE])
+{
+    memset(footer + 0x40, 0, 4);
+    memset(footer + 0x100, 0, 32);
+}
+
+/* Is there an image whose two footers differ in that alone? A cut between the two writes leaves
+ * one, and both footers are good. */
 static bool between_footers(const struct chain *chain)
 {
     uint8_t first[SECTOR_SIZE], last[SECTOR_SIZE];
@@ -111,8 +118,11 @@ static bool between_footers(const struct chain *chain)
         if (chain->link[i]->image.kind != IMAGE_FIXED &&
             !file_read(file, 0, first, SECTOR_SIZE, &f) &&
             !file_read(file, file->size - SECTOR_SIZE, last, SECTOR_SIZE, &f) &&
-            !memcmp(first, last, 8) && memcmp(first, last, SECTOR_SIZE))
-            return true;
+            memcmp(first, last, SECTOR_SIZE)) {
+            unmark(first);
+            unmark(last);
+            return !memcmp(first, last, SECTOR_SIZE);
+        }
     }
     return false;
 }

@@ -31,6 +31,7 @@ class Image:
         self.maybe = {}
         self.blocks = set()                     # that are there; None: nobody knows
         self.merging = None                     # ident of a child whose merge into it was cut
+        self.marked = False                     # a mark of a merge that is through may have been left on it
 
     def copy(self):
         other = Image.__new__(Image)
@@ -236,6 +237,7 @@ class Model:
     def rollback(self, volume, entry):
         image = self.files[self.leaf_of(volume, entry)]
         image.own, image.blocks, image.ident = {}, set(), next(Image.fresh)
+        image.merging, image.marked = None, False
 
     def fold(self, places):
         """The child's content in its parent."""

@@ -18,7 +18,8 @@ def change(s, volume, model, touched, what, *commands):
 
 
 def roomy(s, volume, size):
-    return s.free[volume] > size + (1 << 20)
+    """Is there room, and some to spare? ntfs-3g's library finds none for a long file some time before all is used."""
+    return s.free[volume] > 2 * size + (1 << 20)
 
 
 def put_menu(s, volume, model, what):

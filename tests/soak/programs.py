@@ -17,7 +17,7 @@ LIMIT = 60                              # seconds; nothing here takes one
 
 
 class Loss(Exception):
-    """Something is not as promised. `known`: the word of KNOWN that it goes by."""
+    """Something is not as promised."""
 
 
 def too_late(*_):
@@ -158,24 +158,25 @@ def ntfs_judges(volume):
         raise Loss(f"ntfsfix -n: {(out + errors)[-600:]}")
 
 
-def mend_mirror(flash, start):
-    """$MFTMirr as $MFT's first records; True where they differed."""
+def mend_mirror(flash, number, place):
+    """Where a verb was cut between its writes of $MFT's first records and of their copies in $MFTMirr, which
+    happens where the MFT had no free record, check says so, and ntfs-3g refuses the volume. Makes them as mkimage
+    install would."""
+    status, out, errors = mkimage("check", flash, "--partition", number, "--json")
+    if "$MFTMirr" not in out:
+        raise Loss(f"check says nothing of the $MFTMirr of volume {number}: {status} {out[-300:]} {errors[-300:]}")
     with open(flash, "r+b") as file:
-        file.seek(start)
+        file.seek(place[0])
         boot = file.read(SECTOR)
         sector, per = struct.unpack_from("<HB", boot, 11)
         cluster = sector * per
         mft, mirror = struct.unpack_from("<QQ", boot, 48)
         size = struct.unpack_from("<b", boot, 64)[0]
         size = (1 << -size if size < 0 else size * cluster) * 4
-        file.seek(start + mft * cluster)
+        file.seek(place[0] + mft * cluster)
         records = file.read(size)
-        file.seek(start + mirror * cluster)
-        if file.read(size) == records:
-            return False
-        file.seek(start + mirror * cluster)
+        file.seek(place[0] + mirror * cluster)
         file.write(records)
-        return True
 
 
 def mkimage(*arguments, cut=None, flash=None):

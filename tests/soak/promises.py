@@ -25,28 +25,16 @@ def undermined(model):
     return out
 
 
-def is_plain(model, volume, victim):
-    """Is the entry one of this volume's menu, its image and all of its parents here, by names that end as VHDs'?"""
-    on, name = victim
-    if on != volume:
-        return False
-    entry = next(e for e in model.menu(on) if e.name == name)
-    return all(p[0] == volume and p[1].endswith((".vhd", ".avhd")) for p in model.chain(on, entry))
-
-
-def harm(before, after, volume, allowed):
-    """Why a verb must not do what makes `after` of `before`: (reason, True, known), or None. `allowed` entries may
-    change."""
+def harm(before, after, allowed):
+    """Why a verb must not do what makes `after` of `before`: (reason, True), or None. `allowed` entries may change."""
     old, new = disks(before), disks(after)
     for key, was in old.items():
         now = new.get(key)
         if was is None or key in allowed or (now is not None and now[0] == was[0]):
             continue
-        known = None if is_plain(before, volume, key) else "other volumes"
-        return f"entry {key} would not read what it reads", True, known
+        return f"entry {key} would not read what it reads", True
     for writer, victim in undermined(after) - undermined(before):
-        known = "sibling" if is_plain(before, volume, victim) and writer[0] == volume else "other volumes"
-        return f"entry {writer} would write under the child that {victim} starts", True, known
+        return f"entry {writer} would write under the child that {victim} starts", True
     return None
 
 
@@ -55,22 +43,15 @@ def resolve(model, volume, entry):
     try:
         places = model.chain(volume, entry)
     except Refuse as why:
-        return None, (f"the image cannot be opened: {why}", True, None)
+        return None, (f"the image cannot be opened: {why}", True)
     if places[0][0] != volume:
-        return places, ("lies on another volume", True, None)
+        return places, ("lies on another volume", True)
     return places, None
-
-
-def labelled(model, place, known):
-    """An entry that names its own volume by the label: it may be found, or the verb refuses."""
-    if not any(":" in e.vhd for v, e in model.starters(place) if v == place[0]):
-        return None
-    return ("an entry names its own volume", "other volumes" in known, "other volumes")
 
 
 def named_too(model, place, but):
     """A verb may refuse where any image names the id as its parent's, though no entry may start it."""
-    return ("named as a parent", False, None) if model.dependents(place, but)[1] else None
+    return ("named as a parent", False) if model.dependents(place, but)[1] else None
 
 
 def depth(model, volume, entry):
@@ -82,5 +63,5 @@ def depth(model, volume, entry):
 
 def other_size(model, places):
     if model.files[places[0]].sectors != model.files[places[1]].sectors:
-        return ("the parent has another size", True, None)
+        return ("the parent has another size", True)
     return None

@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Random sequences of all that is done to a flash, each compared with a model after every step (steps.py, model.py).
 
-    soak.py [--seconds N | --sequences N] [--first SEED] [--jobs N] [--without WORD,...]
+    soak.py [--seconds N | --sequences N] [--first SEED] [--jobs N]
     soak.py --seed SEED [--steps 0,3,5]
 
 A sequence that fails is made as short as it gets, and told with its seed and the numbers of its steps: the second
-form does it again. --without switches entries of KNOWN off (all: every one): then those defects are found too."""
+form does it again."""
 import argparse
 import collections
 import multiprocessing
@@ -27,13 +27,13 @@ from programs import Loss                                                       
 SHRINK_SECONDS = 60
 
 
-def attempt(seed, chosen, known, keep=None):
+def attempt(seed, chosen, keep=None):
     """(what failed or None, log, counts) of the sequence's chosen steps."""
     base = "/dev/shm" if os.path.isdir("/dev/shm") and "TMPDIR" not in os.environ else None
     where = tempfile.mkdtemp(prefix="soak-", dir=base)
     soak = None
     try:
-        soak = world.Soak(where, seed, known, full=False)
+        soak = world.Soak(where, seed, full=False)
         for number, (step, own) in enumerate(steps.sequence(seed)):
             if chosen is None or number in chosen:
                 soak.full = own % 8 == 0
@@ -54,7 +54,7 @@ def sort_of(failure):
     return re.sub(r"[0-9]+|'[^']*'|/\S+", "#", failure)[:60]
 
 
-def shrink(seed, failure, known):
+def shrink(seed, failure):
     """Drops steps, one after the other, as long as it fails in the same way."""
     chosen = list(range(len(steps.sequence(seed))))
     end, changed = time.monotonic() + SHRINK_SECONDS, True
@@ -62,7 +62,7 @@ def shrink(seed, failure, known):
         changed = False
         for number in reversed(list(chosen)):
             fewer = [n for n in chosen if n != number]
-            again = attempt(seed, set(fewer), known)[0]
+            again = attempt(seed, set(fewer))[0]
             if again and sort_of(again) == sort_of(failure):
                 chosen, changed = fewer, True
             if time.monotonic() > end:
@@ -70,12 +70,11 @@ def shrink(seed, failure, known):
     return chosen
 
 
-def work(job):
-    seed, known = job
-    failure, log, counts = attempt(seed, None, known)
+def work(seed):
+    failure, log, counts = attempt(seed, None)
     if failure:
-        chosen = shrink(seed, failure, known)
-        again, shorter, _ = attempt(seed, set(chosen), known)
+        chosen = shrink(seed, failure)
+        again, shorter, _ = attempt(seed, set(chosen))
         if again:
             failure, log = again, shorter
         return seed, failure, log, counts, chosen
@@ -90,14 +89,14 @@ def tell(seed, failure, log, chosen):
           flush=True)
 
 
-def many(options, known):
+def many(options):
     start, counts, done, losses = time.monotonic(), collections.Counter(), 0, 0
 
     def jobs():
         seed = options.first
         while (not options.sequences or seed < options.first + options.sequences) and \
                 (not options.seconds or time.monotonic() - start < options.seconds):
-            yield seed, known
+            yield seed
             seed += 1
     with multiprocessing.Pool(options.jobs) as pool:
         source = jobs()
@@ -124,14 +123,13 @@ def many(options, known):
     total = sum(counts.values())
     print(", ".join(f"{kind} {n}" for kind, n in counts.most_common()))
     print(f"{done} sequences, {total} steps, {losses} losses, {took:.0f} s ({cpu:.0f} of a "
-          f"processor's), {total / took:.0f} steps a second"
-          + (f"; not looked for: {', '.join(known)}" if known else ""))
+          f"processor's), {total / took:.0f} steps a second")
     return 1 if losses or not done else 0
 
 
-def one(options, known):
+def one(options):
     chosen = {int(n) for n in options.steps.split(",")} if options.steps else None
-    failure, log, _ = attempt(options.seed, chosen, known, options.keep)
+    failure, log, _ = attempt(options.seed, chosen, options.keep)
     for line in log:
         print(f"    {line}")
     print(failure or "no loss")
@@ -148,15 +146,10 @@ def main():
     parser.add_argument("--seed", type=int)
     parser.add_argument("--steps", default="")
     parser.add_argument("--keep", help="a folder that gets the files of --seed")
-    parser.add_argument("--without", default="", help="words of KNOWN, or all")
     options = parser.parse_args()
-    off = set(world.KNOWN) if options.without == "all" else set(filter(None, options.without.split(",")))
-    if off - set(world.KNOWN):
-        parser.error(f"KNOWN has no {', '.join(off - set(world.KNOWN))}")
-    known = {word: text for word, text in world.KNOWN.items() if word not in off}
     if options.seed is None and not options.sequences and not options.seconds:
         options.sequences = 10000
-    return one(options, known) if options.seed is not None else many(options, known)
+    return one(options) if options.seed is not None else many(options)
 
 
 if __name__ == "__main__":

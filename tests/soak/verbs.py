@@ -7,7 +7,7 @@ import judge
 import programs
 from model import Refuse, folder
 from programs import BROKEN, Loss
-from promises import depth, harm, labelled, named_too, other_size, resolve
+from promises import depth, harm, named_too, other_size, resolve
 
 
 def snapshot(s, rng):
@@ -29,18 +29,18 @@ def snapshot(s, rng):
             size = rng.choice((100 << 10, 2 << 20, 5 << 20))
             arguments += ["--size", str(size)]
             room += (size // (2 << 20) + 2) * (2100 << 10)
-        refuse = harm(s.model, after, volume, set())
+        refuse = harm(s.model, after, set())
         if not refuse and not entry.writes:     # of one that is write-protected it makes no difference
-            must = entry.write != "none" and "discard" not in s.known
-            refuse = ("an entry that keeps no changes", must, None)
+            refuse = ("an entry that keeps no changes", entry.write != "none")
         others = [e for v, e in s.model.starters(places[0]) if (v, e.name) != (volume, entry.name) and e.writes]
         if others and not refuse:       # an entry of a child would be damaged if there were one
-            refuse = (f"entry {others[0].name} writes to it", True,
-                      None if all(v == volume for v, e in s.model.starters(places[0])) else "other volumes")
+            refuse = (f"entry {others[0].name} writes to it", True)
         if not refuse and places[0] in s.model.half:
-            refuse = ("the merge is half done", False, None)
-        refuse = refuse or labelled(s.model, places[0], s.known)
+            refuse = ("the merge is half done", False)
     touched = {key, (volume, judge.CONFIG)}
+    if not refuse and (s.model.files[places[0]].merging or s.model.files[places[0]].marked):
+        after.files[places[0]].merging, after.files[places[0]].marked = None, False     # the child is gone
+        touched |= {places[0]}
     return s.verb(rng, arguments, after, [("the menu is written down", first, touched),
                                           ("made, and not in the menu", half, touched)], refuse, room, touched)
 
@@ -78,22 +78,22 @@ def rollback(s, rng):
     after = s.model.copy()
     touched = {}
     if not refuse and len(places) == 1:
-        refuse = ("has no parent", True, None)
+        refuse = ("has no parent", True)
     refuse = refuse or other_size(s.model, places)
     if not refuse:
         after.rollback(volume, entry)
         touched = {places[0]}
         allowed = {(v, e.name) for v, e in s.model.starters(places[0])}
-        refuse = unfinished(s, places) or harm(s.model, after, volume, allowed) or \
-            labelled(s.model, places[0], s.known) or named_too(s.model, places[0], ())
+        refuse = unfinished(s, places) or harm(s.model, after, allowed) or \
+            named_too(s.model, places[0], ())
     return s.verb(rng, arguments, after, (), refuse, 64 << 10, touched)
 
 
 def unfinished(s, places):
     if places[0] in s.model.half:
-        return ("the merge is half done", True, "merge cut")
+        return ("the merge is half done", True)
     if any(p in s.model.half or p in [h[0] for h in s.model.half.values()] for p in places):
-        return ("a merge of its parents is half done", False, None)
+        return ("a merge of its parents is half done", False)
     return None
 
 
@@ -106,12 +106,13 @@ def drop(s, rng):
     places, refuse = resolve(s.model, volume, entry)
     after, left, first = (s.model.copy() for _ in range(3))
     touched = {(volume, judge.CONFIG)}
-    if refuse and not places and can_drop(s.model, volume, entry):
-        return replaced_drop(s, rng, volume, entry, arguments)
+    below = None if places else below_broken(s.model, volume, entry)
+    if below:
+        return broken_drop(s, rng, volume, entry, below, arguments)
     if not refuse and len(places) == 1:
-        refuse = ("has no parent", True, None)
+        refuse = ("has no parent", True)
     elif not refuse and places[1][0] != volume:
-        refuse = ("the parent lies on another volume", True, None)
+        refuse = ("the parent lies on another volume", True)
     refuse = refuse or other_size(s.model, places)
     if not refuse:
         first.write_menu(volume)
@@ -119,36 +120,37 @@ def drop(s, rng):
         after.turn_all(volume, places[0], places[1][1])
         after.remove(places[0])
         allowed = {(v, e.name) for v, e in s.model.starters(places[0]) if v == volume}
-        refuse = unfinished(s, places) or harm(s.model, after, volume, allowed) or \
-            labelled(s.model, places[0], s.known) or named_too(s.model, places[0], ()) or \
-            named_too(s.model, places[1], places[:1])
+        refuse = unfinished(s, places) or harm(s.model, after, allowed) or \
+            named_too(s.model, places[0], ()) or named_too(s.model, places[1], places[:1])
     return s.verb(rng, arguments, after, [("the menu is written down", first, touched),
                                           ("the child is left over", left, touched)], refuse, 64 << 10, touched)
 
 
-def replaced_parent(model, volume, entry):
-    """What lies where the parent of an image is said to be, and is another image; None."""
+def below_broken(model, volume, entry):
+    """What an entry's leaf can be dropped for, where its chain is broken: its parent, or what lies in that one's
+    place; None."""
     leaf = model.leaf_of(volume, entry)
     image = model.files.get(leaf)
-    if image is None or leaf[0] != volume or image.kind != "differencing" or not image.hints:
+    if image is None or leaf[0] != volume or image.kind != "differencing":
         return None
-    place = next(model.candidates(*leaf, image, (), volume))
-    return place if model.files.get(place) is not None else None
+    found = [place for place in model.candidates(*leaf, image, entry.parents, volume)
+             if model.files.get(place) is not None and place != leaf]
+    for place in found:
+        if model.files[place].ident == image.parent:
+            return place
+    return next((place for place in found if opens(model, place, entry, volume)), None)
 
 
-def can_drop(model, volume, entry):
-    place = replaced_parent(model, volume, entry)
-    if place is None:
-        return False
+def opens(model, place, entry, volume):
     try:
-        return bool(model.chain_of(*place))
+        return bool(model.chain_of(*place, entry.parents, volume))
     except Refuse:
         return False
 
 
-def replaced_drop(s, rng, volume, entry, arguments):
-    """The parent was replaced: nothing but dropping the child helps, and that needs nothing of the parent."""
-    leaf, place = s.model.leaf_of(volume, entry), replaced_parent(s.model, volume, entry)
+def broken_drop(s, rng, volume, entry, place, arguments):
+    """Nothing but dropping the child helps, and that needs nothing of the parent."""
+    leaf = s.model.leaf_of(volume, entry)
     after, left = s.model.copy(), s.model.copy()
     first = s.model.copy()
     first.write_menu(volume)
@@ -156,10 +158,13 @@ def replaced_drop(s, rng, volume, entry, arguments):
     after.turn_all(volume, leaf, place[1])
     after.remove(leaf)
     allowed = {(v, e.name) for v, e in s.model.starters(leaf) if v == volume}
-    refuse = harm(s.model, after, volume, allowed) or labelled(s.model, leaf, s.known) or \
-        named_too(s.model, leaf, ()) or named_too(s.model, place, [leaf])
-    if not refuse and "master replaced" in s.known:
-        refuse = ("the parent was replaced", False, None)
+    refuse = harm(s.model, after, allowed) or named_too(s.model, leaf, ()) or named_too(s.model, place, [leaf])
+    if place[0] != volume:
+        refuse = ("the parent lies on another volume", True)
+    elif s.model.files[place].ident == s.model.files[leaf].parent and not refuse:
+        refuse = other_size(s.model, (leaf, place))
+    if not refuse and len(allowed) < len(s.model.starters(leaf)):
+        refuse = ("an entry of another volume starts it", False)
     touched = {(volume, judge.CONFIG)}
     return s.verb(rng, arguments, after, [("the menu is written down", first, touched),
                                           ("the child is left over", left, touched)], refuse, 64 << 10, touched)
@@ -175,12 +180,12 @@ def merge(s, rng):
     after, left, half, first, begun = (s.model.copy() for _ in range(5))
     other = finished(s, places)
     if not refuse and len(places) == 1 and other:
-        return s.verb(rng, arguments, other[0][1], (), ("there is no parent", False, None), 64 << 10, other[0][2])
+        return s.verb(rng, arguments, other[0][1], (), ("there is no parent", False), 64 << 10, other[0][2])
     touched, room = {(volume, judge.CONFIG)}, 64 << 10
     if not refuse and len(places) == 1:
-        refuse = ("has no parent", True, None)
+        refuse = ("has no parent", True)
     elif not refuse and places[1][0] != volume:
-        refuse = ("the parent lies on another volume", True, None)
+        refuse = ("the parent lies on another volume", True)
     refuse = refuse or other_size(s.model, places)
     if not refuse:
         touched |= {places[1]}
@@ -189,7 +194,7 @@ def merge(s, rng):
         first.half[places[0]] = half.half[places[0]]
         for model in (begun, half, first, left):
             model.files[places[1]].merging = model.files[places[0]].ident
-        after.files[places[1]].merging = None
+        after.files[places[1]].merging, after.files[places[1]].marked = None, True
         for model in (left, after, first):
             model.fold(places)
         first.write_menu(volume)
@@ -198,23 +203,23 @@ def merge(s, rng):
         after.remove(places[0])
         left.half.pop(places[0], None)
         allowed = {(v, e.name) for v, e in s.model.starters(places[1])}
-        refuse = harm(s.model, after, volume, allowed) or labelled(s.model, places[0], s.known) or \
-            named_too(s.model, places[0], ()) or named_too(s.model, places[1], places[:1])
+        refuse = harm(s.model, after, allowed) or named_too(s.model, places[0], ()) or \
+            named_too(s.model, places[1], places[:1])
     return s.verb(rng, arguments, after, [("half done", half, touched), ("the menu is written down", first, touched),
                                           ("the child is left over", left, touched)], refuse, room, touched, begun,
                   other)
 
 
 def finished(s, places):
-    """A merge into the leaf was cut at its end; its child is left over, or was removed by somebody: merge may put an
-    end to that instead."""
-    child = places and s.model.files[places[0]].merging
-    found = [place for place, image in s.model.images() if child and image.ident == child and place[0] == places[0][0]
-             and not s.model.starters(place)]
-    if not child:
+    """A merge into the leaf was cut at its end; its child is left over, was removed by somebody, or is gone and only
+    the mark is there: merge may put an end to that instead."""
+    leaf = places and s.model.files[places[0]]
+    if not leaf or not (leaf.merging or leaf.marked):
         return []
+    found = [place for place, image in s.model.images() if leaf.merging and image.ident == leaf.merging and
+             place[0] == places[0][0] and not s.model.starters(place)]
     model = s.model.copy()
-    model.files[places[0]].merging = None
+    model.files[places[0]].merging, model.files[places[0]].marked = None, False
     for place in found[:1]:
         model.remove(place)
     return [("the cut merge is finished", model, {places[0]})]
@@ -256,12 +261,10 @@ def reserve(s, rng):
     arguments += ["--size", str(size)]
     image = s.model.files.get(place)
     refuse, room = None, 0
-    if "--entry" in arguments and ":" in picked[1].vhd and "label" in s.known:
-        refuse = ("the entry names a volume", False, None)
-    elif image is None or place[0] != volume:
-        refuse = ("not on this volume", True, None)
+    if image is None or place[0] != volume:
+        refuse = ("not on this volume", True)
     elif image.kind == "fixed":
-        refuse = ("a fixed image", True, None)
+        refuse = ("a fixed image", True)
     else:
         room = size + (size // (image.block * 512) + 2) * (image.block * 512 + 8192)
     return s.verb(rng, arguments, s.model.copy(), (), refuse, room, {place})
@@ -282,8 +285,6 @@ def install(s, rng):
 
 def flash(s, rng):
     """Another flash over the old one. It fails where the file gets too large for a limit: then the old one stays."""
-    if "flash over" in s.known:
-        return None
     where = os.path.join(s.where, f"again{s.tag()}")
     os.mkdir(where)
     factory = build.Factory(where, rng, s.tag)

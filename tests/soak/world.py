@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A flash under soak and its model: runs verbs, cut or not, and has what is left judged.
-
-KNOWN: defects that are being mended; a step that would only show one of them again is not done, or its answer is
-taken. The list is empty when all is well."""
+"""A flash under soak and its model: runs verbs, cut or not, and has what is left judged."""
 import os
 import random
 
@@ -10,28 +7,16 @@ import build
 import judge
 import programs
 from programs import Loss, mkimage
-
-KNOWN = {
-    "sibling": "rollback --drop gives an entry a parent that another image depends on",
-    "merge cut": "a merge that was cut leaves no mark: rollback works, check says nothing",
-    "other volumes": "who depends on an image is asked of the same volume's *.vhd and *.avhd only",
-    "mirror": "a cut between the writes of $MFTMirr and $MFT: ntfs-3g does not mount",
-    "check": "check says boots for a disk without boot code",
-    "full": "check does not say write-protected of an image without a block and without room for one",
-    "flash over": "flash over a file that exists removes it before the new one is complete",
-    "master replaced": "rollback --drop refuses when the parent was replaced",
-    "label": "reserve does not find the image of an entry that names its own volume",
-    "discard": "snapshot of an entry whose changes are not kept",
-}
+from promises import depth
 
 NO_ROOM = ("no room", "No space", "room on the volume")
 
 
 class Soak:
-    """One flash and its model; `known`: the words of KNOWN that are switched on."""
+    """One flash and its model; `full`: other programs judge the volumes after every step, not only after cuts."""
 
-    def __init__(self, where, seed, known, full):
-        self.where, self.known, self.full = where, known, full
+    def __init__(self, where, seed, full):
+        self.where, self.full = where, full
         self.log, self.counts = [], {}
         self.last_tag = 0
         self.flash, self.model = build.Factory(where, random.Random(seed), self.tag).make()
@@ -56,9 +41,9 @@ class Soak:
             try:
                 files, free[volume] = programs.outside_list(self.flash, place)
             except Loss as error:
-                if not (cut and "MFTMirr" in str(error)) or "mirror" not in self.known:
+                if not cut or "MFTMirr" not in str(error):
                     raise
-                programs.mend_mirror(self.flash, place[0])
+                programs.mend_mirror(self.flash, volume, place)
                 files, free[volume] = programs.outside_list(self.flash, place)
             outside.update({(volume, path): what for path, what in files.items()})
         seen = programs.Seen(self.flash)
@@ -82,18 +67,19 @@ class Soak:
         return label
 
     def find_half(self):
-        """A merge is half done as long as its parent holds anything of the child's."""
+        """A merge is half done as long as its parent is that image and holds anything of the child's."""
         for place, (parent, own) in list(self.model.half.items()):
             if place not in self.model.files or parent not in self.model.files:
                 del self.model.half[place]
-            elif self.model.files[parent].own == own:
+            elif self.model.files[parent].own == own or \
+                    self.model.files[parent].merging != self.model.files[place].ident:
                 del self.model.half[place]
 
     def check_entries(self, entries):
         for volume, entry in entries:
-            said = judge.check_agrees(self.flash, self.model, volume, entry, self.seen, self.known)
+            said = judge.check_agrees(self.flash, self.model, volume, entry, self.seen)
             leaf = self.model.leaf_of(volume, entry)
-            if leaf in self.model.half and "merge" not in str(said).lower() and "merge cut" not in self.known:
+            if leaf in self.model.half and depth(self.model, volume, entry) and "merge" not in str(said).lower():
                 raise Loss(f"check says nothing of the merge of {entry.name} that is half done")
 
     def check_some(self, rng, cut):
@@ -104,13 +90,11 @@ class Soak:
 
     def verb(self, rng, arguments, done, between=(), refuse=None, room=0, touched=(), old=None, other=()):
         """Runs a verb. done: the model afterwards; between: (label, model, touched) that a cut may leave; refuse:
-        None or (reason, must, known); room: bytes that it may need on its volume; old: what a cut leaves at the
+        None or (reason, must); room: bytes that it may need on its volume; old: what a cut leaves at the
         least; other: what may have been done instead."""
         volume = int(arguments[arguments.index("--partition") + 1]) if "--partition" in arguments else 1
         if volume in self.model.dirty:  # what an install that was cut left is taken back all the same
-            refuse = ("the volume is dirty", arguments[0] != "restore", None)
-        if refuse and refuse[1] and refuse[2] in self.known:
-            return self.say(f"(not done: {' '.join(arguments)}: {refuse[0]}: {self.known[refuse[2]]})")
+            refuse = ("the volume is dirty", arguments[0] != "restore")
         cut = None
         if rng.random() < 0.45:
             cut = (int(1.35 ** rng.uniform(0, 20)) - 1, 0, rng.randrange(1, 1 << 30) if rng.random() < 0.5 else 0)
@@ -118,7 +102,7 @@ class Soak:
                 cut = (cut[0], rng.choice((0, 0, 1, 3)), 0)
         if rng.random() < 0.06:
             arguments, cut, done, between, refuse, touched = (*arguments, "--dry-run"), None, self.model, (), \
-                refuse and (refuse[0], False, None), ()
+                refuse and (refuse[0], False), ()
         what = " ".join(arguments).replace(self.where + "/", "")
         self.say(what + (f", cut after {cut[0]} writes and {cut[1]} sectors, lose {cut[2]}" if cut else ""))
         status, _, errors = mkimage(*arguments, cut=cut, flash=self.flash)

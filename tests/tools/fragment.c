@@ -51,7 +51,7 @@ static enum status fill(struct volume *v, const char *host, const char *path, ui
     if (!status)
         status = place_claim(v, &p);
     if (!status)
-        status = place_fill(v, &p, fd, (uint64_t)st.st_size);
+        status = place_fill(v, &p, fd, host, (uint64_t)st.st_size);
     if (!status)
         status = place_file(v, path, (uint64_t)st.st_size, &p);
     placement_free(&p);

@@ -21,7 +21,11 @@ void *arena_alloc(struct arena *a, uint64_t size)
 
     uint8_t *p = a->base + a->used;
     size_t rounded = ((size_t)size + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;
-    a->used += rounded < (size_t)size || rounded > left ? left : rounded;
+    if (rounded < (size_t)size || rounded > left)
+        rounded = left;
+    if (a->grow && a->used + rounded > a->ready && !a->grow(a, a->used + rounded))
+        return NULL;
+    a->used += rounded;
     if (a->used > a->peak)
         a->peak = a->used;
     memset(p, 0, (size_t)size);

@@ -14,6 +14,10 @@ struct arena {
     size_t size;
     size_t used;
     size_t peak; /* the most that was ever used at once */
+    /* Where the block is not all there yet: the first `ready` bytes are, and `grow` makes at least
+     * `wanted` of them so, or returns 0. NULL: all of it is there. */
+    int (*grow)(struct arena *a, size_t wanted);
+    size_t ready;
 };
 
 void arena_init(struct arena *a, void *base, size_t size);

@@ -10,7 +10,16 @@ enum err fail(struct fail *f, enum err err, const char *sentence, uint64_t value
     f->err = err;
     f->sentence = sentence;
     f->value = value;
+    f->other = 0;
     f->subject[0] = '\0';
+    return err;
+}
+
+enum err fail_two(struct fail *f, enum err err, const char *sentence, uint64_t value,
+                  uint64_t other)
+{
+    (void)fail(f, err, sentence, value);
+    f->other = other;
     return err;
 }
 
@@ -32,65 +41,51 @@ void errors_format(const struct fail *f, char *buf, size_t size)
         text_str(&t, f->subject);
         text_str(&t, f->sentence[0] == ' ' ? "" : ": ");
     }
-    text_sentence(&t, f->sentence, f->value);
+    text_sentence(&t, f->sentence, f->value, f->other);
 }
+
+static const char *const advice[] = {
+    [ERR_READ] = "The drive may be failing or badly seated: try another port, then copy what is on "
+                 "it.",
+    [ERR_WRITE] = "The drive may be write-protected, full of worn-out cells, or failing.",
+    [ERR_CORRUPT] = "Run chkdsk on the volume, or copy its files to a new one.",
+    [ERR_CUT_OFF] = "Copy it again, to a drive that is as large as the first one.",
+    [ERR_IMAGE] = "Take the image from a backup, or let the tool that made it check it.",
+    [ERR_NOT_FOUND] =
+        "Check the name and the folder in vhdboot.cfg; paths start at the volume's root.",
+    [ERR_PARTITION] =
+        "Name a drive with an NTFS partition (fdisk -l lists them), or one NTFS volume.",
+    [ERR_NOT_NTFS] = "Format the partition as NTFS, or name the right one.",
+    [ERR_BITLOCKER] =
+        "Turn BitLocker off for this volume: nothing can read it before Windows runs.",
+    [ERR_UNSUPPORTED] = "Convert it to a kind that is supported; the README lists them.",
+    [ERR_COMPRESSED] = "Clear the file's compression attribute (compact /u), or copy it to an "
+                       "uncompressed folder.",
+    [ERR_ENCRYPTED] =
+        "Clear the file's encryption attribute (cipher /d) under the account that set it.",
+    [ERR_SPARSE] = "Or set write = none: it can be read as it is.",
+    [ERR_UNINIT] = "Or set write = none: it can be read as it is.",
+    [ERR_RESIDENT] = "This file is too small to be a disk image: name the right one.",
+    [ERR_REPARSE] = "Put the file itself on this volume: links, deduplicated, WOF-compressed and "
+                    "cloud files cannot be mapped.",
+    [ERR_HIBERNATED] = "Start that Windows and shut it down fully (shutdown /s /f /t 0), "
+                       "or set force = yes.",
+    [ERR_PARENT] =
+        "Put the parent that this disk was made from where the child looks for it; where it "
+        "was replaced for good, mkimage rollback --drop gives the child up.",
+    [ERR_UNFINISHED] = "Finish it: mkimage merge, on the entry that starts the child.",
+    [ERR_MEMORY] = "The machine needs more memory for a disk of this size and fragmentation.",
+    [ERR_LIMIT] = "Defragment the file, or make the disk smaller.",
+    [ERR_CONFIG] = "Correct vhdboot.cfg.",
+    [ERR_NO_SYSTEM] = "Install a system for BIOS (Generation 1) on it, or choose another entry.",
+    [ERR_FOREIGN] = "Convert it (qemu-img convert -O vpc -o force_size=on OLD NEW.vhd).",
+    [ERR_BIOS] = "Try another port or another drive, or a newer BIOS.",
+};
 
 const char *errors_advice(enum err err)
 {
-    switch (err) {
-    case ERR_OK:
-        break;
-    case ERR_READ:
-        return "The drive may be failing or badly seated: try another port, then copy what is on "
-               "it.";
-    case ERR_WRITE:
-        return "The drive may be write-protected, full of worn-out cells, or failing.";
-    case ERR_CORRUPT:
-        return "Run chkdsk on the volume, or copy its files to a new one.";
-    case ERR_IMAGE:
-        return "Take the image from a backup, or let the tool that made it check it.";
-    case ERR_NOT_FOUND:
-        return "Check the name and the folder in vhdboot.cfg; paths start at the volume's root.";
-    case ERR_PARTITION:
-        return "Name a drive with an NTFS partition (fdisk -l lists them), or one NTFS volume.";
-    case ERR_NOT_NTFS:
-        return "Format the partition as NTFS, or name the right one.";
-    case ERR_BITLOCKER:
-        return "Turn BitLocker off for this volume: nothing can read it before Windows runs.";
-    case ERR_UNSUPPORTED:
-        return "Convert it to a kind that is supported; the README lists them.";
-    case ERR_COMPRESSED:
-        return "Clear the file's compression attribute (compact /u), or copy it to an "
-               "uncompressed folder.";
-    case ERR_ENCRYPTED:
-        return "Clear the file's encryption attribute (cipher /d) under the account that set it.";
-    case ERR_SPARSE:
-        return "Copy the file once without holes (cp --sparse=never, or mkimage), "
-               "or set write = none.";
-    case ERR_UNINIT:
-        return "Copy the file once, so that all of it is really written, or set write = none.";
-    case ERR_RESIDENT:
-        return "This file is too small to be a disk image: name the right one.";
-    case ERR_REPARSE:
-        return "Put the file itself on this volume: links, deduplicated, WOF-compressed and "
-               "cloud files cannot be mapped.";
-    case ERR_HIBERNATED:
-        return "Start that Windows and shut it down fully (shutdown /s /f /t 0), "
-               "or set force = yes.";
-    case ERR_PARENT:
-        return "Put the parent that this disk was made from where the child looks for it.";
-    case ERR_MEMORY:
-        return "The machine needs more memory for a disk of this size and fragmentation.";
-    case ERR_LIMIT:
-        return "Defragment the file, or make the disk smaller.";
-    case ERR_CONFIG:
-        return "Correct vhdboot.cfg.";
-    case ERR_NO_SYSTEM:
-        return "Install a system for BIOS (Generation 1) on it, or choose another entry.";
-    case ERR_BIOS:
-        return "Try another port or another drive, or a newer BIOS.";
-    }
-    return "";
+    bool known = (unsigned)err < sizeof advice / sizeof advice[0] && advice[err];
+    return known ? advice[err] : "";
 }
 
 /* Does `longer` say all that `sentence` says, and then more behind a colon? */
@@ -145,5 +140,5 @@ void notes_format(const struct notes *n, unsigned index, char *buf, size_t size)
         t.size = size;
         text_str(&t, ": ");
     }
-    text_sentence(&t, n->note[index].sentence, n->note[index].value);
+    text_sentence(&t, n->note[index].sentence, n->note[index].value, 0);
 }

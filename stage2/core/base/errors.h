@@ -21,6 +21,7 @@ enum err {
     ERR_READ,        /* the drive did not give a sector */
     ERR_WRITE,       /* the drive did not take a sector */
     ERR_CORRUPT,     /* a structure on the volume contradicts itself */
+    ERR_CUT_OFF,     /* the drive ends before the volume on it does */
     ERR_IMAGE,       /* a structure in an image file contradicts itself */
     ERR_NOT_FOUND,   /* no such file or section */
     ERR_PARTITION,   /* no partition table, or no such partition in it */
@@ -35,25 +36,32 @@ enum err {
     ERR_REPARSE,     /* contents are elsewhere (link, WOF, dedup, cloud) */
     ERR_HIBERNATED,  /* Windows sleeps on this volume */
     ERR_PARENT,      /* a differencing parent is missing or is another one */
+    ERR_UNFINISHED,  /* a change of an image was cut off half-way */
     ERR_MEMORY,      /* not enough memory */
     ERR_LIMIT,       /* beyond a limit that the sentence names */
     ERR_CONFIG,      /* vhdboot.cfg */
     ERR_NO_SYSTEM,   /* nothing on the virtual disk that a BIOS could start */
     ERR_BIOS,        /* the machine's firmware cannot do what is needed */
+    ERR_FOREIGN,     /* a disk image of a kind that other programs use */
 };
 
 #define FAIL_SUBJECT_MAX 192
 
 struct fail {
     enum err err;
-    const char *sentence; /* static; %u or %x in it stands for `value`; with a blank at its start it
-                           * goes on where the subject ends: "x.vhd" " has another id" */
-    uint64_t value;
+    const char *sentence; /* static; %u or %x in it stands for `value`, %U for `other`; with a blank
+                           * at its start it goes on where the subject ends: "x.vhd" " has another
+                           * id" */
+    uint64_t value, other;
     char subject[FAIL_SUBJECT_MAX]; /* UTF-8 path or drive, may be empty; cut when too long */
 };
 
 /* Records the failure in `f`, which may hold an older one, without a subject. Returns `err`. */
 enum err fail(struct fail *f, enum err err, const char *sentence, uint64_t value);
+
+/* Likewise with a second number: %U in the sentence. */
+enum err fail_two(struct fail *f, enum err err, const char *sentence, uint64_t value,
+                  uint64_t other);
 
 /* Names the thing a failure is about. Keeps a subject that is already there. Returns f->err. */
 enum err fail_subject(struct fail *f, const char *subject);

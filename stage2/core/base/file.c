@@ -23,14 +23,20 @@ enum err file_writable_in_place(const struct file *file, const struct extent_lis
                                 struct fail *f)
 {
     if (file->initialized < file->size) {
-        (void)fail(f, ERR_UNINIT, "only the first %u bytes of the file were ever written",
+        (void)fail(f, ERR_UNINIT,
+                   "only the first %u bytes of the file were ever written: the disk is "
+                   "write-protected until the file is copied once",
                    file->initialized);
         return fail_subject(f, file->path);
     }
     for (uint32_t i = 0; i < list->count; i++) {
         if (list->extent[i].drive_lba == EXTENT_HOLE) {
-            (void)fail(f, ERR_SPARSE, "the file has a hole at byte %u",
-                       list->extent[i].file_sector << SECTOR_SHIFT);
+            (void)fail(
+                f, ERR_SPARSE,
+                "the file has a hole at byte %u, where nothing can be written: it was copied "
+                "as a sparse file, and the disk is write-protected until it is copied with "
+                "cp --sparse=never",
+                list->extent[i].file_sector << SECTOR_SHIFT);
             return fail_subject(f, file->path);
         }
     }

@@ -51,7 +51,8 @@ MUST_CHECK enum err file_read(struct file *file, uint64_t off, void *buf, uint32
 MUST_CHECK enum err file_extents(struct file *file, struct extent_list *list, struct arena *a,
                                  struct fail *f);
 
-/* What forbids writing to the file's own clusters: ERR_SPARSE, ERR_UNINIT, or ERR_OK. */
+/* What forbids writing to the file's own clusters: ERR_SPARSE, ERR_UNINIT, or ERR_OK. The sentence
+ * is the same wherever it is met: it names the cause and what helps. */
 MUST_CHECK enum err file_writable_in_place(const struct file *file, const struct extent_list *list,
                                            struct fail *f);
 

@@ -6,11 +6,22 @@
 
 const char *image_kind_name(const struct image *image)
 {
-    static const char *const name[2][3] = {
+    static const char *const name[3][3] = {
         {"fixed VHD", "dynamic VHD", "differencing VHD"},
         {"fixed VHDX", "dynamic VHDX", "differencing VHDX"},
+        {"raw disk", "raw disk", "raw disk"}, /* it is always fixed */
     };
-    return name[image->format == IMAGE_VHDX][image->kind];
+    return name[image->format][image->kind];
+}
+
+void image_note_damage(struct image *image, const char *sentence, uint64_t value)
+{
+    notes_add(&image->notes, sentence, value);
+    if (image->damaged)
+        return;
+    image->damaged = true;
+    image->damage.sentence = sentence;
+    image->damage.value = value;
 }
 
 static const char *without_letter(const char *path)

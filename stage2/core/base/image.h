@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A virtual disk image as the chain sees it: which sectors of the disk it stores, and where in its
- * file. vhd/ and vhdx/ fill one in; neither knows the other, nor NTFS, nor the parent's contents.
+ * file. vhd/, vhdx/ and raw/ fill one in; none knows another, nor NTFS, nor the parent's contents.
  */
 #ifndef CORE_BASE_IMAGE_H
 #define CORE_BASE_IMAGE_H
@@ -13,8 +13,15 @@
 struct arena;
 struct file;
 
-enum image_format { IMAGE_VHD, IMAGE_VHDX };
+enum image_format { IMAGE_VHD, IMAGE_VHDX, IMAGE_RAW };
 enum image_kind { IMAGE_FIXED, IMAGE_DYNAMIC, IMAGE_DIFFERENCING };
+
+/* Has a child's content been written into the image, and how far? The more the further. */
+enum image_merge {
+    IMAGE_MERGE_NONE,
+    IMAGE_MERGE_UNDER_WAY, /* the image holds a part of it: only through the child is it a disk */
+    IMAGE_MERGE_COMPLETE,  /* all of it; the menu and the child may not have followed yet */
+};
 
 /* What an image says of a run of sectors of the disk. */
 enum image_state {
@@ -46,16 +53,25 @@ struct image {
     enum image_format format;
     enum image_kind kind;
     uint64_t sectors;          /* size of the disk */
-    uint32_t block_size;       /* bytes; 0 for a fixed VHD */
+    uint32_t block_size;       /* bytes; 0 for a fixed VHD and a raw disk */
     uint64_t allocated;        /* bytes of blocks that the file stores; 0 until `check` has run */
-    uint8_t id[16];            /* VHD: unique id; VHDX: data-write GUID */
+    uint8_t id[16];            /* VHD: unique id; VHDX: data-write GUID; raw: zeros, it has none */
     char creator[8];           /* VHD: creator application, printable; VHDX: empty */
     uint32_t timestamp;        /* VHD: seconds since 2000-01-01 UTC, by the footer */
     uint32_t parent_timestamp; /* and what a child noted down of its parent: its footer's or its
                                   file's */
     uint16_t cylinders;        /* VHD: the footer's ATA geometry; nothing relies on it */
     uint8_t heads, track_sectors;
-    bool read_only;           /* must not be written; a note says why */
+    bool read_only; /* must not be written; a note says why */
+    bool damaged;   /* a structure that is there twice is good only once: the image can be
+                     * read, and `damage` is among its notes */
+    struct {
+        const char *sentence; /* static; %u stands for value */
+        uint64_t value;
+    } damage;
+    bool saved_state;       /* VHD: a suspended virtual machine goes on with this disk */
+    enum image_merge merge; /* VHD: of the child with the id merge_child */
+    uint8_t merge_child[16];
     uint8_t parent_id[2][16]; /* IMAGE_DIFFERENCING: the ids of which its parent must have one */
     unsigned parent_ids;      /* how many of them there are */
     unsigned parent_count;
@@ -73,8 +89,11 @@ struct image {
     enum err (*check)(struct image *image, struct arena *a, struct fail *f);
 };
 
-/* "fixed VHD", "dynamic VHDX" … */
+/* "fixed VHD", "dynamic VHDX", "raw disk" … */
 const char *image_kind_name(const struct image *image);
+
+/* Notes down what is damaged of a structure that is there twice; the first such counts. */
+void image_note_damage(struct image *image, const char *sentence, uint64_t value);
 
 /* Adds a place to look for the parent, behind those that are there; not twice, and none where there
  * is no room. `path` stays in use. */

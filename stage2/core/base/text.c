@@ -16,10 +16,23 @@ void text_char(struct text *t, char c)
     t->buf[t->len] = '\0';
 }
 
+static bool continues_character(char c)
+{
+    return ((uint8_t)c & 0xc0) == 0x80;
+}
+
+/* Where it is cut, then before a character: half of one could not be shown. */
 void text_str(struct text *t, const char *s)
 {
-    while (*s)
+    while (*s && t->len + 1 < t->size)
         text_char(t, *s++);
+    if (!continues_character(*s))
+        return;
+    for (unsigned i = 0; i < 3 && t->len && continues_character(t->buf[t->len - 1]); i++)
+        t->len--;
+    if (t->len && (uint8_t)t->buf[t->len - 1] >= 0xc0)
+        t->len--;
+    t->buf[t->len] = '\0';
 }
 
 /* Divides by ten in 32-bit steps, as core does without 64-bit division. Returns the remainder. */
@@ -74,7 +87,7 @@ void text_bytes(struct text *t, uint64_t bytes)
     text_str(t, unit[shift / 10]);
 }
 
-void text_sentence(struct text *t, const char *sentence, uint64_t value)
+void text_sentence(struct text *t, const char *sentence, uint64_t value, uint64_t other)
 {
     for (const char *s = sentence; *s; s++) {
         if (*s != '%' || !s[1]) {
@@ -84,6 +97,8 @@ void text_sentence(struct text *t, const char *sentence, uint64_t value)
         s++;
         if (*s == 'u') {
             text_u64(t, value);
+        } else if (*s == 'U') {
+            text_u64(t, other);
         } else if (*s == 'x') {
             text_str(t, "0x");
             text_hex(t, value);

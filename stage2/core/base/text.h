@@ -22,8 +22,9 @@ void text_u64(struct text *t, uint64_t value);   /* decimal */
 void text_hex(struct text *t, uint64_t value);   /* lower case, no leading zeros, no 0x */
 void text_bytes(struct text *t, uint64_t bytes); /* "20 GiB", "63.5 KiB", "12 bytes" */
 
-/* Copies `sentence`, %u and %x replaced by value in decimal and 0x-hexadecimal; %% is a percent. */
-void text_sentence(struct text *t, const char *sentence, uint64_t value);
+/* Copies `sentence`, %u and %x replaced by value in decimal and 0x-hexadecimal, %U by other in
+ * decimal; %% is a percent. */
+void text_sentence(struct text *t, const char *sentence, uint64_t value, uint64_t other);
 
 /* UTF-16LE code units to UTF-8; a lone surrogate becomes U+FFFD. */
 void text_utf16le(struct text *t, const uint8_t *units, size_t unit_count);

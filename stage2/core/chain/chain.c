@@ -4,20 +4,29 @@
 #include "core/base/arena.h"
 #include "core/base/mem.h"
 #include "core/base/text.h"
+#include "core/chain/foreign.h"
 #include "core/chain/path.h"
+#include "core/raw/raw.h"
 #include "core/vhd/vhd.h"
 #include "core/vhdx/vhdx.h"
 
 /* Which format is it? The footer at a VHD's end is checked by a sum, so it decides before a VHDX
- * signature at the start, which may be a fixed disk's first bytes. */
+ * signature at the start, which may be a fixed disk's first bytes. A raw disk is what is left,
+ * where that is likely; the others are opened as a VHD, which says what they lack. */
 static enum err chain_open_image(struct chain_link *link, struct arena *a, struct fail *f)
 {
-    bool is_vhd, is_vhdx = false;
+    bool is_vhd, is_vhdx = false, is_raw = false;
     enum err err = vhd_probe(&link->file, &is_vhd, f);
     if (!err && !is_vhd)
         err = vhdx_probe(&link->file, &is_vhdx, f);
+    if (!err && !is_vhd && !is_vhdx)
+        err = raw_probe(&link->file, link->path, &is_raw, f);
+    if (!err && !is_vhd && !is_vhdx)
+        err = foreign_judge(&link->file, is_raw, f);
     if (err)
         return err;
+    if (is_raw)
+        return raw_open(&link->image, &link->file, f);
     return is_vhdx ? vhdx_open(&link->image, &link->file, a, f)
                    : vhd_open(&link->image, &link->file, a, f);
 }
@@ -31,6 +40,8 @@ static enum err link_open(struct chain_link **opened, struct chain_files *files,
         return fail(f, ERR_MEMORY, "no memory for one more image", 0);
     link->path = path;
     enum err err = files->open(files, path, &link->file, &link->drive_index, f);
+    if (!err && !link->file.size)
+        err = fail(f, ERR_IMAGE, "the file is empty", 0);
     if (!err)
         err = chain_open_image(link, a, f);
     if (!err)
@@ -62,6 +73,8 @@ static enum err parent_subject(struct fail *f, const struct chain_link *child, c
 /* Is the image that was found the parent that the child was made from? */
 static enum err parent_judge(const struct image *child, const struct image *parent, struct fail *f)
 {
+    if (parent->format == IMAGE_RAW)
+        return fail(f, ERR_PARENT, " is a raw disk, which has no id: it is nobody's parent", 0);
     if (parent->format != child->format)
         return fail(f, ERR_PARENT,
                     child->format == IMAGE_VHD ? " is a VHDX, but the disk is a VHD"
@@ -146,6 +159,41 @@ static enum err chain_refuse_loop(const struct chain *chain, struct fail *f)
     return ERR_OK;
 }
 
+/*
+ * A merge that was cut off has left its mark in the parent. Through the child that it names the
+ * disk reads right: the child lies over all that was copied. By any other way a parent that holds a
+ * part of it is a disk that never existed.
+ */
+static enum err chain_judge_merges(struct chain *chain, struct fail *f)
+{
+    for (unsigned i = 0; i < chain->count; i++) {
+        struct image *image = &chain->link[i]->image;
+        bool through = i && chain_merge_names(chain, i, &chain->link[i - 1]->image);
+        if (image->merge == IMAGE_MERGE_UNDER_WAY && !through) {
+            (void)fail(f, ERR_UNFINISHED,
+                       " holds a part of what a merge writes into it: it can be used through the "
+                       "child that is merged, and by no other way",
+                       0);
+            return fail_subject(f, chain->link[i]->file.path);
+        }
+        if (image->merge)
+            notes_add(&image->notes,
+                      through ? "the merge of a child into this image is not finished: run mkimage "
+                                "merge again"
+                              : "a merge into this image was cut off at its end: mkimage merge "
+                                "cleans up what it left",
+                      0);
+    }
+    return ERR_OK;
+}
+
+bool chain_merge_names(const struct chain *chain, unsigned index, const struct image *child)
+{
+    const struct image *parent = &chain->link[index]->image;
+    return parent->merge && child->format == parent->format &&
+           !memcmp(parent->merge_child, child->id, sizeof child->id);
+}
+
 enum err chain_open(struct chain *chain, struct chain_files *files, const char *path,
                     struct arena *a, struct fail *f)
 {
@@ -165,7 +213,7 @@ enum err chain_open(struct chain *chain, struct chain_files *files, const char *
         if (err)
             return err;
     }
-    return ERR_OK;
+    return chain_judge_merges(chain, f);
 }
 
 void chain_describe(const struct chain *chain, unsigned index, char *buf, size_t size)

@@ -6,6 +6,7 @@
 #ifndef CORE_CHAIN_CHAIN_H
 #define CORE_CHAIN_CHAIN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include "core/base/errors.h"
@@ -44,9 +45,14 @@ struct chain {
 };
 
 /* Opens `path` and every parent, each by the first place named in its child where an image with the
- * right id lies. Refuses loops. A failure names the file it is about, and for a parent both. */
+ * right id lies. Refuses loops, and a parent that holds a part of a merge and is not reached
+ * through the child that is merged. A failure names the file it is about, and for a parent both;
+ * the links that were opened before stay in `chain`. */
 MUST_CHECK enum err chain_open(struct chain *chain, struct chain_files *files, const char *path,
                                struct arena *a, struct fail *f);
+
+/* Is a merge of `child` into link `index` under way, or complete but not cleaned up? */
+bool chain_merge_names(const struct chain *chain, unsigned index, const struct image *child);
 
 /* "fixed VHD, 20 GiB, 3 fragments", for link `index`. */
 void chain_describe(const struct chain *chain, unsigned index, char *buf, size_t size);

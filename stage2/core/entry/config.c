@@ -17,6 +17,8 @@ struct parser {
     struct config *config;
     struct arena *arena;
     struct fail *fail;
+    config_tell *tell; /* NULL: nobody asks */
+    void *tell_ctx;
     unsigned line;
     struct config_entry *entry; /* the section being read; NULL before the first one */
     unsigned entry_line;        /* where it began */
@@ -49,17 +51,16 @@ static bool word_is(struct word w, const char *text)
 static void complain(struct parser *p, unsigned line, const char *sentence, struct word word)
 {
     struct config *c = p->config;
-    if (c->complaint_count < CONFIG_COMPLAINTS_MAX) {
-        struct config_complaint *x = &c->complaint[c->complaint_count];
-        x->line = line;
-        x->sentence = sentence;
-        uint32_t len = word.len < sizeof x->word ? word.len : (uint32_t)sizeof x->word - 1;
-        while (len && len < word.len && ((uint8_t)word.start[len] & 0xc0) == 0x80)
-            len--; /* cut before a UTF-8 character, not in it */
-        memcpy(x->word, word.start, len);
-        x->word[len] = '\0';
-    }
+    struct config_complaint x = {.line = line, .sentence = sentence};
+    uint32_t len = word.len < sizeof x.word ? word.len : (uint32_t)sizeof x.word - 1;
+    while (len && len < word.len && ((uint8_t)word.start[len] & 0xc0) == 0x80)
+        len--; /* cut before a UTF-8 character, not in it */
+    memcpy(x.word, word.start, len);
+    if (c->complaint_count < CONFIG_COMPLAINTS_MAX)
+        c->complaint[c->complaint_count] = x;
     c->complaint_count++;
+    if (p->tell)
+        p->tell(p->tell_ctx, &x);
 }
 
 static enum err keep(struct parser *p, const char **to, struct word w)
@@ -72,22 +73,28 @@ static enum err keep(struct parser *p, const char **to, struct word w)
     return ERR_OK;
 }
 
-/* An entry is worth keeping only with an image: else it is named and taken back. */
+/* An entry is worth keeping only with something to start: else it is named and taken back. */
 static void end_section(struct parser *p)
 {
     struct config_entry *e = p->entry;
     if (!e)
         return;
     p->entry = NULL;
-    if (!e->vhd) {
-        struct word name = {e->name, (uint32_t)text_length(e->name)};
-        complain(p, p->entry_line, "this entry has no vhd = line", name);
+    struct word name = {e->name, (uint32_t)text_length(e->name)};
+    if (e->vhd && e->start.kind != START_IMAGE) {
+        complain(p, p->entry_line, "an entry has vhd or boot, not both; boot is left out", name);
+        e->start = (struct start){.kind = START_IMAGE};
+    }
+    if (!e->vhd && e->start.kind == START_IMAGE) {
+        complain(p, p->entry_line, "this entry has neither a vhd = nor a boot = line", name);
         p->config->count--;
         memset(e, 0, sizeof *e);
         return;
     }
     if (!e->title)
         e->title = e->name;
+    if (!e->vhd)
+        e->vhd = "";
 }
 
 static enum err begin_section(struct parser *p, struct word line)
@@ -178,6 +185,19 @@ static enum err set_global(struct parser *p, struct word key, struct word value)
     return ERR_OK;
 }
 
+/* The path is kept in the arena, as all strings are. */
+static enum err set_start(struct parser *p, struct word value)
+{
+    struct start *start = &p->entry->start;
+    *start = start_of(value.start, value.len);
+    if (start->kind == START_FILE)
+        return keep(p, &start->path, value);
+    start->path = NULL;
+    if (start->kind == START_IMAGE)
+        complain(p, p->line, "boot takes next, disk N, partition N, or a loader's path", value);
+    return ERR_OK;
+}
+
 static enum err set_entry(struct parser *p, struct word key, struct word value)
 {
     struct config_entry *e = p->entry;
@@ -185,6 +205,8 @@ static enum err set_entry(struct parser *p, struct word key, struct word value)
         return keep(p, &e->title, value);
     if (word_is(key, "vhd"))
         return keep(p, &e->vhd, value);
+    if (word_is(key, "boot"))
+        return set_start(p, value);
 
     if (word_is(key, "parent")) {
         if (e->parent_count < CONFIG_PARENTS_MAX)
@@ -291,8 +313,14 @@ static struct word next_line(struct word *rest)
 enum err config_parse(struct config *config, const uint8_t *text, uint32_t size, struct arena *a,
                       struct fail *f)
 {
+    return config_parse_telling(config, text, size, a, NULL, NULL, f);
+}
+
+enum err config_parse_telling(struct config *config, const uint8_t *text, uint32_t size,
+                              struct arena *a, config_tell *tell, void *ctx, struct fail *f)
+{
     *config = (struct config){.timeout_seconds = CONFIG_TIMEOUT_UNSET};
-    struct parser p = {.config = config, .arena = a, .fail = f};
+    struct parser p = {.config = config, .arena = a, .fail = f, .tell = tell, .tell_ctx = ctx};
     struct word rest = {(const char *)text, size};
     if (size >= 3 && !memcmp(text, "\xef\xbb\xbf", 3))
         rest = (struct word){rest.start + 3, size - 3};

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "core/base/errors.h"
+#include "core/entry/start.h"
 
 struct arena;
 
@@ -27,9 +28,11 @@ enum write_mode {
 };
 
 struct config_entry {
-    const char *name;  /* the section's */
-    const char *title; /* name where none is given */
-    const char *vhd;   /* path; never NULL in a config that config_parse returned */
+    const char *name;   /* the section's */
+    const char *title;  /* name where none is given */
+    const char *vhd;    /* path; never NULL in a config that config_parse returned, but empty where
+                         * `start` is something else than an image */
+    struct start start; /* `boot = ...` */
     /* Where parents lie that the disk itself does not lead to, in the order to try. */
     const char *parent[CONFIG_PARENTS_MAX];
     unsigned parent_count;
@@ -60,5 +63,13 @@ struct config {
  * fails only with ERR_MEMORY, or ERR_CONFIG for UTF-16. */
 MUST_CHECK enum err config_parse(struct config *config, const uint8_t *text, uint32_t size,
                                  struct arena *a, struct fail *f);
+
+/* Takes one complaint, which is gone afterwards. */
+typedef void config_tell(void *ctx, const struct config_complaint *complaint);
+
+/* The same, and calls `tell` for every complaint, those too that are not kept. */
+MUST_CHECK enum err config_parse_telling(struct config *config, const uint8_t *text, uint32_t size,
+                                         struct arena *a, config_tell *tell, void *ctx,
+                                         struct fail *f);
 
 #endif

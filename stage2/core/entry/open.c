@@ -162,10 +162,16 @@ static void note_room(struct boot_disk *disk, const struct map_writes *writes)
                   map_memory_bytes(map) >> 20);
 }
 
-enum err boot_open(struct boot_disk *disk, const struct config_entry *entry,
-                   struct volumes *volumes, uint64_t memory_bytes, struct arena *a, struct fail *f)
+/* The entry's image and its parents; `leaf_volume` is the one that the image lies on. */
+static enum err boot_chain(struct chain *chain, unsigned *leaf_volume,
+                           const struct config_entry *entry, struct volumes *volumes,
+                           struct arena *a, struct fail *f)
 {
-    *disk = (struct boot_disk){.hide_drives = entry->hide, .in_memory = entry->ram};
+    chain->count = 0;
+    if (entry->start.kind != START_IMAGE) {
+        (void)fail(f, ERR_CONFIG, "this entry starts no image, but what boot = says", 0);
+        return fail_subject(f, entry->name);
+    }
     enum err err = boot_names_volume(entry) ? volumes_find(volumes, f) : ERR_OK;
     if (err)
         return err;
@@ -174,11 +180,28 @@ enum err boot_open(struct boot_disk *disk, const struct config_entry *entry,
                                 .ctx = &on,
                                 .parent = entry->parent,
                                 .parent_count = entry->parent_count};
-    err = chain_open(&disk->chain, &files, entry->vhd, a, f);
+    err = chain_open(chain, &files, entry->vhd, a, f);
+    *leaf_volume = on.leaf_volume;
+    return err;
+}
+
+enum err boot_open_chain(struct chain *chain, const struct config_entry *entry,
+                         struct volumes *volumes, struct arena *a, struct fail *f)
+{
+    unsigned leaf_volume;
+    return boot_chain(chain, &leaf_volume, entry, volumes, a, f);
+}
+
+enum err boot_open(struct boot_disk *disk, const struct config_entry *entry,
+                   struct volumes *volumes, uint64_t memory_bytes, struct arena *a, struct fail *f)
+{
+    *disk = (struct boot_disk){.hide_drives = entry->hide, .in_memory = entry->ram};
+    unsigned leaf_volume;
+    enum err err = boot_chain(&disk->chain, &leaf_volume, entry, volumes, a, f);
     if (err)
         return err;
 
-    const struct ntfs *vol = volumes->volume[on.leaf_volume].ntfs;
+    const struct ntfs *vol = volumes->volume[leaf_volume].ntfs;
     const struct chain *chain = &disk->chain;
     notes_add_all(&disk->notes, &vol->notes, NULL);
     for (unsigned i = 0; i < chain->count; i++)
@@ -195,12 +218,27 @@ enum err boot_open(struct boot_disk *disk, const struct config_entry *entry,
     return err;
 }
 
+bool boot_write_protected(const struct boot_disk *disk)
+{
+    return disk->write_protected || !disk->map.writable;
+}
+
 const char *boot_record_fault(const uint8_t *sector)
 {
     const struct mbr *mbr = (const struct mbr *)sector;
     if (le16_get(mbr->signature) != MBR_BOOT_SIGNATURE)
         return "the disk has no boot record: its sector 0 lacks 55AAh";
     if (bytes_are(mbr->code, sizeof mbr->code, 0))
-        return "the disk has no boot code; was it made for UEFI?";
+        return "the disk has no boot code for a BIOS (made for UEFI?)";
     return NULL;
+}
+
+enum err boot_record_read(const struct map *map, struct blk *const *drive, uint8_t *sector,
+                          struct fail *f)
+{
+    enum err err = map_read(map, drive, 0, 1, sector, f);
+    if (err)
+        return err;
+    const char *fault = boot_record_fault(sector);
+    return fault ? fail(f, ERR_NO_SYSTEM, fault, 0) : ERR_OK;
 }

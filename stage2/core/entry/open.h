@@ -15,6 +15,7 @@
 #include "core/map/map.h"
 
 struct arena;
+struct blk;
 struct ntfs;
 
 #define BOOT_CONFIG_PATH "\\vhdboot.cfg"
@@ -29,7 +30,7 @@ MUST_CHECK enum err boot_entries(struct config *config, bool *from_file, struct 
 struct boot_disk {
     struct chain chain;
     struct map map;
-    bool write_protected; /* the disk answers writes with error 03h */
+    bool write_protected; /* nothing may be written: boot_write_protected() asks more */
     bool hide_drives;     /* the guest sees no physical hard disk */
     bool in_memory;       /* all of it is to be read into memory before it starts */
     struct notes notes;   /* why, and what is odd */
@@ -42,8 +43,22 @@ MUST_CHECK enum err boot_open(struct boot_disk *disk, const struct config_entry 
                               struct volumes *volumes, uint64_t memory_bytes, struct arena *a,
                               struct fail *f);
 
+/* Does the disk answer every write with error 03h: for a reason of boot_open's, or because there is
+ * nothing on it that could be written and no room for more? */
+bool boot_write_protected(const struct boot_disk *disk);
+
+/* The first part of it: the image with its parents. On failure the links that were opened stay in
+ * `chain`. */
+MUST_CHECK enum err boot_open_chain(struct chain *chain, const struct config_entry *entry,
+                                    struct volumes *volumes, struct arena *a, struct fail *f);
+
 /* Why a disk with this sector 0 cannot be started, as the sentence of an ERR_NO_SYSTEM; NULL where
  * it can be tried. */
 const char *boot_record_fault(const uint8_t *sector);
+
+/* Reads the disk's sector 0 by its map, and refuses one that a BIOS cannot start: what the machine
+ * does last before it starts the disk, and what mkimage answers by. */
+MUST_CHECK enum err boot_record_read(const struct map *map, struct blk *const *drive,
+                                     uint8_t *sector, struct fail *f);
 
 #endif

@@ -47,20 +47,8 @@ static bool volume_takes_writes(const struct ntfs *vol, bool force, struct notes
 static bool leaf_takes_writes(const struct chain_link *leaf, bool force, struct notes *notes)
 {
     struct fail f;
-    switch (file_writable_in_place(&leaf->file, &leaf->extents, &f)) {
-    case ERR_OK:
-        break;
-    case ERR_SPARSE:
-        notes_add(notes,
-                  "the file has a hole at byte %u, where nothing can be written: the disk is "
-                  "write-protected; copy the file without holes",
-                  f.value);
-        return false;
-    default:
-        notes_add(notes,
-                  "only the first %u bytes of the file were ever written: the disk is "
-                  "write-protected; copy the file once",
-                  f.value);
+    if (file_writable_in_place(&leaf->file, &leaf->extents, &f)) {
+        notes_add(notes, f.sentence, f.value);
         return false;
     }
     if (!leaf->image.read_only) /* the image's own note says why */

@@ -11,6 +11,7 @@
 #include "core/chain/chain.h"
 #include "core/map/format.h"
 #include "core/map/map.h"
+#include "core/map/ram.h"
 #include "core/map/room.h"
 #include "core/map/source.h"
 #include "core/vhd/bat.h"
@@ -210,7 +211,9 @@ static void fill_records(struct map_builder *b, const struct map_writes *writes)
     map->record_end = (uint32_t)b->cells;
     if (map->record_noted > map->record_end)
         map->record_noted = map->record_end;
-    map->writable |= map->record_end != map->record_first;
+    /* What is read into memory is written there, free records or none. */
+    map->writable |=
+        map->record_end != map->record_first || (writes->contents && map_ram_bytes(map));
 }
 
 static enum err map_fill(struct map_builder *b, struct map_source *source,

@@ -63,6 +63,7 @@ static enum err open_data(struct ntfs_file *nf, const struct ntfs_path *path, st
     if (nf->data.flags & NTFS_FLAG_ENCRYPTED)
         return fail(f, ERR_ENCRYPTED, "the file is encrypted (EFS)", 0);
     nf->system = inode.number < NTFS_FIRST_USER;
+    nf->record = inode.number;
     ntfs_attr_keep(vol, &nf->data, mark);
     return is_compressed(&nf->data) ? ntfs_compressed_open(nf->vol, &nf->data, &nf->unit, f)
                                     : ERR_OK;
@@ -101,4 +102,21 @@ enum err ntfs_open(struct ntfs *vol, const char *path, struct file *file, struct
         return fail_subject(f, path);
     }
     return ERR_OK;
+}
+
+const struct ntfs *ntfs_volume_of(const struct file *file)
+{
+    const struct ntfs_file *nf = file->ctx;
+    return nf->vol;
+}
+
+struct ntfs_identity ntfs_identify(const struct file *file)
+{
+    const struct ntfs_file *nf = file->ctx;
+    return (struct ntfs_identity){nf->vol->drive, nf->vol->start_lba, nf->record};
+}
+
+bool ntfs_same_file(const struct ntfs_identity *a, const struct ntfs_identity *b)
+{
+    return a->drive == b->drive && a->start_lba == b->start_lba && a->record == b->record;
 }

@@ -11,6 +11,7 @@ struct ntfs;
 
 struct ntfs_file {
     struct ntfs *vol;
+    uint64_t record; /* the file's number */
     struct ntfs_attr data;
     bool system;           /* one of the file system's own: may lie where no other file may */
     struct ntfs_unit unit; /* of a compressed file */

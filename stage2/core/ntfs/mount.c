@@ -32,11 +32,15 @@ static enum err read_boot(struct ntfs *vol, uint64_t sectors, struct fail *f)
         err = ntfs_boot_decode(sector, &boot, f);
     if (err)
         return err;
+    /* First: partitions that reach beyond the drive have been cut to it. */
+    if (!range_ok(vol->start_lba, boot.sectors, vol->drive->sectors))
+        return fail_two(
+            f, ERR_CUT_OFF,
+            "the drive ends after %u sectors, the volume needs %U: the stick is smaller "
+            "than the one the copy came from",
+            vol->drive->sectors, vol->start_lba + boot.sectors);
     if (boot.sectors > sectors)
         return fail(f, ERR_CORRUPT, "the volume has %u sectors, more than its partition",
-                    boot.sectors);
-    if (!range_ok(vol->start_lba, boot.sectors, vol->drive->sectors))
-        return fail(f, ERR_CORRUPT, "the volume has %u sectors, more than its drive holds",
                     boot.sectors);
 
     vol->cluster_shift = boot.cluster_shift;

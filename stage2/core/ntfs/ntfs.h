@@ -63,6 +63,17 @@ MUST_CHECK enum err ntfs_mount(struct ntfs *vol, struct blk *drive, uint64_t sta
 MUST_CHECK enum err ntfs_open(struct ntfs *vol, const char *path, struct file *file,
                               struct fail *f);
 
+/* The volume that an open file lies on. */
+const struct ntfs *ntfs_volume_of(const struct file *file);
+
+/* Which file it is, by whatever name it was opened, and when. Streams of one file count as one. */
+struct ntfs_identity {
+    const struct blk *drive;
+    uint64_t start_lba, record;
+};
+struct ntfs_identity ntfs_identify(const struct file *file);
+bool ntfs_same_file(const struct ntfs_identity *a, const struct ntfs_identity *b);
+
 struct ntfs_dirent {
     uint64_t record; /* MFT record number */
     uint64_t size;   /* bytes, as the index entry says: may be old */

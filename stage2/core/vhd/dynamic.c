@@ -84,6 +84,27 @@ static uint64_t structures_end(const struct vhd_disk *disk, const struct vhd_hea
     return round_up_shift(end, SECTOR_SHIFT);
 }
 
+/* The end of XenServer's map behind the BAT, or 0 where there is none. */
+static enum err batmap_end(const struct image *image, const struct vhd_disk *disk,
+                           const struct vhd_header *header, uint64_t *end, struct fail *f)
+{
+    struct vhd_batmap map;
+    uint64_t at = round_up_shift(disk->bat_offset + ((uint64_t)be32_get(header->bat_entries) << 2),
+                                 SECTOR_SHIFT);
+    *end = 0;
+    if (memcmp(image->creator, "tap", 3) || !range_ok(at, sizeof map, disk->limit))
+        return ERR_OK;
+    enum err err = file_read(image->file, at, &map, sizeof map, f);
+    if (err || memcmp(map.cookie, VHD_BATMAP_COOKIE, sizeof map.cookie))
+        return err;
+    uint64_t offset = be64_get(map.offset);
+    uint64_t size = (uint64_t)be32_get(map.sectors) << SECTOR_SHIFT;
+    *end = at + sizeof map;
+    if (range_ok(offset, size, disk->limit) && offset + size > *end)
+        *end = offset + size;
+    return ERR_OK;
+}
+
 /* Reads and judges the header; what holds good goes into `disk`. */
 static enum err vhd_header_read(struct image *image, struct vhd_disk *disk,
                                 struct vhd_header *header, struct fail *f)
@@ -119,7 +140,11 @@ static enum err vhd_header_read(struct image *image, struct vhd_disk *disk,
         return fail(f, ERR_IMAGE, "the VHD's BAT at byte %u reaches beyond the end of the file",
                     disk->bat_offset);
     disk->structures_end = structures_end(disk, header);
-    return ERR_OK;
+    uint64_t map_end;
+    err = batmap_end(image, disk, header, &map_end, f);
+    if (map_end > disk->structures_end)
+        disk->structures_end = map_end;
+    return err;
 }
 
 enum err vhd_dynamic_open(struct image *image, const struct vhd_footers *footers, struct arena *a,

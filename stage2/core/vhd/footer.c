@@ -6,7 +6,7 @@
 #include "core/base/file.h"
 #include "core/base/mem.h"
 
-bool vhd_checksum_ok(const void *data, uint32_t size, uint32_t sum_offset)
+uint32_t vhd_checksum(const void *data, uint32_t size, uint32_t sum_offset)
 {
     const uint8_t *p = data;
     uint32_t sum = 0;
@@ -14,8 +14,45 @@ bool vhd_checksum_ok(const void *data, uint32_t size, uint32_t sum_offset)
         if (i - sum_offset >= 4) /* wraps below the field, so is large there too */
             sum += p[i];
     }
-    be32 stored = {{p[sum_offset], p[sum_offset + 1], p[sum_offset + 2], p[sum_offset + 3]}};
-    return be32_get(stored) == ~sum;
+    return ~sum;
+}
+
+bool vhd_checksum_ok(const void *data, uint32_t size, uint32_t sum_offset)
+{
+    const uint8_t *p = (const uint8_t *)data + sum_offset;
+    be32 stored = {{p[0], p[1], p[2], p[3]}};
+    return be32_get(stored) == vhd_checksum(data, size, sum_offset);
+}
+
+/* A state of a later version is taken for the one that promises least. */
+static enum image_merge footer_merge(const struct vhd_footer *footer)
+{
+    if (memcmp(footer->merge.cookie, VHD_MERGE_COOKIE, sizeof footer->merge.cookie))
+        return IMAGE_MERGE_NONE;
+    return be32_get(footer->merge.state) == IMAGE_MERGE_COMPLETE ? IMAGE_MERGE_COMPLETE
+                                                                 : IMAGE_MERGE_UNDER_WAY;
+}
+
+/* Takes over the mark of one footer; the one at the end comes first. */
+static void take_merge(struct vhd_footers *footers, const struct vhd_footer *footer)
+{
+    enum image_merge merge = footer_merge(footer);
+    bool other = footers->merge &&
+                 memcmp(footers->merge_child, footer->merge.child, sizeof footers->merge_child);
+    if (merge <= footers->merge || other)
+        return;
+    footers->merge = merge;
+    memcpy(footers->merge_child, footer->merge.child, sizeof footers->merge_child);
+}
+
+/* Two good footers, but for what a merge writes into them one by one. */
+static bool footers_differ(const struct vhd_footer *end, const struct vhd_footer *copy)
+{
+    struct vhd_footer a = *end, b = *copy;
+    memset(&a.merge, 0, sizeof a.merge);
+    memset(&b.merge, 0, sizeof b.merge);
+    a.checksum = b.checksum = (be32){{0}};
+    return memcmp(&a, &b, sizeof a);
 }
 
 static enum vhd_footer_state footer_state(const struct vhd_footer *footer)
@@ -44,6 +81,8 @@ enum err vhd_footer_find(struct vhd_footers *footers, struct file *file, struct 
     if (err)
         return err;
     footers->end = footer_state(&footers->footer);
+    if (footers->end == VHD_FOOTER_GOOD)
+        take_merge(footers, &footers->footer);
     if (footers->end == VHD_FOOTER_GOOD && be32_get(footers->footer.type) == VHD_FIXED)
         return ERR_OK;
     if (file->size < VHD_FOOTER_SIZE)
@@ -58,8 +97,10 @@ enum err vhd_footer_find(struct vhd_footers *footers, struct file *file, struct 
     if (footers->copy == VHD_FOOTER_GOOD && type != VHD_DYNAMIC && type != VHD_DIFFERENCING)
         footers->copy = VHD_FOOTER_NONE; /* a fixed disk's first sector: the guest's data */
 
+    if (footers->copy == VHD_FOOTER_GOOD)
+        take_merge(footers, &copy);
     footers->copies_differ = footers->end == VHD_FOOTER_GOOD && footers->copy == VHD_FOOTER_GOOD &&
-                             memcmp(&copy, &footers->footer, sizeof copy);
+                             footers_differ(&footers->footer, &copy);
     footers->copy_used = footers->end != VHD_FOOTER_GOOD && footers->copy == VHD_FOOTER_GOOD;
     if (footers->copy_used)
         footers->footer = copy;

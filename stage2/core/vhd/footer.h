@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "core/base/errors.h"
+#include "core/base/image.h"
 #include "core/vhd/format.h"
 
 struct file;
@@ -20,7 +21,12 @@ struct vhd_footers {
     bool short_footer;   /* 511 bytes */
     bool copy_used;      /* the end is damaged */
     bool copies_differ;  /* both are good, but not equal */
+    enum image_merge merge; /* by both */
+    uint8_t merge_child[16];
 };
+
+/* The checksum of a structure whose checksum field is at `sum_offset`. */
+uint32_t vhd_checksum(const void *data, uint32_t size, uint32_t sum_offset);
 
 /* Is `size` bytes at `data` one structure whose checksum field at `sum_offset` is right? */
 bool vhd_checksum_ok(const void *data, uint32_t size, uint32_t sum_offset);

@@ -27,6 +27,23 @@
 
 enum vhd_type { VHD_FIXED = 2, VHD_DYNAMIC = 3, VHD_DIFFERENCING = 4 };
 
+/*
+ * vhdboot's own, in the part of the footer that is reserved: a merge of a child into this image
+ * that has begun. It is written to the footer at the end first, then to its copy, and taken away in
+ * the same order, each time behind a flush. So where the two name the same child, the state that is
+ * further counts, and where they name two, the end's; footers that differ in nothing else are
+ * alike.
+ */
+#define VHD_MERGE_COOKIE "vhdmerge"
+
+struct vhd_merge {
+    uint8_t cookie[8];   /* 0x00: "vhdmerge"; zeros where there is no mark */
+    be32 state;          /* 0x08: enum image_merge */
+    uint8_t child[16];   /* 0x0c: the child's unique id */
+    uint8_t reserved[4]; /* 0x1c */
+};
+static_assert(sizeof(struct vhd_merge) == 32, "VHD merge mark");
+
 struct vhd_footer {
     uint8_t cookie[8];       /* 0x00: "conectix" */
     be32 features;           /* 0x08 */
@@ -45,10 +62,13 @@ struct vhd_footer {
     be32 checksum;           /* 0x40 */
     uint8_t id[16];          /* 0x44 */
     uint8_t saved_state;     /* 0x54: a suspended virtual machine goes on with this disk */
-    uint8_t reserved[427];   /* 0x55 */
+    uint8_t reserved[171];   /* 0x55: zeros; XenServer keeps a flag in the first byte */
+    struct vhd_merge merge;  /* 0x100 */
+    uint8_t rest[224];       /* 0x120: zeros */
 };
 static_assert(sizeof(struct vhd_footer) == VHD_FOOTER_SIZE, "VHD footer");
 static_assert(offsetof(struct vhd_footer, saved_state) == 0x54, "VHD saved state");
+static_assert(offsetof(struct vhd_footer, merge) == 0x100, "VHD merge mark");
 
 /* Follows the copy of the footer, or lies where the footer says. */
 struct vhd_header {
@@ -75,6 +95,22 @@ struct vhd_header {
 static_assert(sizeof(struct vhd_header) == 1024, "VHD dynamic header");
 static_assert(offsetof(struct vhd_header, locator) == 0x240, "VHD parent locators");
 static_assert(sizeof(struct vhd_locator) == 24, "VHD parent locator");
+
+/*
+ * Behind the BAT, XenServer ("tap" in the footer's creator) keeps a map of the blocks that are
+ * full. Nothing here reads it, but it is no free space.
+ */
+#define VHD_BATMAP_COOKIE "tdbatmap"
+
+struct vhd_batmap {
+    uint8_t cookie[8]; /* 0x00: "tdbatmap" */
+    be64 offset;       /* 0x08: of the map */
+    be32 sectors;      /* 0x10: its size */
+    be32 version;      /* 0x14 */
+    be32 checksum;     /* 0x18 */
+    uint8_t rest[484]; /* 0x1c */
+};
+static_assert(sizeof(struct vhd_batmap) == SECTOR_SIZE, "VHD batmap header");
 
 /*
  * The BAT holds a big-endian 32-bit number a block: the sector of the file where the block starts.

@@ -42,6 +42,9 @@ static void vhd_creator(struct image *image, const uint8_t creator[4])
 static void vhd_footer_notes(struct image *image, const struct vhd_footers *footers)
 {
     const struct vhd_footer *footer = &footers->footer;
+    image->merge = footers->merge;
+    memcpy(image->merge_child, footers->merge_child, sizeof image->merge_child);
+    image->saved_state = footer->saved_state;
     if (footer->saved_state) {
         image->read_only = true;
         notes_add(&image->notes,
@@ -51,19 +54,21 @@ static void vhd_footer_notes(struct image *image, const struct vhd_footers *foot
     }
     if (footers->copies_differ) {
         image->read_only = true;
-        notes_add(&image->notes,
-                  "the footer at the end and its copy at the start differ: the end "
-                  "was used, and programs that use the copy may see another disk",
-                  0);
+        image_note_damage(image,
+                          "the footer at the end and its copy at the start differ: the end "
+                          "was used, and programs that use the copy may see another disk",
+                          0);
     }
     if (footers->copy_used) {
         image->read_only = true;
-        notes_add(&image->notes,
-                  "the footer at the end is damaged: its copy at the start was "
-                  "used",
-                  0);
+        image_note_damage(image, "the footer at the end is damaged: its copy at the start was used",
+                          0);
     } else if (be32_get(footer->type) != VHD_FIXED && footers->copy != VHD_FOOTER_GOOD) {
-        notes_add(&image->notes, "the footer's copy at the start is damaged", 0);
+        image_note_damage(image,
+                          footers->copy == VHD_FOOTER_NONE
+                              ? "the footer's copy at the start is missing"
+                              : "the footer's copy at the start is damaged",
+                          0);
     }
     if (footers->short_footer && !footers->copy_used)
         notes_add(&image->notes, "the footer has only 511 bytes, as early Virtual PC wrote it", 0);

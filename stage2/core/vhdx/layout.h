@@ -8,7 +8,6 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include "core/base/errors.h"
 #include "core/vhdx/format.h"
 
 struct image;

@@ -51,8 +51,8 @@ static enum err header_load(struct vhdx *v, struct image *image, struct fail *f)
     if (!first_valid && !second_valid)
         return fail(f, ERR_IMAGE, "both VHDX headers are damaged, or of a later version", 0);
     if (!first_valid || !second_valid)
-        notes_add(&image->notes, "VHDX header %u is damaged; the other one is in use",
-                  first_valid ? 2 : 1);
+        image_note_damage(image, "VHDX header %u is damaged; the other one is in use",
+                          first_valid ? 2 : 1);
 
     const struct vhdx_header *h1 = (const struct vhdx_header *)first;
     const struct vhdx_header *h2 = (const struct vhdx_header *)second;
@@ -81,7 +81,7 @@ static enum err region_table_load(struct vhdx *v, struct image *image, struct fa
             le32_get(table->crc) == vhdx_crc(v->window, VHDX_TABLE_SIZE) &&
             le32_get(table->count) <= VHDX_TABLE_MAX)
             return ERR_OK;
-        notes_add(&image->notes, "VHDX region table %u is damaged; the other one is in use", copy);
+        image_note_damage(image, "VHDX region table %u is damaged; the other one is in use", copy);
     }
     return fail(f, ERR_IMAGE, "both VHDX region tables are damaged", 0);
 }

@@ -14,6 +14,7 @@ import pytest
 import vhd
 from emulator import Qemu, read_error
 from flash import tool
+from vhd_dynamic import DynamicVhd
 
 FIRST = 2048                            # LBA of the partition
 CLUSTER = 8                             # sectors
@@ -111,6 +112,15 @@ def image(name):
         with open(path, "r+b") as out, open(os.path.join(folder, "guest"), "rb") as guest:
             out.write(guest.read())
         with open(path, "rb") as out:
+            return out.read()
+
+
+def dynamic_image(name, sectors):
+    """A dynamic one, of which only the first block is there."""
+    disk = DynamicVhd(sectors * 512, 2 << 20)
+    disk.store(0, image(name)[:512])
+    with tempfile.TemporaryDirectory() as folder:
+        with open(disk.write(os.path.join(folder, "image")), "rb") as out:
             return out.read()
 
 
@@ -237,7 +247,7 @@ BAD = {                                 # name: (what is said, the image made of
     "the image is missing": (r"\\one.vhd: ", None),
     "a disk without boot code": (r"\\one.vhd: the disk has no boot code",
                                  lambda good: bytes(510) + b"\x55\xaa" + good[512:]),
-    "the image is empty": (r"\\one.vhd: ", lambda good: b""),
+    "the image is empty": (r"\\one.vhd: the file is empty", lambda good: b""),
     "the image is cut": (r"\\one.vhd: ", lambda good: good[:len(good) // 2]),
     "the footer is damaged": (r"\\one.vhd: ", lambda good: damaged(good, -400)),
 }
@@ -248,6 +258,58 @@ def test_says_so_when(disk, sentence, bend):
     files = {"one.vhd": bend(image("one"))} if bend else {}
     with Qemu(disk({**files, "vhdboot.cfg": b"[a]\nvhd = \\one.vhd\n"}).path, limit=60) as pc:
         wait_error(pc, sentence)
+
+
+def test_a_stick_smaller_than_the_one_it_was_copied_from(disk):
+    path = disk(one()).path
+    os.truncate(path, 40 << 20)
+    with Qemu(path, limit=60) as pc:
+        wait_error(pc, r"drive 80h: the drive ends after 81920 sectors, the volume needs 98303:\s+the\s+stick\s+"
+                       r"is\s+smaller\s+than\s+the\s+one\s+the\s+copy\s+came\s+from")
+
+
+def test_warnings_hold_up_the_start(disk):
+    """A key goes on; Esc leads to the menu, of a single entry too."""
+    config = b"speed = 9\n[a]\nvhd = \\one.vhd\n"
+    with Qemu(disk(one(vhdboot_cfg=config)).path, limit=60) as pc:
+        pc.wait("^Goes on in 3 s, with a key at once; Esc leads to the menu$")
+        pc.keys("esc")
+        pc.wait("^> 1  a")
+        time.sleep(4)
+        assert "starting" not in pc.log, pc.log
+        pc.keys("ret")
+        pc.wait("^starting a$")         # they were read
+        pc.wait("guest: one")
+
+
+def test_warnings_hold_up_the_start_for_three_seconds(disk):
+    config = b"speed = 9\n[a]\nvhd = \\one.vhd\n"
+    with Qemu(disk(one(vhdboot_cfg=config)).path, limit=60) as pc:
+        pc.wait("^Goes on in 3 s")
+        start = time.monotonic()
+        pc.wait("guest: one")
+        assert time.monotonic() - start > 2.5
+
+
+def test_a_quiet_entry_starts_at_once(disk):
+    config = b"speed = 9\n[a]\nvhd = \\one.vhd\nquiet = yes\n"
+    with Qemu(disk(one(vhdboot_cfg=config)).path, limit=60) as pc:
+        pc.wait("^warning: ")
+        pc.wait("guest: one")
+        assert "Goes on" not in pc.log, pc.log
+
+
+def test_more_memory_for_changes_than_there_is(disk):
+    config = b"[a]\nvhd = \\one.vhd\nwrite = discard\ndiscard_max = 1G\n[b]\nvhd = \\big.vhd\nwrite = discard\n" \
+        b"discard_max = 1G\nquiet = yes\n"
+    files = one(vhdboot_cfg=config)
+    files["big.vhd"] = dynamic_image("big", 1 << 21)
+    with Qemu(disk(files).path, memory=128, limit=60) as pc:
+        pc.wait("^> 1  a")
+        pc.keys("down", "ret")
+        pc.wait(r"^warning: this machine's memory has room for \d\d MiB of changes only")
+        pc.wait(r"^changes are kept in memory, up to \d\d MiB, and gone at power off;")
+        pc.wait("guest: big")
 
 
 def test_no_config_and_no_image(disk):

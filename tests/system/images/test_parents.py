@@ -125,6 +125,11 @@ def test_parents_on_another_drive_where_the_entry_names_them(shop):
     same_disk(first, disk, "--drive", bases)
     answer = mkimage_json("check", first, "--drive", bases)
     assert answer["boots"], answer["error"]
+    entry = "vhd = \\lone.vhd\nparent = bases:\\middle.vhd\n"
+    several = shop.formatted(lone, to="/lone.vhd", config=f"[a]\n{entry}[b]\n{entry}write = none\n[c]\n{entry}",
+                             name="several.img")
+    answer = mkimage_json("check", several, "--all", "--drive", bases)
+    assert [len(e["steps"]) for e in answer["entries"]] == [4, 4, 4], answer
     boots(first, r"lone\.vhd: differencing.*\nbases:\\middle\.vhd: .*\nbases:\\base\.vhd: fixed",
           extra=[(bases, "virtio")])
     with Qemu(first, bus="virtio") as pc:           # and without that drive

@@ -66,6 +66,17 @@ def warned(*words):
     return warnings
 
 
+def damaged(*words):
+    """vhd check reads it, warns, and says in one sentence that it is damaged."""
+    warned(*words)
+    done = mkimage("vhd", "check", "d.vhd", status=1)
+    said = done.stderr.decode()
+    assert len(said.splitlines()) == 1 and "d.vhd: " in said, said
+    for word in words:
+        assert word in said and word in done.stdout.decode(), (word, said, done.stdout)
+    assert b"clean" not in done.stdout
+
+
 def writable_on_flash():
     """Would the machine write to d.vhd?"""
     mkimage("flash", "flash.img", "--vhd", "d.vhd")
@@ -229,6 +240,27 @@ def test_dynamic_made_by_qemu_img():
         readers(f.read(), "l")
 
 
+@pytest.mark.parametrize("options, kind", [
+    ("-f vpc -o subformat=fixed", "fixed"), ("-f vpc", "dynamic"), ("-f vhdx", "dynamic"),
+    ("-f vhdx -o subformat=fixed", "fixed"), (None, "differencing")])
+def test_the_keys_of_vhd_info(options, kind):
+    if options:
+        run("qemu-img", "create", "-q", *options.split(), "d.vhd", 8 * MIB)
+    else:
+        parent = dynamic()
+        parent.write("base.vhd")
+        child = DynamicVhd(parent.size, 2 * MIB, parent=parent)
+        child.locate("W2ru", ".\\base.vhd")
+        child.write("d.vhd")
+    facts = info("d.vhd")
+    assert facts["format"] == ("vhdx" if options and "vhdx" in options else "vhd") and facts["kind"] == kind
+    assert all(type(facts[key]) is int for key in ("size", "block_size", "allocated")), facts
+    names = [os.path.basename(name) for name in facts["chain"]]
+    assert names == ["d.vhd", "base.vhd"][:2 if kind == "differencing" else 1], facts
+    assert isinstance(facts["warnings"], list)
+    assert (facts["block_size"] == 0) == (kind == "fixed" and facts["format"] == "vhd"), facts
+
+
 # --- Dynamic: footers
 
 def end_of_zeros():
@@ -254,7 +286,7 @@ def test_case_24_dynamic_the_end_overwritten_the_copy_good():
     expected = same(dynamic())
     end_of_zeros()
     readers(expected, "q")
-    warned("footer at the end is damaged")
+    damaged("footer at the end is damaged")
     assert not writable_on_flash(), "writable by a copy"
 
 
@@ -262,23 +294,24 @@ def test_case_25_dynamic_the_end_missing():
     expected = same(dynamic())
     os.truncate("d.vhd", os.path.getsize("d.vhd") - SECTOR)
     readers(expected, "q")
-    warned("footer at the end")
+    damaged("footer at the end")
 
 
 def test_case_26_dynamic_a_wrong_sum_at_the_end():
     expected = same(dynamic())
     end_sum_bad()
     readers(expected, "ql")                                     # libvhdi does not look at the sum
-    warned("footer at the end is damaged")
+    damaged("footer at the end is damaged")
 
 
 def test_case_27_dynamic_the_copy_damaged_the_end_good():
     expected = same(dynamic())
     poke("d.vhd", 100, b"x")
     readers(expected, "l")
-    warned("footer's copy at the start is damaged")
+    damaged("footer's copy at the start is damaged")
     copy_of_zeros()
     readers(expected, "")
+    damaged("footer's copy at the start is missing")
 
 
 def test_case_28_dynamic_both_footers_overwritten():
@@ -301,7 +334,7 @@ def test_case_30_dynamic_two_good_footers_that_differ_told_and_not_written():
     foot[68] ^= 1
     poke("d.vhd", -SECTOR, checksum(foot, 64))
     readers(expected, "")
-    warned("differ")
+    damaged("differ")
     assert not writable_on_flash(), "writable with two opinions"
 
 

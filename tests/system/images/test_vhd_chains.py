@@ -217,6 +217,9 @@ def test_case_54_w2ru_leads_to_another_disk_w2ku_to_the_parent():
     found_by(("W2ru", "other\\base.vhd"), ("W2ku", "C:" + absolute("right/base.vhd")),
              file="right/base.vhd")
     assert "passed over" in " ".join(info("child.vhd")["warnings"]), "nothing was told"
+    chain = info("child.vhd")["chain"]
+    assert [os.path.realpath(name) for name in chain] == [os.path.realpath("child.vhd"),
+                                                          os.path.realpath("right/base.vhd")], chain
 
 
 def test_case_55_other_disks_wherever_it_is_looked_for():

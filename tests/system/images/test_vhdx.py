@@ -16,7 +16,7 @@ import vhd
 pytestmark = pytest.mark.usefixtures("folder")
 
 
-def same(disk, path, oracles="", written=False, parents=()):
+def same(disk, path, oracles="", written=False, parents=(), damaged=False):
     """Writes the disk, reads it back: with mkimage, qemu-img (q), 7zz (7), libvhdi (l)."""
     if not written:
         disk.write(path)
@@ -35,7 +35,8 @@ def same(disk, path, oracles="", written=False, parents=()):
     assert facts["size"] == disk.size, "size"
     assert facts["block_size"] == disk.block_size, "block size"
     assert facts["allocated"] == disk.stored(), "allocated"
-    mkimage("vhd", "check", path)
+    done = mkimage("vhd", "check", path, status=1 if damaged else 0)
+    assert (b"is damaged; the other one is in use" in done.stderr) == damaged, done.stderr
     return facts
 
 
@@ -127,7 +128,7 @@ def test_case_71_only_one_header_whole_or_none():
     for damaged in (0, 1):
         disk = small().write("d.vhdx")
         poke("d.vhdx", HEADERS[damaged] + 50, b"!")
-        facts = same(disk, "d.vhdx", "ql", written=True)
+        facts = same(disk, "d.vhdx", "ql", written=True, damaged=True)
         assert facts["warnings"] == [f"VHDX header {damaged + 1} is damaged; the other one is in use"], \
             "warnings"
     poke("d.vhdx", HEADERS[0] + 50, b"!")
@@ -161,7 +162,7 @@ def test_case_73_two_headers_with_one_number_and_different_content():
 def test_case_74_region_tables_the_first_damaged_the_second_both():
     disk = small().write("d.vhdx")
     poke("d.vhdx", REGION_TABLES[0] + 1000, b"!")
-    facts = same(disk, "d.vhdx", "", written=True)
+    facts = same(disk, "d.vhdx", "", written=True, damaged=True)
     assert facts["warnings"] == ["VHDX region table 1 is damaged; the other one is in use"], "warnings"
     poke("d.vhdx", REGION_TABLES[1] + 1000, b"!")
     refused("d.vhdx", "both VHDX region tables are damaged")

@@ -165,6 +165,15 @@ def test_booted_by_vhdboot(shop, bus, drives, hide, mode, kind):
         assert run.check.get("72b") == "ok", "hidden drives"
 
 
+@pytest.mark.takes(15)
+def test_a_vhd_in_one_piece_never_needs_its_map_after_the_start(shop):
+    """There are monitors that let nobody look, or stop the machine."""
+    log = table.vhdboot(shop, "v86", "ahci", 1, pieces=1)
+    complete(table.Run(log), "v86")
+    moves = re.findall(r"^# block moves by the monitor, last turn: (\w+)", log, re.MULTILINE)
+    assert moves == ["00000000"], f"copies by INT 15h AH=87h: {moves}"
+
+
 # --- The guest ends it
 
 

@@ -76,7 +76,7 @@ WRONG = {
     "angles": ({BASE + "B.c": c("#include <core/base/A.h>", "", "int b(void)", "{", "    return base();", "}")},
                BASE + "B.c:3", 'write "core/base/A.h"'),
     "libntfs": ({VERBS + "B.c": c("#include <ntfs-3g/volume.h>")},
-                VERBS + "B.c:3", "which is for mkimage/ntfs alone"),
+                VERBS + "B.c:3", "which is for mkimage/ntfs and tests alone"),
     "host in core": ({BASE + "B.h": h("#include <stdarg.h>")}, BASE + "B.h:6", "core has only stdint.h"),
     "twice": ({BASE + "A.c": c(HEADER_A, HEADER_A, "", "int base(void)", "{", "    return 1;", "}")},
               BASE + "A.c:4", "includes core/base/A.h twice"),

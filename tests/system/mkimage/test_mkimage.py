@@ -344,6 +344,7 @@ def test_check_finds_no_damage(good):
     names = [s["name"] for s in check["steps"]]
     assert names == ["mbr", "vbr", "stage2", "config", "volume", "image", "map"], names
     assert check["boots"] and check["system"], check
-    write("good.img", good[1] + 511, b"\0")  # an empty disk is no damage
-    check = json.loads(mkimage("check", "good.img", "--json").stdout)
-    assert check["boots"] and not check["system"], check
+    write("good.img", good[1] + 511, b"\0")  # what the machine refuses does not boot
+    check = json.loads(mkimage("check", "good.img", "--json", status=1).stdout)
+    assert not check["boots"] and check["system"] is False and "lacks 55AAh" in check["error"], check
+    assert [s["name"] for s in check["steps"] if not s["ok"]] == ["map"], check

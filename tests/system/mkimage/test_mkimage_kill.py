@@ -13,6 +13,7 @@ import subprocess
 
 import pytest
 
+from layers import unmarked
 from ntfsdisk import MIB, volume
 from tools import ENV, FRAGMENT, MKIMAGE, mkimage, run
 from vhd_dynamic import SECTOR, DynamicVhd, flatten
@@ -124,7 +125,7 @@ def seven_zip(target):
     chain = [s["text"].split(": ")[0] for s in check["steps"] if s["name"] == "image"]
     for path in chain:
         with open(os.path.join("out", path.rsplit("\\", 1)[1]), "wb") as file:
-            file.write(mkimage("cat", f"{target}:{path}").stdout)
+            file.write(unmarked(mkimage("cat", f"{target}:{path}").stdout))
     leaf = os.path.join("out", chain[0].rsplit("\\", 1)[1])
     return run("7zz", "e", "-so", "-tvhd", leaf).stdout
 

@@ -12,8 +12,8 @@ import pytest
 from files import read, sha256, write
 from layers import (SECTORS, SIZE, Fixed, child, dynamic, extents, flash, highest, holds, seven_zip, slack, sound,
                     steps)
-from ntfsdisk import MIB
-from tools import mkimage, refused, run
+from ntfsdisk import MIB, START, volume
+from tools import FRAGMENT, MKIMAGE, mkimage, refused, run
 from vhd_dynamic import SECTOR, DynamicVhd, checksum, flatten, noted
 
 pytestmark = pytest.mark.usefixtures("folder")
@@ -96,6 +96,32 @@ def test_reserve_cleans_what_others_left():
     holds(name, content)
 
 
+def test_slack_that_cannot_be_read_is_what_is_blamed():
+    dynamic("d", random.Random(19), slack=2 * MIB)
+    name = flash(["d"])
+    with open("short.c", "w", encoding="ascii") as file:
+        file.write("""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <unistd.h>
+ssize_t pread64(int fd, void *buf, size_t size, off64_t off)
+{
+    static ssize_t (*real)(int, void *, size_t, off64_t);
+    *(void **)&real = dlsym(RTLD_NEXT, "pread64");
+    errno = EIO;
+    return size == 256 << 10 ? -1 : real(fd, buf, size, off);
+}
+""")
+    run("gcc", "-shared", "-fPIC", "short.c", "-o", "short.so")
+    for target in ("d.vhd", name):
+        digest = sha256(target)
+        done = run("env", "LD_PRELOAD=" + os.path.abspath("short.so"), MKIMAGE, "reserve", target, "--size", "1M",
+                   status=1)
+        assert f"mkimage: {target}: cannot be read: Input/output error" in done.stderr.decode(), done.stderr
+        assert sha256(target) == digest
+
+
 def test_reserve_a_chain_on_the_host():
     rng = random.Random(3)
     base = dynamic("base", rng)
@@ -139,6 +165,37 @@ def test_reserve_on_a_flash(cluster, pieces):
     mkimage("reserve", name, "--file", "/vhd/base.vhd", "--size", "1M")
     mkimage("reserve", f"{name}:/vhd/BASE.vhd", "--size", "1M")
     holds(name, content)
+
+
+@pytest.mark.parametrize("by", ["label", "serial"])
+def test_reserve_where_the_entry_names_its_own_volume(by):
+    image = dynamic("d", random.Random(8))
+    mkimage("flash", "f.img", "--vhd", "d.vhd", "--reserve", "none", "--size", "64M", "--label", "OWN")
+    serial = read("f.img", START + 72, 8)[::-1].hex().upper()
+    config("f.img", f"[a]\nvhd = {'own' if by == 'label' else serial}:\\d.vhd\n[b]\nvhd = nobody:\\d.vhd\n")
+    assert slack("f.img", "--entry", "a")["blocks"] == 0
+    mkimage("reserve", "f.img", "--entry", "a", "--size", "2M")
+    assert slack("f.img", "--entry", "a")["blocks"] == 4
+    refused("reserve", "f.img", "--entry", "b", "--size", "2M", words="no NTFS volume has this label")
+    assert mkimage("read", "f.img", "--entry", "a").stdout == flatten([image], SECTORS)
+    sound("f.img")
+
+
+def test_reserve_says_of_an_image_that_it_lies_on_another_volume():
+    dynamic("d", random.Random(8))
+    mkimage("flash", "f.img", "--vhd", "d.vhd", "--size", "64M", "--label", "OWN")
+    with open("f.img", "ab") as file:
+        file.write(read(volume("v2.ntfs", 48 * MIB)))
+    write("f.img", 462, bytes([0, 254, 255, 255, 7, 254, 255, 255]) +
+          struct.pack("<II", (64 << 20) // SECTOR, 48 * MIB // SECTOR))
+    config("f.img", "[far]\nvhd = own:\\d.vhd\n", "--partition", 2)
+    refused("reserve", "f.img", "--partition", "2", "--size", "2M", words="own:.d.vhd: lies on another volume")
+
+
+def config(name, text, *options):
+    with open("cfg", "w", encoding="ascii") as file:
+        file.write(text)
+    run(FRAGMENT, name, "cfg", "/vhdboot.cfg", 1, *options)
 
 
 def test_reserve_behind_the_file_is_one_fragment():
@@ -214,13 +271,24 @@ def test_flash_leaves_slack(options, blocks):
 
 def test_flash_leaves_slack_of_a_gib_at_the_most_and_what_there_is_room_for():
     big = DynamicVhd(100 << 30, 2 * MIB)
-    big.store(0, bytes(510) + b"\x55\xaa")
+    big.store(0, b"\xeb\xfe".ljust(510, b"\0") + b"\x55\xaa")
     big.write("big.vhd")
     mkimage("flash", "f.img", "--vhd", "big.vhd", "--yes")
     assert slack("f.img")["bytes"] == 1 << 30 and os.path.getsize("f.img") < 1200 * MIB
     mkimage("flash", "f.img", "--vhd", "big.vhd", "--yes", "--size", "1000M")
     assert 400 * MIB < slack("f.img")["bytes"] < 500 * MIB, slack("f.img")
     refused("flash", "g.img", "--vhd", "big.vhd", "--size", "100M", "--reserve", "200M", words="too small")
+
+
+def test_flash_puts_images_where_entries_name_its_own_volume():
+    image = dynamic("d", random.Random(17))
+    with open("own.cfg", "w", encoding="ascii") as file:
+        file.write("[a]\nvhd = own:\\sub\\d.vhd\n[b]\nvhd = far:\\other\\d.vhd\n")
+    said = mkimage("flash", "f.img", "--vhd", "d.vhd", "--config", "own.cfg", "--label", "OWN").stderr.decode()
+    assert "entry b would not start: far:\\other\\d.vhd: no NTFS volume has this label" in said, said
+    assert slack("f.img")["blocks"] > 0
+    assert mkimage("read", "f.img").stdout == flatten([image], SECTORS)
+    assert mkimage("cat", "f.img:/sub/d.vhd").stdout[:SECTOR] == read("d.vhd")[:SECTOR]
 
 
 def test_flash_leaves_no_slack_where_nothing_is_written():

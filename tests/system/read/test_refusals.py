@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Images that NTFS does not store as plain sectors are refused, by the machine and by mkimage check in
-the same words; with write = none those that can be read safely are served."""
+"""Images that NTFS does not store as plain sectors, and disks without boot code, are refused, by the machine and
+by mkimage check in the same words; with write = none those that can be read safely are served."""
 import json
+import re
 import subprocess
 
 import pytest
@@ -99,12 +100,17 @@ def test_case_43_refuses_an_image(shop, change, word):
 def test_case_43_an_image_with_holes_is_write_protected(shop, config):
     flash = shop.formatted(shop.pattern_vhd("first", 4), partition=False, config=config)
     edit(flash, holes)
-    mkimage("check", flash)
+    sentence = re.compile(r"the file has a hole at byte \d+, where nothing can be written: it was copied as a "
+                          r"sparse file, and the disk is write-protected until it is copied with cp --sparse=never")
+    assert bool(sentence.search(mkimage("check", flash))) == (not config), "what check says"
+    reserve = subprocess.run([tool("mkimage"), "reserve", flash, "--size", "1M"], capture_output=True, text=True,
+                             check=False)
+    assert reserve.returncode == 1 and sentence.search(reserve.stderr), f"{reserve}"
     zeros = mkimage("read", flash, "--lba", 128, "--count", 128)
     assert set(zeros) == {"\0"}, "the hole's content"
     with Qemu(flash, bus="ahci") as pc:
         pc.wait("guest: first instruction")
-        told = "the file has a hole at byte" in words(pc.log)
+        told = bool(sentence.search(words(pc.log)))
         assert told == (not config), "told that nothing will be written"
 
 
@@ -114,3 +120,14 @@ def test_case_43_an_image_inside_its_mft_record_is_refused(shop):
         file.write(vhd.footer(0)[:300])
     run("ntfscp", "-f", "-q", flash, shop.path("small"), "disk.vhd")
     same_refusal(flash)
+
+
+@pytest.mark.parametrize("start, word", [(bytes(512), "lacks 55AAh"), (bytes(510) + b"\x55\xaa", "UEFI")],
+                         ids=["empty", "made for UEFI"])
+def test_a_disk_that_no_bios_can_start_is_refused(shop, start, word):
+    raw = shop.path("raw")
+    with open(raw, "wb") as file:
+        file.write(start)
+        file.truncate(1 << 22)
+    vhd.make_fixed(shop.path("disk.vhd"), (1 << 22) // 512, source=raw)
+    assert word in same_refusal(shop.flash(shop.path("disk.vhd")))

@@ -318,7 +318,9 @@ def test_the_drive_table_a_fixed_vhd_in_one_piece(shop):
 @pytest.mark.parametrize("options, conf", [
     pytest.param({"pieces": 3}, None, id="in pieces"),
     pytest.param({}, "[a]\nvhd=\\disk.vhd\nwrite=none\n", id="not to be written"),
-    pytest.param({}, "[a]\nvhd=\\disk.vhd\nwrite=discard\n", id="discard")])
+    pytest.param({}, "[a]\nvhd=\\disk.vhd\nwrite=discard\n", id="discard"),
+    pytest.param({}, "[a]\nvhd=\\disk.vhd\nram=yes\n", id="ram"),
+    pytest.param({}, "[a]\nvhd=\\disk.vhd\nram=yes\nwrite=none\n", id="ram, write-protected")])
 def test_the_drive_table_is_empty_for_a_fixed_vhd(shop, options, conf):
     flash = shop.formatted(shop.pattern_vhd("slots", 16), config=conf, **options)
     assert not any(b"".join(slots(flash))), "a slot is used"

@@ -13,7 +13,7 @@ TEST(failure_names_thing_and_fact)
     CHECK_EQ(fail_subject(&f, "outer"), ERR_IMAGE);
     errors_format(&f, line, sizeof line);
     CHECK_STR(line, "\\a.vhd: BAT entry 7 lies at %x");
-    for (int e = ERR_READ; e <= ERR_BIOS; e++)
+    for (int e = ERR_READ; e <= ERR_FOREIGN; e++)
         CHECK(*errors_advice((enum err)e));
 }
 
@@ -62,4 +62,15 @@ TEST(notes_of_several_things)
     for (unsigned i = 0; i < 3 * NOTES_MAX; i++)
         notes_add_all(&n, &from, line + i % sizeof line);
     CHECK_EQ(n.count, NOTES_MAX);
+}
+
+TEST(a_failure_with_two_numbers)
+{
+    struct fail f;
+    CHECK_EQ(fail_two(&f, ERR_CUT_OFF, "it has %u of %U", 3, 4), ERR_CUT_OFF);
+    errors_format(&f, line, sizeof line);
+    CHECK_STR(line, "it has 3 of 4");
+    CHECK_EQ(fail(&f, ERR_CUT_OFF, "%u, %U", 1), ERR_CUT_OFF);
+    errors_format(&f, line, sizeof line);
+    CHECK_STR(line, "1, 0");
 }

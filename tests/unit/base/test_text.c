@@ -44,6 +44,24 @@ TEST(text_is_cut_not_overrun)
     CHECK_EQ(small[4], 1);
 }
 
+TEST(text_is_cut_between_characters)
+{
+    static const char name[] = "a\u00e9\u20ac\U0001f600z"; /* of 1, 2, 3, 4 and 1 bytes */
+    static const unsigned whole[] = {0, 1, 1, 3, 3, 3, 6, 6, 6, 6, 10, 11};
+    char buf[16];
+    struct text t;
+    for (unsigned size = 1; size <= 12; size++) {
+        text_init(&t, buf, size);
+        text_str(&t, name);
+        CHECK_EQ(t.len, whole[size - 1]);
+        CHECK_EQ(strlen(buf), t.len);
+        CHECK(!memcmp(buf, name, t.len));
+    }
+    text_init(&t, buf, 4);
+    text_str(&t, "\x80\x80\x80\x80\x80"); /* no UTF-8 at all */
+    CHECK(t.len <= 3);
+}
+
 TEST(text_utf16_surrogates)
 {
     static const uint8_t units[] = {'a', 0, 0xe4, 0, 0x3d, 0xd8, 0x00, 0xde, 0x00, 0xd8, 'b', 0};

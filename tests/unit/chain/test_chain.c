@@ -82,6 +82,10 @@ TEST(chain_names_what_is_missing)
     footer[0] = 'x';
     CHECK_EQ(open_path("\\a.vhd"), ERR_IMAGE);
     CHECK(says(&f, "\\a.vhd: no VHD footer"));
+    p.file.size = 0;
+    CHECK_EQ(open_path("\\a.vhd"), ERR_IMAGE);
+    CHECK(says(&f, "\\a.vhd: the file is empty"));
+    p.file.size = 20 * MIB + 512;
     p.bad = 20 * MIB + 5;
     CHECK_EQ(open_path("\\a.vhd"), ERR_READ);
     CHECK(says(&f, "\\a.vhd: byte 20971525"));

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Differencing chains: which file becomes the parent, what is refused, and every sector of random
- * chains read through the map and compared with a model. */
+ * chains read through the map and compared with a model.
+ *
+ * Long because each refusal is tried in the chain that the random ones are made of. */
 #include "core/chain/chain.h"
 #include "core/map/map.h"
 #include "unit/vhd_builder.h"
@@ -238,6 +240,17 @@ TEST(parent_that_is_damaged)
     CHECK(says(&f, "\\base.vhd: the VHD dynamic header at byte 512 has a wrong checksum"));
 }
 
+TEST(parent_that_is_a_raw_disk)
+{
+    world_start();
+    add_child("\\c.vhd", 2, 1, "W2ru", ".\\base.img");
+    static uint8_t raw[4096];
+    piece_file_init(&w.file[w.count], "\\base.img", sizeof raw, &w.extent[w.count], 0);
+    piece_file_put(&w.file[w.count++], 0, raw, sizeof raw);
+    CHECK_EQ(open_path("\\c.vhd"), ERR_PARENT);
+    CHECK(says(&f, "parent \\base.img is a raw disk, which has no id"));
+}
+
 TEST(parent_with_damaged_end)
 {
     world_start();
@@ -408,4 +421,90 @@ TEST(chain_random_layers_equal_the_model)
         check_disk(sectors);
         seed = start_seed;
     }
+}
+
+/* Marks a merge of the child with this id in a footer of file `i`: at its end, or the copy. */
+static void mark(unsigned i, bool at_end, uint32_t state, uint8_t child)
+{
+    uint8_t *footer = w.bytes[i] + (at_end ? w.build[i].used - 512 : 0);
+    memset(footer + 0x100, 0, 32);
+    if (state) {
+        memcpy(footer + 0x100, "vhdmerge", 8);
+        put_be32(footer + 0x108, state);
+        memset(footer + 0x10c, child, 16);
+    }
+    vhd_sum(footer, 512, 64);
+    piece_file_put(&w.file[i], 0, w.bytes[i], w.build[i].used);
+}
+
+static void merging(void)
+{
+    world_start();
+    add_base("\\base.vhd", 1);
+    add_child("\\child.vhd", 2, 1, "W2ru", "base.vhd");
+    add_child("\\other.vhd", 3, 1, "W2ru", "base.vhd");
+    add_child("\\grand.vhd", 4, 2, "W2ru", "child.vhd");
+}
+
+TEST(merge_under_way_reads_through_its_child_only)
+{
+    for (unsigned where = 1; where < 4; where++) { /* the end, the copy, both */
+        merging();
+        if (where & 1)
+            mark(0, true, 1, 2);
+        if (where & 2)
+            mark(0, false, 1, 2);
+        CHECK_EQ(open_path("\\child.vhd"), ERR_OK);
+        CHECK(!chain.link[1]->image.read_only);
+        CHECK_EQ(chain.link[1]->image.notes.count, 1);
+        CHECK(chain_merge_names(&chain, 1, &chain.link[0]->image));
+        CHECK_EQ(open_path("\\grand.vhd"), ERR_OK);
+        CHECK_EQ(open_path("\\other.vhd"), ERR_UNFINISHED);
+        CHECK(says(&f, "\\base.vhd holds a part of what a merge writes into it"));
+        CHECK_EQ(open_path("\\base.vhd"), ERR_UNFINISHED);
+    }
+}
+
+TEST(merge_complete_reads_either_way)
+{
+    for (unsigned copy = 0; copy < 3; copy++) { /* the copy's state, behind the end's */
+        merging();
+        mark(0, true, 2, 2);
+        mark(0, false, copy, 2);
+        CHECK_EQ(open_path("\\child.vhd"), ERR_OK);
+        CHECK_EQ(chain.link[1]->image.merge, IMAGE_MERGE_COMPLETE);
+        CHECK_EQ(open_path("\\base.vhd"), ERR_OK);
+        CHECK_EQ(chain.link[0]->image.notes.count, 1);
+        CHECK(!chain.link[0]->image.read_only);
+    }
+}
+
+TEST(merge_marks_in_the_order_of_writing)
+{
+    merging(); /* begun again: the copy still says that it was complete */
+    mark(0, true, 1, 2);
+    mark(0, false, 2, 2);
+    CHECK_EQ(open_path("\\base.vhd"), ERR_OK);
+    merging(); /* another one begun over what an older one has left */
+    mark(0, true, 1, 2);
+    mark(0, false, 2, 9);
+    CHECK_EQ(open_path("\\base.vhd"), ERR_UNFINISHED);
+    CHECK_EQ(open_path("\\child.vhd"), ERR_OK);
+    merging(); /* taken away at the end, and not yet at the start */
+    mark(0, false, 2, 2);
+    CHECK_EQ(open_path("\\base.vhd"), ERR_OK);
+    CHECK_EQ(chain.link[0]->image.merge, IMAGE_MERGE_COMPLETE);
+    merging(); /* a state that is not known here */
+    mark(0, true, 7, 2);
+    CHECK_EQ(open_path("\\base.vhd"), ERR_UNFINISHED);
+}
+
+TEST(merge_mark_hides_no_other_difference)
+{
+    merging();
+    mark(0, true, 1, 2);
+    w.bytes[0][0x18]++;
+    mark(0, false, 1, 2);
+    CHECK_EQ(open_path("\\child.vhd"), ERR_OK);
+    CHECK(chain.link[1]->image.read_only);
 }

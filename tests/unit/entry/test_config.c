@@ -15,6 +15,31 @@ static void parse(const char *text)
     CHECK_EQ(config_parse(&config, (const uint8_t *)text, (uint32_t)strlen(text), &a, &f), ERR_OK);
 }
 
+static void count_up(void *ctx, const struct config_complaint *complaint)
+{
+    unsigned *next = ctx;
+    CHECK_EQ(complaint->line, *next);
+    CHECK_STR(complaint->word, "bogus");
+    ++*next;
+}
+
+TEST(config_tells_every_complaint)
+{
+    static uint8_t memory[8192];
+    char text[512] = "";
+    struct arena a;
+    struct fail f;
+    unsigned next = 1;
+    for (unsigned i = 0; i < 3 * CONFIG_COMPLAINTS_MAX; i++)
+        strcat(text, "bogus = 1\n");
+    arena_init(&a, memory, sizeof memory);
+    CHECK_EQ(config_parse_telling(&config, (const uint8_t *)text, (uint32_t)strlen(text), &a,
+                                  count_up, &next, &f),
+             ERR_OK);
+    CHECK_EQ(next, 1 + 3 * CONFIG_COMPLAINTS_MAX);
+    CHECK_EQ(config.complaint_count, 3 * CONFIG_COMPLAINTS_MAX);
+}
+
 TEST(config_memory_keys)
 {
     parse("[a]\nvhd = x\nram = yes\ndiscard_max = 64M\n[b]\nvhd = x\nram = perhaps\n"
@@ -36,7 +61,7 @@ TEST(config_quiet)
     CHECK(config.entry[0].quiet && !config.entry[1].quiet && !config.entry[2].quiet);
     CHECK(!config.entry[3].quiet);
     CHECK_EQ(config.complaint_count, 1);
-    CHECK_EQ(config.complaint[0].line, 10);
+    CHECK_EQ(config.complaint[0].line, 11);
 }
 
 /* More than any machine has is what there is, in bytes as well as with a unit. */
@@ -184,6 +209,42 @@ TEST(config_bad_sections_do_not_leak_their_lines)
     CHECK_EQ(config.count, 1);
     CHECK_STR(config.entry[0].vhd, "1");
     CHECK_EQ(config.complaint_count, 4);
+}
+
+TEST(config_entries_that_start_something_else)
+{
+    parse("default = d\n[n]\nboot = next\n[d]\nBoot = disk 81h   # the other one\ntitle = Other\n"
+          "[p]\nboot = partition 2\n[f]\nboot = \\boot\\boot mgr\n");
+    CHECK_EQ(config.complaint_count, 0);
+    CHECK_EQ(config.count, 4);
+    CHECK_EQ(config.default_entry, 1);
+    CHECK_EQ(config.entry[0].start.kind, START_NEXT);
+    CHECK_STR(config.entry[0].vhd, "");
+    CHECK_STR(config.entry[0].title, "n");
+    CHECK_EQ(config.entry[1].start.kind, START_DISK);
+    CHECK_EQ(config.entry[1].start.number, 0x81);
+    CHECK_STR(config.entry[1].title, "Other");
+    CHECK_EQ(config.entry[2].start.number, 2);
+    CHECK_STR(config.entry[3].start.path, "\\boot\\boot mgr");
+}
+
+TEST(config_boot_lines_that_cannot_be)
+{
+    parse(
+        "[a]\nboot = disk\n[b]\nvhd = \\b.vhd\nboot = next\n[c]\nboot = partition 0\nboot = next\n"
+        "[d]\nboot = next\nboot = disk x\n");
+    CHECK_EQ(config.count, 2);
+    CHECK_EQ(config.complaint_count, 6);
+    CHECK_EQ(config.complaint[0].line, 2);
+    CHECK(strstr(config.complaint[0].sentence, "disk N"));
+    CHECK_EQ(config.complaint[1].line, 1);
+    CHECK(strstr(config.complaint[1].sentence, "neither"));
+    CHECK_EQ(config.complaint[2].line, 3);
+    CHECK(strstr(config.complaint[2].sentence, "not both"));
+    CHECK_EQ(config.entry[0].start.kind, START_IMAGE);
+    CHECK_STR(config.entry[0].vhd, "\\b.vhd");
+    CHECK_EQ(config.entry[1].start.kind, START_NEXT);
+    CHECK(!config.entry[1].start.path);
 }
 
 TEST(config_too_many_sections)

@@ -134,15 +134,17 @@ TEST(boot_nothing_there)
 
 TEST(boot_record_of_the_disk)
 {
-    static uint8_t sector[SECTOR_SIZE];
-    memset(sector, 0, sizeof sector);
-    CHECK(strstr(boot_record_fault(sector), "lacks 55AAh"));
-    sector[510] = 0x55;
-    sector[511] = 0xaa;
-    sector[450] = 0xee; /* a protective partition table alone */
-    CHECK(strstr(boot_record_fault(sector), "UEFI"));
-    sector[439] = 1;
-    CHECK(!boot_record_fault(sector));
+    uint8_t boot[SECTOR_SIZE];
+    volume_start();
+    uint8_t *data = add_fixed("a.vhd");
+    mount();
+    CHECK_EQ(open_entry(WRITE_PERSISTENT, false), ERR_OK);
+    struct blk *const drive[] = {&im->blk};
+    CHECK_FAIL(im, boot_record_read(&disk.map, drive, boot, &im->f), ERR_NO_SYSTEM, "lacks 55AAh");
+    memcpy(data + 510, "\x55\xaa", 2); /* as a protective partition table has it */
+    CHECK_FAIL(im, boot_record_read(&disk.map, drive, boot, &im->f), ERR_NO_SYSTEM, "UEFI");
+    data[439] = 1;
+    CHECK_EQ(boot_record_read(&disk.map, drive, boot, &im->f), ERR_OK);
 }
 
 TEST(boot_config_decides)
@@ -306,6 +308,7 @@ TEST(boot_sparse_image_is_write_protected)
         CHECK_EQ(open_entry(WRITE_PERSISTENT, force), ERR_OK);
         CHECK(disk.write_protected && !disk.map.writable);
         CHECK(has_note(&disk.notes, "the file has a hole at byte"));
+        CHECK(has_note(&disk.notes, "cp --sparse=never"));
     }
     CHECK_EQ(open_entry(WRITE_NONE, false), ERR_OK);
     CHECK_EQ(disk.notes.count, 0);

@@ -388,6 +388,7 @@ TEST(map_changes_of_a_disk_in_memory)
 {
     CHECK_EQ(changes(1000 * MEMORY_PAGE, 32 << 20, 128 << 20, true), 2);
     CHECK_EQ(changes(4 * MEMORY_PAGE, 32 << 20, 128 << 20, true), 0);
+    CHECK(map.writable);
     CHECK_EQ(changes(1000 * MEMORY_PAGE, 32 << 20, 63 << 20, true), 2);
     CHECK_EQ(changes(1000 * MEMORY_PAGE, 32 << 20, 62 << 20, true), 0); /* others refuse that */
 }
@@ -398,5 +399,6 @@ TEST(map_changes_take_what_there_is)
     CHECK(pages > 90 * 16 && pages < 96 * 16); /* a quarter is the system's */
     CHECK_EQ(changes(100000 * MEMORY_PAGE, 32 << 20, 128 << 20, false), 32 * 16);
     CHECK_EQ(changes(100000 * MEMORY_PAGE, (uint64_t)1 << 50, 1 << 19, false), 0);
+    CHECK(!map.writable);
     CHECK(changes(100000 * MEMORY_PAGE, (uint64_t)1 << 50, 4 << 20, false) > 16);
 }

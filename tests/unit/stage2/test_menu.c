@@ -96,6 +96,7 @@ TEST(menu_countdown)
     CHECK_EQ(m.seconds, 5);
     CHECK_EQ(menu_key(&m, KEY_ESCAPE), MENU_STAY);
     CHECK(!m.counting);
+    CHECK_EQ(menu_key(&m, KEY_ESCAPE), MENU_LEAVE); /* nothing counts any more: it leads out */
     menu_init(&m, 2, 0, CONFIG_TIMEOUT_NONE);
     CHECK(!m.counting);
     menu_init(&m, 2, 0, CONFIG_TIMEOUT_UNSET);

@@ -213,8 +213,9 @@ TEST(vhd_dynamic_end_damaged_copy_counts)
             b.used -= 512; /* missing */
         CHECK_EQ(open_image(), ERR_OK);
         CHECK_EQ(image.kind, IMAGE_DYNAMIC);
-        CHECK(image.read_only);
+        CHECK(image.read_only && image.damaged);
         CHECK(has_note(&image.notes, "copy at the start was used"));
+        CHECK(image.damaged);
         check_run(0, IMAGE_DATA, 4096, 5);
     }
 }
@@ -224,8 +225,18 @@ TEST(vhd_dynamic_copy_damaged_end_counts)
     pair();
     bytes[100] ^= 1;
     CHECK_EQ(open_image(), ERR_OK);
-    CHECK(!image.read_only);
+    CHECK(!image.read_only && image.damaged);
     CHECK(has_note(&image.notes, "copy at the start is damaged"));
+    CHECK(image.damaged);
+    CHECK(strstr(image.damage.sentence, "copy at the start is damaged"));
+    pair();
+    memset(bytes, 0, 512);
+    CHECK_EQ(open_image(), ERR_OK);
+    CHECK(!image.read_only && image.damaged);
+    CHECK(has_note(&image.notes, "copy at the start is missing"));
+    pair();
+    CHECK_EQ(open_image(), ERR_OK);
+    CHECK(!image.damaged);
 }
 
 TEST(vhd_dynamic_footers_differ)
@@ -236,8 +247,9 @@ TEST(vhd_dynamic_footers_differ)
     memcpy(bytes + b.used - 512, b.footer, 512);
     CHECK_EQ(open_image(), ERR_OK);
     CHECK_EQ(image.id[0], 5 ^ 1); /* the end's */
-    CHECK(image.read_only);
+    CHECK(image.read_only && image.damaged);
     CHECK(has_note(&image.notes, "differ"));
+    CHECK(image.damaged);
 }
 
 TEST(vhd_dynamic_both_footers_damaged)

@@ -273,3 +273,32 @@ TEST(slack_blocks)
     CHECK_EQ(vhd_block_get(&image, 3, &block, &f), ERR_OK);
     CHECK(block.present && !block.full);
 }
+
+/* XenServer's map of full blocks, behind the BAT of a VHD that stores nothing yet. */
+TEST(slack_begins_behind_a_batmap)
+{
+    for (unsigned named = 0; named < 2; named++) {
+        start(3, 40, 64 * KIB);
+        uint8_t *map = b.file + b.used;
+        memset(map, 0, 512);
+        memcpy(map, "tdbatmap", 8);
+        put_be64(map + 8, b.used + 512);
+        put_be32(map + 16, 2);
+        if (named)
+            memcpy(b.footer + 28, "tap", 4);
+        uint64_t behind = b.used + 3 * 512;
+        b.used += 300 * 512;
+        find();
+        CHECK_EQ(slack.end, named ? behind : behind - 3 * 512);
+    }
+    start(3, 40, 64 * KIB); /* a map that is said to lie beyond the end */
+    uint8_t *map = b.file + b.used;
+    memcpy(map, "tdbatmap", 8);
+    put_be64(map + 8, UINT64_MAX - 5);
+    put_be32(map + 16, 0xffffffff);
+    memcpy(b.footer + 28, "tap", 4);
+    uint64_t behind = b.used + 512;
+    b.used += 300 * 512;
+    find();
+    CHECK_EQ(slack.end, behind);
+}

@@ -264,6 +264,8 @@ TEST(only_one_header)
     OPENS(x);
     CHECK_EQ(image.id[0], 0xd1);
     CHECK(noted("VHDX header 2 is damaged; the other one is in use"));
+    CHECK(image.damaged);
+    CHECK_EQ(image.damage.value, 2);
     vx_free(x);
 
     x = vx_new(8 * MIB, MIB, 0);

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The bytes of a new VHDX; behind newdisk.h. */
+#ifndef MKIMAGE_IMAGE_NEWVHDX_H
+#define MKIMAGE_IMAGE_NEWVHDX_H
+
+#include "image/newdisk.h"
+
+#define NEWVHDX_BLOCK_SIZE (32u << 20)
+
+enum status newvhdx_write(const struct newdisk *d, int fd, const char *name);
+
+#endif

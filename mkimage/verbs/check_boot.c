@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Boot code is judged by comparing bytes, all else by core's own code. Only reads. */
+#include "verbs/check_boot.h"
+#include <inttypes.h>
+#include <string.h>
+#include "core/base/arena.h"
+#include "core/base/blk.h"
+#include "core/base/bounds.h"
+#include "core/base/endian.h"
+#include "core/base/file.h"
+#include "core/entry/open.h"
+#include "core/ntfs/format.h"
+#include "core/ntfs/ntfs.h"
+#include "core/part/format.h"
+#include "core/part/part.h"
+#include "flash/bootcode.h"
+#include "layout.h"
+#include "stage2_format.h"
+
+void check_boot_mbr(struct steps *s, struct target *t)
+{
+    struct mbr mbr;
+    struct fail f;
+    const struct part_table *table = &t->table;
+    const char *install = "Run mkimage install.";
+    const char *activate = "Make the NTFS partition the only active one (sfdisk --activate).";
+    if (blk_read(&t->cache.blk, 0, 1, &mbr, &f)) {
+        steps_failed_as(s, "mbr", &f);
+        return;
+    }
+    if (table->scheme == PART_NONE) {
+        steps_passed(s, "mbr", "no partition table: the volume starts at sector 0");
+        return;
+    }
+    if (table->scheme == PART_GPT) {
+        steps_failed(s, "mbr", "Use an MBR disk.", "a GPT disk: its MBR starts no partition");
+        return;
+    }
+    unsigned active = 0, number = 0; /* of the primary ones: the MBR looks at no others */
+    for (unsigned i = 0; i < table->count; i++) {
+        if (table->part[i].active && table->part[i].number <= PART_PRIMARIES) {
+            active++;
+            number = table->part[i].number;
+        }
+    }
+    unsigned likeness = bootcode_mbr_likeness(&mbr);
+    static const uint8_t no_code[16];
+    if (!memcmp(mbr.code, no_code, sizeof no_code))
+        steps_failed(s, "mbr", install, "no boot code in sector 0");
+    else if (t->part && t->part->number > PART_PRIMARIES)
+        steps_failed(s, "mbr", "Use a primary partition, and make it the only active one.",
+                     "partition %u is a logical one, which no MBR starts", t->part->number);
+    else if (active != 1)
+        steps_failed(s, "mbr", activate,
+                     active ? "%u partitions are active" : "no partition is active", active);
+    else if (t->part && number != t->part->number)
+        steps_failed(s, "mbr", activate, "partition %u is active, not partition %u", number,
+                     t->part->number);
+    else if (bootcode_mbr_is_ours(&mbr))
+        steps_passed(s, "mbr", "boot code is there, partition %u is active", number);
+    else if (likeness > 50)
+        steps_failed(s, "mbr", install, "boot code is damaged, or of another version");
+    else
+        steps_passed(s, "mbr", "boot code of another program, which has to start partition %u",
+                     number);
+}
+
+/* Where the volume's copy of its boot record is said to be. */
+static bool backup_in_step(struct target *t, const struct ntfs_boot_record *record)
+{
+    uint64_t sectors = le64_get(record->bpb.total_sectors);
+    uint64_t scale = t->volume.sector_size / SECTOR_SIZE;
+    struct ntfs_boot_record copy;
+    struct fail f;
+    if (sectors > t->part->sectors / scale)
+        return false;
+    return !blk_read(&t->blk, t->part->start_lba + sectors * scale, 1, &copy, &f) &&
+           !memcmp(&copy, record, sizeof copy);
+}
+
+void check_boot_vbr(struct steps *s, struct target *t, bool mounted)
+{
+    struct boot_record vbr;
+    struct fail f;
+    const struct part *part = t->part;
+    if (blk_read(&t->blk, part->start_lba, VBR_SIZE / SECTOR_SIZE, &vbr, &f)) {
+        steps_failed_as(s, "vbr", &f);
+        return;
+    }
+    uint32_t hidden = le32_get(vbr.first.bpb.hidden);
+    if (!bootcode_vbr_is_ours(&vbr))
+        steps_failed(s, "vbr", "Run mkimage install.",
+                     "the boot record at sector %" PRIu64
+                     " is not vhdboot's, or of another version",
+                     part->start_lba);
+    else if (hidden != (uint32_t)part->start_lba)
+        steps_passed(s, "vbr", "boot record is there; it says that the volume starts at sector %u",
+                     hidden);
+    else if (mounted && !backup_in_step(t, &vbr.first))
+        steps_passed(s, "vbr", "boot record is there; its copy at the volume's end differs");
+    else
+        steps_passed(s, "vbr", "boot record is there");
+}
+
+void check_boot_stage2(struct steps *s, struct target *t)
+{
+    static uint8_t data[STAGE2_FILE_MAX];
+    struct file file;
+    struct extent_list extents;
+    struct fail f;
+    const char *install = "Run mkimage install.";
+    struct arena *arena = &t->arena;
+    if (ntfs_open(&t->volume, BOOT_STAGE2_PATH, &file, &f) ||
+        file_extents(&file, &extents, arena, &f)) {
+        (void)fail_subject(&f, BOOT_STAGE2_PATH);
+        char sentence[512];
+        errors_format(&f, sentence, sizeof sentence);
+        steps_failed(s, "stage2", f.err == ERR_NOT_FOUND ? install : errors_advice(f.err), "%s",
+                     sentence);
+        return;
+    }
+    if (file.size > STAGE2_FILE_MAX || file.size < sizeof(struct stage2_header) || file.size % 4) {
+        steps_failed(s, "stage2", install, "%s: %" PRIu64 " bytes cannot be vhdboot", file.path,
+                     file.size);
+        return;
+    }
+    if (file_read(&file, 0, data, (uint32_t)file.size, &f)) {
+        steps_failed_as(s, "stage2", &f);
+        return;
+    }
+    uint32_t runs = ntfs_mft_runs(&t->volume);
+    if (runs > VBR_RUNS_MAX) {
+        steps_failed(s, "stage2", "Copy the volume's files to a new one.",
+                     "%s: $MFT has %u fragments, more than the %u that the boot record knows",
+                     file.path, runs, VBR_RUNS_MAX);
+        return;
+    }
+    const struct stage2_header *header = (const struct stage2_header *)data;
+    uint32_t sum = 0;
+    for (uint32_t i = 0; i < file.size; i += 4)
+        sum += le32_get(*(const le32 *)(data + i));
+    if (le32_get(header->magic) != STAGE2_MAGIC || le32_get(header->size) != file.size || sum)
+        steps_failed(s, "stage2", install, "%s: is damaged, or is not vhdboot", file.path);
+    else if (file.size != stage2_size() || memcmp(data, blob_stage2, stage2_size()))
+        steps_passed(s, "stage2", "%s: %" PRIu64 " bytes, of another version", file.path,
+                     file.size);
+    else
+        steps_passed(s, "stage2", "%s: %" PRIu64 " bytes, %u fragment%s", file.path, file.size,
+                     extent_fragments(&extents), extent_fragments(&extents) == 1 ? "" : "s");
+}

@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * mkimage vhd resize, compact, rebase, merge: each makes a new file beside the image and gives it
+ * the image's name when it is whole. The new one has the old one's id, so that children find it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "core/base/blk.h"
+#include "cli/bytes.h"
+#include "core/base/bounds.h"
+#include "core/part/part.h"
+#include "core/vhdx/vhdx.h"
+#include "flash/target.h"
+#include "host/files.h"
+#include "image/newdisk.h"
+#include "serve/fresh.h"
+#include "serve/layer.h"
+#include "serve/lock.h"
+#include "serve/relatives.h"
+#include "serve/serve.h"
+#include "serve/content.h"
+#include "serve/vhdx_log.h"
+#include "verbs/verbs.h"
+
+/* The image that is changed, and the one that is made. */
+struct change {
+    char *path; /* whole */
+    int lock;   /* keeps others away */
+    struct hostfiles host;
+    struct arena arena;
+    struct chain chain;
+    struct fresh fresh;
+    struct serve *to;
+};
+
+static struct chain_link *leaf(struct change *c)
+{
+    return c->chain.link[0];
+}
+
+static enum status lock_open(struct change *c, const char *path)
+{
+    struct fail f;
+    c->lock = open(path, O_RDWR | O_CLOEXEC);
+    if (c->lock < 0)
+        return say_error("Choose one that may be written.", "%s: %s", path, strerror(errno));
+    return lock_image(c->lock, true, path, &f) ? say_fail(&f) : STATUS_OK;
+}
+
+/* `parent` helps to find one that the image does not lead to; NULL: none. */
+static enum status change_open(struct change *c, const char *name, const char *parent)
+{
+    *c = (struct change){.lock = -1, .path = realpath(name, NULL)};
+    hostfiles_init(&c->host);
+    if (!c->path)
+        return say_error("Check the name.", "%s: %s", name, strerror(errno));
+    enum status status = lock_open(c, c->path);
+    if (!status)
+        status = arena_open(&c->arena);
+    if (status)
+        return status;
+    struct fail f;
+    c->host.files.parent = &parent;
+    c->host.files.parent_count = parent ? 1 : 0;
+    if (chain_open(&c->chain, &c->host.files, c->path, &c->arena, &f))
+        return say_fail(&f);
+    struct image *image = &leaf(c)->image;
+    if (image->check && image->check(image, &c->arena, &f))
+        return say_fail(&f);
+    if (image->read_only)
+        return say_error("mkimage vhd check says why.", "%s: the image should not be written",
+                         name);
+    return STATUS_OK;
+}
+
+/* Makes the new file, and opens it for writing. */
+static enum status change_begin(struct change *c, const struct newdisk *d)
+{
+    enum status status = newdisk_allowed(d);
+    if (!status)
+        status = fresh_open(&c->fresh, c->path, true);
+    if (!status)
+        status = newdisk_write(d, c->fresh.fd, c->path);
+    struct fail f;
+    struct serve_options options = {.file = c->fresh.path, .write = WRITE_PERSISTENT};
+    if (!status && !(c->to = serve_open(&options, &f)))
+        status = say_fail(&f);
+    return status;
+}
+
+/* As the image is; the caller changes what is to be another. */
+static struct newdisk change_same(struct change *c)
+{
+    const struct image *image = &leaf(c)->image;
+    struct newdisk d = {.format = image->format,
+                        .kind = image->kind,
+                        .size = image->sectors << SECTOR_SHIFT,
+                        .block_size = image->block_size,
+                        .id = image->format == IMAGE_VHD ? image->id : NULL,
+                        .path = c->path};
+    if (image->kind == IMAGE_DIFFERENCING) {
+        d.parent = &c->chain.link[1]->image;
+        d.parent_path = c->chain.link[1]->path;
+    }
+    return d;
+}
+
+/* Closes what was written. A VHDX gets the id that children know it by. */
+static enum status written(struct change *c, const struct image *old)
+{
+    struct fail f;
+    struct serve *to = c->to;
+    c->to = NULL;
+    if (serve_close(to, &f))
+        return say_fail(&f);
+    if (old->format != IMAGE_VHDX)
+        return STATUS_OK;
+    struct hostfiles host;
+    struct file file;
+    struct image image;
+    uint8_t drive;
+    hostfiles_init(&host);
+    size_t mark = arena_mark(&c->arena);
+    enum err err = host.files.open(&host.files, c->fresh.path, &file, &drive, &f);
+    if (!err)
+        err = vhdx_open(&image, &file, &c->arena, &f);
+    int fd = err ? -1 : open(c->fresh.path, O_RDWR | O_CLOEXEC);
+    struct store *store = fd >= 0 ? store_host(fd, file.size) : NULL;
+    if (!err && (!store || vhdx_log_rename(&image, store, old->id, &f)))
+        err = store ? f.err : fail(&f, ERR_WRITE, "cannot be opened again", 0);
+    store_close(store);
+    hostfiles_close(&host);
+    arena_release(&c->arena, mark);
+    return err ? say_fail(&f) : STATUS_OK;
+}
+
+static enum status change_end(struct change *c, enum status status)
+{
+    struct fail f;
+    if (c->to)
+        (void)serve_close(c->to, &f);
+    status = fresh_end(&c->fresh, status);
+    hostfiles_close(&c->host);
+    arena_close(&c->arena);
+    if (c->lock >= 0)
+        close(c->lock);
+    free(c->path);
+    return status;
+}
+
+/* --- resize */
+
+static enum err blk_of_content(struct blk *b, uint64_t lba, uint32_t count, void *buf,
+                               struct fail *f)
+{
+    return content_read(b->ctx, buf, (size_t)count << SECTOR_SHIFT, lba << SECTOR_SHIFT)
+               ? fail(f, ERR_READ, "sector %u could not be read", lba)
+               : ERR_OK;
+}
+
+/* Does a partition lie behind the new end? What of the partition table has to be looked after? */
+static enum status partitions_look(const char *name, uint64_t new_sectors)
+{
+    struct content source;
+    enum status status = content_open(&source, name, 0);
+    if (status)
+        return status;
+    static struct part_table table;
+    struct fail f;
+    struct blk blk = {
+        .read = blk_of_content, .ctx = &source, .sectors = source.size >> SECTOR_SHIFT};
+    if (part_read(&table, &blk, &f))
+        table.count = 0, table.scheme = PART_NONE;
+    for (unsigned i = 0; i < table.count; i++) {
+        const struct part *part = &table.part[i];
+        if (part->start_lba + part->sectors > new_sectors && table.scheme != PART_NONE)
+            status = say_error("Make it smaller inside the disk first, or choose a larger size.",
+                               "%s: partition %u ends at sector %" PRIu64
+                               ", behind the new end of the disk",
+                               name, part->number, part->start_lba + part->sectors);
+        else if (part->start_lba + part->sectors > new_sectors)
+            status = say_error("Make its file system smaller first.",
+                               "%s: the file system on it goes beyond the new end", name);
+    }
+    if (!status && table.scheme == PART_GPT)
+        say_warning(
+            "%s: the backup of its GPT belongs at the disk's end, where it is not any more: "
+            "sgdisk -e puts it there",
+            name);
+    content_close(&source);
+    return status;
+}
+
+enum status verb_vhd_resize(const struct options *options)
+{
+    const char *name = options->argument[0];
+    if (!options->size)
+        return say_usage("--size is missing");
+    struct change c;
+    enum status status = partitions_look(name, options->size >> SECTOR_SHIFT);
+    if (status)
+        return status;
+    status = change_open(&c, name, NULL);
+    if (!status && leaf(&c)->image.kind == IMAGE_DIFFERENCING)
+        status = say_error("Merge it, or convert it, first.",
+                           "%s: a child has the size of its parent", name);
+    struct newdisk d = {0};
+    if (!status) {
+        d = change_same(&c);
+        d.size = options->size;
+        status = newdisk_allowed(&d);
+    }
+    if (!status)
+        status = change_begin(&c, &d);
+    if (!status) {
+        uint64_t sectors = leaf(&c)->image.sectors;
+        if (sectors > d.size >> SECTOR_SHIFT)
+            sectors = d.size >> SECTOR_SHIFT;
+        status = layer_copy(leaf(&c), c.to, sectors, "resizing");
+    }
+    if (!status)
+        status = written(&c, &leaf(&c)->image);
+    return change_end(&c, status);
+}
+
+/* --- compact */
+
+enum status verb_vhd_compact(const struct options *options)
+{
+    const char *name = options->argument[0];
+    struct change c;
+    enum status status = change_open(&c, name, NULL);
+    if (!status && leaf(&c)->image.kind == IMAGE_FIXED)
+        status = say_error("mkimage vhd convert makes a dynamic one of it.",
+                           "%s: a fixed disk has a place for every sector", name);
+    uint64_t before = 0;
+    if (!status) {
+        struct newdisk d = change_same(&c);
+        before = leaf(&c)->file.size;
+        status = change_begin(&c, &d);
+    }
+    if (!status)
+        status = layer_copy(leaf(&c), c.to, leaf(&c)->image.sectors, "compacting");
+    if (!status)
+        status = written(&c, &leaf(&c)->image);
+    struct stat st;
+    if (!status && !fstat(c.fresh.fd, &st))
+        say("%s: %s, was %s", name, bytes_text((uint64_t)st.st_size), bytes_text(before));
+    return change_end(&c, status);
+}
+
+/* --- rebase */
+
+/* Is the new parent the same disk as the old one? By its id, else by all that it holds. */
+static enum status parent_judge(struct change *c, const struct image *parent, const char *name)
+{
+    const struct image *child = &leaf(c)->image;
+    if (parent->format != child->format)
+        return say_error("Convert it first.", "%s: is of another format than its child", name);
+    if (parent->sectors != c->chain.link[1]->image.sectors)
+        return say_error("Choose the parent that the disk was made from.",
+                         "%s: has another size than the parent so far", name);
+    for (unsigned i = 0; i < child->parent_ids; i++) {
+        if (!memcmp(parent->id, child->parent_id[i], sizeof parent->id))
+            return STATUS_OK;
+    }
+    struct content pair[2];
+    enum status status = content_open(&pair[0], c->chain.link[1]->path, 0);
+    if (status)
+        return status;
+    status = content_open(&pair[1], name, 0);
+    if (!status && content_compare(pair))
+        status = say_error("Choose the parent that the disk was made from.",
+                           "%s: does not hold what the parent so far holds", name);
+    content_close(&pair[1]);
+    content_close(&pair[0]);
+    return status;
+}
+
+enum status verb_vhd_rebase(const struct options *options)
+{
+    const char *name = options->argument[0];
+    if (!options->parent)
+        return say_usage("--parent is missing");
+    char *path = realpath(options->parent, NULL);
+    if (!path)
+        return say_error("Check the name.", "%s: %s", options->parent, strerror(errno));
+    struct change c;
+    struct hostfiles host;
+    struct chain chain;
+    struct fail f;
+    hostfiles_init(&host);
+    enum status status = change_open(&c, name, path);
+    if (!status && leaf(&c)->image.kind != IMAGE_DIFFERENCING)
+        status = say_error("Only a child has a parent.", "%s: is no differencing image", name);
+    if (!status && chain_open(&chain, &host.files, path, &c.arena, &f))
+        status = say_fail(&f);
+    if (!status && !strcmp(path, c.path))
+        status = say_error("Choose another one.", "%s: cannot be its own parent", name);
+    if (!status)
+        status = parent_judge(&c, &chain.link[0]->image, options->parent);
+    if (!status) {
+        struct newdisk d = change_same(&c);
+        d.parent = &chain.link[0]->image;
+        d.parent_path = path;
+        status = change_begin(&c, &d);
+    }
+    if (!status)
+        status = layer_copy(leaf(&c), c.to, leaf(&c)->image.sectors, "rebasing");
+    if (!status)
+        status = written(&c, &leaf(&c)->image);
+    status = change_end(&c, status);
+    hostfiles_close(&host);
+    free(path);
+    return status;
+}
+
+/* --- merge */
+
+/* The parent's file as it is; holes stay holes. */
+static enum status file_copy(int from, int to, const char *name)
+{
+    off_t end = lseek(from, 0, SEEK_END);
+    for (off_t at = 0; at < end;) { /* ends: a run of data has at least one byte */
+        off_t data = lseek(from, at, SEEK_DATA);
+        if (data < 0)
+            break; /* holes up to the end */
+        off_t hole = lseek(from, data, SEEK_HOLE), out = data;
+        at = data;
+        while (at < hole) {
+            ssize_t n = copy_file_range(from, &at, to, &out, (size_t)(hole - at), 0);
+            if (n <= 0)
+                return say_error("Check the free space there.", "%s: copying failed: %s", name,
+                                 strerror(errno));
+        }
+    }
+    return ftruncate(to, end) ? say_error("Check the free space there.", "%s: copying failed: %s",
+                                          name, strerror(errno))
+                              : STATUS_OK;
+}
+
+static enum status merge(struct change *c, const char *parent)
+{
+    struct fail f;
+    const struct image *child = &leaf(c)->image, *old = &c->chain.link[1]->image;
+    if (child->sectors > old->sectors)
+        return say_error("mkimage vhd resize makes it larger.", "%s: is smaller than its child",
+                         parent);
+    enum status status = relatives_refuse(parent, old, c->path, &c->arena);
+    int from = open(parent, O_RDWR | O_CLOEXEC);
+    if (!status && (from < 0 || lock_image(from, true, parent, &f)))
+        status = from < 0 ? say_error("Choose one that may be written.", "%s: %s", parent,
+                                      strerror(errno))
+                          : say_fail(&f);
+    if (!status)
+        status = fresh_open(&c->fresh, parent, true);
+    if (!status)
+        status = file_copy(from, c->fresh.fd, parent);
+    struct serve_options options = {.file = c->fresh.path, .write = WRITE_PERSISTENT};
+    if (!status && !(c->to = serve_open(&options, &f)))
+        status = say_fail(&f);
+    if (!status)
+        status = layer_copy(leaf(c), c->to, child->sectors, "merging");
+    if (!status)
+        status = written(c, old);
+    status = fresh_end(&c->fresh, status);
+    if (from >= 0)
+        close(from);
+    return status;
+}
+
+enum status verb_vhd_merge(const struct options *options)
+{
+    const char *name = options->argument[0];
+    struct change c;
+    enum status status = change_open(&c, name, NULL);
+    if (!status && leaf(&c)->image.kind != IMAGE_DIFFERENCING)
+        status = say_error("Only a child can be merged.", "%s: is no differencing image", name);
+    if (!status)
+        status = merge(&c, c.chain.link[1]->path);
+    if (!status && unlink(c.path))
+        status =
+            say_error("Remove it.", "%s: is merged, but still there: %s", name, strerror(errno));
+    if (!status)
+        say("%s: merged into %s", name, c.chain.link[1]->path);
+    return change_end(&c, status);
+}

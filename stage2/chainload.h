@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Starts what is no virtual disk of ours: a loader's file, a boot record, the next device. Nothing
+ * of vhdboot stays in memory, and INT 13h is the BIOS's own. */
+#ifndef STAGE2_CHAINLOAD_H
+#define STAGE2_CHAINLOAD_H
+
+#include "core/base/errors.h"
+#include "core/entry/config.h"
+
+struct arena;
+struct drive;
+struct ntfs;
+struct part_table;
+
+/* What there is to start from. */
+struct chainload {
+    struct drive *own; /* the drive that vhdboot was started from */
+    const struct part_table *partitions;
+    struct ntfs *volume;
+    struct arena *arena;
+};
+
+/* Starts what the entry's `boot =` names. Returns only with a failure. */
+MUST_CHECK enum err chainload_start(const struct config_entry *entry, const struct chainload *from,
+                                    struct fail *f);
+
+/* What the BIOS would start, were our drive not there. */
+void chainload_next(void) __attribute__((noreturn));
+
+#endif

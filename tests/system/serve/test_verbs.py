@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""mkimage vhd create, convert, compare, resize, compact, rebase, merge: what comes out holds what it must, for
+us and for other readers, and who is killed leaves the old image."""
+import os
+import random
+import shutil
+import subprocess
+import sys
+import time
+
+import pytest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "lib"))
+import images                                                                   # noqa: E402
+from images import mkimage                                                      # noqa: E402
+from served import KINDS, MIB, Server, vhd_chain, vhdx_chain                    # noqa: E402
+
+MKIMAGE = os.path.join(os.path.abspath(os.environ.get("B", "build")), "mkimage")
+GIB, TIB = 1 << 30, 1 << 40
+
+
+def stored(path):
+    return os.stat(path).st_blocks * 512
+
+
+def write(path, data, at, folder):
+    with Server(folder, "file=" + str(path)) as server:
+        server.connect().pwrite(data, at)
+
+
+@pytest.mark.parametrize("form", ["vhd", "vhdx"])
+@pytest.mark.parametrize("kind", ["fixed", "dynamic"])
+@pytest.mark.parametrize("size", [10 * MIB, 10 * MIB + 512 * 8, 100 * GIB])
+def test_create(form, kind, size, tmp_path):
+    path = tmp_path / ("disk." + form)
+    mkimage("vhd", "create", path, "--size", size, "--kind", kind)
+    info = images.info(path)
+    assert (info["format"], info["kind"], info["size"], info["warnings"]) == (form, kind, size, [])
+    mkimage("vhd", "check", path)
+    said = images.run("qemu-img", "info", "--output=json", "-f", "vpc" if form == "vhd" else "vhdx", path)
+    assert b'"virtual-size": %d' % size in said.stdout
+    if form == "vhdx":
+        images.run("qemu-img", "check", "-f", "vhdx", path)
+    assert stored(path) < 4 * MIB
+    write(path, b"content!" * 1000, size - 8192, tmp_path)
+    assert images.read(path, (size - 8192) // 512, 16) == (b"content!" * 1000).ljust(8192, b"\0")
+
+
+def test_create_the_largest(tmp_path):
+    """64 TiB, and 2040 GiB: written at both ends, in bounded memory."""
+    for name, size, more in (("a.vhdx", 64 * TIB, []), ("b.vhd", 2040 * GIB, []),
+                             ("c.vhdx", 64 * TIB, ["--block-size", "1M"])):
+        path = tmp_path / name
+        mkimage("vhd", "create", path, "--size", size, *more)
+        with Server(tmp_path, "file=" + str(path)) as server:
+            disk = server.connect()
+            for at in (0, size // 2, size - 4096):
+                disk.pwrite(b"far away" * 512, at)
+            disk.flush()
+            with open(f"/proc/{server.process.pid}/status", encoding="ascii") as status:
+                peak = next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
+            assert peak < 256 << 10
+        assert images.read(path, (size - 4096) // 512, 8) == b"far away" * 512
+    assert mkimage("vhd", "create", tmp_path / "d.vhd", "--size", 2041 * GIB, status=1).stderr.count(b"2040 GiB")
+
+
+@pytest.mark.parametrize("form", ["vhd", "vhdx"])
+def test_children(form, tmp_path):
+    base, child = tmp_path / f"base.{form}", tmp_path / f"child.{form}"
+    mkimage("vhd", "create", base, "--size", "20M")
+    write(base, b"base" * 5000, MIB, tmp_path)
+    mkimage("vhd", "create", child, "--parent", base)
+    below = tmp_path / "sub" / f"below.{form}"
+    below.parent.mkdir()
+    mkimage("vhd", "create", below, "--parent", child)
+    assert [os.path.basename(p) for p in images.info(below)["chain"]] == [p.name for p in (below, child, base)]
+    write(below, b"leaf" * 5000, 5 * MIB + 512, tmp_path)
+    content = bytearray(20 * MIB)
+    content[MIB:MIB + 20000] = b"base" * 5000
+    content[5 * MIB + 512:5 * MIB + 20512] = b"leaf" * 5000
+    images.equal(images.read(below), bytes(content), "mkimage")
+    content[5 * MIB + 512:5 * MIB + 20512] = bytes(20000)
+    images.equal(images.by_7zz(child, form), bytes(content), "7zz")
+    assert mkimage("vhd", "create", base, "--size", "20M", status=1).stderr.count(b"is there already")
+
+
+@pytest.mark.parametrize("to", ["fixed.vhd", "dynamic.vhd", "fixed.vhdx", "dynamic.vhdx"])
+@pytest.mark.parametrize("kind", ["raw", "dynamic VHD", "differencing VHD, depth 3", "differencing VHDX"])
+def test_convert(kind, to, tmp_path):
+    if kind == "raw":
+        source = str(tmp_path / "raw.img")
+        content = random.Random(1).randbytes(3 * MIB + 1536) + bytes(9 * MIB) + b"end " * 128
+        with open(source, "wb") as f:
+            f.write(content[:3 * MIB + 1536])
+            f.seek(12 * MIB + 1536)
+            f.write(b"end " * 128)
+    else:
+        image = KINDS[kind](str(tmp_path))
+        source, content = image.path, image.content
+    path = str(tmp_path / to)
+    mkimage("vhd", "convert", source, path, "--kind", to.split(".")[0])
+    images.equal(images.read(path), content, "mkimage")
+    mkimage("vhd", "check", path)
+    images.equal(images.by_qemu(path, "vpc" if to.endswith("vhd") else "vhdx"), content, "qemu-img")
+    assert stored(path) < stored(source) + 12 * MIB
+    assert mkimage("vhd", "compare", source, path).stdout
+    write(path, b"X", 700, tmp_path)
+    different = mkimage("vhd", "compare", source, path, status=1).stdout.decode()
+    assert "sector 1, byte 700" in different
+    assert not list(tmp_path.glob("*.part"))
+
+
+@pytest.mark.parametrize("form", ["vhd", "vhdx"])
+@pytest.mark.parametrize("kind", ["fixed", "dynamic"])
+def test_resize(form, kind, tmp_path):
+    path = tmp_path / ("disk." + form)
+    mkimage("vhd", "create", path, "--size", "20M", "--kind", kind)
+    data = random.Random(2).randbytes(MIB)
+    write(path, data, 3 * MIB, tmp_path)
+    ids = images.info(path)["ids"]
+    content = bytes(3 * MIB) + data
+    for size in (33 * MIB + 512 * 7, 5 * MIB):
+        mkimage("vhd", "resize", path, "--size", size)
+        images.equal(images.read(path), content.ljust(size, b"\0"), "mkimage")
+        info = images.info(path)
+        assert (info["kind"], info["ids"], info["warnings"]) == (kind, ids, [])
+        mkimage("vhd", "check", path)
+
+
+def test_resize_keeps_partitions(tmp_path):
+    path = tmp_path / "disk.vhd"
+    raw = tmp_path / "raw"
+    with open(raw, "wb") as f:
+        f.truncate(40 * MIB)
+    subprocess.run(["/usr/sbin/sfdisk", "-q", raw], input=b"2048,20480,7\n30720,40960,7\n", check=True)
+    mkimage("vhd", "convert", raw, path)
+    refused = mkimage("vhd", "resize", path, "--size", "30M", status=1).stderr.decode()
+    assert "partition 2 ends at sector 71680" in refused
+    mkimage("vhd", "resize", path, "--size", "35M")
+    assert images.info(path)["size"] == 35 * MIB
+
+
+@pytest.mark.parametrize("kind", ["dynamic VHD", "dynamic VHD, slack of junk", "differencing VHD, depth 3",
+                                  "dynamic VHDX", "differencing VHDX", "differencing VHDX, depth 3"])
+def test_compact(kind, tmp_path):
+    image = KINDS[kind](str(tmp_path))
+    content = bytearray(image.content)
+    with Server(tmp_path, "file=" + image.path) as server:
+        disk = server.connect()
+        disk.pwrite(random.Random(3).randbytes(6 * MIB), 0)
+        disk.pwrite(bytes(6 * MIB), 0)
+        disk.pwrite(b"kept" * 128, MIB)
+    content[:6 * MIB] = bytes(6 * MIB)
+    content[MIB:MIB + 512] = b"kept" * 128
+    before, ids = os.path.getsize(image.path), images.info(image.path)["ids"]
+    mkimage("vhd", "compact", image.path)
+    images.equal(images.read(image.path), bytes(content), "mkimage")
+    images.equal(images.by_7zz(image.path, "vhd" if image.form == "vpc" else "vhdx"), bytes(content), "7zz")
+    assert os.path.getsize(image.path) < before or len(image.chain) > 1
+    assert images.info(image.path)["ids"] == ids
+    mkimage("vhd", "check", image.path)
+
+
+@pytest.mark.parametrize("make", [vhd_chain, vhdx_chain])
+def test_rebase(make, tmp_path):
+    image = make(str(tmp_path), depth=2, size=12 * MIB, block_size=MIB, seed=4)
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    suffix = os.path.splitext(image.path)[1]
+    for path in image.chain[1:]:
+        shutil.move(path, moved / os.path.basename(path))
+    mkimage("vhd", "read", image.path, status=1)
+    mkimage("vhd", "rebase", image.path, "--parent", moved / ("level1" + suffix))
+    images.equal(images.read(image.path), image.content, "mkimage")
+
+    same = tmp_path / ("same" + suffix)                 # another image with the parent's content
+    mkimage("vhd", "convert", moved / ("level1" + suffix), same)
+    mkimage("vhd", "rebase", image.path, "--parent", same)
+    images.equal(images.read(image.path), image.content, "mkimage")
+    assert len(images.info(image.path)["chain"]) == 2
+    other = tmp_path / ("other" + suffix)
+    mkimage("vhd", "create", other, "--size", 12 * MIB)
+    assert b"does not hold" in mkimage("vhd", "rebase", image.path, "--parent", other, status=1).stderr
+    images.equal(images.read(image.path), image.content, "mkimage")
+
+
+@pytest.mark.parametrize("make", [vhd_chain, vhdx_chain])
+def test_merge(make, tmp_path):
+    image = make(str(tmp_path), depth=3, size=12 * MIB, block_size=MIB, seed=5)
+    form = "vhd" if image.form == "vpc" else "vhdx"
+    ids = images.info(image.path)["ids"]
+    other = tmp_path / ("other." + form)
+    mkimage("vhd", "create", other, "--parent", image.chain[1])
+    assert b"is a child of" in mkimage("vhd", "merge", image.path, status=1).stderr
+    os.remove(other)
+    for depth in (2, 1, 0):
+        mkimage("vhd", "merge", image.chain[2 - depth])
+        path = image.chain[3 - depth]
+        assert not os.path.exists(image.chain[2 - depth])
+        images.equal(images.read(path), image.content, f"depth {depth}")
+        images.equal(images.by_7zz(path, form), image.content, "7zz")
+        assert images.info(path)["ids"] == ids[3 - depth:]
+        mkimage("vhd", "check", path)
+
+
+@pytest.mark.parametrize("verb", ["compact", "resize", "merge", "rebase"])
+def test_killed(verb, tmp_path):
+    """At whatever moment: what was there can still be read, and holds what it held."""
+    image = (vhd_chain if verb in ("compact", "merge") else vhdx_chain)(
+        str(tmp_path), depth=0 if verb in ("compact", "resize") else 1, size=40 * MIB, block_size=MIB, seed=6)
+    data = random.Random(7).randbytes(30 * MIB)
+    write(image.path, data, MIB, tmp_path)
+    content = bytearray(image.content)
+    content[MIB:31 * MIB] = data
+    more = {"resize": ["--size", str(44 * MIB)], "rebase": ["--parent", image.chain[-1]]}.get(verb, [])
+    content = bytes(content)
+    killed, took = 0, 0.0
+    for i in range(14):
+        for part in tmp_path.glob("*.part"):
+            part.unlink()
+        process = subprocess.Popen([MKIMAGE, "vhd", verb, image.path, *more], stderr=subprocess.DEVNULL)
+        start = time.monotonic()
+        try:                            # at fourteen moments of as long as the verb was seen to take
+            process.wait(0.004 + i * (took or 0.17) / 14)
+        except subprocess.TimeoutExpired:
+            process.kill()
+        ended = process.wait() == 0
+        killed += not ended
+        took = time.monotonic() - start if ended else took
+        path = image.path if os.path.exists(image.path) else image.chain[1]
+        images.equal(images.read(path)[:len(content)], content, f"kill {i}")
+        mkimage("vhd", "check", path)
+        if path != image.path:
+            break
+    assert killed > 3
