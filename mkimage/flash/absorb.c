@@ -108,7 +108,7 @@ enum status absorb_open(struct absorb *f)
         return say_no_memory();
     for (uint64_t lba = 0; !status && lba < child->sectors; lba += unit) {
         uint64_t left = child->sectors - lba;
-        struct vhd_block block;
+        struct image_block block;
         struct fail fail;
         bool any;
         if (child_unit(child, lba, left < unit ? (uint32_t)left : unit, mask, NULL, &any, &fail) ||
@@ -240,7 +240,7 @@ static enum status write_unit(struct writer *w, uint64_t lba, uint32_t count)
 {
     struct fail fail;
     struct image *parent = &w->f->parent->image;
-    struct vhd_block block = {0};
+    struct image_block block = {0};
     bool any, ok;
     memset(w->mask, 0, w->unit);
     if (child_unit(&w->f->child->image, lba, count, w->mask, w->data, &any, &fail))

@@ -425,7 +425,7 @@ static int bat_load(struct vhd_leaf *v, struct image *image, struct fail *f)
 static int vhd_load(struct vhd_leaf *v, struct image *image, struct fail *f)
 {
     const struct vhd_disk *disk = image->ctx;
-    struct vhd_slack slack;
+    struct image_slack slack;
     v->leaf.ops = &vhd_ops;
     v->differencing = image->kind == IMAGE_DIFFERENCING;
     v->block_shift = disk->block_shift;

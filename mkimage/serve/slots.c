@@ -7,12 +7,14 @@
 #include <errno.h>
 #include <string.h>
 #include "core/base/bounds.h"
+#include "core/base/note.h"
 #include "core/vhd/format.h"
 
 #define GROWTH_SECTORS (((uint64_t)128 << 20) / SECTOR_SIZE)
 #define WRITE_FAILED   "writing the footer at byte %u failed"
 
-int slots_open(struct slots *s, struct store *store, const struct vhd_slack *slack, struct fail *f)
+int slots_open(struct slots *s, struct store *store, const struct image_slack *slack,
+               struct fail *f)
 {
     *s = (struct slots){.store = store,
                         .size = slack->bitmap_sectors + slack->block_sectors,
@@ -76,8 +78,8 @@ int slots_forget_note(struct slots *s, struct fail *f)
 {
     if (!s->noted)
         return 0;
-    uint64_t at = s->limit - VHD_NOTE_SIZE; /* the file has not grown yet */
-    int error = s->store->zero(s->store, VHD_NOTE_SIZE, at, false);
+    uint64_t at = s->limit - SLACK_NOTE_SIZE; /* the file has not grown yet */
+    int error = s->store->zero(s->store, SLACK_NOTE_SIZE, at, false);
     if (!error)
         error = store_sync(s->store);
     s->noted = error != 0;

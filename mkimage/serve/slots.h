@@ -26,7 +26,8 @@ struct slots {
 };
 
 /* 0 or an errno. */
-int slots_open(struct slots *s, struct store *store, const struct vhd_slack *slack, struct fail *f);
+int slots_open(struct slots *s, struct store *store, const struct image_slack *slack,
+               struct fail *f);
 void slots_close(struct slots *s);
 
 /* Takes away a note that the slack is zeros: before something is written there, or a block gets out

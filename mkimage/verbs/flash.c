@@ -4,6 +4,7 @@
  * before OUTPUT is touched; the MBR, without which nothing boots, is written last.
  */
 #include <linux/fs.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -24,6 +25,7 @@
 #include "flash/start_check.h"
 #include "flash/target.h"
 #include "host/device.h"
+#include "host/fd.h"
 #include "host/random.h"
 #include "image/slack.h"
 #include "ntfs/mkfs.h"
@@ -189,24 +191,46 @@ static enum status place_image(struct volume *v, struct flash_image *image)
     return status;
 }
 
+struct fill {
+    struct volume *volume;
+    struct flash_image *image;
+};
+
+/* Reads from the source, writes to the copy. */
+static bool fill_io(void *ctx, uint64_t off, void *buf, size_t size, bool write)
+{
+    const struct fill *fill = ctx;
+    struct flash_image *image = fill->image;
+    struct fail f;
+    if (write)
+        return !place_write(fill->volume, &image->placement, off, buf, size);
+    return image->origin ? !file_read(&image->file, off, buf, (uint32_t)size, &f)
+                         : fd_pread(image->fd, buf, size, off);
+}
+
 /* The image, zeros behind it, and a note about them and its footer at the new end instead of the
  * old one. */
 static enum status fill_image(struct volume *v, struct flash_image *image)
 {
     static const uint8_t zeros[sizeof(struct slack_tail)];
     const struct slack *s = &image->slack;
-    uint64_t size = flash_image_size(image), old = slack_old_tail(s);
+    uint64_t size = flash_image_size(image), old_size, old = slack_old_tail(s, &old_size);
     struct slack_tail tail;
     enum status status =
         image->origin ? place_fill_file(v, &image->placement, &image->file)
                       : place_fill(v, &image->placement, image->fd, image->source, image->size);
-    if (!status && image->slots)
-        status =
-            place_write(v, &image->placement, old, zeros, s->now.limit + VHD_FOOTER_SIZE - old);
+    struct fill fill = {v, image};
     if (status || !image->slots)
         return status;
+    if (old_size)
+        status = place_write(v, &image->placement, old, zeros, old_size);
+    if (!status && !slack_bitmaps_link(s, fill_io, &fill))
+        status =
+            say_error("Check both.", "%s: could not be copied: %s", image->source, strerror(errno));
+    if (status)
+        return status;
     slack_tail_make(&tail, s, s->zero_from, size);
-    return place_write(v, &image->placement, size - sizeof tail, &tail, sizeof tail);
+    return place_write(v, &image->placement, size - slack_tail_size(s), &tail, slack_tail_size(s));
 }
 
 /* The largest first: it finds the longest free run. */

@@ -161,10 +161,7 @@ static enum status add_slots(struct rollback *r)
     struct edit *e = &r->lineage.edit;
     struct slack s = r->vhd.slack;
     uint32_t left = r->slots - r->first;
-    s.now.count = r->first;
-    s.now.noted = r->first != 0;
-    s.now.limit = slack_size(&r->vhd.slack, r->first) - VHD_FOOTER_SIZE;
-    s.file_size = s.now.limit + VHD_FOOTER_SIZE;
+    slack_placed(&s, r->first);
     enum status status = STATUS_OK;
     if (!e->rehearsal)
         status = lineage_reopen(&r->lineage, r->path);

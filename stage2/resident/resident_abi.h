@@ -120,15 +120,17 @@ struct resident_header {
                             * of the disk's pages */
     uint32_t record_next;  /* 0xe4: index of the next free record's first cell */
     uint32_t record_end;   /* 0xe8: no free record from here on */
-    uint32_t record_clean; /* 0xec: DYNAMIC: index of the first record whose own sectors may hold
+    uint32_t record_clean; /* 0xec: index of the first record whose own sectors may hold
                             * something else than zeros */
     uint32_t bat_sector;   /* 0xf0: of the leaf's file: where its BAT starts */
     uint8_t bitmap_sectors; /* 0xf4: of a block, in front of its data */
     uint8_t reserved[3];    /* 0xf5 */
     uint32_t record_dirty;  /* 0xf8: and how many cells of records from there on; 0 where it does
                              * not matter */
+    uint32_t bitmap_cell;   /* 0xfc: differencing VHDX: index of the cells that say, page by page,
+                             * where its bitmap lies */
 };
-static_assert(offsetof(struct resident_header, record_dirty) == 0xf8, "resident header");
+static_assert(offsetof(struct resident_header, bitmap_cell) == 0xfc, "resident header");
 static_assert(offsetof(struct resident_header, old_int15) == 0x20, "resident header");
 static_assert(offsetof(struct resident_header, fdpt) == 0x98, "resident header");
 static_assert(offsetof(struct resident_header, edd) == 0xa8, "resident header");

@@ -85,7 +85,7 @@ static void seal_all(struct file *file, struct input *in)
             seal(file, in, entry_offset(in, i), 512, 64);
         if (!memcmp(sector, "cxsparse", 8))
             seal(file, in, entry_offset(in, i), 1024, 36);
-        if (!memcmp(sector, VHD_NOTE_COOKIE, 8)) {
+        if (!memcmp(sector, SLACK_NOTE_COOKIE, 8)) {
             be32 sum = {{0}};
             memcpy(in->entry[i] + 16, &sum, sizeof sum);
             sum = be32_make(crc32_ieee(0, sector, SECTOR_SIZE));
@@ -122,11 +122,11 @@ static void use_image(struct image *image, struct arena *a)
 
 /* Every sector that the map can ever lead a write to: a free record's own block and bitmap, the
  * blocks that are there. All of them lie in the file. */
-static void check_map(const struct map *map, const struct vhd_slack *slack, uint64_t file_sectors)
+static void check_map(const struct map *map, const struct image_slack *slack, uint64_t file_sectors)
 {
     if (map_records(map) > slack->count)
         abort();
-    uint64_t limit = slack->limit - (slack->noted ? VHD_NOTE_SIZE : 0);
+    uint64_t limit = slack->limit - (slack->noted ? SLACK_NOTE_SIZE : 0);
     if (slack->noted != (slack->zero_from != UINT64_MAX) || (slack->noted && limit < slack->end))
         abort();
     if (map_dirty_cells(map) > map->record_end - map->record_first ||

@@ -358,13 +358,13 @@ static void keep_file(const struct run *r)
 static bool note_is_true(struct run *r)
 {
     struct fail f;
-    struct vhd_slack slack;
+    struct image_slack slack;
     struct image *image = &r->world.chain.link[0]->image;
     if (image->format != IMAGE_VHD || image->kind == IMAGE_FIXED ||
         vhd_slack_find(image, &slack, &f) || !slack.noted || !slack.count)
         return true;
     uint64_t from = ((uint64_t)slack.first + slack.stride) << SECTOR_SHIFT;
-    uint64_t end = slack.limit - VHD_NOTE_SIZE;
+    uint64_t end = slack.limit - SLACK_NOTE_SIZE;
     noted++;
     if (from < slack.zero_from)
         from = slack.zero_from;

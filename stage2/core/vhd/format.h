@@ -121,28 +121,4 @@ static_assert(sizeof(struct vhd_batmap) == SECTOR_SIZE, "VHD batmap header");
 #define VHD_BAT_ABSENT     0xffffffffu
 #define VHD_BLOCK_SIZE_MIN SECTOR_SIZE
 
-/*
- * Our own: a note of who filled the space between the last block and the footer with zeros. It is
- * the sector in front of the footer, and vouches for the bytes [first, end) of the file, whose end
- * is where it lies itself. To other programs it is a part of the free space.
- */
-#define VHD_NOTE_SIZE      512u
-#define VHD_NOTE_COOKIE    "vhdbzero"
-#define VHD_NOTE_REVISION  1
-
-struct vhd_note {
-    uint8_t cookie[8];     /* 0x00: "vhdbzero" */
-    be32 revision;         /* 0x08: 1 */
-    be32 sum;              /* 0x0c: CRC-32 of the sector, this field taken as zero */
-    be64 first;            /* 0x10: bytes, a multiple of 512 */
-    be64 end;              /* 0x18: bytes: the note's own place */
-    uint8_t id[16];        /* 0x20: the footer's */
-    uint8_t reserved[464]; /* 0x30: zeros */
-};
-static_assert(sizeof(struct vhd_note) == VHD_NOTE_SIZE, "VHD note");
-static_assert(offsetof(struct vhd_note, sum) == 0x0c, "VHD note's sum");
-static_assert(offsetof(struct vhd_note, first) == 0x10, "VHD note's range");
-static_assert(offsetof(struct vhd_note, id) == 0x20, "VHD note's id");
-static_assert(offsetof(struct vhd_note, reserved) == 0x30, "VHD note's end");
-
 #endif

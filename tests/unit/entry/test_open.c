@@ -7,7 +7,7 @@
 #undef image
 #include "core/entry/open.h"
 #include "core/map/scrub.h"
-#include "core/vhd/note.h"
+#include "core/base/note.h"
 #include "unit/vhd_builder.h"
 
 #define CLUSTER  1024u
@@ -441,7 +441,7 @@ TEST(boot_dynamic_disk_with_a_note)
         vhd_build_block(&b, 2);
         uint32_t first = b.used;
         b.used += 3 * 33 * 512;
-        vhd_note_make((struct vhd_note *)(bytes + b.used), id,
+        slack_note_make((struct slack_note *)(bytes + b.used), id,
                       noted < 4 ? first + noted * 33 * 512 : b.used, b.used);
         b.used += 512;
         vhd_build_end(&b);

@@ -12,7 +12,7 @@
 #include "core/chain/chain.h"
 #include "core/map/map.h"
 #include "core/vhd/vhd.h"
-#include "core/vhd/note.h"
+#include "core/base/note.h"
 #include "core/vhd/slack.h"
 #include "unit/vhd_builder.h"
 
@@ -56,7 +56,7 @@ static struct fail f;
 static struct chain chain;
 static struct chain_link link[DEPTH_MAX];
 static struct map map;
-static struct vhd_slack slack;
+static struct image_slack slack;
 static struct extent extent[DEPTH_MAX][8000];
 static uint32_t file_place[LEAF_ROOM / 512]; /* of the leaf: on the drive */
 static uint32_t place_sector[DRIVE_SECTORS]; /* and back, plus 1 */
@@ -194,7 +194,7 @@ static void slack_make(struct vhd_build *b, uint32_t free)
         return;
     uint8_t id[16], *at = b->file + b->used;
     memset(id, shape.note == NOTE_OTHER_FILE ? 11 : 10, sizeof id);
-    vhd_note_make((struct vhd_note *)at, id, first,
+    slack_note_make((struct slack_note *)at, id, first,
                   b->used + (shape.note == NOTE_OTHER_PLACE ? 512 : 0));
     if (shape.note == NOTE_HALF)
         memset(at + 40, 0, 472);
@@ -280,6 +280,7 @@ static void handler_start(void)
     header.record_dirty = map_dirty_cells(&map);
     header.bat_sector = map.bat_sector;
     header.bitmap_sectors = (uint8_t)map.bitmap_sectors;
+    header.bitmap_cell = map.bitmap_cell;
 }
 
 /* Mostly where something is to happen: at borders of blocks and of bitmap sectors. */

@@ -3,7 +3,7 @@
 #include "core/vhd/vhd.h"
 #include "core/base/crc32.h"
 #include "core/vhd/bat.h"
-#include "core/vhd/note.h"
+#include "core/base/note.h"
 #include "core/vhd/slack.h"
 #include "unit/vhd_builder.h"
 
@@ -13,8 +13,8 @@ static uint8_t bytes[4096 * KIB];
 static struct vhd_build b;
 static struct piece_file p;
 static struct image image;
-static struct vhd_slack slack;
-static struct vhd_block block;
+static struct image_slack slack;
+static struct image_block block;
 static struct fail f;
 static uint8_t memory[1024 * KIB];
 static struct arena arena;
@@ -126,10 +126,10 @@ TEST(slack_lies_behind_the_highest_block_and_all_structures)
 /* A sector in front of the footer that is (nearly) a note about zeros from byte `first` on. */
 static uint8_t *note_put(uint64_t first)
 {
-    struct vhd_note note;
+    struct slack_note note;
     uint8_t id[16];
     memset(id, 5, sizeof id);
-    vhd_note_make(&note, id, first, b.used);
+    slack_note_make(&note, id, first, b.used);
     memcpy(bytes + b.used, &note, sizeof note);
     b.used += 512;
     return bytes + b.used - 512;
