@@ -76,6 +76,9 @@ static enum status check_both(const struct absorb *f)
 {
     struct fail fail;
     const struct image *child = &f->child->image, *parent = &f->parent->image;
+    if (parent->format != IMAGE_VHD)
+        return say_error("Merge it with the program that made the parent, on a copy of both.",
+                         "%s: is a VHDX; this program merges VHDs only", parent->file->path);
     if (child->sectors != parent->sectors)
         return say_error("Use the program that changed its size.",
                          "%s: is not as large as its parent %s", child->file->path,
