@@ -15,7 +15,6 @@ RECORD          equ     VBR_WORK + 0x400        ; the file's base record
 EXTENSION       equ     RECORD + (1 << RECORD_SHIFT_MAX)
 MFT_RUNS        equ     0x30000
 LIST_ADDRESS    equ     STAGE2_ADDRESS
-LIST_MAX        equ     0xF000
 INDEX_ADDRESS   equ     0x20000
 INDEX_MAX       equ     0x10000
 FILE_RUNS       equ     DISK_BUFFER

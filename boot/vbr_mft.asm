@@ -418,7 +418,7 @@ load_list:
         cmp     dword [si + attr.size + 4], 0
         jne     too_many_runs
         mov     eax, [si + attr.size]
-        cmp     eax, LIST_MAX
+        cmp     eax, VBR_LIST_MAX
         ja      too_many_runs
         cmp     dword [si + attr.initialized + 4], 0
         jne     bad_list

@@ -4,8 +4,11 @@
 #include <locale.h>
 #include <stdio.h>
 #include <string.h>
+#include "cli/help.h"
 #include "cli/json.h"
+#include "cli/nearest.h"
 #include "cli/options.h"
+#include "cli/program.h"
 #include "cli/say.h"
 #include "verbs/verbs.h"
 
@@ -15,6 +18,8 @@
 
 static const struct verb verbs[] = {
     {.name = "flash",
+     .group = GROUP_MAKE,
+     .brief = "a bootable flash of images, in a file or on a device",
      .arguments = "OUTPUT --vhd FILE[,FILE...]",
      .arguments_needed = 1,
      .options = OPTION_VHD | OPTION_SIZE | OPTION_LABEL | OPTION_CONFIG | OPTION_RESERVE |
@@ -25,6 +30,8 @@ static const struct verb verbs[] = {
                 "device (needs --yes). An image that the config names goes where it says, another\n"
                 "one beside the one before it, else into the root folder."},
     {.name = "install",
+     .group = GROUP_MAKE,
+     .brief = "boot code into a disk that exists, as bootsect does",
      .arguments = "TARGET",
      .arguments_needed = 1,
      .options = OPTION_PARTITION | OPTION_NO_MBR | OPTION_DRY_RUN | OPTION_BACKUP | OPTION_YES,
@@ -33,12 +40,56 @@ static const struct verb verbs[] = {
                 "into its root folder. Partition table, disk signature, BPB and every other byte\n"
                 "stay. A block device needs --yes."},
     {.name = "restore",
+     .group = GROUP_MAKE,
+     .brief = "back what install replaced",
      .arguments = "TARGET BACKUP",
      .arguments_needed = 2,
      .options = OPTION_DRY_RUN | OPTION_YES,
      .run = verb_restore,
      .summary = "Brings back what install --backup saved. A block device needs --yes."},
+    {.name = "add",
+     .group = GROUP_KEEP,
+     .brief = "further images and entries onto a flash",
+     .arguments = "TARGET --vhd FILE[,FILE...]",
+     .arguments_needed = 1,
+     .options = OPTION_PARTITION | OPTION_DRIVE | OPTION_VHD | OPTION_TITLE | OPTION_WRITE |
+                OPTION_PLACE | OPTION_RESERVE | OPTION_DRY_RUN | OPTION_YES,
+     .run = verb_add,
+     .summary = "Puts images, with their parents, onto a flash that exists, and an entry for each\n"
+                "into its menu. What lies there already with the same content is taken as it is."},
+    {.name = "replace",
+     .group = GROUP_KEEP,
+     .brief = "new content for an image: a new master",
+     .arguments = "TARGET --entry NAME --vhd FILE",
+     .arguments_needed = 1,
+     .options = ENTRY | OPTION_FILE | OPTION_VHD | OPTION_CHILDREN | OPTION_RESERVE |
+                OPTION_DRY_RUN | OPTION_YES,
+     .run = verb_replace,
+     .summary =
+         "New content for an entry's image, or for the one that --file names: a new master.\n"
+         "Images whose parent the old one is are named, and kept or dropped as told."},
+    {.name = "remove",
+     .group = GROUP_KEEP,
+     .brief = "an entry out of the menu, and its image",
+     .arguments = "TARGET --entry NAME",
+     .arguments_needed = 1,
+     .options = ENTRY | OPTION_FILE | OPTION_KEEP_IMAGE | OPTION_DRY_RUN | OPTION_YES,
+     .run = verb_remove,
+     .summary =
+         "Takes an entry out of the menu and removes its image, unless something else needs\n"
+         "that. With --file instead of --entry: an image that nothing needs."},
+    {.name = "list",
+     .group = GROUP_LOOK,
+     .brief = "the menu, its images and their room",
+     .arguments = "TARGET",
+     .arguments_needed = 1,
+     .options = READ | OPTION_DRIVE | OPTION_JSON,
+     .run = verb_list,
+     .summary = "The menu's entries, in its order: images, modes, room for new data. > is the\n"
+                "default one."},
     {.name = "reserve",
+     .group = GROUP_KEEP,
+     .brief = "room inside a VHD for new data",
      .arguments = "TARGET|IMAGE",
      .arguments_needed = 1,
      .options = OPTION_PARTITION | OPTION_ENTRY | OPTION_FILE | OPTION_NEW_SIZE | OPTION_DRY_RUN |
@@ -48,6 +99,8 @@ static const struct verb verbs[] = {
                 "has: zeros inside the file, which the loader makes blocks of. The image is a\n"
                 "file of the host, TARGET:/path, or an entry of TARGET's menu."},
     {.name = "snapshot",
+     .group = GROUP_KEEP,
+     .brief = "a differencing child takes all changes from now on",
      .arguments = "TARGET",
      .arguments_needed = 1,
      .options = ENTRY | OPTION_NAME | OPTION_NEW_SIZE | OPTION_DRY_RUN | OPTION_YES,
@@ -57,6 +110,8 @@ static const struct verb verbs[] = {
                 "new data; default: all that the disk may need, but half of the volume's free\n"
                 "space and 4 GiB at the most."},
     {.name = "rollback",
+     .group = GROUP_KEEP,
+     .brief = "throws away what was written since the snapshot",
      .arguments = "TARGET",
      .arguments_needed = 1,
      .options = ENTRY | OPTION_NEW_SIZE | OPTION_DROP | OPTION_DRY_RUN | OPTION_YES,
@@ -64,6 +119,8 @@ static const struct verb verbs[] = {
      .summary = "Throws away what was written since the snapshot: the entry's image, a\n"
                 "differencing VHD, becomes an empty one with as much room as it had."},
     {.name = "merge",
+     .group = GROUP_KEEP,
+     .brief = "writes what a child holds into its parent, and removes it",
      .arguments = "TARGET",
      .arguments_needed = 1,
      .options = ENTRY | OPTION_DRY_RUN | OPTION_YES,
@@ -71,6 +128,8 @@ static const struct verb verbs[] = {
      .summary = "Writes what the entry's image, a differencing VHD, holds into its parent, lets\n"
                 "the entry start that one, and removes the child."},
     {.name = "check",
+     .group = GROUP_LOOK,
+     .brief = "would it boot? A line a step, by the loader's own code",
      .arguments = "TARGET",
      .arguments_needed = 1,
      .options = ENTRY | OPTION_ALL | OPTION_JSON,
@@ -79,36 +138,48 @@ static const struct verb verbs[] = {
          "Would it boot? Walks the same path as the machine, with the same code. With --all\n"
          "every entry of the menu has to."},
     {.name = "map",
+     .group = GROUP_LOOK,
+     .brief = "the compiled block map, a line a run",
      .arguments = "TARGET",
      .arguments_needed = 1,
      .options = ENTRY | OPTION_JSON,
      .run = verb_map,
      .summary = "Prints the compiled block map, a line a run."},
     {.name = "read",
+     .group = GROUP_LOOK,
+     .brief = "sectors of the virtual disk, as the machine would see them",
      .arguments = "TARGET",
      .arguments_needed = 1,
      .options = ENTRY | RANGE,
      .run = verb_read,
      .summary = "Writes sectors of the virtual disk to standard output, through the block map."},
     {.name = "ls",
+     .group = GROUP_LOOK,
+     .brief = "a folder of the NTFS volume",
      .arguments = "TARGET:/dir",
      .arguments_needed = 1,
      .options = READ,
      .run = verb_ls,
      .summary = "Lists a folder of TARGET's NTFS volume, as the loader reads it."},
     {.name = "cat",
+     .group = GROUP_LOOK,
+     .brief = "a file of the NTFS volume",
      .arguments = "TARGET:/path",
      .arguments_needed = 1,
      .options = READ,
      .run = verb_cat,
      .summary = "Writes a file of TARGET's NTFS volume to standard output."},
     {.name = "extents",
+     .group = GROUP_LOOK,
+     .brief = "where a file of the NTFS volume lies on the drive",
      .arguments = "TARGET:/path",
      .arguments_needed = 1,
      .options = READ | OPTION_JSON,
      .run = verb_extents,
      .summary = "Says where a file of TARGET's NTFS volume lies on the drive, in sectors."},
     {.name = "vhd info",
+     .group = GROUP_IMAGES,
+     .brief = "kind, sizes and parents, and what is odd",
      .arguments = "FILE",
      .arguments_needed = 1,
      .options = READ | OPTION_JSON,
@@ -116,18 +187,31 @@ static const struct verb verbs[] = {
      .summary = "Kind, sizes and parents of an image, and what is odd about it. FILE is a file of\n"
                 "the host, or TARGET:/path."},
     {.name = "vhd read",
+     .group = GROUP_IMAGES,
+     .brief = "the virtual disk's sectors, parents included",
      .arguments = "FILE",
      .arguments_needed = 1,
      .options = READ | RANGE,
      .run = verb_vhd_read,
      .summary = "Writes the virtual disk's sectors to standard output, parents included."},
     {.name = "vhd check",
+     .group = GROUP_IMAGES,
+     .brief = "is its structure whole?",
      .arguments = "FILE",
      .arguments_needed = 1,
      .options = READ,
      .run = verb_vhd_check,
      .summary = "Checks the structure: exit status 0 clean, 1 damaged or refused."},
+    {.name = "password",
+     .arguments = "",
+     .run = verb_password,
+     .summary =
+         "Asks for a password twice (without a terminal: reads a line of standard input)\n"
+         "and prints the line of \\vhdboot.cfg that asks for it: before the first section it\n"
+         "protects all but the default's start, in a section this entry."},
     {.name = "vhd create",
+     .group = GROUP_IMAGES,
+     .brief = "an empty disk, or a child of another",
      .arguments = "FILE --size SIZE",
      .arguments_needed = 1,
      .options = OPTION_DISK_SIZE | OPTION_FORMAT | OPTION_KIND | OPTION_PARENT | OPTION_BLOCK_SIZE,
@@ -135,6 +219,8 @@ static const struct verb verbs[] = {
      .summary = "Makes an image that holds nothing yet; with --parent a child, of the parent's\n"
                 "format and size."},
     {.name = "vhd convert",
+     .group = GROUP_IMAGES,
+     .brief = "an image of another format or kind, or of a raw disk",
      .arguments = "SOURCE FILE",
      .arguments_needed = 2,
      .options = READ | OPTION_FORMAT | OPTION_KIND | OPTION_BLOCK_SIZE | OPTION_REPLACE,
@@ -144,24 +230,32 @@ static const struct verb verbs[] = {
          "the host, TARGET:/path, or a raw disk image. Holes stay holes, the disk's size\n"
          "stays exactly."},
     {.name = "vhd compare",
+     .group = GROUP_IMAGES,
+     .brief = "do two images hold the same?",
      .arguments = "A B",
      .arguments_needed = 2,
      .options = 0,
      .run = verb_vhd_compare,
      .summary = "Do two images hold the same? Exit status 0 yes, 1 no: the first difference."},
     {.name = "vhd resize",
+     .group = GROUP_IMAGES,
+     .brief = "makes the disk longer or shorter",
      .arguments = "FILE --size SIZE",
      .arguments_needed = 1,
      .options = OPTION_DISK_SIZE,
      .run = verb_vhd_resize,
      .summary = "Makes the disk of an image longer or shorter; not shorter than its partitions."},
     {.name = "vhd compact",
+     .group = GROUP_IMAGES,
+     .brief = "gives back what is stored of zeros",
      .arguments = "FILE",
      .arguments_needed = 1,
      .options = 0,
      .run = verb_vhd_compact,
      .summary = "Gives back what an image stores of zeros, and all gaps and slack in its file."},
     {.name = "vhd rebase",
+     .group = GROUP_IMAGES,
+     .brief = "gives a child its parent at another place",
      .arguments = "FILE --parent FILE",
      .arguments_needed = 1,
      .options = OPTION_PARENT,
@@ -169,25 +263,60 @@ static const struct verb verbs[] = {
      .summary =
          "Gives a child a parent that lies elsewhere, or another one with the same content."},
     {.name = "vhd merge",
+     .group = GROUP_IMAGES,
+     .brief = "writes a child into its parent, and removes it",
      .arguments = "FILE",
      .arguments_needed = 1,
      .options = 0,
      .run = verb_vhd_merge,
      .summary = "Writes what a child holds into its parent, and removes the child."},
+    {.name = "attach",
+     .group = GROUP_IMAGES,
+     .brief = "an image as a block device with partitions",
+     .arguments = "FILE|TARGET",
+     .arguments_needed = 1,
+     .options = OPTION_PARTITION | OPTION_ENTRY | OPTION_READ_ONLY | OPTION_DISCARD | OPTION_DEVICE,
+     .run = verb_attach,
+     .summary =
+         "Makes a block device of an image, or of an entry of TARGET's menu, and prints its\n"
+         "name. Needs root, and a kernel with NBD. An entry is written as the menu says,\n"
+         "where no option says otherwise."},
+    {.name = "detach",
+     .group = GROUP_IMAGES,
+     .brief = "takes such a device away again",
+     .arguments = "DEVICE",
+     .arguments_needed = 1,
+     .options = 0,
+     .run = verb_detach,
+     .summary = "Takes away a device that attach made, once all that was written to it is in the\n"
+                "image. Refused while it is in use."},
+    {.name = "attached",
+     .group = GROUP_IMAGES,
+     .brief = "which devices there are, and of what",
+     .arguments = "",
+     .arguments_needed = 0,
+     .options = OPTION_JSON,
+     .run = verb_attached,
+     .summary = "Lists the devices that attach made: name, size, how it is written, partitions,\n"
+                "image."},
+    {.name = "windows boot",
+     .group = GROUP_WINDOWS,
+     .brief = "\\bootmgr and \\Boot\\BCD out of the images, as bcdboot does",
+     .arguments = "TARGET",
+     .arguments_needed = 1,
+     .options = OPTION_PARTITION | OPTION_ENTRY | OPTION_LOCATE | OPTION_EXACT | OPTION_INSIDE |
+                OPTION_DRY_RUN | OPTION_YES,
+     .run = verb_windows_boot,
+     .summary =
+         "What bcdboot does: copies Windows' boot manager out of the user's own image, and gives\n"
+         "every image of TARGET's menu that holds a Windows (or the one of --entry) an entry in\n"
+         "\\Boot\\BCD, so that it starts natively. A store that exists gets entries added. With\n"
+         "--inside TARGET is an image, or has it as --entry: then it is made to start by itself,\n"
+         "as a Generation 1 machine of Hyper-V starts it."},
 };
 #define VERB_COUNT (sizeof verbs / sizeof verbs[0])
 
-static void help(void)
-{
-    fputs("usage: mkimage VERB ...\n\n", stdout);
-    for (unsigned i = 0; i < VERB_COUNT; i++)
-        printf("  mkimage %s %s\n", verbs[i].name, verbs[i].arguments);
-    fputs(
-        "\nmkimage VERB --help says more. TARGET is a disk image file or a block device; SIZE is\n"
-        "in bytes, or with K, M, G, T; 64GB is in powers of 1000. Exit status: 0 done or yes, 1\n"
-        "failed or no, 2 usage.\n",
-        stdout);
-}
+static const struct verbs all = {verbs, VERB_COUNT};
 
 /* How many of the arguments the verb's name takes up; 0 if it is not this verb. */
 static int words(const struct verb *verb, int argc, char **argv)
@@ -201,15 +330,68 @@ static int words(const struct verb *verb, int argc, char **argv)
     return argc > 1 && !strcmp(argv[1], space + 1) ? 2 : 0;
 }
 
-/* Is it the first word of a verb with two? */
-static bool is_group(const char *word)
+/* The verb that the arguments begin with, and how many they are that name it; NULL if none does. */
+static const struct verb *find(int argc, char **argv, int *taken)
 {
     for (unsigned i = 0; i < VERB_COUNT; i++) {
-        size_t n = strlen(word);
+        *taken = words(&verbs[i], argc, argv);
+        if (*taken)
+            return &verbs[i];
+    }
+    return NULL;
+}
+
+/* Is it the first word of a verb with two? */
+static bool is_family(const char *word)
+{
+    size_t n = strlen(word);
+    for (unsigned i = 0; i < VERB_COUNT; i++) {
         if (!strncmp(verbs[i].name, word, n) && verbs[i].name[n] == ' ')
             return true;
     }
     return false;
+}
+
+static bool is_help(const char *word)
+{
+    return !strcmp(word, "--help") || !strcmp(word, "-h");
+}
+
+/* The arguments name no verb: which one may be meant? */
+static enum status no_such_verb(int argc, char **argv)
+{
+    bool two = is_family(argv[0]);
+    if (two && argc == 1)
+        return say_usage("%s needs a verb", argv[0]);
+    char word[64];
+    snprintf(word, sizeof word, "%s%s%s", argv[0], two ? " " : "", two ? argv[1] : "");
+    struct nearest nearest = {.word = word};
+    for (unsigned i = 0; i < VERB_COUNT; i++)
+        nearest_try(&nearest, verbs[i].name);
+    if (!two)
+        nearest_try(&nearest, "help");
+    if (nearest.name)
+        return say_usage("there is no verb %s: the nearest is %s", word, nearest.name);
+    return say_usage("there is no verb %s", word);
+}
+
+/* What stands behind `help`: nothing, a verb, or the first word of one. */
+static enum status help(int argc, char **argv)
+{
+    int taken;
+    const struct verb *verb;
+    if (!argc || is_help(argv[0])) {
+        help_all(&all);
+    } else if (!strcmp(argv[0], "--table")) {
+        help_table(&all);
+    } else if ((verb = find(argc, argv, &taken))) {
+        help_verb(verb);
+    } else if (argc == 1 && is_family(argv[0])) {
+        help_family(&all, argv[0]);
+    } else {
+        return no_such_verb(argc, argv);
+    }
+    return STATUS_OK;
 }
 
 /* A verb that was asked for JSON gives some whatever happens. */
@@ -222,48 +404,49 @@ static void print_failure(void)
     json_end();
 }
 
+/* argv[0] is the last word of the verb. */
 static enum status run(const struct verb *verb, int argc, char **argv)
 {
     struct options options;
     bool wants_help;
     enum status status = options_parse(&options, verb, argc, argv, &wants_help);
     if (!status && wants_help)
-        options_help(verb);
+        help_verb(verb);
     else if (!status)
         status = verb->run(&options);
     if (status == STATUS_FAILED && options.json && !json_written())
         print_failure();
-    if ((fflush(stdout) || ferror(stdout)) && !status)
-        status = say_error("Check where it goes.", "standard output: %s", strerror(errno));
     return status;
+}
+
+/* What was asked for, behind the program's name. */
+static enum status dispatch(int argc, char **argv)
+{
+    int taken;
+    if (!argc)
+        return say_usage("a verb is missing");
+    if (!strcmp(argv[0], "help"))
+        return help(argc - 1, argv + 1);
+    if (is_help(argv[0]))
+        return help(0, NULL);
+    if (!strcmp(argv[0], "--version")) {
+        printf("%s " VERSION "\n", program_name());
+        return STATUS_OK;
+    }
+    const struct verb *verb = find(argc, argv, &taken);
+    if (verb)
+        return run(verb, argc - taken + 1, argv + taken - 1);
+    if (is_family(argv[0]) && argc > 1 && is_help(argv[1]))
+        return help(1, argv);
+    return no_such_verb(argc, argv);
 }
 
 int main(int argc, char **argv)
 {
     setlocale(LC_CTYPE, "C.UTF-8"); /* names of files are UTF-8, here as on the volume */
-    if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
-        help();
-        return STATUS_OK;
-    }
-    if (argc > 1 && !strcmp(argv[1], "--version")) {
-        puts("mkimage " VERSION);
-        return STATUS_OK;
-    }
-    if (argc < 2) {
-        return say_usage("a verb is missing");
-    }
-    for (unsigned i = 0; i < VERB_COUNT; i++) {
-        int taken = words(&verbs[i], argc - 1, argv + 1);
-        if (taken)
-            return run(&verbs[i], argc - 1 - taken, argv + 1 + taken);
-    }
-    if (is_group(argv[1])) {
-        if (argc > 2 && (!strcmp(argv[2], "--help") || !strcmp(argv[2], "-h"))) {
-            help();
-            return STATUS_OK;
-        }
-        return argc > 2 ? say_usage("%s has no verb %s", argv[1], argv[2])
-                        : say_usage("%s needs a verb", argv[1]);
-    }
-    return say_usage("there is no verb %s", argv[1]);
+    program_set_name(argv[0]);
+    enum status status = dispatch(argc - 1, argv + 1);
+    if ((fflush(stdout) || ferror(stdout)) && !status)
+        status = say_error("Check where it goes.", "standard output: %s", strerror(errno));
+    return status;
 }

@@ -8,6 +8,15 @@ MKIMAGE_SRC    := $(sort $(filter-out mkimage/nbdkit/%,$(wildcard mkimage/*.c mk
 MKIMAGE_OBJ    := $(MKIMAGE_SRC:mkimage/%.c=$(B)/mkimage.o/%.o) $(B)/mkimage.o/blobs.o
 MKIMAGE_CFLAGS := $(HOST_CFLAGS) -Imkimage -DVERSION='"$(VERSION)"'
 
+# The serving engine and what it stands on: without the NTFS writer, and with no library but libc.
+SERVE_SRC := $(wildcard mkimage/serve/*.c) \
+             $(patsubst %,mkimage/%.c,flash/target flash/entry flash/source host/busy host/device host/drives host/fd \
+                                      host/files host/lock host/overlay cli/path cli/bytes cli/printable cli/program \
+                                      cli/progress cli/say)
+
+# The same with the kernel's client: for static programs, as one of an initramfs is.
+ATTACH_OBJ := $(patsubst mkimage/%.c,$(B)/mkimage.o/%.o,$(wildcard mkimage/attach/*.c) $(SERVE_SRC)) $(CORE64)
+
 # The files that include libntfs.h.
 MKIMAGE_NTFS   := $(patsubst %,$(B)/mkimage.o/ntfs/%.o,find io place volume)
 MKIMAGE_LINKED := $(filter-out $(MKIMAGE_NTFS),$(MKIMAGE_OBJ)) $(B)/mkimage.o/libntfs.a.o $(CORE64)

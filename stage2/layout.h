@@ -28,9 +28,11 @@
 #define MBR_CODE_MAX        440
 
 /* The boot record may use [VBR_WORK, STAGE2_ADDRESS) and, above stage2, all up to the disk buffer's
- * end. It knows so many runs of $MFT, and of the root directory. */
+ * end. It knows so many runs of $MFT, and of the root directory, and attribute lists of so many
+ * bytes. */
 #define VBR_WORK            0x9C00
 #define VBR_RUNS_MAX        5461
+#define VBR_LIST_MAX        0xF000
 
 #define STAGE2_ADDRESS      0x10000
 #define STAGE2_SEGMENT      0x1000

@@ -7,7 +7,8 @@
 #include <stdint.h>
 #include "cli/say.h"
 
-enum option {
+/* Bits; above the 31st they are written as 1ull << N. */
+enum option_bit {
     OPTION_VHD = 1 << 0,
     OPTION_SIZE = 1 << 1,
     OPTION_LABEL = 1 << 2,
@@ -34,6 +35,23 @@ enum option {
     OPTION_BLOCK_SIZE = 1 << 23,
     OPTION_DISK_SIZE = 1 << 24, /* --size of a virtual disk */
     OPTION_REPLACE = 1 << 25,   /* --yes where it replaces a file */
+    OPTION_READ_ONLY = 1 << 26,
+    OPTION_DISCARD = 1 << 27,
+    OPTION_DEVICE = 1 << 28,
+    OPTION_TITLE = 1ull << 32,
+    OPTION_WRITE = 1ull << 33,
+    OPTION_KEEP_IMAGE = 1ull << 34,
+    OPTION_CHILDREN = 1ull << 35,
+    OPTION_PLACE = 1ull << 36, /* --name of an image that is added */
+    OPTION_VERIFY = 1ull << 37,
+    OPTION_FORCE = 1ull << 38,
+    OPTION_CLONE = 1ull << 39,
+    OPTION_INSIDE = 1ull << 40,
+    OPTION_EXACT = 1ull << 41,
+    OPTION_LOCATE = 1ull << 42,
+    OPTION_SAN_POLICY = 1ull << 43,
+    OPTION_PORTABLE = 1ull << 44,
+    OPTION_UNDO = 1ull << 45,
 };
 
 #define ARGUMENTS_MAX 2
@@ -43,33 +61,55 @@ enum option {
 struct options {
     const char *argument[ARGUMENTS_MAX];
     unsigned arguments;
-    unsigned given; /* bits of enum option */
+    uint64_t given; /* bits of enum option_bit */
     const char *vhd[VHDS_MAX];
     unsigned vhds;
     const char *drive[DRIVES_MAX];
     unsigned drives;
-    const char *label, *config, *backup, *entry, *file, *name, *format, *kind, *parent;
+    const char *label, *config, *backup, *entry, *file, *name, *format, *kind, *parent, *device;
+    const char *title, *write, *children;
     uint64_t block_size;
     uint64_t size, lba, count;
     uint64_t reserve;   /* 0 with OPTION_RESERVE given: none */
     unsigned partition; /* 0: pick one */
-    bool json, yes, dry_run, no_mbr, drop, all;
+    bool json, yes, dry_run, no_mbr, drop, all, read_only, discard;
+    bool keep_image, verify, force, clone;
+    bool inside, exact, locate, san_policy, portable, undo;
+};
+
+/* What a verb is about: the help lists verbs so. */
+enum group {
+    GROUP_NONE, /* by its name */
+    GROUP_MAKE,
+    GROUP_KEEP,
+    GROUP_LOOK,
+    GROUP_IMAGES,
+    GROUP_WINDOWS,
+    GROUP_COUNT
 };
 
 /* A verb, as main's table lists them. */
 struct verb {
     const char *name; /* "flash", "vhd info" */
+    enum group group;
+    const char *brief; /* one line for the list of verbs; NULL: the summary's first sentence */
     const char *arguments, *summary;
     unsigned arguments_needed;
-    unsigned options; /* bits of enum option */
+    uint64_t options; /* bits of enum option_bit */
     enum status (*run)(const struct options *options);
 };
 
-/* Parses what follows the verb. Sets *help and returns where --help is among it. */
+/* Parses what follows argv[0], the last word of the verb. An option may be cut short where no other
+ * begins so. Sets *help and returns where --help is among it. */
 enum status options_parse(struct options *o, const struct verb *verb, int argc, char **argv,
                           bool *help);
 
-/* The verb's help to standard output. */
-void options_help(const struct verb *verb);
+/* What the help says of one option. */
+struct option_help {
+    const char *name, *value, *text; /* value: NULL where it takes none */
+};
+
+/* The verb's options one by one: *at begins as 0 and moves on; false after the last. */
+bool options_next(const struct verb *verb, unsigned *at, struct option_help *option);
 
 #endif

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include "cli/printable.h"
+#include "cli/program.h"
 #include "cli/progress.h"
 
 static char *last_error; /* the sentence, without its full stop */
@@ -20,13 +21,21 @@ static char *compose(const char *format, va_list arguments)
     return vasprintf(&text, format, arguments) < 0 ? NULL : text;
 }
 
+/* Begins a line with the name of who says it. */
+static void signature(FILE *to)
+{
+    progress_clear();
+    print_safely(to, program_name());
+    fputs(": ", to);
+}
+
 /* One line, made of three. */
 static void line(FILE *to, const char *before, const char *text, const char *after)
 {
     progress_clear();
     fputs(before, to);
-    print_safely(to, text ? text : "out of memory");
-    print_safely(to, after);
+    program_print(to, text ? text : "out of memory");
+    program_print(to, after);
     fputc('\n', to);
 }
 
@@ -56,7 +65,8 @@ void say_warning(const char *format, ...)
     va_start(arguments, format);
     char *text = compose(format, arguments);
     va_end(arguments);
-    line(stderr, "mkimage: warning: ", text, "");
+    signature(stderr);
+    line(stderr, "warning: ", text, "");
     free(text);
 }
 
@@ -81,7 +91,8 @@ enum status say_error(const char *advice, const char *format, ...)
     char *sentence;
     if (asprintf(&sentence, ". %s", advice) < 0)
         sentence = NULL;
-    line(stderr, "mkimage: ", text, sentence ? sentence : ".");
+    signature(stderr);
+    line(stderr, "", text, sentence ? sentence : ".");
     free(sentence);
     free(last_error);
     last_error = text;
@@ -106,7 +117,8 @@ enum status say_usage(const char *format, ...)
     va_start(arguments, format);
     char *text = compose(format, arguments);
     va_end(arguments);
-    line(stderr, "mkimage: ", text, ". See mkimage --help.");
+    signature(stderr);
+    line(stderr, "", text, ". See mkimage --help.");
     free(text);
     return STATUS_USAGE;
 }

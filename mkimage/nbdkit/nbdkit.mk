@@ -1,11 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The nbdkit plugin: the serving engine and what it stands on, position-independent, without the NTFS writer. It is
-# made where nbdkit's headers are.
+# The nbdkit plugin: the serving engine, position-independent. It is made where nbdkit's headers are.
 
-NBDKIT_SRC := $(wildcard mkimage/nbdkit/*.c mkimage/serve/*.c) \
-              $(patsubst %,mkimage/%.c,flash/target flash/entry flash/source host/busy host/device host/drives host/fd \
-                                       host/files host/lock host/overlay cli/path cli/bytes cli/printable \
-                                       cli/progress cli/say)
+NBDKIT_SRC := $(wildcard mkimage/nbdkit/*.c) $(SERVE_SRC)
 NBDKIT_OBJ := $(NBDKIT_SRC:mkimage/%.c=$(B)/nbdkit/%.o) $(CORE_SRC:stage2/core/%.c=$(B)/nbdkit/core/%.o)
 NBDKIT_SO  := $(B)/nbdkit-vhdboot-plugin.so
 

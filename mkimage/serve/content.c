@@ -32,8 +32,7 @@ static bool has_image_name(const char *name)
                    !strcasecmp(dot, ".avhd") || !strcasecmp(dot, ".avhdx"));
 }
 
-/* Is it a file of the host that is no image? Refuses another program's image. */
-static enum status raw_probe_host(const char *name, bool *is_raw)
+enum status content_is_raw(const char *name, bool *is_raw)
 {
     struct hostfiles host;
     struct file file;
@@ -67,7 +66,7 @@ enum status content_open(struct content *s, const char *name, unsigned partition
 {
     *s = (struct content){.name = name, .fd = -1};
     bool is_raw;
-    if (raw_probe_host(name, &is_raw))
+    if (content_is_raw(name, &is_raw))
         return STATUS_FAILED;
     if (is_raw)
         return raw_open(s);

@@ -22,6 +22,10 @@ struct content {
     bool zero;
 };
 
+/* Is it a file of the host that is no image, and not called like one? Refuses one that is another
+ * program's image. */
+enum status content_is_raw(const char *name, bool *is_raw);
+
 /* FILE or TARGET:/path. Says what is wrong. A file of the host that is neither VHD nor VHDX is raw;
  * its size rounds up to a sector. */
 enum status content_open(struct content *s, const char *name, unsigned partition);

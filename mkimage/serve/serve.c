@@ -379,6 +379,11 @@ bool serve_writable(const struct serve *s)
     return s->leaf || s->discard;
 }
 
+enum write_mode serve_write_mode(const struct serve *s)
+{
+    return s->leaf ? WRITE_PERSISTENT : s->discard ? WRITE_DISCARD : WRITE_NONE;
+}
+
 const char *serve_kind(const struct serve *s)
 {
     return s->kind;

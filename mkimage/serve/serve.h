@@ -44,6 +44,9 @@ int serve_close(struct serve *s, struct fail *f);
 uint64_t serve_size(const struct serve *s);
 bool serve_writable(const struct serve *s);
 
+/* How it is written: as the options said, or the entry. */
+enum write_mode serve_write_mode(const struct serve *s);
+
 /* "fixed VHD" … */
 const char *serve_kind(const struct serve *s);
 

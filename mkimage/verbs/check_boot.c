@@ -9,6 +9,7 @@
 #include "core/base/endian.h"
 #include "core/base/file.h"
 #include "core/entry/open.h"
+#include "core/ntfs/boot_path.h"
 #include "core/ntfs/format.h"
 #include "core/ntfs/ntfs.h"
 #include "core/part/format.h"
@@ -102,6 +103,42 @@ void check_boot_vbr(struct steps *s, struct target *t, bool mounted)
         steps_passed(s, "vbr", "boot record is there");
 }
 
+/* The boot record knows less than core: is the way to `path` one that it can go? */
+static bool boot_record_finds(struct steps *s, struct target *t, const char *path)
+{
+    struct ntfs_boot_path way;
+    struct fail f;
+    if (ntfs_boot_path_measure(&t->volume, path + 1, &way, &f)) {
+        steps_failed_as(s, "stage2", &f);
+        return false;
+    }
+    const struct {
+        const char *what;
+        uint32_t runs;
+    } pieces[] = {{"$MFT", way.mft_runs},
+                  {"the root directory's index", way.root_runs},
+                  {"it", way.file_runs}};
+    const char *copy = "Copy the volume's files to a new one.";
+    for (unsigned i = 0; i < sizeof pieces / sizeof *pieces; i++)
+        if (pieces[i].runs > VBR_RUNS_MAX) {
+            steps_failed(s, "stage2", copy,
+                         "%s: %s has %u fragments, more than the %u that the boot record knows",
+                         path, pieces[i].what, pieces[i].runs, VBR_RUNS_MAX);
+            return false;
+        }
+    if (way.list_bytes > VBR_LIST_MAX)
+        steps_failed(s, "stage2", copy,
+                     "%s: an attribute list on the way to it has %u bytes, more than the %u that "
+                     "the boot record knows",
+                     path, way.list_bytes, VBR_LIST_MAX);
+    else if (!way.in_order)
+        steps_failed(s, "stage2", "Run chkdsk on the volume.",
+                     "%s: the root directory's names are out of order, and the boot record "
+                     "does not find it",
+                     path);
+    return way.list_bytes <= VBR_LIST_MAX && way.in_order;
+}
+
 void check_boot_stage2(struct steps *s, struct target *t)
 {
     static uint8_t data[STAGE2_FILE_MAX];
@@ -128,13 +165,8 @@ void check_boot_stage2(struct steps *s, struct target *t)
         steps_failed_as(s, "stage2", &f);
         return;
     }
-    uint32_t runs = ntfs_mft_runs(&t->volume);
-    if (runs > VBR_RUNS_MAX) {
-        steps_failed(s, "stage2", "Copy the volume's files to a new one.",
-                     "%s: $MFT has %u fragments, more than the %u that the boot record knows",
-                     file.path, runs, VBR_RUNS_MAX);
+    if (!boot_record_finds(s, t, file.path))
         return;
-    }
     const struct stage2_header *header = (const struct stage2_header *)data;
     uint32_t sum = 0;
     for (uint32_t i = 0; i < file.size; i += 4)

@@ -17,7 +17,6 @@
 #include "core/entry/config.h"
 #include "core/entry/open.h"
 #include "core/part/format.h"
-#include "core/vhd/format.h"
 #include "flash/bootcode.h"
 #include "flash/entry.h"
 #include "flash/output.h"
@@ -191,48 +190,6 @@ static enum status place_image(struct volume *v, struct flash_image *image)
     return status;
 }
 
-struct fill {
-    struct volume *volume;
-    struct flash_image *image;
-};
-
-/* Reads from the source, writes to the copy. */
-static bool fill_io(void *ctx, uint64_t off, void *buf, size_t size, bool write)
-{
-    const struct fill *fill = ctx;
-    struct flash_image *image = fill->image;
-    struct fail f;
-    if (write)
-        return !place_write(fill->volume, &image->placement, off, buf, size);
-    return image->origin ? !file_read(&image->file, off, buf, (uint32_t)size, &f)
-                         : fd_pread(image->fd, buf, size, off);
-}
-
-/* The image, zeros behind it, and a note about them and its footer at the new end instead of the
- * old one. */
-static enum status fill_image(struct volume *v, struct flash_image *image)
-{
-    static const uint8_t zeros[sizeof(struct slack_tail)];
-    const struct slack *s = &image->slack;
-    uint64_t size = flash_image_size(image), old_size, old = slack_old_tail(s, &old_size);
-    struct slack_tail tail;
-    enum status status =
-        image->origin ? place_fill_file(v, &image->placement, &image->file)
-                      : place_fill(v, &image->placement, image->fd, image->source, image->size);
-    struct fill fill = {v, image};
-    if (status || !image->slots)
-        return status;
-    if (old_size)
-        status = place_write(v, &image->placement, old, zeros, old_size);
-    if (!status && !slack_bitmaps_link(s, fill_io, &fill))
-        status =
-            say_error("Check both.", "%s: could not be copied: %s", image->source, strerror(errno));
-    if (status)
-        return status;
-    slack_tail_make(&tail, s, s->zero_from, size);
-    return place_write(v, &image->placement, size - slack_tail_size(s), &tail, slack_tail_size(s));
-}
-
 /* The largest first: it finds the longest free run. */
 static struct flash_image *largest_left(struct flash_plan *plan)
 {
@@ -263,9 +220,8 @@ static enum status write_files(struct flash *flash, struct volume *v)
     for (unsigned i = 0; i < plan->count; i++)
         total += flash_image_size(&plan->image[i]);
     progress_start("copying", total);
-    for (unsigned i = 0; !status && i < plan->count; i++) {
-        status = fill_image(v, &plan->image[i]);
-    }
+    for (unsigned i = 0; !status && i < plan->count; i++)
+        status = flash_image_fill(v, &plan->image[i], &plan->image[i].placement);
     progress_end();
     return status;
 }

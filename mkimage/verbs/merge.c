@@ -15,6 +15,7 @@
 #include "flash/edit.h"
 #include "flash/grow.h"
 #include "flash/lineage.h"
+#include "flash/menus.h"
 #include "flash/merge_mark.h"
 #include "verbs/verbs.h"
 
@@ -40,14 +41,26 @@ static enum status look(struct merge *m)
     return status;
 }
 
+static void warn_of(const char *entry, const char *parent)
+{
+    say_warning("entry %s starts %s itself, so it will start what is merged into it", entry,
+                parent);
+}
+
 /* Other entries that start the parent itself will start what is merged. */
-static void warn_of_entries(struct lineage *l)
+static enum status warn_of_entries(struct lineage *l)
 {
     for (unsigned i = 0; l->text.complete && i < l->text.config.count; i++) {
         if (lineage_starts(l, i, l->chain.link[1]))
-            say_warning("entry %s starts %s itself, so it will start what is merged into it",
-                        l->text.config.entry[i].name, lineage_path(l, 1));
+            warn_of(l->text.config.entry[i].name, lineage_path(l, 1));
     }
+    struct ntfs_identity parent = ntfs_identify(&l->chain.link[1]->file);
+    char *who;
+    enum status status = menus_starter(&l->edit.session.target, &parent, false, &who);
+    if (!status && who)
+        warn_of(who, lineage_path(l, 1));
+    free(who);
+    return status;
 }
 
 static enum status plan(struct merge *m)
@@ -70,7 +83,7 @@ static enum status plan(struct merge *m)
     if (!status)
         status = look(m);
     if (!status)
-        warn_of_entries(l);
+        status = warn_of_entries(l);
     return status ? status : lineage_plan_config(l, m->parent, true, &m->config);
 }
 

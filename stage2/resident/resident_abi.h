@@ -125,16 +125,19 @@ struct resident_header {
     uint32_t bat_sector;   /* 0xf0: of the leaf's file: where its BAT starts */
     uint8_t bitmap_sectors; /* 0xf4: of a block, in front of its data */
     uint8_t reserved[3];    /* 0xf5 */
-    uint32_t record_dirty;  /* 0xf8: and how many cells of records from there on; 0 where it does
-                             * not matter */
-    uint32_t bitmap_cell;   /* 0xfc: differencing VHDX: index of the cells that say, page by page,
+    uint32_t boot_table;    /* 0xf8: address of the boot table (core/entry/format.h); 0: none */
+    uint32_t record_dirty;  /* 0xfc: cells of records, from record_clean on, of which the same
+                             * holds; 0 where it does not matter */
+    uint32_t bitmap_cell;   /* 0x100: differencing VHDX: index of the cells that say, page by page,
                              * where its bitmap lies */
 };
-static_assert(offsetof(struct resident_header, bitmap_cell) == 0xfc, "resident header");
+static_assert(offsetof(struct resident_header, boot_table) == 0xf8, "resident header");
+static_assert(offsetof(struct resident_header, bitmap_cell) == 0x100, "resident header");
 static_assert(offsetof(struct resident_header, old_int15) == 0x20, "resident header");
 static_assert(offsetof(struct resident_header, fdpt) == 0x98, "resident header");
 static_assert(offsetof(struct resident_header, edd) == 0xa8, "resident header");
 static_assert(offsetof(struct resident_header, old_int18) == 0xc8, "resident header");
 static_assert(offsetof(struct resident_header, file_page) == 0xe0, "resident header");
+static_assert(offsetof(struct resident_header, boot_table) == 0xf8, "resident header");
 
 #endif

@@ -84,9 +84,10 @@ static inline be32 be32_make(uint32_t v)
 
 static inline be64 be64_make(uint64_t v)
 {
-    be32 high = be32_make((uint32_t)(v >> 32)), low = be32_make((uint32_t)v);
-    return (be64){
-        {high.b[0], high.b[1], high.b[2], high.b[3], low.b[0], low.b[1], low.b[2], low.b[3]}};
+    be64 b;
+    for (unsigned i = 0; i < 8; i++)
+        b.b[i] = (uint8_t)(v >> (56 - 8 * i));
+    return b;
 }
 
 #endif

@@ -86,8 +86,9 @@ static enum err search_everything(struct ntfs_index *index, struct match *m, str
     return err;
 }
 
+/* `in_order`: down the tree alone. */
 static enum err search(struct ntfs *vol, const struct ntfs_inode *inode, struct match *m,
-                       struct fail *f)
+                       bool in_order, struct fail *f)
 {
     struct ntfs_index *index = arena_alloc(vol->arena, sizeof *index);
     if (!index)
@@ -95,7 +96,7 @@ static enum err search(struct ntfs *vol, const struct ntfs_inode *inode, struct 
     enum err err = ntfs_index_open(vol, inode, index, f);
     if (!err)
         err = search_tree(index, m, f);
-    if (!err && !m->found && (index->damaged || index->allocation.size <= SMALL_INDEX))
+    if (!err && !m->found && !in_order && (index->damaged || index->allocation.size <= SMALL_INDEX))
         err = search_everything(index, m, f);
     return err;
 }
@@ -119,7 +120,7 @@ enum err ntfs_lookup(struct ntfs *vol, uint64_t directory, const uint8_t *units,
     if (!err && !inode.directory)
         err = refuse_plain_file(&inode, f);
     if (!err)
-        err = search(vol, &inode, &m, f);
+        err = search(vol, &inode, &m, false, f);
     arena_release(vol->arena, mark);
     if (err)
         return err;
@@ -132,6 +133,20 @@ enum err ntfs_lookup(struct ntfs *vol, uint64_t directory, const uint8_t *units,
     memcpy(stored, m.name, 2u * m.length);
     *stored_length = m.length;
     return ERR_OK;
+}
+
+enum err ntfs_lookup_in_order(struct ntfs *vol, uint64_t directory, const uint8_t *units,
+                              uint8_t length, bool *found, struct fail *f)
+{
+    size_t mark = arena_mark(vol->arena);
+    struct ntfs_inode inode;
+    struct match m = {.vol = vol, .wanted = {units, length}};
+    enum err err = ntfs_inode_open(vol, directory, &inode, f);
+    if (!err)
+        err = search(vol, &inode, &m, true, f);
+    arena_release(vol->arena, mark);
+    *found = m.found;
+    return err;
 }
 
 enum err ntfs_refuse_reparse(struct ntfs *vol, const struct ntfs_inode *inode, struct fail *f)

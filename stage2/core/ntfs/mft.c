@@ -183,8 +183,3 @@ enum err ntfs_mft_open(struct ntfs *vol, struct fail *f)
         mft->ready = true;
     return err;
 }
-
-uint32_t ntfs_mft_runs(const struct ntfs *vol)
-{
-    return vol->mft->data.runs.count;
-}

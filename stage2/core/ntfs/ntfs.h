@@ -89,9 +89,6 @@ MUST_CHECK enum err ntfs_list(struct ntfs *vol, const char *path,
                               bool (*each)(void *ctx, const struct ntfs_dirent *entry), void *ctx,
                               struct fail *f);
 
-/* Fragments of the volume's $MFT: the boot record has room for VBR_RUNS_MAX (layout.h). */
-uint32_t ntfs_mft_runs(const struct ntfs *vol);
-
 /* What stands in the way of writing to files of this volume: ERR_HIBERNATED, ERR_CORRUPT for an
  * unclean log; ERR_OK. */
 MUST_CHECK enum err ntfs_writable(const struct ntfs *vol, struct fail *f);

@@ -160,6 +160,12 @@ def check_stage2(v):
     return re.search(r"^(?:ok|FAIL) +stage2 .*", done.stdout, re.MULTILINE).group(0)
 
 
+def list_entry_of_a_stream(v, number, n):
+    """A list's entry for a named stream of the file, which nobody asks for."""
+    sequence = struct.unpack_from("<H", v.record(number), 16)[0]
+    return craft.list_entry(craft.DATA, 0, number, sequence, 100 + n, f"s{n:04}")
+
+
 def test_mft_in_more_runs_than_a_thousand(records):
     v, runs = mft_in_runs(records, 1400)
     assert runs > 2000
@@ -173,6 +179,44 @@ def test_mft_in_more_runs_than_the_boot_record_has_room_for(records):
     assert runs > 5461
     says(v.path, r"MFT record \d+: too many fragments", bus="virtio")
     assert "more than the 5461 that the boot record knows" in check_stage2(v)
+
+
+def test_a_root_directory_out_of_order_is_told_by_check_too(records):
+    """The boot record goes down the tree only; mkimage's reader would find the file by a search of everything."""
+    v = records.volume()
+    v.create(["zz"])
+    index = [a for a in craft.attributes(v.record(5)) if a.type == craft.INDEX][0]
+    at = index.runs[0][0] * v.cluster
+    block = craft.fix(v.read(at, 4096))
+    pos, entries = 24 + struct.unpack_from("<I", block, 24)[0], []
+    while not struct.unpack_from("<H", block, pos + 12)[0] & 2:
+        entries.append(bytes(block[pos:pos + struct.unpack_from("<H", block, pos + 8)[0]]))
+        pos += len(entries[-1])
+    assert NAME.encode("utf-16-le") in entries[-2] and "zz".encode("utf-16-le") in entries[-1]
+    mixed = entries[:-2] + [entries[-1], entries[-2]]
+    block[pos - sum(map(len, mixed)):pos] = b"".join(mixed)
+    v.write(at, craft.unfix(block))
+    says(v.path, "it is not in the volume's root directory")
+    assert "the root directory's names are out of order" in check_stage2(v)
+
+
+@pytest.mark.takes(10)
+def test_a_longer_attribute_list_than_the_boot_record_has_room_for(records):
+    v = records.volume(cluster=512)
+    v.create([f"extension{i}" for i in range(6)])
+    number = v.find(NAME)
+    homes = [v.find(f"extension{i}") for i in range(6)]
+    v.set_pieces(number, craft.DATA, *v.scatter(number), homes)
+    others = b"".join(list_entry_of_a_stream(v, number, n) for n in range(2000))
+    found = craft.attributes(v.record(number))
+    value = [a for a in found if a.type == craft.LIST][0].value + others
+    assert len(value) > 61440
+    runs = [(100_000, -(-len(value) // 512))]         # nothing of 64 MiB lies there
+    v.write_runs(runs, value + bytes(-len(value) % 512))
+    v.rewrite(number, sorted([a for a in found if a.type != craft.LIST]
+                             + [craft.Attribute.stored(craft.LIST, runs, len(value), 512)], key=lambda a: a.type))
+    says(v.path, r"MFT record \d+: too many fragments")
+    assert "more than the 61440 that the boot record knows" in check_stage2(v)
 
 
 def test_record_0_damaged_its_copy_in_mftmirr(records):

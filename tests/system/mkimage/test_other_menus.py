@@ -67,6 +67,13 @@ def test_what_another_menu_starts_is_not_removed_where_it_was_merged():
     assert mkimage("ls", f"{name}:/vhd").stdout.decode().split()[1:] == ["base.vhd"]
 
 
+def test_what_another_menu_starts_of_a_parent_is_told():
+    name, images = two_menus("[far]\nvhd = own:\\vhd\\base.vhd\nwrite = none\n")
+    told = mkimage("merge", name).stderr.decode()
+    assert "entry far of volume MENUS starts \\vhd\\base.vhd itself, so it will start what is merged into it" in told
+    holds(name, flatten(images, SECTORS))
+
+
 def test_what_another_menu_writes_to_gets_no_child():
     name, _ = two_menus("[far]\nvhd = own:\\vhd\\leaf.vhd\n")
     digest = sha256(name)
