@@ -29,7 +29,8 @@
 #define FIRST_HARD_DISK 0x80u
 
 extern const uint8_t resident_image[], resident_image_end[];
-extern const uint8_t handoff_jump[], handoff_jump_end[]; /* offsets in STAGE2_SEGMENT */
+extern const uint8_t resident_vhdx[], resident_vhdx_end[]; /* the same for VHDXs that grow */
+extern const uint8_t handoff_jump[], handoff_jump_end[];   /* offsets in STAGE2_SEGMENT */
 
 /* The disk as a drive, read through its map. */
 struct mapped {
@@ -216,13 +217,14 @@ static MUST_CHECK enum err leaf_announce(const struct boot_disk *disk, struct dr
     return vhdx_header_write(leaf, drive[leaf->drive_index], f);
 }
 
-struct resident_header *handoff_resident_put(uint32_t base)
+struct resident_header *handoff_resident_put(uint32_t base, bool vhdx)
 {
     uint8_t *resident = (uint8_t *)bios_data(base);
+    const uint8_t *image = vhdx ? resident_vhdx : resident_image;
+    const uint8_t *end = vhdx ? resident_vhdx_end : resident_image_end;
 
     memset(resident, 0, handoff_resident_bytes());
-    memcpy(resident + RESIDENT_HEADER, resident_image,
-           (size_t)(resident_image_end - resident_image));
+    memcpy(resident + RESIDENT_HEADER, image, (size_t)(end - image));
     return (struct resident_header *)(resident + RESIDENT_HEADER);
 }
 
@@ -291,7 +293,7 @@ enum err handoff_start(struct boot_disk *disk, const struct config_entry *entry,
 
     /* From here on nothing fails, and the chain, which lies in the arena, is gone after the map has
      * moved. */
-    struct resident_header *h = handoff_resident_put(base);
+    struct resident_header *h = handoff_resident_put(base, disk->map.vhdx);
     struct drive_slot *slot = (struct drive_slot *)bios_data(base + RESIDENT_SLOTS);
     map_memory_place(&disk->map, high.changes);
     handoff_remember(h);

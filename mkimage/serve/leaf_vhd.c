@@ -232,7 +232,6 @@ static int vhd_erase(struct leaf *l, uint64_t lba, uint64_t count, uint64_t *don
     struct vhd_leaf *v = (struct vhd_leaf *)l;
     uint32_t block = (uint32_t)(lba >> v->block_shift);
     uint64_t left = block_left(v, lba);
-    (void)f;
     *done = 0;
     if (v->differencing)
         return 0;
@@ -242,8 +241,11 @@ static int vhd_erase(struct leaf *l, uint64_t lba, uint64_t count, uint64_t *don
     }
     /* The last block's place may be shorter than others: nothing else goes there. */
     bool whole = !(lba & (((uint64_t)1 << v->block_shift) - 1)) && count >= left;
-    if (!whole || block + 1 == v->blocks || !recycle_leave(&v->slots.recycle, ~*entry_of(v, block)))
+    if (!whole || block + 1 == v->blocks)
         return 0;
+    int error = slots_forget_note(&v->slots, f);
+    if (error || !recycle_leave(&v->slots.recycle, ~*entry_of(v, block)))
+        return error;
     entry_set(v, block, VHD_BAT_ABSENT);
     table_bit_clear(&v->sound, block);
     *done = left;
@@ -435,7 +437,7 @@ static int bat_load(struct vhd_leaf *v, struct image *image, struct fail *f)
 static int vhd_load(struct vhd_leaf *v, struct image *image, struct fail *f)
 {
     const struct vhd_disk *disk = image->ctx;
-    struct vhd_slack slack;
+    struct image_slack slack;
     v->leaf.ops = &vhd_ops;
     v->differencing = image->kind == IMAGE_DIFFERENCING;
     v->block_shift = disk->block_shift;
