@@ -3,8 +3,10 @@
 # begin with ntfs_, and some of the same name: so libntfs-3g is linked statically into one object with
 # the files that talk to it, out of which nothing but their own names can be seen.
 
-# mkimage/nbdkit is another program's, a plugin of nbdkit; mkimage/wim is loaded when it is needed.
-MKIMAGE_SRC    := $(sort $(filter-out mkimage/nbdkit/% mkimage/wim/%,$(wildcard mkimage/*.c mkimage/*/*.c)))
+# mkimage/nbdkit and mkimage/guest are other programs: a plugin of nbdkit, and vhdboot-attach;
+# mkimage/wim is loaded when it is needed.
+MKIMAGE_SRC    := $(sort $(filter-out mkimage/nbdkit/% mkimage/guest/% mkimage/wim/%,\
+                    $(wildcard mkimage/*.c mkimage/*/*.c)))
 MKIMAGE_OBJ    := $(MKIMAGE_SRC:mkimage/%.c=$(B)/mkimage.o/%.o) $(B)/mkimage.o/blobs.o
 # CPPFLAGS, CFLAGS and LDFLAGS of whoever builds a package of it are for the host's programs alone.
 MKIMAGE_CFLAGS := $(HOST_CFLAGS) -Imkimage -DVERSION='"$(VERSION)"' $(CPPFLAGS) $(CFLAGS)
@@ -22,7 +24,7 @@ ATTACH_OBJ := $(patsubst mkimage/%.c,$(B)/mkimage.o/%.o,$(wildcard mkimage/attac
 
 # The files that include libntfs.h.
 MKIMAGE_NTFS   := $(patsubst %,$(B)/mkimage.o/ntfs/%.o,find io place volume)
-# SHA-256; what changes registry hives, statically too, as it is small and not everywhere.
+# SHA-256; libhivex, which changes registry hives: statically, as it is small and not everywhere.
 MKIMAGE_LIBS   := -lnettle -l:libhivex.a
 MKIMAGE_LINKED := $(filter-out $(MKIMAGE_NTFS),$(MKIMAGE_OBJ)) $(B)/mkimage.o/libntfs.a.o $(CORE64)
 

@@ -11,7 +11,6 @@
 #include "core/base/blk.h"
 #include "core/base/bounds.h"
 #include "core/base/mem.h"
-#include "core/base/text.h"
 #include "core/entry/boottable.h"
 #include "core/entry/format.h"
 #include "core/map/ram.h"
@@ -21,6 +20,7 @@
 #include "pc/bios.h"
 #include "pc/console.h"
 #include "pc/memory.h"
+#include "progress.h"
 #include "resident/resident_abi.h"
 #include "tables.h"
 #include "vhdx_header.h"
@@ -29,7 +29,8 @@
 #define FIRST_HARD_DISK 0x80u
 
 extern const uint8_t resident_image[], resident_image_end[];
-extern const uint8_t handoff_jump[], handoff_jump_end[]; /* offsets in STAGE2_SEGMENT */
+extern const uint8_t resident_vhdx[], resident_vhdx_end[]; /* the same for VHDXs that grow */
+extern const uint8_t handoff_jump[], handoff_jump_end[];   /* offsets in STAGE2_SEGMENT */
 
 /* The disk as a drive, read through its map. */
 struct mapped {
@@ -129,7 +130,7 @@ void handoff_hook_overlay(const struct resident_header *h, uint32_t base)
     uint32_t segment = base >> 4 << 16;
 
     *(volatile uint16_t *)bios_data(BDA_LOW_KIB) = (uint16_t)(base >> 10);
-    bios_vector_set(0x13, segment | RESIDENT_HEADER);
+    bios_vector_set(0x13, segment | h->overlaid_entry);
     bios_vector_set(0x15, segment | h->int15_entry);
     bios_vector_set(0x19, segment | h->int19_entry);
 }
@@ -189,31 +190,18 @@ static MUST_CHECK enum err high_memory_place(struct high_memory *high, const str
     return ERR_OK;
 }
 
-/* A line every two seconds, and one at the end. */
-static void print_progress(struct map_ram_progress *progress, uint64_t done, uint64_t total)
+static bool show_progress(struct map_ram_progress *progress, uint64_t done, uint64_t total)
 {
-    static uint32_t shown;
-    char line[64];
-    struct text t;
-
     (void)progress;
-    if (done < total && console_ticks() - shown < 2 * TICKS_PER_SECOND)
-        return;
-    shown = console_ticks();
-    text_init(&t, line, sizeof line);
-    text_str(&t, "reading the disk into memory: ");
-    text_u64(&t, done >> 11);
-    text_str(&t, " of ");
-    text_u64(&t, total >> 11);
-    text_str(&t, " MiB");
-    console_line(line, "");
+    return progress_show(done, total);
 }
 
 static MUST_CHECK enum err contents_load(struct boot_disk *disk, uint64_t address, struct fail *f)
 {
-    struct map_ram_progress progress = {print_progress};
+    struct map_ram_progress progress = {show_progress};
     if (!disk->in_memory)
         return ERR_OK;
+    progress_begin(disk->chain.link[0]->path);
     return map_ram_load(&disk->map, mapped.drive, address, (void *)(uintptr_t)address, &progress,
                         f);
 }
@@ -229,13 +217,14 @@ static MUST_CHECK enum err leaf_announce(const struct boot_disk *disk, struct dr
     return vhdx_header_write(leaf, drive[leaf->drive_index], f);
 }
 
-struct resident_header *handoff_resident_put(uint32_t base)
+struct resident_header *handoff_resident_put(uint32_t base, bool vhdx)
 {
     uint8_t *resident = (uint8_t *)bios_data(base);
+    const uint8_t *image = vhdx ? resident_vhdx : resident_image;
+    const uint8_t *end = vhdx ? resident_vhdx_end : resident_image_end;
 
     memset(resident, 0, handoff_resident_bytes());
-    memcpy(resident + RESIDENT_HEADER, resident_image,
-           (size_t)(resident_image_end - resident_image));
+    memcpy(resident + RESIDENT_HEADER, image, (size_t)(end - image));
     return (struct resident_header *)(resident + RESIDENT_HEADER);
 }
 
@@ -304,7 +293,7 @@ enum err handoff_start(struct boot_disk *disk, const struct config_entry *entry,
 
     /* From here on nothing fails, and the chain, which lies in the arena, is gone after the map has
      * moved. */
-    struct resident_header *h = handoff_resident_put(base);
+    struct resident_header *h = handoff_resident_put(base, disk->map.vhdx);
     struct drive_slot *slot = (struct drive_slot *)bios_data(base + RESIDENT_SLOTS);
     map_memory_place(&disk->map, high.changes);
     handoff_remember(h);

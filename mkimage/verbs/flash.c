@@ -4,6 +4,7 @@
  * before OUTPUT is touched; the MBR, without which nothing boots, is written last.
  */
 #include <linux/fs.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,7 @@
 #include "flash/target.h"
 #include "flash/verify.h"
 #include "host/device.h"
+#include "host/fd.h"
 #include "image/slack.h"
 #include "ntfs/mkfs.h"
 #include "ntfs/place.h"

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What mkimage makes of hives: one with two logs, replayed (the sums and hashes are made right, or
- * no input would get past them), or a boot store, loaded as a tree and written anew, which must then
- * be a hive with the same keys. The last byte says which; before it, two bytes where the logs begin.
+ * no input would get past them), or a boot store, loaded as a tree and written anew, which must
+ * then be a hive with the same keys. The last byte says which; before it, two bytes where the logs
+ * begin.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -15,11 +16,11 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define SEED    0xc5554e7a884def82u
-#define LOG_AT  512u
-#define ENTRY   40u
-#define UNIT    256u /* of the places where logs begin */
-#define MEMORY  ((size_t)8 << 20)
+#define SEED   0xc5554e7a884def82u
+#define LOG_AT 512u
+#define ENTRY  40u
+#define UNIT   256u /* of the places where logs begin */
+#define MEMORY ((size_t)8 << 20)
 
 static void mend_log(uint8_t *log, size_t size)
 {
@@ -46,7 +47,8 @@ static void judge_log(const uint8_t *data, size_t size, size_t first, size_t sec
     struct hive_header *header = (struct hive_header *)hive;
     if (length >= HIVE_HEADER_SIZE)
         header->checksum = le32_make(hive_header_sum(header));
-    struct view log[HIVELOG_LOGS] = {{logs, second - first}, {logs + (second - first), size - second}};
+    struct view log[HIVELOG_LOGS] = {{logs, second - first},
+                                     {logs + (second - first), size - second}};
     struct hivelog_result result = hivelog_replay(&hive, &length, log);
     header = (struct hive_header *)hive;
     if (result.entries && !result.why &&

@@ -45,7 +45,7 @@ BELOW = {
     "mkimage/serve": ("mkimage/flash",),
     "mkimage/attach": ("mkimage/serve",),
     "mkimage/nbdkit": ("mkimage/serve",),
-    "mkimage/guest": ("mkimage/flash",),
+    "mkimage/guest": ("mkimage/attach",),
     "mkimage/windows": ("mkimage/serve", "mkimage/wim/wim.h"),
     "mkimage/wim/wim.h": (),
     "mkimage/wim": ("mkimage/ntfs", "mkimage/wim/wim.h"),
