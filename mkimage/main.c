@@ -63,9 +63,9 @@ static const struct verb verbs[] = {
      .arguments_needed = 1,
      .options = OPTION_PARTITION | OPTION_NO_MBR | OPTION_DRY_RUN | OPTION_YES,
      .run = verb_uninstall,
-     .summary = "Takes vhdboot's boot code and files away; images stay. The BIOS finds the boot code\n"
-                "that install found there, or else goes on to its next device. A block device\n"
-                "needs --yes."},
+     .summary = "Takes vhdboot's boot code and files away; images stay. The BIOS finds the boot\n"
+                "code that install found there, or else goes on to its next device. A block\n"
+                "device needs --yes."},
     {.name = "add",
      .group = GROUP_KEEP,
      .brief = "further images and entries onto a flash",
@@ -117,6 +117,17 @@ static const struct verb verbs[] = {
      .summary = "Gives a dynamic or differencing VHD room for so much new data, besides what it\n"
                 "has: zeros inside the file, which the loader makes blocks of. The image is a\n"
                 "file of the host, TARGET:/path, or an entry of TARGET's menu."},
+    {.name = "shrink",
+     .group = GROUP_KEEP,
+     .brief = "gives back room inside a VHD that no data are in",
+     .arguments = "TARGET|IMAGE",
+     .arguments_needed = 1,
+     .options = OPTION_PARTITION | OPTION_ENTRY | OPTION_FILE | OPTION_NEW_SIZE | OPTION_DRY_RUN |
+                OPTION_YES,
+     .run = verb_shrink,
+     .summary = "Gives back the slack of a dynamic or differencing VHD; with --size all but room\n"
+                "for so much new data. What is stored stays. The image is a file of the host,\n"
+                "TARGET:/path, or an entry of TARGET's menu."},
     {.name = "snapshot",
      .group = GROUP_KEEP,
      .brief = "a differencing child takes all changes from now on",
