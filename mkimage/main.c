@@ -23,7 +23,7 @@ static const struct verb verbs[] = {
      .arguments = "OUTPUT --vhd FILE[,FILE...]",
      .arguments_needed = 1,
      .options = OPTION_VHD | OPTION_SIZE | OPTION_LABEL | OPTION_CONFIG | OPTION_RESERVE |
-                OPTION_NO_SUMS | OPTION_VERIFY | OPTION_DRY_RUN | OPTION_YES,
+                OPTION_NO_SUMS | OPTION_VERIFY | OPTION_FORCE | OPTION_DRY_RUN | OPTION_YES,
      .run = verb_flash,
      .summary = "Makes a bootable flash: MBR, one active NTFS partition at 1 MiB, boot code,\n"
                 "vhdboot.bin, a config, the images. OUTPUT is a new file (sparse) or a block\n"

@@ -19,8 +19,8 @@ ATTACH_OBJ := $(patsubst mkimage/%.c,$(B)/mkimage.o/%.o,$(wildcard mkimage/attac
 
 # The files that include libntfs.h.
 MKIMAGE_NTFS   := $(patsubst %,$(B)/mkimage.o/ntfs/%.o,find io place volume)
-# SHA-256.
-MKIMAGE_LIBS   := -lnettle
+# SHA-256; what is on a device that is to be overwritten.
+MKIMAGE_LIBS   := -lnettle -lblkid
 MKIMAGE_LINKED := $(filter-out $(MKIMAGE_NTFS),$(MKIMAGE_OBJ)) $(B)/mkimage.o/libntfs.a.o $(CORE64)
 
 # All that mkimage stands on, and the boot code inside it, has to be there first.

@@ -177,6 +177,8 @@ static const struct row table[] = {
     {OPTION_DEVICE, "device", "/dev/nbdN", set_text, FIELD(device), "default: a free one"},
     {OPTION_VERIFY, "verify", NULL, set_flag, FIELD(verify),
      "read everything back in the end, and compare its sums"},
+    {OPTION_FORCE, "force", NULL, set_flag, FIELD(force),
+     "yes, this device, although it cannot be taken out of the machine"},
     {OPTION_NO_SUMS, "no-sums", NULL, set_flag, FIELD(no_sums),
      "keep no SHA-256 of the images, which takes another reading of them"},
     {OPTION_INSIDE, "inside", NULL, set_flag, FIELD(inside),

@@ -25,6 +25,7 @@
 #include "flash/sums.h"
 #include "flash/target.h"
 #include "flash/verify.h"
+#include "host/confirm.h"
 #include "host/device.h"
 #include "host/random.h"
 #include "image/slack.h"
@@ -412,6 +413,8 @@ enum status verb_flash(const struct options *options)
     status = output_check(&flash.output, &flash.plan, options);
     if (!status)
         status = check_size(&flash);
+    if (!status && flash.output.is_block)
+        status = confirm_overwrite(&flash.output.path, 1, options);
     if (!status && !options->dry_run) {
         status = output_open(&flash.output, flash.size);
         if (!status)
