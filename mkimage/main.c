@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* mkimage: makes, installs, checks and reads what vhdboot boots. This file only finds the verb. */
+/*
+ * mkimage: makes, installs, checks and reads what vhdboot boots. This file only finds the verb.
+ * Long because it is one table: what a verb is called, takes and does stands in one place.
+ */
 #include <errno.h>
 #include <locale.h>
 #include <stdio.h>
@@ -20,8 +23,9 @@ static const struct verb verbs[] = {
     {.name = "flash",
      .group = GROUP_MAKE,
      .brief = "a bootable flash of images, in a file or on a device",
-     .arguments = "OUTPUT --vhd FILE[,FILE...]",
+     .arguments = "OUTPUT... --vhd FILE[,FILE...]",
      .arguments_needed = 1,
+     .arguments_most = ARGUMENTS_MAX,
      .options = OPTION_VHD | OPTION_SIZE | OPTION_LABEL | OPTION_CONFIG | OPTION_RESERVE |
                 OPTION_NO_SUMS | OPTION_VERIFY | OPTION_FORCE | OPTION_DRY_RUN | OPTION_YES,
      .run = verb_flash,
@@ -29,6 +33,17 @@ static const struct verb verbs[] = {
                 "vhdboot.bin, a config, the images. OUTPUT is a new file (sparse) or a block\n"
                 "device (needs --yes). An image that the config names goes where it says, another\n"
                 "one beside the one before it, else into the root folder."},
+    {.name = "clone",
+     .group = GROUP_MAKE,
+     .brief = "further sticks with the files of a master stick",
+     .arguments = "MASTER OUTPUT...",
+     .arguments_needed = 2,
+     .arguments_most = ARGUMENTS_MAX,
+     .options = OPTION_SIZE | OPTION_LABEL | OPTION_FORCE | OPTION_DRY_RUN | OPTION_YES,
+     .run = verb_clone,
+     .summary = "Makes each OUTPUT a flash with all files of MASTER's volume, whatever its size,\n"
+                "as long as they fit. Each has a disk signature and a serial number of its own,\n"
+                "and is read back in the end."},
     {.name = "install",
      .group = GROUP_MAKE,
      .brief = "boot code into a disk that exists, as bootsect does",

@@ -268,8 +268,9 @@ static const char *stumbled_over(const struct parse *parse, const struct argp_st
 static enum status take_argument(const struct parse *parse, const char *argument)
 {
     struct options *o = parse->o;
-    if (o->arguments == parse->verb->arguments_needed)
-        return say_usage("%s: one argument too many: %s", parse->verb->name, argument);
+    const struct verb *verb = parse->verb;
+    if (o->arguments == (verb->arguments_most ? verb->arguments_most : verb->arguments_needed))
+        return say_usage("%s: one argument too many: %s", verb->name, argument);
     o->argument[o->arguments++] = argument;
     return STATUS_OK;
 }

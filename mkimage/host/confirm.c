@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-#include "cli/bytes.h"
 #include "host/drive_info.h"
 
 bool confirm_possible(void)

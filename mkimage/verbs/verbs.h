@@ -7,6 +7,7 @@
 #include "cli/say.h"
 
 enum status verb_flash(const struct options *options);
+enum status verb_clone(const struct options *options);
 enum status verb_install(const struct options *options);
 enum status verb_restore(const struct options *options);
 enum status verb_reserve(const struct options *options);
