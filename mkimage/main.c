@@ -305,9 +305,12 @@ static const struct verb verbs[] = {
      .brief = "gives back what is stored of zeros",
      .arguments = "FILE",
      .arguments_needed = 1,
-     .options = 0,
+     .options = OPTION_FREE,
      .run = verb_vhd_compact,
-     .summary = "Gives back what an image stores of zeros, and all gaps and slack in its file."},
+     .summary =
+         "Gives back what an image stores of zeros, and all gaps and slack in its file. With\n"
+         "--free the free clusters of NTFS volumes that were left clean, too: what deleted\n"
+         "files held is gone then. Others: attach the image, then fstrim."},
     {.name = "vhd rebase",
      .group = GROUP_IMAGES,
      .brief = "gives a child its parent at another place",
@@ -325,12 +328,37 @@ static const struct verb verbs[] = {
      .options = 0,
      .run = verb_vhd_merge,
      .summary = "Writes what a child holds into its parent, and removes the child."},
+    {.name = "windows doctor",
+     .group = GROUP_WINDOWS,
+     .brief = "would the Windows in an image start from here?",
+     .arguments = "FILE|TARGET",
+     .arguments_needed = 1,
+     .options = OPTION_PARTITION | OPTION_ENTRY | OPTION_JSON,
+     .run = verb_windows_doctor,
+     .summary =
+         "Looks at the Windows in an image, or in an entry of TARGET's menu: version, edition,\n"
+         "drivers that load at the start, by USB 2, USB 3, AHCI, IDE, NVMe and Hyper-V, what\n"
+         "else is in its way. Exit status 0: it would start, where it lies on a disk with a\n"
+         "menu by USB, else by any of them."},
+    {.name = "windows tune",
+     .group = GROUP_WINDOWS,
+     .brief = "the registry values that a start by USB or out of a VHD takes",
+     .arguments = "FILE|TARGET",
+     .arguments_needed = 1,
+     .options = OPTION_PARTITION | OPTION_ENTRY | OPTION_SAN_POLICY | OPTION_PORTABLE |
+                OPTION_UNDO | OPTION_DRY_RUN | OPTION_YES,
+     .run = verb_windows_tune,
+     .summary =
+         "Sets in the Windows of an image, or of an entry of TARGET's menu, what a start by USB\n"
+         "or out of a VHD takes: drivers that load at the start, the time to wait for the drive,\n"
+         "no expanding, no paging file. Lists each value that differs, and saves the hive beside\n"
+         "it; --undo puts it back."},
     {.name = "attach",
      .group = GROUP_IMAGES,
      .brief = "an image as a block device with partitions",
      .arguments = "FILE|TARGET",
      .arguments_needed = 1,
-     .options = OPTION_PARTITION | OPTION_ENTRY | OPTION_READ_ONLY | OPTION_DISCARD | OPTION_DEVICE,
+     .options = ENTRY | OPTION_READ_ONLY | OPTION_DISCARD | OPTION_DEVICE,
      .run = verb_attach,
      .summary =
          "Makes a block device of an image, or of an entry of TARGET's menu, and prints its\n"
@@ -354,6 +382,18 @@ static const struct verb verbs[] = {
      .run = verb_attached,
      .summary = "Lists the devices that attach made: name, size, how it is written, partitions,\n"
                 "image."},
+    {.name = "windows apply",
+     .group = GROUP_WINDOWS,
+     .brief = "a bootable disk out of an install.wim",
+     .arguments = "FILE.wim[:INDEX|NAME] NEW",
+     .arguments_needed = 2,
+     .options = OPTION_DISK_SIZE | OPTION_FORMAT | OPTION_KIND | OPTION_PARENT | OPTION_BLOCK_SIZE |
+                OPTION_SAN_POLICY | OPTION_PORTABLE,
+     .run = verb_windows_apply,
+     .summary =
+         "Makes an image with one active NTFS partition, puts an image of a WIM there, and does\n"
+         "what windows tune and windows boot --inside do. Needs no root; takes libwim, which\n"
+         "is no part of this program."},
     {.name = "windows boot",
      .group = GROUP_WINDOWS,
      .brief = "\\bootmgr and \\Boot\\BCD out of the images, as bcdboot does",

@@ -174,6 +174,8 @@ static const struct row table[] = {
     {OPTION_READ_ONLY, "read-only", NULL, set_flag, FIELD(read_only), "nothing can be written"},
     {OPTION_DISCARD, "discard", NULL, set_flag, FIELD(discard),
      "what is written is kept until it is detached, and then forgotten"},
+    {OPTION_FREE, "free", NULL, set_flag, FIELD(free),
+     "what NTFS volumes on the disk do not use is given back too"},
     {OPTION_DEVICE, "device", "/dev/nbdN", set_text, FIELD(device), "default: a free one"},
     {OPTION_VERIFY, "verify", NULL, set_flag, FIELD(verify),
      "read everything back in the end, and compare its sums"},

@@ -38,6 +38,7 @@ enum option_bit {
     OPTION_READ_ONLY = 1 << 26,
     OPTION_DISCARD = 1 << 27,
     OPTION_DEVICE = 1 << 28,
+    OPTION_FREE = 1 << 29,
     OPTION_TITLE = 1ull << 32,
     OPTION_WRITE = 1ull << 33,
     OPTION_KEEP_IMAGE = 1ull << 34,
@@ -73,7 +74,7 @@ struct options {
     uint64_t size, lba, count;
     uint64_t reserve;   /* 0 with OPTION_RESERVE given: none */
     unsigned partition; /* 0: pick one */
-    bool json, yes, dry_run, no_mbr, drop, all, read_only, discard;
+    bool json, yes, dry_run, no_mbr, drop, all, read_only, discard, free;
     bool keep_image, verify, force, clone, no_sums;
     bool inside, exact, locate, san_policy, portable, undo;
 };

@@ -17,7 +17,7 @@
 
 static struct {
     const char *what;
-    uint64_t total, done;
+    uint64_t total, done, skipped; /* done: without what was skipped */
     double started, shown;
     bool terminal, visible;
 } task;
@@ -34,36 +34,43 @@ void progress_start(const char *what, uint64_t total)
     task.what = what;
     task.terminal = isatty(STDERR_FILENO);
     task.total = total;
-    task.done = 0;
+    task.done = task.skipped = 0;
     task.started = task.shown = now();
     task.visible = false;
 }
 
-/* "1 h 02 min", "3 min 20 s", "40 s" */
-static void print_seconds(double seconds)
+/* "1 h 2 min", "3 min 20 s", "40 s" */
+static const char *time_text(double seconds)
 {
-    unsigned s = (unsigned)(seconds + 0.5);
-    if (s >= 3600)
-        fprintf(stderr, "%u h %02u min", s / 3600, s / 60 % 60);
-    else if (s >= 60)
-        fprintf(stderr, "%u min %02u s", s / 60, s % 60);
+    static char text[32];
+    unsigned s = seconds < 360000 ? (unsigned)(seconds + 0.5) : 360000;
+    if (s < 60)
+        snprintf(text, sizeof text, "%u s", s);
+    else if (s < 3600)
+        snprintf(text, sizeof text, "%u min %u s", s / 60, s % 60);
     else
-        fprintf(stderr, "%u s", s);
+        snprintf(text, sizeof text, "%u h %u min", s / 3600, s / 60 % 60);
+    return text;
 }
 
 /* By the rate of all of it so far. */
-static void show(double seconds)
+static void show(void)
 {
-    unsigned percent = task.total ? (unsigned)(task.done * 100 / task.total) : 100;
-    double rate = (double)task.done / seconds;
-    fprintf(stderr, "%s%s: %u %%, %s of ", task.terminal ? "\r\033[K" : "", task.what,
-            percent < 100 ? percent : 100, bytes_text(task.done));
-    fprintf(stderr, "%s, %s/s", bytes_text(task.total), bytes_text((uint64_t)rate));
-    if (rate >= 1 && task.done < task.total) {
-        fputs(", ", stderr);
-        print_seconds((double)(task.total - task.done) / rate);
-        fputs(" left", stderr);
-    }
+    double t = now();
+    if (!task.what || t - task.started < (task.terminal ? FIRST_SECONDS : LOG_SECONDS) ||
+        t - task.shown < (task.terminal ? NEXT_SECONDS : LOG_SECONDS))
+        return;
+    task.shown = t;
+    task.visible = task.terminal;
+    uint64_t gone = task.done + task.skipped;
+    uint64_t left = task.total > gone ? task.total - gone : 0;
+    double rate = (double)task.done / (t - task.started);
+    unsigned percent = task.total ? (unsigned)((double)gone / (double)task.total * 100) : 100;
+    fprintf(stderr, "%s%s: %u %%, %s of %s", task.terminal ? "\r\033[K" : "", task.what,
+            percent < 100 ? percent : 100, bytes_text(gone), bytes_text(task.total));
+    if (rate >= 1)
+        fprintf(stderr, ", %s/s, %s left", bytes_text((uint64_t)rate),
+                time_text((double)left / rate));
     if (!task.terminal)
         fputc('\n', stderr);
     fflush(stderr);
@@ -72,15 +79,13 @@ static void show(double seconds)
 void progress_add(uint64_t bytes)
 {
     task.done += bytes;
-    if (!task.what)
-        return;
-    double t = now();
-    if (t - task.started < (task.terminal ? FIRST_SECONDS : LOG_SECONDS) ||
-        t - task.shown < (task.terminal ? NEXT_SECONDS : LOG_SECONDS))
-        return;
-    task.shown = t;
-    task.visible = task.terminal;
-    show(t - task.started);
+    show();
+}
+
+void progress_skip(uint64_t bytes)
+{
+    task.skipped += bytes;
+    show();
 }
 
 void progress_clear(void)

@@ -21,7 +21,7 @@ static enum status open_text(struct config_text *m, struct ntfs *volume, struct 
     struct file file;
     struct fail f;
     bool from_file;
-    enum err err = boot_entries(&m->config, &from_file, volume, a, &f);
+    enum err err = boot_own_entries(&m->config, &from_file, volume, a, &f);
     bool empty = err == ERR_NOT_FOUND && may_be_empty;
     if (err && !empty)
         return say_fail(&f);
@@ -95,7 +95,7 @@ static bool same_entry(const struct config_entry *a, const struct config_entry *
                 !strcmp(a->start.path ? a->start.path : "", b->start.path ? b->start.path : "") &&
                 a->parent_count == b->parent_count && a->write == b->write && a->ram == b->ram &&
                 a->discard_max == b->discard_max && a->force == b->force && a->hide == b->hide &&
-                a->quiet == b->quiet && a->hidden == b->hidden &&
+                a->quiet == b->quiet && a->hidden == b->hidden && a->native == b->native &&
                 same_password(a->password, b->password);
     for (unsigned i = 0; same && i < a->parent_count; i++)
         same = !strcmp(a->parent[i], b->parent[i]);

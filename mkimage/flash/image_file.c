@@ -49,11 +49,12 @@ enum status image_file_open(struct edit *e, const char *path, struct image *imag
         err = vhdx_probe(file, &is_vhdx, &f);
     if (!err && !is_vhd && !is_vhdx)
         err = raw_probe(file, path, &is_raw, &f);
-    *image = (struct image){.file = file, .format = IMAGE_VHDX};
     if (!err && is_raw)
         err = raw_open(image, file, &f);
-    else if (!err && !is_vhdx)
-        err = vhd_open(image, file, arena, &f);
+    else if (!err)
+        err = is_vhdx ? vhdx_open(image, file, arena, &f) : vhd_open(image, file, arena, &f);
+    if (!err && image->kind == IMAGE_FIXED && image->check)
+        err = image->check(image, arena, &f);
     if (!err)
         err = file_extents(file, list, arena, &f);
     if (!err)

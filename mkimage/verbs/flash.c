@@ -4,6 +4,7 @@
  * before OUTPUT is touched; the MBR, without which nothing boots, is written last.
  */
 #include <linux/fs.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,12 +15,12 @@
 #include "cli/progress.h"
 #include "cli/say.h"
 #include "core/base/bounds.h"
-#include "core/base/endian.h"
 #include "core/entry/config.h"
 #include "core/entry/open.h"
 #include "core/part/format.h"
 #include "flash/bootcode.h"
 #include "flash/entry.h"
+#include "flash/newvolume.h"
 #include "flash/output.h"
 #include "flash/plan.h"
 #include "flash/start_check.h"
@@ -28,7 +29,7 @@
 #include "flash/verify.h"
 #include "host/confirm.h"
 #include "host/device.h"
-#include "host/random.h"
+#include "host/fd.h"
 #include "image/slack.h"
 #include "ntfs/mkfs.h"
 #include "ntfs/place.h"
@@ -102,56 +103,6 @@ static enum status check_size(struct flash *flash)
     return STATUS_OK;
 }
 
-/* A sector number as cylinder, head and sector of a 255/63 geometry, or the "beyond" mark. */
-static void put_chs(uint8_t chs[3], uint64_t lba)
-{
-    uint64_t cylinder = lba / (255 * 63);
-    if (cylinder > 1023) {
-        memcpy(chs, "\xfe\xff\xff", 3);
-        return;
-    }
-    chs[0] = (uint8_t)(lba / 63 % 255);
-    chs[1] = (uint8_t)(lba % 63 + 1) | (uint8_t)(cylinder >> 8 << 6);
-    chs[2] = (uint8_t)cylinder;
-}
-
-static enum status write_mbr(struct flash *flash)
-{
-    struct mbr mbr = {0};
-    uint64_t start = flash->start >> SECTOR_SHIFT, sectors = flash->volume_size >> SECTOR_SHIFT;
-    bootcode_mbr(&mbr);
-    do {
-        if (random_fill(&mbr.disk_signature, sizeof mbr.disk_signature))
-            return STATUS_FAILED;
-    } while (!le32_get(mbr.disk_signature));
-    mbr.entry[0] = (struct mbr_entry){.active = MBR_ACTIVE,
-                                      .type = MBR_TYPE_NTFS,
-                                      .start_lba = le32_make((uint32_t)start),
-                                      .sectors = le32_make((uint32_t)sectors)};
-    put_chs(mbr.entry[0].chs_first, start);
-    put_chs(mbr.entry[0].chs_last, start + sectors - 1);
-    /* A new file is worth nothing before it is complete: it goes to the disk when the host likes.
-     */
-    if (!device_pwrite(&flash->output.device, &mbr, sizeof mbr, 0) ||
-        (flash->output.is_block && !device_sync(&flash->output.device)))
-        return device_write_failed(&flash->output.device);
-    return STATUS_OK;
-}
-
-/* The boot record, and its copy in the partition's last sector. */
-static enum status write_vbr(struct flash *flash)
-{
-    struct boot_record vbr;
-    uint64_t copy = flash->start + flash->volume_size - SECTOR_SIZE;
-    if (!device_pread(&flash->output.device, &vbr, sizeof vbr, flash->start))
-        return device_read_failed(&flash->output.device);
-    bootcode_vbr(&vbr);
-    if (!device_pwrite(&flash->output.device, &vbr, sizeof vbr, flash->start) ||
-        !device_pwrite(&flash->output.device, &vbr.first, sizeof vbr.first, copy))
-        return device_write_failed(&flash->output.device);
-    return STATUS_OK;
-}
-
 /* What an older partition table left before and behind the partition would be taken for a GPT. */
 static enum status wipe(struct flash *flash)
 {
@@ -166,21 +117,6 @@ static enum status wipe(struct flash *flash)
         !device_zero(&flash->output.device, flash->output.device.size - tail, tail))
         return device_write_failed(&flash->output.device);
     return STATUS_OK;
-}
-
-static enum status place_stage2(struct volume *v)
-{
-    struct placement p;
-    enum status status = place_find(v, stage2_size(), &p);
-    if (status)
-        return status;
-    status = place_claim(v, &p);
-    if (!status)
-        status = place_file(v, "\\vhdboot.bin", stage2_size(), &p);
-    if (!status)
-        status = place_fill_memory(v, &p, blob_stage2, stage2_size());
-    placement_free(&p);
-    return status;
 }
 
 static enum status place_image(struct volume *v, struct flash_image *image)
@@ -255,7 +191,7 @@ static enum status fill_sums(struct flash *flash, struct volume *v, uint64_t tot
 static enum status write_files(struct flash *flash, struct volume *v)
 {
     struct flash_plan *plan = &flash->plan;
-    enum status status = place_stage2(v);
+    enum status status = newvolume_stage2(v);
     if (!status && !flash->options->no_sums)
         status = place_sums(flash, v);
     if (!status && plan->config_size)
@@ -292,11 +228,11 @@ static enum status make(struct flash *flash)
     if (!status)
         status = write_files(flash, &v);
     if (!status)
-        status = write_vbr(flash);
+        status = newvolume_boot_record(&flash->output.device, flash->start, flash->volume_size);
     if (!status && flash->output.is_block && !device_sync(&flash->output.device))
         status = device_write_failed(&flash->output.device);
     if (!status)
-        status = write_mbr(flash);
+        status = newvolume_table(&flash->output.device, flash->start, flash->volume_size);
     if (!status && flash->output.is_block) /* the kernel may show the new partition, or not yet */
         (void)ioctl(flash->output.device.fd, BLKRRPART);
     return status;

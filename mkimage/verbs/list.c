@@ -65,7 +65,7 @@ static void look(struct row *row, struct target *t, const struct config *config,
         (struct row){.entry = &config->entry[index], .is_default = config->default_entry == index};
     bool found = t->volumes.found;
     size_t mark = arena_mark(&t->arena);
-    enum err err = row->entry->start.kind == START_IMAGE
+    enum err err = row->entry->start.kind == START_IMAGE && !row->entry->native
                        ? look_at_image(row, t, &f)
                        : start_check(t, row->entry, row->text, sizeof row->text, &f);
     row->boots = !err;
@@ -124,7 +124,7 @@ static void print_row_json(const struct row *row, bool from_file)
     json_object(NULL);
     json_string("name", e->name);
     json_string("title", e->title);
-    json_string("from", from_file ? "config" : "folder");
+    json_string("from", e->where ? "bcd" : from_file ? "config" : "folder");
     json_string("vhd", image ? e->vhd : NULL);
     json_string("write", image ? entry_write_name(e) : NULL);
     json_bool("ram", e->ram);

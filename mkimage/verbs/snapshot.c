@@ -178,9 +178,8 @@ static enum status make(struct snapshot *s)
     bool real = !l->edit.rehearsal;
     struct edit_content content = {.front = s->vhd.front,
                                    .front_size = s->vhd.front_size,
-                                   .back = s->vhd.slack.footer,
-                                   .back_size = sizeof s->vhd.slack.footer,
                                    .size = slack_size(&s->vhd.slack, s->slots)};
+    newvhd_end(&s->vhd, &content.back, &content.back_size, content.size);
     unsigned depth = l->chain.count;
     enum status status = STATUS_OK;
     if (real && l->chain.link[0]->image.merge) /* of a child that is gone */

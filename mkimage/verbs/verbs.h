@@ -39,9 +39,12 @@ enum status verb_vhd_resize(const struct options *options);
 enum status verb_vhd_compact(const struct options *options);
 enum status verb_vhd_rebase(const struct options *options);
 enum status verb_vhd_merge(const struct options *options);
+enum status verb_windows_doctor(const struct options *options);
+enum status verb_windows_tune(const struct options *options);
 enum status verb_attach(const struct options *options);
 enum status verb_detach(const struct options *options);
 enum status verb_attached(const struct options *options);
+enum status verb_windows_apply(const struct options *options);
 enum status verb_windows_boot(const struct options *options);
 
 #endif
