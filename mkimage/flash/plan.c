@@ -308,7 +308,7 @@ enum status flash_plan_slack(struct flash_plan *plan, uint64_t bytes)
     for (unsigned i = 0; i < plan->count; i++) {
         struct flash_image *image = &plan->image[i];
         image->slots = image->grows ? slack_wanted(&image->slack, bytes) : 0;
-        if (!flash_image_size(image))
+        if (image->slots && !flash_image_size(image))
             return slack_too_large(image->source, "Choose a smaller --reserve.");
         plan->needed += flash_image_size(image) - image->size;
     }
@@ -324,7 +324,7 @@ void flash_plan_share_slack(struct flash_plan *plan, uint64_t room, uint64_t mos
         struct flash_image *image = &plan->image[i];
         uint64_t share = growing ? room / growing : 0;
         image->slots = image->grows ? slack_fitting(&image->slack, share < most ? share : most) : 0;
-        if (!flash_image_size(image))
+        if (image->slots && !flash_image_size(image))
             image->slots = 0;
     }
 }
