@@ -8,6 +8,14 @@ ifeq ($(origin CC),default)
 CC := gcc
 endif
 
+# What is missing is told before anything fails for want of it; these targets need nothing, or install it first.
+ifneq ($(filter-out bench check clean deps demo dist help packages uninstall,$(or $(MAKECMDGOALS),all)),)
+ifeq ($(wildcard $(B)/.needs),)
+MISSING := $(shell package/needs.sh $(B)/.needs '$(CC)' '$(NASM)')
+$(if $(MISSING),$(error missing: $(MISSING); `make deps` installs what is needed))
+endif
+endif
+
 # `make V=1` shows the commands; otherwise a line a file.
 ifeq ($(V),)
 run = @printf '  %-6s %s\n' '$(1)' '$@';
@@ -34,6 +42,7 @@ MAKEFLAGS += --no-builtin-rules
 .SECONDARY:
 
 .PHONY: all clean
+#? make            builds everything into build/
 all:
 
 # Core for mkimage and other host tools.
@@ -48,13 +57,20 @@ CORE64 := $(CORE_SRC:stage2/core/%.c=$(B)/core64/%.o)
 -include mkimage/mkimage.mk
 -include mkimage/nbdkit/nbdkit.mk
 -include tests/serve/serve.mk tests/attach/attach.mk
--include tests/ntfs/ntfs.mk tests/fuzz/fuzz.mk tests/powercut/powercut.mk tests/soak/soak.mk tests/coverage.mk
+-include tests/ntfs/ntfs.mk
+-include tests/hive/hive.mk
+-include tests/fuzz/fuzz.mk
+-include tests/powercut/powercut.mk
+-include tests/soak/soak.mk
+-include tests/coverage.mk
 include docs/docs.mk
 include tests/tests.mk
+include package/package.mk
 
 # What the files with -DVERSION are made of, beside their sources.
 $(B)/stage2/main.o $(B)/mkimage.o/main.o: VERSION
 
+#? make clean      removes build/
 clean:
 	rm -rf $(B)
 

@@ -3,6 +3,7 @@
 # tests/int13/int13.mk's.)
 
 .PHONY: packages lint-documents
+#? make packages   writes tests/packages.txt into docs/PACKAGES.md
 packages:
 	@tests/packages.py
 

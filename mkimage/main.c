@@ -47,6 +47,46 @@ static const struct verb verbs[] = {
      .options = OPTION_DRY_RUN | OPTION_YES,
      .run = verb_restore,
      .summary = "Brings back what install --backup saved. A block device needs --yes."},
+    {.name = "add",
+     .group = GROUP_KEEP,
+     .brief = "further images and entries onto a flash",
+     .arguments = "TARGET --vhd FILE[,FILE...]",
+     .arguments_needed = 1,
+     .options = OPTION_PARTITION | OPTION_DRIVE | OPTION_VHD | OPTION_TITLE | OPTION_WRITE |
+                OPTION_PLACE | OPTION_RESERVE | OPTION_DRY_RUN | OPTION_YES,
+     .run = verb_add,
+     .summary = "Puts images, with their parents, onto a flash that exists, and an entry for each\n"
+                "into its menu. What lies there already with the same content is taken as it is."},
+    {.name = "replace",
+     .group = GROUP_KEEP,
+     .brief = "new content for an image: a new master",
+     .arguments = "TARGET --entry NAME --vhd FILE",
+     .arguments_needed = 1,
+     .options = ENTRY | OPTION_FILE | OPTION_VHD | OPTION_CHILDREN | OPTION_RESERVE |
+                OPTION_DRY_RUN | OPTION_YES,
+     .run = verb_replace,
+     .summary =
+         "New content for an entry's image, or for the one that --file names: a new master.\n"
+         "Images whose parent the old one is are named, and kept or dropped as told."},
+    {.name = "remove",
+     .group = GROUP_KEEP,
+     .brief = "an entry out of the menu, and its image",
+     .arguments = "TARGET --entry NAME",
+     .arguments_needed = 1,
+     .options = ENTRY | OPTION_FILE | OPTION_KEEP_IMAGE | OPTION_DRY_RUN | OPTION_YES,
+     .run = verb_remove,
+     .summary =
+         "Takes an entry out of the menu and removes its image, unless something else needs\n"
+         "that. With --file instead of --entry: an image that nothing needs."},
+    {.name = "list",
+     .group = GROUP_LOOK,
+     .brief = "the menu, its images and their room",
+     .arguments = "TARGET",
+     .arguments_needed = 1,
+     .options = READ | OPTION_DRIVE | OPTION_JSON,
+     .run = verb_list,
+     .summary = "The menu's entries, in its order: images, modes, room for new data. > is the\n"
+                "default one."},
     {.name = "reserve",
      .group = GROUP_KEEP,
      .brief = "room inside a VHD for new data",
@@ -162,6 +202,13 @@ static const struct verb verbs[] = {
      .options = READ,
      .run = verb_vhd_check,
      .summary = "Checks the structure: exit status 0 clean, 1 damaged or refused."},
+    {.name = "password",
+     .arguments = "",
+     .run = verb_password,
+     .summary =
+         "Asks for a password twice (without a terminal: reads a line of standard input)\n"
+         "and prints the line of \\vhdboot.cfg that asks for it: before the first section it\n"
+         "protects all but the default's start, in a section this entry."},
     {.name = "vhd create",
      .group = GROUP_IMAGES,
      .brief = "an empty disk, or a child of another",
@@ -255,6 +302,20 @@ static const struct verb verbs[] = {
      .run = verb_attached,
      .summary = "Lists the devices that attach made: name, size, how it is written, partitions,\n"
                 "image."},
+    {.name = "windows boot",
+     .group = GROUP_WINDOWS,
+     .brief = "\\bootmgr and \\Boot\\BCD out of the images, as bcdboot does",
+     .arguments = "TARGET",
+     .arguments_needed = 1,
+     .options = OPTION_PARTITION | OPTION_ENTRY | OPTION_LOCATE | OPTION_EXACT | OPTION_INSIDE |
+                OPTION_DRY_RUN | OPTION_YES,
+     .run = verb_windows_boot,
+     .summary =
+         "What bcdboot does: copies Windows' boot manager out of the user's own image, and gives\n"
+         "every image of TARGET's menu that holds a Windows (or the one of --entry) an entry in\n"
+         "\\Boot\\BCD, so that it starts natively. A store that exists gets entries added. With\n"
+         "--inside TARGET is an image, or has it as --entry: then it is made to start by itself,\n"
+         "as a Generation 1 machine of Hyper-V starts it."},
 };
 #define VERB_COUNT (sizeof verbs / sizeof verbs[0])
 
@@ -346,6 +407,7 @@ static void print_failure(void)
     json_end();
 }
 
+/* argv[0] is the last word of the verb. */
 static enum status run(const struct verb *verb, int argc, char **argv)
 {
     struct options options;
@@ -376,7 +438,7 @@ static enum status dispatch(int argc, char **argv)
     }
     const struct verb *verb = find(argc, argv, &taken);
     if (verb)
-        return run(verb, argc - taken, argv + taken);
+        return run(verb, argc - taken + 1, argv + taken - 1);
     if (is_family(argv[0]) && argc > 1 && is_help(argv[1]))
         return help(1, argv);
     return no_such_verb(argc, argv);

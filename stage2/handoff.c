@@ -12,6 +12,8 @@
 #include "core/base/bounds.h"
 #include "core/base/mem.h"
 #include "core/base/text.h"
+#include "core/entry/boottable.h"
+#include "core/entry/format.h"
 #include "core/map/ram.h"
 #include "geometry.h"
 #include "layout.h"
@@ -38,6 +40,7 @@ struct mapped {
 
 static struct mapped mapped;
 static uint8_t boot_record[SECTOR_SIZE];
+static struct boottable told;
 
 static enum err mapped_read(struct blk *b, uint64_t lba, uint32_t count, void *buf, struct fail *f)
 {
@@ -135,27 +138,44 @@ static void start_guest(uint32_t base)
 }
 
 /* Where in high memory everything goes, from the bottom up: the disk's contents where they are to
- * be in memory, room for changes, the map. */
+ * be in memory, room for changes, the map, the boot table. */
 struct high_memory {
-    uint64_t contents, changes, map, end;
+    uint64_t contents, changes, map, table, end; /* table: 0 where there is none */
 };
 
-static MUST_CHECK enum err high_memory_place(struct high_memory *high, const struct boot_disk *disk,
-                                             const struct arena *arena, struct fail *f)
+/* Places all, with `table_bytes` of a boot table, or none of it. */
+static MUST_CHECK enum err high_memory_try(struct high_memory *high, const struct boot_disk *disk,
+                                           uint32_t table_bytes, struct fail *f)
 {
     uint64_t contents = disk->in_memory ? map_ram_bytes(&disk->map) : 0;
     uint64_t changes = map_memory_bytes(&disk->map);
-    enum err err = memory_map_place(contents + changes + map_bytes(&disk->map) + MAP_SEAL_BYTES,
-                                    &high->contents, &high->end, f);
+    uint64_t bytes = contents + changes + map_bytes(&disk->map) + MAP_SEAL_BYTES;
+    uint64_t table = (bytes + BOOTTABLE_BORDER - 1) & ~(uint64_t)(BOOTTABLE_BORDER - 1);
+    enum err err =
+        memory_map_place(table_bytes ? table + table_bytes : bytes, &high->contents, &high->end, f);
     if (err)
         return err;
     high->changes = high->contents + contents;
     high->map = high->changes + changes;
+    high->table = table_bytes ? high->contents + table : 0;
+    return ERR_OK;
+}
+
+/* The disk is what must fit; the table is left out where it does not, or would lie over what it is
+ * made of. */
+static MUST_CHECK enum err high_memory_place(struct high_memory *high, const struct boot_disk *disk,
+                                             const struct arena *arena, struct fail *f)
+{
     uint64_t arena_start = (uint64_t)(uintptr_t)arena->base;
     uint64_t arena_end = arena_start + arena->used; /* the map is still there */
-    if (contents && high->contents < arena_end && high->changes > arena_start)
+    enum err err = high_memory_try(high, disk, boottable_bytes(&told), f);
+    if (err || (high->table < arena_end && high->end > arena_start))
+        err = high_memory_try(high, disk, 0, f);
+    if (err)
+        return err;
+    if (high->contents < high->changes && high->contents < arena_end && high->changes > arena_start)
         return fail(f, ERR_MEMORY, "this machine has too little memory for the disk's %u bytes",
-                    contents);
+                    high->changes - high->contents);
     return ERR_OK;
 }
 
@@ -218,14 +238,40 @@ static void map_put(struct map *map, const struct high_memory *high)
     *(volatile uint64_t *)(uintptr_t)(high->map + map_bytes(map)) = MAP_SEAL;
 }
 
+/* What can be told of the disk before it has a place. */
+static void table_describe(const struct boot_disk *disk, const struct config_entry *entry,
+                           const struct ntfs *own, struct drive *const *drive, unsigned drive_count)
+{
+    uint8_t number[MAP_DRIVES_MAX];
+    for (unsigned i = 0; i < drive_count; i++)
+        number[i] = drive[i]->number;
+    boottable_describe(&told, disk, entry, own, number);
+}
+
+/* Comes before map_put: the names lie in the arena. */
+static void table_put(const struct resident_header *h, const struct high_memory *high)
+{
+    if (!high->table)
+        return;
+    told.map.cells = high->map;
+    told.map.record_next = (uintptr_t)&h->record_next;
+    told.map.contents = high->contents;
+    told.map.contents_bytes = high->changes - high->contents;
+    told.map.changes = high->changes;
+    told.map.changes_bytes = high->map - high->changes;
+    boottable_write(&told, (uint8_t *)(uintptr_t)high->table);
+}
+
 static void header_place(struct resident_header *h, uint32_t base, const struct high_memory *high)
 {
     h->map_address = (uint32_t)high->map;
+    h->boot_table = (uint32_t)high->table;
     h->hidden[HIDDEN_SEGMENT] = (struct resident_range){base, LOW_HIDDEN_END};
     h->hidden[HIDDEN_MAP] = (struct resident_range){(uint32_t)high->contents, (uint32_t)high->end};
 }
 
-enum err handoff_start(struct boot_disk *disk, struct drive *const *drive, unsigned drive_count,
+enum err handoff_start(struct boot_disk *disk, const struct config_entry *entry,
+                       const struct ntfs *own, struct drive *const *drive, unsigned drive_count,
                        const struct arena *arena, struct fail *f)
 {
     uint32_t base;
@@ -240,6 +286,7 @@ enum err handoff_start(struct boot_disk *disk, struct drive *const *drive, unsig
     if (err)
         return err;
     geometry_find(&geometry, &mapped.blk);
+    table_describe(disk, entry, own, drive, drive_count);
     err = resident_place(&base, f);
     if (!err)
         err = high_memory_place(&high, disk, arena, f);
@@ -260,6 +307,7 @@ enum err handoff_start(struct boot_disk *disk, struct drive *const *drive, unsig
     tables_run((struct resident_run *)bios_data(base + RESIDENT_RUN), &disk->map);
     tables_slot(slot, disk, drive, &geometry);
     header_place(h, base, &high);
+    table_put(h, &high);
     map_put(&disk->map, &high);
     hook(h, base);
     start_guest(base);

@@ -13,6 +13,7 @@ $(COV)/unit/%: tests/unit/%.c tests/unit/unit.c $(CORE_SRC:stage2/core/%.c=$(COV
 	$(call run,LD)$(CC) $(HOST_CFLAGS) -MF $@.d -MT $@ -Itests -O0 $(filter %.c %.o,$^) --coverage -o $@
 
 .PHONY: coverage
+#? make coverage   which lines of core the unit tests reach
 coverage: $(COV_TEST)
 	@find $(COV)/core -name '*.gcda' -delete
 	@for t in $(COV_TEST); do $$t; done >$(COV)/log 2>&1; \

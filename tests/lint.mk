@@ -4,5 +4,6 @@
 LINT_OBJECTS := $(STAGE2_CORE) $(STAGE2_OBJ) $(filter-out %/blobs.o,$(MKIMAGE_OBJ)) $(B)/nbdkit/nbdkit/plugin.o
 
 .PHONY: lint
+#? make lint       the rules of the house
 lint: $(LINT_OBJECTS)
 	@tests/lint.py

@@ -26,6 +26,7 @@ $(foreach bits,$(UNIT_BITS),$(eval $(call UNIT_RULES,$(bits))))
 PYTEST = /usr/bin/python3 -m pytest
 
 .PHONY: unit
+#? make unit       the unit tests alone
 unit: $(UNIT_TESTS)
 	@$(PYTEST) -q -n $$(nproc) tests/unit
 
@@ -59,12 +60,14 @@ $(SYSTEM_DISKS): tests/guest/osdisk.py tests/lib/initramfs.py
 # --- deps, demo
 
 .PHONY: deps demo demo-image check check-run bench bench-run
+#? make deps       installs what building, demo and tests need, from Debian's packages
 deps:
 	@tests/deps.sh $(CACHE)
 
 # What deps installs may change what make finds: so the rest is done by a second make, on all processors
 # where nobody said otherwise.
 ALL_PROCESSORS = $(if $(findstring -j,$(MAKEFLAGS)),,-j$$(nproc))
+#? make demo       makes a flash with Linux in a VHD and boots it in this terminal; Ctrl-A X ends it
 demo: deps
 	@$(MAKE) $(ALL_PROCESSORS) --no-print-directory all
 	@$(MAKE) --no-print-directory demo-image
@@ -83,6 +86,7 @@ $(B)/demo.img: $(B)/demo.vhd $(B)/mkimage
 export B
 CHECK_WHICH = $(if $(findstring /,$(T)),'$(subst ','\'',$(T))',tests $(if $(T),-k '$(T)'))
 
+#? make check      all tests; T=WORDS: those of that name
 check: deps
 	@$(MAKE) $(ALL_PROCESSORS) --no-print-directory all
 	@$(MAKE) $(ALL_PROCESSORS) --no-print-directory check-run
@@ -97,6 +101,14 @@ OLDBIOS_SEED  ?= 1
 oldbios: all $(GUEST_FILES)
 	@OLDBIOS_COUNT=$(OLDBIOS_COUNT) OLDBIOS_SEED=$(OLDBIOS_SEED) $(PYTEST) -n $$(nproc) tests/system/boot/test_oldbios.py
 
+#? make pictures   a PNG of each of the menu's screens
+# A PNG of each of the menu's screens, in build/screens.
+.PHONY: pictures
+pictures: all
+	@$(PYTEST) -q tests/system/boot/test_screens.py
+	@ls $(B)/screens/*.png
+
+#? make bench      the table of figures, as a ratio to the raw drive
 bench: deps
 	@$(MAKE) $(ALL_PROCESSORS) --no-print-directory all
 	@$(MAKE) --no-print-directory bench-run

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One table drives it all: how an option is called, what sets it, what the help says. Nothing of
- * the host is looked at but the names of --vhd: whether a file is there is for the verb to find
- * out.
+ * One table drives it all: how an option is called, what sets it, what the help says. argp takes
+ * the command line apart, the sentences are ours. Nothing of the host is looked at but the names of
+ * --vhd: whether a file is there is for the verb to find out.
  */
 #include "cli/options.h"
+#include <argp.h>
+#include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +16,7 @@
 
 /* What one option is: all that parsing it and the help need to know. */
 struct row {
-    enum option bit;
+    enum option_bit bit;
     const char *name, *value; /* value: what the help calls it; NULL where it takes none */
     enum status (*set)(struct options *o, const struct row *row, const char *value);
     size_t field; /* of struct options */
@@ -22,6 +24,9 @@ struct row {
 };
 
 #define PARTITION_MAX 128u
+
+/* A row's key for argp: no letter's code, so that no option has a short form. */
+#define KEY_FIRST     0x100
 
 static void *field(struct options *o, const struct row *row)
 {
@@ -155,12 +160,34 @@ static const struct row table[] = {
      "the image that this one is a child of"},
     {OPTION_BLOCK_SIZE, "block-size", "SIZE", set_size, FIELD(block_size),
      "default: 2M in a VHD, 32M in a VHDX"},
+    {OPTION_TITLE, "title", "TEXT", set_text, FIELD(title),
+     "what the menu shows; default: the image's name"},
+    {OPTION_PLACE, "name", "PATH", set_text, FIELD(name),
+     "where the image goes on the volume; default: its own name, in the root folder"},
+    {OPTION_WRITE, "write", "MODE", set_text, FIELD(write),
+     "persistent, discard or none; default: persistent"},
+    {OPTION_KEEP_IMAGE, "keep-image", NULL, set_flag, FIELD(keep_image),
+     "only the entry goes, its image stays"},
+    {OPTION_CHILDREN, "children", "keep|drop", set_text, FIELD(children),
+     "what becomes of images whose parent the old one is: they stay as they are and do not start, "
+     "or are removed, and entries of theirs start the new one"},
     {OPTION_READ_ONLY, "read-only", NULL, set_flag, FIELD(read_only), "nothing can be written"},
     {OPTION_DISCARD, "discard", NULL, set_flag, FIELD(discard),
      "what is written is kept until it is detached, and then forgotten"},
     {OPTION_FREE, "free", NULL, set_flag, FIELD(free),
      "what NTFS volumes on the disk do not use is given back too"},
     {OPTION_DEVICE, "device", "/dev/nbdN", set_text, FIELD(device), "default: a free one"},
+    {OPTION_INSIDE, "inside", NULL, set_flag, FIELD(inside),
+     "into the image's own active partition, not onto the disk that it lies on"},
+    {OPTION_LOCATE, "locate", NULL, set_flag, FIELD(locate),
+     "find the image by its path on whatever volume it is (the default)"},
+    {OPTION_EXACT, "exact", NULL, set_flag, FIELD(exact),
+     "find the partition by disk signature and offset"},
+    {OPTION_SAN_POLICY, "san-policy", NULL, set_flag, FIELD(san_policy),
+     "keep the machine's own disks offline (SanPolicy 4)"},
+    {OPTION_PORTABLE, "portable", NULL, set_flag, FIELD(portable),
+     "mark it as one that moves between machines (Windows 8 and later)"},
+    {OPTION_UNDO, "undo", NULL, set_flag, FIELD(undo), "put the hive that was saved back"},
     {OPTION_JSON, "json", NULL, set_flag, FIELD(json), "print one JSON object"},
     {OPTION_DRY_RUN, "dry-run", NULL, set_flag, FIELD(dry_run),
      "check everything, say what would be written, write nothing"},
@@ -201,29 +228,66 @@ static enum status no_such_option(const struct verb *verb, const char *written)
     return status;
 }
 
-/* One --name, --name=value or --name value; *index moves on over a value that was taken. */
-static enum status parse_option(struct options *o, const struct verb *verb, int argc, char **argv,
-                                int *index)
+/* What argp makes nothing of, as it was written: an option that the verb has not, one without its
+ * value, or one with a value that takes none. */
+static enum status wrong_option(const struct verb *verb, const char *written)
 {
-    const char *name = argv[*index] + 2;
-    const char *equals = strchr(name, '=');
-    size_t length = equals ? (size_t)(equals - name) : strlen(name);
-    for (unsigned i = 0; i < TABLE_COUNT; i++) {
-        if (strlen(table[i].name) != length || strncmp(table[i].name, name, length) ||
-            !(verb->options & table[i].bit))
+    const char *name = written + strspn(written, "-");
+    size_t length = strcspn(name, "=");
+    struct option_help option;
+    for (unsigned i = 0; options_next(verb, &i, &option);) {
+        if (written[1] != '-' || strlen(option.name) != length ||
+            strncmp(option.name, name, length))
             continue;
-        const char *value = equals ? equals + 1 : NULL;
-        if (!table[i].value && value)
-            return say_usage("--%s takes no value", table[i].name);
-        if (table[i].value && !value) {
-            if (*index + 1 >= argc)
-                return say_usage("--%s needs a value: %s", table[i].name, table[i].value);
-            value = argv[++*index];
-        }
-        o->given |= table[i].bit;
-        return table[i].set(o, &table[i], value);
+        if (option.value)
+            return say_usage("--%s needs a value: %s", option.name, option.value);
+        return say_usage("--%s takes no value", option.name);
     }
-    return no_such_option(verb, argv[*index]);
+    return no_such_option(verb, written);
+}
+
+/* What a run of argp works on. */
+struct parse {
+    struct options *o;
+    const struct verb *verb;
+    int next; /* behind what was taken so far */
+    enum status status;
+};
+
+/* The word that argp stumbled over. It goes on behind it, but not behind the first of several
+ * letters that follow a single dash: those could be options of their own. */
+static const char *stumbled_over(const struct parse *parse, const struct argp_state *state)
+{
+    return state->argv[state->next == parse->next ? state->next : state->next - 1];
+}
+
+static enum status take_argument(const struct parse *parse, const char *argument)
+{
+    struct options *o = parse->o;
+    if (o->arguments == parse->verb->arguments_needed)
+        return say_usage("%s: one argument too many: %s", parse->verb->name, argument);
+    o->argument[o->arguments++] = argument;
+    return STATUS_OK;
+}
+
+static error_t take(int key, char *value, struct argp_state *state)
+{
+    struct parse *parse = state->input;
+    if (key >= KEY_FIRST && key < KEY_FIRST + (int)TABLE_COUNT) {
+        const struct row *row = &table[key - KEY_FIRST];
+        parse->o->given |= row->bit;
+        parse->status = row->set(parse->o, row, value);
+    } else if (key == ARGP_KEY_ARG) {
+        parse->status = take_argument(parse, value);
+    } else if (key == ARGP_KEY_END && parse->o->arguments < parse->verb->arguments_needed) {
+        parse->status = say_usage("%s needs: %s", parse->verb->name, parse->verb->arguments);
+    } else if (key == ARGP_KEY_ERROR && !parse->status) {
+        parse->status = wrong_option(parse->verb, stumbled_over(parse, state));
+    } else {
+        return ARGP_ERR_UNKNOWN;
+    }
+    parse->next = state->next;
+    return parse->status ? EINVAL : 0;
 }
 
 enum status options_parse(struct options *o, const struct verb *verb, int argc, char **argv,
@@ -231,30 +295,22 @@ enum status options_parse(struct options *o, const struct verb *verb, int argc, 
 {
     *o = (struct options){0};
     *help = false;
-    for (int i = 0; i < argc; i++) {
+    for (int i = 1; i < argc; i++) {
         if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
             *help = true;
             return STATUS_OK;
         }
     }
 
-    bool options_end = false;
-    for (int i = 0; i < argc; i++) {
-        if (!options_end && !strcmp(argv[i], "--")) {
-            options_end = true;
-        } else if (!options_end && !strncmp(argv[i], "--", 2)) {
-            enum status status = parse_option(o, verb, argc, argv, &i);
-            if (status)
-                return status;
-        } else if (!options_end && argv[i][0] == '-' && argv[i][1]) {
-            return no_such_option(verb, argv[i]);
-        } else if (o->arguments == verb->arguments_needed) {
-            return say_usage("%s: one argument too many: %s", verb->name, argv[i]);
-        } else {
-            o->argument[o->arguments++] = argv[i];
-        }
+    struct argp_option rows[TABLE_COUNT + 1] = {0};
+    for (unsigned i = 0, n = 0; i < TABLE_COUNT; i++) {
+        if (verb->options & table[i].bit)
+            rows[n++] = (struct argp_option){
+                .name = table[i].name, .key = KEY_FIRST + (int)i, .arg = table[i].value};
     }
-    if (o->arguments < verb->arguments_needed)
-        return say_usage("%s needs: %s", verb->name, verb->arguments);
-    return STATUS_OK;
+    struct parse parse = {.o = o, .verb = verb, .next = 1};
+    const struct argp argp = {.options = rows, .parser = take};
+    error_t error =
+        argp_parse(&argp, argc, argv, ARGP_NO_ERRS | ARGP_NO_HELP | ARGP_IN_ORDER, NULL, &parse);
+    return parse.status || !error ? parse.status : say_no_memory();
 }

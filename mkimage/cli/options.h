@@ -8,7 +8,7 @@
 #include "cli/say.h"
 
 /* Bits; above the 31st they are written as 1ull << N. */
-enum option {
+enum option_bit {
     OPTION_VHD = 1 << 0,
     OPTION_SIZE = 1 << 1,
     OPTION_LABEL = 1 << 2,
@@ -39,6 +39,20 @@ enum option {
     OPTION_DISCARD = 1 << 27,
     OPTION_DEVICE = 1 << 28,
     OPTION_FREE = 1 << 29,
+    OPTION_TITLE = 1ull << 32,
+    OPTION_WRITE = 1ull << 33,
+    OPTION_KEEP_IMAGE = 1ull << 34,
+    OPTION_CHILDREN = 1ull << 35,
+    OPTION_PLACE = 1ull << 36, /* --name of an image that is added */
+    OPTION_VERIFY = 1ull << 37,
+    OPTION_FORCE = 1ull << 38,
+    OPTION_CLONE = 1ull << 39,
+    OPTION_INSIDE = 1ull << 40,
+    OPTION_EXACT = 1ull << 41,
+    OPTION_LOCATE = 1ull << 42,
+    OPTION_SAN_POLICY = 1ull << 43,
+    OPTION_PORTABLE = 1ull << 44,
+    OPTION_UNDO = 1ull << 45,
 };
 
 #define ARGUMENTS_MAX 2
@@ -48,17 +62,20 @@ enum option {
 struct options {
     const char *argument[ARGUMENTS_MAX];
     unsigned arguments;
-    uint64_t given; /* bits of enum option */
+    uint64_t given; /* bits of enum option_bit */
     const char *vhd[VHDS_MAX];
     unsigned vhds;
     const char *drive[DRIVES_MAX];
     unsigned drives;
     const char *label, *config, *backup, *entry, *file, *name, *format, *kind, *parent, *device;
+    const char *title, *write, *children;
     uint64_t block_size;
     uint64_t size, lba, count;
     uint64_t reserve;   /* 0 with OPTION_RESERVE given: none */
     unsigned partition; /* 0: pick one */
     bool json, yes, dry_run, no_mbr, drop, all, read_only, discard, free;
+    bool keep_image, verify, force, clone;
+    bool inside, exact, locate, san_policy, portable, undo;
 };
 
 /* What a verb is about: the help lists verbs so. */
@@ -79,11 +96,12 @@ struct verb {
     const char *brief; /* one line for the list of verbs; NULL: the summary's first sentence */
     const char *arguments, *summary;
     unsigned arguments_needed;
-    uint64_t options; /* bits of enum option */
+    uint64_t options; /* bits of enum option_bit */
     enum status (*run)(const struct options *options);
 };
 
-/* Parses what follows the verb. Sets *help and returns where --help is among it. */
+/* Parses what follows argv[0], the last word of the verb. An option may be cut short where no other
+ * begins so. Sets *help and returns where --help is among it. */
 enum status options_parse(struct options *o, const struct verb *verb, int argc, char **argv,
                           bool *help);
 

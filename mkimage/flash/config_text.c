@@ -13,24 +13,34 @@
 
 #define BY_HAND "Edit \\vhdboot.cfg by hand (README.md says how), then run this again."
 
-enum status config_text_open(struct config_text *m, struct ntfs *volume, struct arena *a)
+static enum status open_text(struct config_text *m, struct ntfs *volume, struct arena *a,
+                             bool may_be_empty)
 {
     *m = (struct config_text){.newline = "\r\n"};
     struct file file;
     struct fail f;
     bool from_file;
     enum err err = boot_entries(&m->config, &from_file, volume, a, &f);
-    if (err)
+    bool empty = err == ERR_NOT_FOUND && may_be_empty;
+    if (err && !empty)
         return say_fail(&f);
-    if (from_file) {
+    err = ERR_OK;
+    if (empty || from_file) {
         err = ntfs_open(volume, BOOT_CONFIG_PATH, &file, &f);
-        m->size = err ? 0 : (size_t)file.size; /* boot_entries has limited it */
+        if (!err && file.size > CONFIG_SIZE_MAX)
+            err = fail(&f, ERR_CONFIG, "the file has %u bytes: more than a config may have",
+                       file.size);
+        m->size = err ? 0 : (size_t)file.size;
+        if (empty && err == ERR_NOT_FOUND)
+            err = ERR_OK;
     }
     m->text = malloc(m->size + 1);
     if (!m->text)
         return say_no_memory();
     if (!err && m->size)
         err = file_read(&file, 0, m->text, (uint32_t)m->size, &f);
+    if (!err && empty)
+        err = config_parse(&m->config, (const uint8_t *)m->text, (uint32_t)m->size, a, &f);
     if (err)
         return say_fail(&f);
     m->text[m->size] = '\0';
@@ -42,9 +52,19 @@ enum status config_text_open(struct config_text *m, struct ntfs *volume, struct 
     if (!own)
         return say_no_memory();
     err = config_parse(own, (const uint8_t *)m->text, (uint32_t)m->size, a, &f);
-    m->complete = !err && own->count;
+    m->complete = !err && (own->count || empty);
     free(own);
     return err ? say_fail(&f) : STATUS_OK;
+}
+
+enum status config_text_open(struct config_text *m, struct ntfs *volume, struct arena *a)
+{
+    return open_text(m, volume, a, false);
+}
+
+enum status config_text_open_empty(struct config_text *m, struct ntfs *volume, struct arena *a)
+{
+    return open_text(m, volume, a, true);
 }
 
 void config_text_close(struct config_text *m)
@@ -84,12 +104,16 @@ static bool reads_as(const char *text, size_t size, const struct config *wanted,
     return same;
 }
 
-/* Takes a text that was judged. */
-static void adopt(struct config_text *m, char *text, size_t size)
+bool config_text_take(struct config_text *m, char *text, size_t size, struct arena *a)
 {
+    if (!reads_as(text, size, &m->config, a)) {
+        free(text);
+        return false;
+    }
     free(m->text);
     m->text = text;
     m->size = size;
+    return true;
 }
 
 enum status config_text_complete(struct config_text *m, struct arena *a)
@@ -114,13 +138,10 @@ enum status config_text_complete(struct config_text *m, struct arena *a)
         free(text);
         return say_no_memory();
     }
-    if (!reads_as(text, size, &m->config, a)) {
-        free(text);
+    if (!config_text_take(m, text, size, a))
         return say_error("Rename the images, or write a \\vhdboot.cfg by hand.",
                          "the images of the root folder cannot be written into a config, for "
                          "their names");
-    }
-    adopt(m, text, size);
     m->complete = true;
     return STATUS_OK;
 }
@@ -193,11 +214,8 @@ enum status config_text_set_vhd(struct config_text *m, unsigned index, const cha
         char *text = replaced(m, value, length, vhd, &size);
         if (!text)
             return say_no_memory();
-        if (reads_as(text, size, &m->config, a)) {
-            adopt(m, text, size);
+        if (config_text_take(m, text, size, a))
             return STATUS_OK;
-        }
-        free(text);
     }
     m->config.entry[index].vhd = old;
     return say_error(BY_HAND, "\\vhdboot.cfg, entry %s: its image cannot be changed to %s",

@@ -26,23 +26,38 @@ enum status session_confirm(const struct options *options)
     return STATUS_OK;
 }
 
+static bool below(const void *device, void *buf, size_t size, uint64_t off)
+{
+    return device_pread_below(device, buf, size, off);
+}
+
 void session_overlay(struct session *s)
 {
     overlay_free(&s->overlay);
-    overlay_init(&s->overlay, s->device.fd);
+    overlay_init(&s->overlay, below, &s->device);
     s->device.overlay = &s->overlay;
 }
 
 enum status session_open(struct session *s, const char *path, unsigned partition)
 {
+    return session_open_disk(s, path, NULL, partition);
+}
+
+enum status session_open_disk(struct session *s, const char *path, const struct device *disk,
+                              unsigned partition)
+{
     *s = (struct session){.device.fd = -1};
-    enum status status = device_check_sectors(path); /* before a table is looked for in vain */
+    enum status status = STATUS_OK;
+    if (!disk)
+        status = device_check_sectors(path); /* before a table is looked for in vain */
     if (!status)
-        status = target_open(&s->target, path, partition);
+        status = target_open_disk(&s->target, path, disk, partition);
     if (status)
         return status;
     status = change_allowed(&s->target);
-    if (!status) /* for writing also where nothing is written: the same checks */
+    if (!status && disk)
+        s->device = *disk;
+    else if (!status) /* for writing also where nothing is written: the same checks */
         status = device_open(&s->device, path, DEVICE_WRITE);
     if (status) {
         target_close(&s->target);

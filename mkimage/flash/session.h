@@ -32,6 +32,10 @@ enum status session_confirm(const struct options *options);
 
 /* Opens the target with all checks that forbid writing: busy, dirty, hibernated, BitLocker. */
 enum status session_open(struct session *s, const char *path, unsigned partition);
+
+/* The same on a disk that is open already, unless `disk` is NULL: a virtual one. */
+enum status session_open_disk(struct session *s, const char *path, const struct device *disk,
+                              unsigned partition);
 void session_close(struct session *s);
 
 /* Puts an overlay under the open device: what was written there from now on is forgotten again. */

@@ -20,14 +20,6 @@
 #define HEADER_AT  512u
 #define LOCATOR_AT 1536u
 
-static be64 be64_make(uint64_t v)
-{
-    be64 x;
-    for (unsigned i = 0; i < 8; i++)
-        x.b[i] = (uint8_t)(v >> (56 - 8 * i));
-    return x;
-}
-
 /* "..\base\x.vhd": from the child's folder to the parent. Allocated. */
 static char *relative_path(const char *path, const char *parent)
 {

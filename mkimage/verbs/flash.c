@@ -16,7 +16,6 @@
 #include "core/entry/config.h"
 #include "core/entry/open.h"
 #include "core/part/format.h"
-#include "core/vhd/format.h"
 #include "flash/bootcode.h"
 #include "flash/entry.h"
 #include "flash/output.h"
@@ -189,22 +188,6 @@ static enum status place_image(struct volume *v, struct flash_image *image)
     return status;
 }
 
-/* The image, zeros behind it, and its footer at the new end instead of the old one. */
-static enum status fill_image(struct volume *v, struct flash_image *image)
-{
-    static const uint8_t zeros[VHD_FOOTER_SIZE];
-    const struct slack *s = &image->slack;
-    enum status status =
-        image->origin ? place_fill_file(v, &image->placement, &image->file)
-                      : place_fill(v, &image->placement, image->fd, image->source, image->size);
-    if (!status && image->slots)
-        status = place_write(v, &image->placement, s->now.limit, zeros, sizeof zeros);
-    if (!status && image->slots)
-        status = place_write(v, &image->placement, flash_image_size(image) - sizeof s->footer,
-                             s->footer, sizeof s->footer);
-    return status;
-}
-
 /* The largest first: it finds the longest free run. */
 static struct flash_image *largest_left(struct flash_plan *plan)
 {
@@ -235,9 +218,8 @@ static enum status write_files(struct flash *flash, struct volume *v)
     for (unsigned i = 0; i < plan->count; i++)
         total += flash_image_size(&plan->image[i]);
     progress_start("copying", total);
-    for (unsigned i = 0; !status && i < plan->count; i++) {
-        status = fill_image(v, &plan->image[i]);
-    }
+    for (unsigned i = 0; !status && i < plan->count; i++)
+        status = flash_image_fill(v, &plan->image[i], &plan->image[i].placement);
     progress_end();
     return status;
 }

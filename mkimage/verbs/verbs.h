@@ -13,6 +13,10 @@ enum status verb_reserve(const struct options *options);
 enum status verb_snapshot(const struct options *options);
 enum status verb_rollback(const struct options *options);
 enum status verb_merge(const struct options *options);
+enum status verb_add(const struct options *options);
+enum status verb_replace(const struct options *options);
+enum status verb_remove(const struct options *options);
+enum status verb_list(const struct options *options);
 enum status verb_check(const struct options *options);
 enum status verb_map(const struct options *options);
 enum status verb_read(const struct options *options);
@@ -22,6 +26,7 @@ enum status verb_extents(const struct options *options);
 enum status verb_vhd_info(const struct options *options);
 enum status verb_vhd_read(const struct options *options);
 enum status verb_vhd_check(const struct options *options);
+enum status verb_password(const struct options *options);
 enum status verb_vhd_create(const struct options *options);
 enum status verb_vhd_convert(const struct options *options);
 enum status verb_vhd_compare(const struct options *options);
@@ -32,5 +37,6 @@ enum status verb_vhd_merge(const struct options *options);
 enum status verb_attach(const struct options *options);
 enum status verb_detach(const struct options *options);
 enum status verb_attached(const struct options *options);
+enum status verb_windows_boot(const struct options *options);
 
 #endif

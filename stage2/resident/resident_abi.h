@@ -124,12 +124,15 @@ struct resident_header {
     uint32_t bat_sector;   /* 0xf0: of the leaf's file: where its BAT starts */
     uint8_t bitmap_sectors; /* 0xf4: of a block, in front of its data */
     uint8_t reserved[3];    /* 0xf5 */
+    uint32_t boot_table;    /* 0xf8: address of the boot table (core/entry/format.h); 0: none */
+    uint8_t reserved2[4];   /* 0xfc */
 };
-static_assert(sizeof(struct resident_header) == 0xf8, "resident header");
+static_assert(sizeof(struct resident_header) == 0x100, "resident header");
 static_assert(offsetof(struct resident_header, old_int15) == 0x20, "resident header");
 static_assert(offsetof(struct resident_header, fdpt) == 0x98, "resident header");
 static_assert(offsetof(struct resident_header, edd) == 0xa8, "resident header");
 static_assert(offsetof(struct resident_header, old_int18) == 0xc8, "resident header");
 static_assert(offsetof(struct resident_header, file_page) == 0xe0, "resident header");
+static_assert(offsetof(struct resident_header, boot_table) == 0xf8, "resident header");
 
 #endif

@@ -50,6 +50,7 @@ $(B)/fuzz/seeds_%/made: tests/fuzz/fuzz_%.c
 fuzzers: $(FUZZERS)
 
 # Findings are kept as build/fuzz/X-crash-... and fail the target; the corpus grows from run to run.
+#? make fuzz       fuzzes each parser for FUZZ_SECONDS
 fuzz: $(FUZZERS) $(FUZZERS:$(B)/fuzz/fuzz_%=$(B)/fuzz/seeds_%/made)
 	@status=0; for f in $(FUZZERS); do name=$${f##*/fuzz_}; mkdir -p $(B)/fuzz/corpus_$$name; \
 	    echo "fuzz $$name: $(FUZZ_SECONDS) s"; \

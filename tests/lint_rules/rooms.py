@@ -46,7 +46,7 @@ BELOW = {
     "mkimage/attach": ("mkimage/serve",),
     "mkimage/nbdkit": ("mkimage/serve",),
     "mkimage/guest": ("mkimage/flash",),
-    "mkimage/windows": ("mkimage/flash",),
+    "mkimage/windows": ("mkimage/serve",),
     "mkimage/verbs": ("mkimage/flash", "mkimage/attach", "mkimage/guest", "mkimage/windows"),
     "mkimage": ("mkimage/verbs",),
 
@@ -55,9 +55,10 @@ BELOW = {
     ".ci": (),
     "boot": (FORMATS[0], FORMATS[1], "stage2/stage2_format.h"),    # offsets.c: for the assembler
     "docs": (),
+    "package": (),
     "tests": ("stage2", "stage2/resident", "mkimage"),
 }
-OPEN = ("tests", "docs")                # their own folders need no entries
+OPEN = ("tests", "docs", "package")                # their own folders need no entries
 
 # Rooms whose files do not know each other either: each one includes its own header and this one.
 APART = {"mkimage/verbs": "mkimage/verbs/verbs.h"}

@@ -99,7 +99,8 @@ def image_difference(model, place, fields):
 
 def differences(model, seen, before, touched):
     """All that is not as the model says. `before`: sizes and hashes of files; `touched`: those that may differ."""
-    out = [odd for odd in seen.odd if not odd.startswith("menu") or any(model.menu(v) for v in model.menus)]
+    empty = tuple(f"menu\t{v}\t" for v in model.menus if not model.menu(v))
+    out = [odd for odd in seen.odd if not odd.startswith(empty)]
     extra, missing = set(seen.files) - set(model.files), set(model.files) - set(seen.files)
     out += [f"{place} is there" for place in sorted(extra)]
     out += [f"{place} is not there" for place in sorted(missing)]

@@ -29,6 +29,7 @@ $(SOAK_CUT): tests/tools/cut.c
 SOAK_SECONDS   ?= 0
 SOAK_SEQUENCES ?= 0
 .PHONY: soak
+#? make soak       long random lives of a disk against a model; see docs/TESTING.md
 soak: all $(SOAK_FILES)
 	@tests/soak/soak.py $(if $(SEED),--seed $(SEED)) --seconds $(SOAK_SECONDS) \
 	    --sequences $(SOAK_SEQUENCES) $(SOAK_ARGS)

@@ -51,6 +51,9 @@ static const char *const advice[] = {
     [ERR_CORRUPT] = "Run chkdsk on the volume, or copy its files to a new one.",
     [ERR_CUT_OFF] = "Copy it again, to a drive that is as large as the first one.",
     [ERR_IMAGE] = "Take the image from a backup, or let the tool that made it check it.",
+    [ERR_HIVE] =
+        "Take this registry file from a backup; a boot store can be made anew by bcdboot, or "
+        "mkimage windows boot.",
     [ERR_NOT_FOUND] =
         "Check the name and the folder in vhdboot.cfg; paths start at the volume's root.",
     [ERR_PARTITION] =

@@ -8,6 +8,7 @@
 #include "core/base/mem.h"
 #include "core/base/text.h"
 #include "core/chain/path.h"
+#include "core/entry/password.h"
 #include "core/entry/writes.h"
 #include "core/map/format.h"
 #include "core/map/room.h"
@@ -39,6 +40,7 @@ static enum err config_read(struct config *config, struct file *file, struct are
 struct boot_listing {
     struct config *config;
     enum write_mode write;
+    const struct password *password;
     char *names;
     size_t used;
     unsigned left_out;
@@ -70,8 +72,11 @@ static bool boot_list_file(void *ctx, const struct ntfs_dirent *file)
     path[0] = '\\';
     memcpy(path + 1, file->name, length);
     listing->used += length + 2;
-    config->entry[config->count++] = (struct config_entry){
-        .name = path + 1, .title = path + 1, .vhd = path, .write = listing->write};
+    config->entry[config->count++] = (struct config_entry){.name = path + 1,
+                                                           .title = path + 1,
+                                                           .vhd = path,
+                                                           .write = listing->write,
+                                                           .password = listing->password};
     return true;
 }
 
@@ -81,6 +86,10 @@ static enum err boot_list(struct config *config, struct ntfs *vol, struct arena 
     bool careful = config->complaint_count;
     struct boot_listing listing = {.config = config,
                                    .write = careful ? WRITE_NONE : WRITE_PERSISTENT};
+    /* Nor does a config whose sections are lost open what one of them may have locked. */
+    static const struct password closed;
+    if (config->secret)
+        listing.password = config->password ? config->password : &closed;
     listing.names = arena_array(a, CONFIG_ENTRIES_MAX, BOOT_NAME_SIZE);
     if (!listing.names)
         return fail(f, ERR_MEMORY, "no memory for the list of images", 0);
@@ -192,8 +201,10 @@ enum err boot_open_chain(struct chain *chain, const struct config_entry *entry,
     return boot_chain(chain, &leaf_volume, entry, volumes, a, f);
 }
 
-enum err boot_open(struct boot_disk *disk, const struct config_entry *entry,
-                   struct volumes *volumes, uint64_t memory_bytes, struct arena *a, struct fail *f)
+/* All but the map. */
+static enum err boot_prepare(struct boot_disk *disk, const struct config_entry *entry,
+                             struct volumes *volumes, uint64_t memory_bytes,
+                             struct map_writes *writes, struct arena *a, struct fail *f)
 {
     *disk = (struct boot_disk){.hide_drives = entry->hide, .in_memory = entry->ram};
     unsigned leaf_volume;
@@ -207,15 +218,28 @@ enum err boot_open(struct boot_disk *disk, const struct config_entry *entry,
     for (unsigned i = 0; i < chain->count; i++)
         notes_add_all(&disk->notes, &chain->link[i]->image.notes,
                       chain->count > 1 ? chain->link[i]->path : NULL);
+    return writes_choose(writes, entry, &disk->chain, vol, memory_bytes, &disk->notes, f);
+}
 
+enum err boot_look(struct boot_disk *disk, const struct config_entry *entry,
+                   struct volumes *volumes, struct arena *a, struct fail *f)
+{
     struct map_writes writes;
-    err = writes_choose(&writes, entry, &disk->chain, vol, memory_bytes, &disk->notes, f);
+    return boot_prepare(disk, entry, volumes, a->size, &writes, a, f);
+}
+
+enum err boot_open(struct boot_disk *disk, const struct config_entry *entry,
+                   struct volumes *volumes, uint64_t memory_bytes, struct arena *a, struct fail *f)
+{
+    struct map_writes writes;
+    enum err err = boot_prepare(disk, entry, volumes, memory_bytes, &writes, a, f);
     if (!err)
         err = map_build(&disk->map, &disk->chain, &writes, a, f);
-    if (!err)
-        note_room(disk, &writes);
+    if (err)
+        return err;
+    note_room(disk, &writes);
     disk->write_protected = !writes.in_place && writes.growth == MAP_GROWS_NOT;
-    return err;
+    return ERR_OK;
 }
 
 bool boot_write_protected(const struct boot_disk *disk)

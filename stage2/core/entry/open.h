@@ -36,6 +36,10 @@ struct boot_disk {
     struct notes notes;   /* why, and what is odd */
 };
 
+/* Opens the entry's image without compiling it: the chain, and the notes of what may be written. */
+MUST_CHECK enum err boot_look(struct boot_disk *disk, const struct config_entry *entry,
+                              struct volumes *volumes, struct arena *a, struct fail *f);
+
 /* Opens the entry's image and compiles it. Applies the rules of what may be written: mode, volume
  * state, image state, `force`. `memory_bytes` is the machine's memory, 0 where there is none for
  * changes. */

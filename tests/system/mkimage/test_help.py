@@ -112,3 +112,22 @@ def test_advice_names_the_tool_as_it_was_called_and_files_keep_their_names(shop,
         ". vhdboot snapshot makes a child that can be rolled back.")
     said = run("./vhdboot", "check", folder / "a mkimage", status=1).stderr.decode()
     assert said.startswith("vhdboot: ") and "a mkimage: " in said
+
+
+def test_options_in_any_place_and_form(flash_of_one):
+    """Behind or in front of what they belong to, with = or a blank, cut short; all behind -- is no option."""
+    told = mkimage("map", flash_of_one, "--json", "--entry", "disk").stdout
+    for arguments in (["--json", "--entry=disk", flash_of_one], ["--ent", "disk", flash_of_one, "--js"],
+                      ["--json", "--entry", "disk", "--", flash_of_one]):
+        assert mkimage("map", *arguments).stdout == told
+    assert run("env", "POSIXLY_CORRECT=1", MKIMAGE, "map", flash_of_one, "--json").stdout == told
+    assert "one argument too many: --json." in wrong("map", "--", flash_of_one, "--json")
+    assert wrong("map", flash_of_one, "--entry").startswith("mkimage: --entry needs a value: NAME.")
+    assert wrong("map", flash_of_one, "--json=yes").startswith("mkimage: --json takes no value.")
+    assert wrong("map", flash_of_one, "-json=yes").startswith("mkimage: map has no option -json: the nearest is --json")
+
+
+@pytest.fixture
+def flash_of_one(shop, folder):
+    mkimage("vhd", "create", folder / "disk.vhd", "--size", "4M", "--kind", "fixed")
+    return shop.flash("disk.vhd")
