@@ -116,3 +116,8 @@ bench: deps
 
 bench-run: all $(GUEST_FILES) $(B)/demo.vhd
 	@tests/bench.py
+
+#? make bench-serve  the plugin and the verbs that copy, beside nbdkit's file plugin and QEMU's tools
+.PHONY: bench-serve
+bench-serve: all
+	@/usr/bin/python3 tests/bench_serve.py
