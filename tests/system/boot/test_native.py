@@ -25,8 +25,8 @@ CHUNK = 64
 WANTED = 16
 
 
-def both(default=TWO, timeout=30, where=OURS, **options):
-    return bcd.store([bcd.vhd_entry(ONE, "A", bcd.vhd(A, where)), bcd.vhd_entry(TWO, "B", bcd.vhd(B, where))],
+def both(default=TWO, timeout=30, where=OURS, title="A", **options):
+    return bcd.store([bcd.vhd_entry(ONE, title, bcd.vhd(A, where)), bcd.vhd_entry(TWO, "B", bcd.vhd(B, where))],
                      default=default, timeout=timeout, **options)
 
 
@@ -41,10 +41,13 @@ def stick(shop):
             file.write(store or b"\0")
         with open(shop.path("scratch"), "wb") as file:
             file.write(bytes(range(256)) * 32)
+        with open(shop.path("sleeps"), "wb") as file:
+            file.write(bytes(8192))
         all_files = {"/VM/a.vhd": shop.path("a"), "/VM/b.vhdx": shop.path("b"), "/bootmgr": shop.path("bootmgr"),
                      "/scratch": shop.path("scratch"), "/Boot/BCD": shop.path("BCD")}
         all_files.update(files or {})
-        return shop.stick(config, {k: v for k, v in all_files.items() if v}, name=name, mib=mib)
+        all_files = {k: shop.path(v) if v == "sleeps" else v for k, v in all_files.items() if v}
+        return shop.stick(config, all_files, name=name, mib=mib)
     return make
 
 
@@ -124,13 +127,24 @@ def said(pc):
     return answer
 
 
+def torn_store(stick, config):
+    """A stick whose store lies in three pieces, its default over the border of a sector."""
+    for length in range(1, 64):
+        store = both(title="A" * length)
+        at = store.rindex(TWO.encode("utf-16-le"), 0, store.index(b"23000003"))
+        if at // 512 != (at + 75) // 512:
+            break
+    disk = stick(store, config)
+    run(tool("tools/fragment"), disk, "-", "/Boot/BCD", 3)
+    _, differ = chosen(disk, store)
+    assert len(pieces(disk, "/Boot/BCD")) == 3 and len(differ) >= 2
+    return disk, store, differ
+
+
 @pytest.mark.takes(30)
 @pytest.mark.parametrize("mode, bus", [("persistent", "ide"), ("none", "ahci")])
 def test_the_boot_manager_sees_the_choice_and_else_the_drive(stick, qemu, mode, bus):
-    store = both()
-    disk = stick(store, CONFIG + f"write = {mode}\n")
-    _, differ = chosen(disk, store)
-    assert 1 <= len(differ) <= 4
+    disk, store, differ = torn_store(stick, CONFIG + f"write = {mode}\n")
     scratch = where_of(disk, "/scratch", 512) // 512
     ask(disk, [differ[0] - 1, *differ, differ[-1] + 1, 0], differ[0], scratch)
     before = content(disk)
@@ -162,7 +176,51 @@ def test_the_boot_manager_sees_the_choice_and_else_the_drive(stick, qemu, mode, 
     assert after == before
 
 
+@pytest.mark.takes(15)
+def test_on_a_drive_that_is_not_80h(shop, stick, qemu):
+    """Our drive is the second one; the first one is the BIOS's, and leads here."""
+    store = both(where=bcd.boot())
+    second = stick(store, name="second.img")
+    expected, differ = chosen(second, store)
+    ask(second, differ)
+    expected, differ = chosen(second, store)
+    first = shop.stick("[s]\nboot = disk 1\n", name="first.img", mib=12)
+    pc = qemu(first, extra=[(second, "ide")])
+    pc.wait("starting Windows A")
+    answer = said(pc)
+    assert answer["drive"] == 0x81 and answer["drives"] == 2 and answer["sums"] == sums(expected)
+    for lba, (data, same) in answer["dumps"].items():
+        assert data == expected[lba * 512:lba * 512 + 512] and same == 1
+
+
 # --- On the host
+
+
+def changed(store):
+    """How many sectors of the file hold the values."""
+    default = store.rindex(TWO.encode("utf-16-le"), 0, store.index(b"23000003"))
+    timeout = store.rindex(struct.pack("<Q", 30), 0, store.index(b"25000004"))
+    differ = [default + i for i in range(76) if TWO.encode("utf-16-le")[i] != ONE.encode("utf-16-le")[i]] + [timeout]
+    return len({at // 512 for at in differ})
+
+
+def test_values_over_borders_of_sectors(stick):
+    """As many sectors as differ, wherever the values lie."""
+    stores = {changed(store): store for store in (both(title="A" * length) for length in range(1, 400, 5))}
+    assert len(stores) > 1
+    for count, store in stores.items():
+        disk = stick(store, name=f"{count}.img")
+        (step,) = [s for s in check(disk, "--entry", "w")["steps"] if s["name"] == "start"]
+        assert count == len(chosen(disk, store)[1]) and f"of which {count} sector" in step["text"]
+
+
+def test_a_hibernated_volume(stick):
+    disk = stick(both(), files={"/hiberfil.sys": "sleeps"})
+    with open(disk, "r+b") as file:
+        file.seek(where_of(disk, "/hiberfil.sys", 0))
+        file.write(b"hibr")
+    answer = check(disk, "--entry", "w")
+    assert not answer["boots"] and "hibernated" in answer["error"]
 
 
 def test_check_says_what_starts(stick):
