@@ -38,7 +38,7 @@ enum err overlay_prepare(struct overlay *o, const struct native *native, struct 
 
 void overlay_hook(struct overlay *o)
 {
-    struct resident_header *h = handoff_resident_put(o->base);
+    struct resident_header *h = handoff_resident_put(o->base, false);
     handoff_remember(h);
     tables_overlay(h, &o->map, o->drive);
     h->write_protected = o->write_protected;

@@ -103,16 +103,18 @@ static void print_row(const struct row *row)
 {
     const struct config_entry *e = row->entry;
     char room[80] = "";
+    const char *hidden = e->hidden ? ", hidden" : "";
     if (row->has_free)
         snprintf(room, sizeof room, ", room for %s", bytes_text(row->free));
     bool titled = strcmp(e->title, e->name) != 0;
     if (e->start.kind != START_IMAGE)
-        say_out("%s %s: %s%s%s%s", row->is_default ? ">" : " ", e->name, titled ? e->title : "",
-                titled ? ", " : "", row->boots ? "" : "does not start: ", row->text);
+        say_out("%s %s: %s%s%s%s%s", row->is_default ? ">" : " ", e->name, titled ? e->title : "",
+                titled ? ", " : "", row->boots ? "" : "does not start: ", row->text, hidden);
     else
-        say_out("%s %s: %s%s%s, write = %s%s, %s%s%s", row->is_default ? ">" : " ", e->name,
+        say_out("%s %s: %s%s%s, write = %s%s%s, %s%s%s", row->is_default ? ">" : " ", e->name,
                 titled ? e->title : "", titled ? ", " : "", e->vhd, entry_write_name(e),
-                e->ram ? ", ram = yes" : "", row->boots ? "" : "does not start: ", row->text, room);
+                e->ram ? ", ram = yes" : "", hidden,
+                row->boots ? "" : "does not start: ", row->text, room);
 }
 
 static void print_row_json(const struct row *row, bool from_file)
@@ -126,7 +128,7 @@ static void print_row_json(const struct row *row, bool from_file)
     json_string("vhd", image ? e->vhd : NULL);
     json_string("write", image ? entry_write_name(e) : NULL);
     json_bool("ram", e->ram);
-    json_bool("hidden", false);
+    json_bool("hidden", e->hidden);
     json_bool("default", row->is_default);
     json_bool("boots", row->boots);
     json_string("error", row->boots ? NULL : row->text);

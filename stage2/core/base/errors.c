@@ -84,6 +84,7 @@ static const char *const advice[] = {
     [ERR_CONFIG] = "Correct vhdboot.cfg.",
     [ERR_NO_SYSTEM] = "Install a system for BIOS (Generation 1) on it, or choose another entry.",
     [ERR_FOREIGN] = "Convert it (qemu-img convert -O vpc -o force_size=on OLD NEW.vhd).",
+    [ERR_STOPPED] = "Start it again, or choose another entry.",
     [ERR_BIOS] = "Try another port or another drive, or a newer BIOS.",
 };
 

@@ -45,6 +45,7 @@ enum err {
     ERR_NO_SYSTEM,   /* nothing on the virtual disk that a BIOS could start */
     ERR_BIOS,        /* the machine's firmware cannot do what is needed */
     ERR_FOREIGN,     /* a disk image of a kind that other programs use */
+    ERR_STOPPED,     /* the user wants no more of it */
 };
 
 #define FAIL_SUBJECT_MAX 192

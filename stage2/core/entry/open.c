@@ -253,7 +253,10 @@ enum err boot_look(struct boot_disk *disk, const struct config_entry *entry,
                    struct volumes *volumes, struct arena *a, struct fail *f)
 {
     struct map_writes writes;
-    return boot_prepare(disk, entry, volumes, a->size, &writes, a, f);
+    enum err err = boot_prepare(disk, entry, volumes, a->size, &writes, a, f);
+    if (!err)
+        disk->write_protected = !writes.in_place && writes.growth == MAP_GROWS_NOT;
+    return err;
 }
 
 enum err boot_open(struct boot_disk *disk, const struct config_entry *entry,
