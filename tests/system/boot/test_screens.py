@@ -323,6 +323,20 @@ def test_over_a_serial_line(machine, console):
         see(pc, "guest: one")
 
 
+@pytest.mark.parametrize("console", ["serial", "both"])
+def test_nothing_is_doubled_where_the_firmware_mirrors_its_screen(machine, console):
+    with machine(f"console = {console}\ntimeout = none\n" + TITLES, mirror=True) as pc:
+        pc.wait("changes are kept")
+        time.sleep(1)
+        assert pc.log.count("Hyper-V Server 2008 R2") == 1, pc.log
+        assert "> 1  Hyper-V" in pc.screen()
+        pc.send("\x1b[B")
+        pc.wait("> 2  ")
+        pc.send("1")
+        pc.wait("guest: one")
+        assert pc.log.count("guest: one") == 1 and pc.log.count("starting Hyper-V") == 1, pc.log
+
+
 def test_the_screen_alone_sends_nothing(machine):
     with machine("timeout = none\n" + TITLES) as pc:
         see(pc, "changes are kept")
