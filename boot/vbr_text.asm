@@ -5,7 +5,7 @@
 
 too_little_memory:
         call    cannot
-        db      "less than 432 KiB of low memory", 0
+        db      "less than 368 KiB of low memory", 0
 not_ntfs:
         call    cannot
         db      "the volume is not NTFS", 0
@@ -78,7 +78,7 @@ not_loader:
 cut_short:
         call    cannot
         db      "its end is missing", 0
-%if STAGE2_FILE_MAX != 112 * 1024 || LOW_MEMORY_NEEDED != 432 * 1024
+%if STAGE2_FILE_MAX != 112 * 1024 || LOW_MEMORY_NEEDED != 368 * 1024
   %error a sentence names another limit
 %endif
 

@@ -369,6 +369,7 @@ static bool show_details(unsigned index, bool sparing, char *line, char *second,
         text_str(&t, ": ");
         chain_describe(&disk.chain, 0, t.buf + t.len, size - t.len);
         text_init(&t, second, size);
+        text_str(&t, entry->native ? "by Windows' boot manager, " : "");
         text_str(&t, modes[disk.write_protected ? WRITE_NONE
                            : entry->ram         ? WRITE_DISCARD
                                                 : entry->write]);
@@ -466,10 +467,19 @@ static enum err start_entry(const struct config_entry *entry, struct fail *f)
 /* What is no virtual disk. Returns only with a failure. */
 static enum err start_other(const struct config_entry *entry, struct fail *f)
 {
-    struct chainload from = {&drives[0], &partitions, &volume, &arena};
+    struct chainload from = {&drives[0], &partitions, &volume, &arena, &volumes};
     print_complaints();
     step_begin("reading ", entry->start.path ? entry->start.path : entry->title);
     return chainload_start(entry, &from, f);
+}
+
+/* Windows' own boot manager is to start the image. Returns only with a failure. */
+static enum err start_native(const struct config_entry *entry, struct fail *f)
+{
+    struct chainload from = {&drives[0], &partitions, &volume, &arena, &volumes};
+    print_complaints();
+    begin_entry(entry);
+    return chainload_native(entry, &from, f);
 }
 
 /* Leaves for the machine's next boot device, if the user may: a password for all but the default's
@@ -507,7 +517,7 @@ static enum err start_choice(const struct menu_choice *choice, struct fail *f)
         entry.write = WRITE_DISCARD;
     if (choice->action == MENU_START_PROTECTED)
         entry.write = WRITE_NONE;
-    return start_entry(&entry, f);
+    return entry.native ? start_native(&entry, f) : start_entry(&entry, f);
 }
 
 /* From the entries to a guest. Returns where there is only one, and it does not start. */

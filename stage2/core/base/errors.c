@@ -54,6 +54,8 @@ static const char *const advice[] = {
     [ERR_HIVE] =
         "Take this registry file from a backup; a boot store can be made anew by bcdboot, or "
         "mkimage windows boot.",
+    [ERR_STORE] =
+        "mkimage windows boot makes \\Boot\\BCD, with an entry for each image of the stick.",
     [ERR_NOT_FOUND] =
         "Check the name and the folder in vhdboot.cfg; paths start at the volume's root.",
     [ERR_PARTITION] =
