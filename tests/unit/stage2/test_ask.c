@@ -10,7 +10,6 @@ static uint32_t ticks, esc_at = UINT32_MAX;
 static unsigned asked;
 static char said[4000];
 
-#include "core/base/bounds.h"
 #include "ask.c"
 
 const uint8_t hash64[1];
