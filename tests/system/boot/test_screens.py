@@ -21,7 +21,7 @@ TITLES = ("[a]\ntitle = Hyper-V Server 2008 R2\nvhd = \\one.vhd\n"
           "[attic]\nhidden = yes\nvhd = \\two.vhd\n")
 RANGES = [(0xc0, 0x17f), (0x218, 0x21b), (0x386, 0x3ce), (0x400, 0x45f), (0x490, 0x491)]     # font_format.h
 KEYS = [" Arrows Home End PgUp PgDn, first letters or a number choose    Enter starts",
-        " d discard changes   n write-protected   i all about it   / by name   Esc stops"]
+        " d discard changes   n write-protected   i all about it   / by name   Esc exits"]
 
 
 @pytest.fixture
@@ -140,7 +140,7 @@ def test_the_documents_pictures(tmp_path):
 
 def test_letters_become_those_that_a_mirrored_screen_has(machine):
     with machine("timeout = none\n" + TITLES, mirror=True) as pc:
-        pc.wait("Esc stops")
+        pc.wait("Esc exits")
         assert re.search(r"  2  Moskva \S{1,2}ber Ellas", pc.log), pc.log
 
 
