@@ -34,11 +34,12 @@ static const struct verb verbs[] = {
      .brief = "boot code into a disk that exists, as bootsect does",
      .arguments = "TARGET",
      .arguments_needed = 1,
-     .options = OPTION_PARTITION | OPTION_NO_MBR | OPTION_DRY_RUN | OPTION_BACKUP | OPTION_YES,
+     .options = OPTION_PARTITION | OPTION_BOOT_PLACE | OPTION_NO_MBR | OPTION_DRY_RUN |
+                OPTION_BACKUP | OPTION_YES,
      .run = verb_install,
      .summary = "Puts boot code into a disk or image that has an NTFS partition, and vhdboot.bin\n"
-                "into its root folder. Partition table, disk signature, BPB and every other byte\n"
-                "stay. A block device needs --yes."},
+                "into its root folder, or both outside of the volumes. Partition table, disk\n"
+                "signature, BPB and every other byte stay. A block device needs --yes."},
     {.name = "restore",
      .group = GROUP_MAKE,
      .brief = "back what install replaced",
@@ -230,9 +231,10 @@ static const struct verb verbs[] = {
      .arguments_needed = 1,
      .options = OPTION_PARTITION | OPTION_ENTRY | OPTION_READ_ONLY | OPTION_DISCARD | OPTION_DEVICE,
      .run = verb_attach,
-     .summary = "Makes a block device of an image, or of an entry of TARGET's menu, and prints its\n"
-                "name. Needs root, and a kernel with NBD. An entry is written as the menu says,\n"
-                "where no option says otherwise."},
+     .summary =
+         "Makes a block device of an image, or of an entry of TARGET's menu, and prints its\n"
+         "name. Needs root, and a kernel with NBD. An entry is written as the menu says,\n"
+         "where no option says otherwise."},
     {.name = "detach",
      .group = GROUP_IMAGES,
      .brief = "takes such a device away again",

@@ -38,6 +38,7 @@ enum option_bit {
     OPTION_READ_ONLY = 1 << 26,
     OPTION_DISCARD = 1 << 27,
     OPTION_DEVICE = 1 << 28,
+    OPTION_BOOT_PLACE = 1ull << 48,
 };
 
 #define ARGUMENTS_MAX 2
@@ -52,8 +53,8 @@ struct options {
     unsigned vhds;
     const char *drive[DRIVES_MAX];
     unsigned drives;
-    const char *label, *config, *backup, *entry, *file, *name, *format, *kind, *parent,
-        *device;
+    const char *label, *config, *backup, *entry, *file, *name, *format, *kind, *parent, *device;
+    bool gap; /* --place gap */
     uint64_t block_size;
     uint64_t size, lba, count;
     uint64_t reserve;   /* 0 with OPTION_RESERVE given: none */

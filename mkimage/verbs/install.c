@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include "cli/options.h"
 #include "cli/say.h"
+#include "core/base/bounds.h"
+#include "core/base/endian.h"
 #include "core/base/file.h"
 #include "core/entry/open.h"
 #include "core/ntfs/ntfs.h"
@@ -16,10 +18,12 @@
 #include "flash/backup.h"
 #include "flash/bootcode.h"
 #include "flash/change.h"
+#include "flash/gap.h"
 #include "flash/session.h"
 #include "host/device.h"
 #include "ntfs/mirror.h"
 #include "verbs/verbs.h"
+#include "layout.h"
 
 /* The old file as it is, or BACKUP_NO_FILE. */
 static enum status read_old(struct session *s, uint8_t **data, uint64_t *size)
@@ -94,17 +98,78 @@ static enum status build(struct session *s, const struct options *options, struc
     return status;
 }
 
+/* Do the sectors hold nothing, or a vhdboot, be it a part of one that was cut off? */
+static bool is_free(const uint8_t *sectors, size_t size)
+{
+    const le32 *mark = (const le32 *)(sectors + SECTOR_SIZE - sizeof(le32));
+    size_t used = 0;
+    for (size_t i = 0; i < size; i++)
+        used += sectors[i] != 0;
+    return !used || le32_get(*mark) == STAGE2_MAGIC;
+}
+
+/* vhdboot outside of the volumes: they are not touched at all. */
+static enum status build_in_gap(struct session *s, const struct options *options, struct backup *b)
+{
+    static uint8_t before[GAP_FILE_MAX], after[GAP_FILE_MAX];
+    struct device *device = &s->device;
+    struct boot_record vbr;
+    struct mbr mbr;
+    struct gap old;
+    struct gap gap = {.volume_lba = s->target.part->start_lba,
+                      .file_sectors = bootcode_gap_file(after)};
+    enum status status = session_read_code(s, &mbr, &vbr);
+    if (status)
+        return status;
+    bool was_there = bootcode_gap_is_ours(&mbr) && gap_read(&mbr, &old);
+    size_t size = (size_t)gap.file_sectors * SECTOR_SIZE;
+    bool same = was_there && old.file_sectors == gap.file_sectors &&
+                device_pread(device, before, size, old.file_lba << SECTOR_SHIFT) &&
+                !memcmp(before, after, size);
+    status = gap_choose(device, &s->target.table, gap.file_sectors, was_there ? &old : NULL,
+                        &gap.file_lba);
+    if (status)
+        return status;
+    if (same)
+        gap.file_lba = old.file_lba;
+    uint64_t off = gap.file_lba << SECTOR_SHIFT;
+    if (!device_pread(device, before, size, off))
+        return device_read_failed(device);
+    if (!is_free(before, size) && !options->backup)
+        return say_error("Say --backup FILE if they may be replaced.",
+                         "%s: sectors %llu to %llu hold something of another program", device->path,
+                         (unsigned long long)gap.file_lba,
+                         (unsigned long long)(gap.file_lba + gap.file_sectors - 1));
+    *b = (struct backup){.device_size = device->size,
+                         .start_lba = gap.volume_lba,
+                         .serial = s->target.volume.serial,
+                         .copy_lba = s->copy_lba,
+                         .has_mbr = true,
+                         .stage2_size = BACKUP_NO_FILE,
+                         .mbr = mbr,
+                         .vbr = vbr};
+    bootcode_gap(&mbr, &gap);
+    if (!device_pwrite(device, after, size, off) || !device_pwrite(device, &mbr, sizeof mbr, 0))
+        return device_write_failed(device);
+    change_sort_gap(&s->overlay);
+    b->sector = s->overlay.sector;
+    b->sectors = s->overlay.count;
+    return STATUS_OK;
+}
+
 /* What can be known to go wrong at boot, though not for the lack of code. */
 static void warn(const struct session *s, const struct options *options)
 {
     const struct part *part = s->target.part;
     const char *path = s->device.path;
-    if (s->target.table.scheme == PART_MBR && part->number > PART_PRIMARIES)
+    if (options->gap)
+        ;
+    else if (s->target.table.scheme == PART_MBR && part->number > PART_PRIMARIES)
         say_warning("%s: partition %u is a logical one, which no MBR starts", path, part->number);
     else if (s->target.table.scheme == PART_MBR && !part->active)
         say_warning("%s: partition %u is not active; the MBR starts the active one", path,
                     part->number);
-    if (!s->copy_lba)
+    if (!s->copy_lba && !options->gap)
         say_warning("%s: there is no place for a copy of the boot record", path);
     if (!options->backup && !options->dry_run && s->overlay.count)
         say("%s: no --backup was asked for, so there is nothing to restore from", path);
@@ -112,8 +177,10 @@ static void warn(const struct session *s, const struct options *options)
 
 static enum status check_table(const struct session *s, const struct options *options)
 {
-    if (s->target.table.scheme == PART_GPT && !options->no_mbr)
-        return say_error("Use an MBR disk, or say --no-mbr if something else starts the partition.",
+    if (options->gap && options->no_mbr)
+        return say_usage("install takes --place gap or --no-mbr, not both");
+    if (s->target.table.scheme == PART_GPT && !options->no_mbr && !options->gap)
+        return say_error("Say --place gap, or --no-mbr if something else starts the partition.",
                          "%s: is a GPT disk, whose MBR starts no partition", s->device.path);
     return STATUS_OK;
 }
@@ -163,10 +230,10 @@ enum status verb_install(const struct options *options)
         return status;
     struct backup backup = {0};
     status = check_table(&s, options);
-    if (!status)
+    if (!status && !options->gap)
         status = session_check_boot_file(&s);
     if (!status)
-        status = build(&s, options, &backup);
+        status = options->gap ? build_in_gap(&s, options, &backup) : build(&s, options, &backup);
     if (!status) {
         warn(&s, options);
         status = commit(&s, options, &backup);

@@ -345,3 +345,13 @@ TEST(part_hybrid_with_a_lost_gpt)
     CHECK_EQ(table.count, 1);
     CHECK_EQ(table.part[0].number, 2);
 }
+
+TEST(part_gpt_bios_boot)
+{
+    gpt(128, 128);
+    memcpy(sector(2), GPT_TYPE_BIOS_BOOT, 16);
+    gpt_header(1, 2, 128, 128);
+    check_gpt(128);
+    CHECK_EQ(table.part[0].bios_boot, true);
+    CHECK_EQ(table.part[1].bios_boot, false);
+}
