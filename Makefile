@@ -58,6 +58,7 @@ CORE64 := $(CORE_SRC:stage2/core/%.c=$(B)/core64/%.o)
 -include stage2/stage2.mk
 -include mkimage/mkimage.mk
 -include mkimage/nbdkit/nbdkit.mk
+-include mkimage/guest/guest.mk
 -include tests/serve/serve.mk tests/attach/attach.mk
 -include tests/ntfs/ntfs.mk
 -include tests/hive/hive.mk

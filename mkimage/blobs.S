@@ -16,5 +16,6 @@ blob_\name\()_end:
         blob    gap_loader, "gap_loader.bin"
         blob    vbr, "vbr.bin"
         blob    stage2, "vhdboot.bin"
+        blob    wim, "wim.so"
 
         .section .note.GNU-stack, "", %progbits

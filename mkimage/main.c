@@ -23,7 +23,7 @@ static const struct verb verbs[] = {
      .arguments = "OUTPUT --vhd FILE[,FILE...]",
      .arguments_needed = 1,
      .options = OPTION_VHD | OPTION_SIZE | OPTION_LABEL | OPTION_CONFIG | OPTION_RESERVE |
-                OPTION_DRY_RUN | OPTION_YES,
+                OPTION_NO_SUMS | OPTION_VERIFY | OPTION_DRY_RUN | OPTION_YES,
      .run = verb_flash,
      .summary = "Makes a bootable flash: MBR, one active NTFS partition at 1 MiB, boot code,\n"
                 "vhdboot.bin, a config, the images. OUTPUT is a new file (sparse) or a block\n"
@@ -48,6 +48,65 @@ static const struct verb verbs[] = {
      .options = OPTION_DRY_RUN | OPTION_YES,
      .run = verb_restore,
      .summary = "Brings back what install --backup saved. A block device needs --yes."},
+    {.name = "update",
+     .group = GROUP_MAKE,
+     .brief = "boot code and vhdboot.bin of this version",
+     .arguments = "TARGET",
+     .arguments_needed = 1,
+     .options = OPTION_PARTITION | OPTION_NO_MBR | OPTION_DRY_RUN | OPTION_BACKUP | OPTION_YES,
+     .run = verb_update,
+     .summary = "What install does, where vhdboot is installed, and says what is there already. A\n"
+                "block device needs --yes."},
+    {.name = "uninstall",
+     .group = GROUP_MAKE,
+     .brief = "vhdboot's boot code and files gone",
+     .arguments = "TARGET",
+     .arguments_needed = 1,
+     .options = OPTION_PARTITION | OPTION_NO_MBR | OPTION_DRY_RUN | OPTION_YES,
+     .run = verb_uninstall,
+     .summary = "Takes vhdboot's boot code and files away; images stay. The BIOS finds the boot code\n"
+                "that install found there, or else goes on to its next device. A block device\n"
+                "needs --yes."},
+    {.name = "add",
+     .group = GROUP_KEEP,
+     .brief = "further images and entries onto a flash",
+     .arguments = "TARGET --vhd FILE[,FILE...]",
+     .arguments_needed = 1,
+     .options = OPTION_PARTITION | OPTION_DRIVE | OPTION_VHD | OPTION_TITLE | OPTION_WRITE |
+                OPTION_PLACE | OPTION_RESERVE | OPTION_DRY_RUN | OPTION_YES,
+     .run = verb_add,
+     .summary = "Puts images, with their parents, onto a flash that exists, and an entry for each\n"
+                "into its menu. What lies there already with the same content is taken as it is."},
+    {.name = "replace",
+     .group = GROUP_KEEP,
+     .brief = "new content for an image: a new master",
+     .arguments = "TARGET --entry NAME --vhd FILE",
+     .arguments_needed = 1,
+     .options = ENTRY | OPTION_FILE | OPTION_VHD | OPTION_CHILDREN | OPTION_RESERVE |
+                OPTION_DRY_RUN | OPTION_YES,
+     .run = verb_replace,
+     .summary =
+         "New content for an entry's image, or for the one that --file names: a new master.\n"
+         "Images whose parent the old one is are named, and kept or dropped as told."},
+    {.name = "remove",
+     .group = GROUP_KEEP,
+     .brief = "an entry out of the menu, and its image",
+     .arguments = "TARGET --entry NAME",
+     .arguments_needed = 1,
+     .options = ENTRY | OPTION_FILE | OPTION_KEEP_IMAGE | OPTION_DRY_RUN | OPTION_YES,
+     .run = verb_remove,
+     .summary =
+         "Takes an entry out of the menu and removes its image, unless something else needs\n"
+         "that. With --file instead of --entry: an image that nothing needs."},
+    {.name = "list",
+     .group = GROUP_LOOK,
+     .brief = "the menu, its images and their room",
+     .arguments = "TARGET",
+     .arguments_needed = 1,
+     .options = READ | OPTION_DRIVE | OPTION_JSON,
+     .run = verb_list,
+     .summary = "The menu's entries, in its order: images, modes, room for new data. > is the\n"
+                "default one."},
     {.name = "reserve",
      .group = GROUP_KEEP,
      .brief = "room inside a VHD for new data",
@@ -88,6 +147,16 @@ static const struct verb verbs[] = {
      .run = verb_merge,
      .summary = "Writes what the entry's image, a differencing VHD, holds into its parent, lets\n"
                 "the entry start that one, and removes the child."},
+    {.name = "verify",
+     .group = GROUP_LOOK,
+     .brief = "do the images hold what was written?",
+     .arguments = "TARGET",
+     .arguments_needed = 1,
+     .options = READ | OPTION_JSON,
+     .run = verb_verify,
+     .summary = "Compares every image with the SHA-256 that flash, add and replace kept of it in\n"
+                "\\vhdboot.sum, and says what differs and whether that is expected: an entry\n"
+                "writes to it, or did."},
     {.name = "check",
      .group = GROUP_LOOK,
      .brief = "would it boot? A line a step, by the loader's own code",
@@ -163,6 +232,13 @@ static const struct verb verbs[] = {
      .options = READ,
      .run = verb_vhd_check,
      .summary = "Checks the structure: exit status 0 clean, 1 damaged or refused."},
+    {.name = "password",
+     .arguments = "",
+     .run = verb_password,
+     .summary =
+         "Asks for a password twice (without a terminal: reads a line of standard input)\n"
+         "and prints the line of \\vhdboot.cfg that asks for it: before the first section it\n"
+         "protects all but the default's start, in a section this entry."},
     {.name = "vhd create",
      .group = GROUP_IMAGES,
      .brief = "an empty disk, or a child of another",
@@ -204,9 +280,12 @@ static const struct verb verbs[] = {
      .brief = "gives back what is stored of zeros",
      .arguments = "FILE",
      .arguments_needed = 1,
-     .options = 0,
+     .options = OPTION_FREE,
      .run = verb_vhd_compact,
-     .summary = "Gives back what an image stores of zeros, and all gaps and slack in its file."},
+     .summary =
+         "Gives back what an image stores of zeros, and all gaps and slack in its file. With\n"
+         "--free the free clusters of NTFS volumes that were left clean, too: what deleted\n"
+         "files held is gone then. Others: attach the image, then fstrim."},
     {.name = "vhd rebase",
      .group = GROUP_IMAGES,
      .brief = "gives a child its parent at another place",
@@ -224,12 +303,37 @@ static const struct verb verbs[] = {
      .options = 0,
      .run = verb_vhd_merge,
      .summary = "Writes what a child holds into its parent, and removes the child."},
+    {.name = "windows doctor",
+     .group = GROUP_WINDOWS,
+     .brief = "would the Windows in an image start from here?",
+     .arguments = "FILE|TARGET",
+     .arguments_needed = 1,
+     .options = OPTION_PARTITION | OPTION_ENTRY | OPTION_JSON,
+     .run = verb_windows_doctor,
+     .summary =
+         "Looks at the Windows in an image, or in an entry of TARGET's menu: version, edition,\n"
+         "drivers that load at the start, by USB 2, USB 3, AHCI, IDE, NVMe and Hyper-V, what\n"
+         "else is in its way. Exit status 0: it would start, where it lies on a disk with a\n"
+         "menu by USB, else by any of them."},
+    {.name = "windows tune",
+     .group = GROUP_WINDOWS,
+     .brief = "the registry values that a start by USB or out of a VHD takes",
+     .arguments = "FILE|TARGET",
+     .arguments_needed = 1,
+     .options = OPTION_PARTITION | OPTION_ENTRY | OPTION_SAN_POLICY | OPTION_PORTABLE |
+                OPTION_UNDO | OPTION_DRY_RUN | OPTION_YES,
+     .run = verb_windows_tune,
+     .summary =
+         "Sets in the Windows of an image, or of an entry of TARGET's menu, what a start by USB\n"
+         "or out of a VHD takes: drivers that load at the start, the time to wait for the drive,\n"
+         "no expanding, no paging file. Lists each value that differs, and saves the hive beside\n"
+         "it; --undo puts it back."},
     {.name = "attach",
      .group = GROUP_IMAGES,
      .brief = "an image as a block device with partitions",
      .arguments = "FILE|TARGET",
      .arguments_needed = 1,
-     .options = OPTION_PARTITION | OPTION_ENTRY | OPTION_READ_ONLY | OPTION_DISCARD | OPTION_DEVICE,
+     .options = ENTRY | OPTION_READ_ONLY | OPTION_DISCARD | OPTION_DEVICE,
      .run = verb_attach,
      .summary =
          "Makes a block device of an image, or of an entry of TARGET's menu, and prints its\n"
@@ -253,6 +357,32 @@ static const struct verb verbs[] = {
      .run = verb_attached,
      .summary = "Lists the devices that attach made: name, size, how it is written, partitions,\n"
                 "image."},
+    {.name = "windows apply",
+     .group = GROUP_WINDOWS,
+     .brief = "a bootable disk out of an install.wim",
+     .arguments = "FILE.wim[:INDEX|NAME] NEW",
+     .arguments_needed = 2,
+     .options = OPTION_DISK_SIZE | OPTION_FORMAT | OPTION_KIND | OPTION_PARENT | OPTION_BLOCK_SIZE |
+                OPTION_SAN_POLICY | OPTION_PORTABLE,
+     .run = verb_windows_apply,
+     .summary =
+         "Makes an image with one active NTFS partition, puts an image of a WIM there, and does\n"
+         "what windows tune and windows boot --inside do. Needs no root; takes libwim, which\n"
+         "is no part of this program."},
+    {.name = "windows boot",
+     .group = GROUP_WINDOWS,
+     .brief = "\\bootmgr and \\Boot\\BCD out of the images, as bcdboot does",
+     .arguments = "TARGET",
+     .arguments_needed = 1,
+     .options = OPTION_PARTITION | OPTION_ENTRY | OPTION_LOCATE | OPTION_EXACT | OPTION_INSIDE |
+                OPTION_DRY_RUN | OPTION_YES,
+     .run = verb_windows_boot,
+     .summary =
+         "What bcdboot does: copies Windows' boot manager out of the user's own image, and gives\n"
+         "every image of TARGET's menu that holds a Windows (or the one of --entry) an entry in\n"
+         "\\Boot\\BCD, so that it starts natively. A store that exists gets entries added. With\n"
+         "--inside TARGET is an image, or has it as --entry: then it is made to start by itself,\n"
+         "as a Generation 1 machine of Hyper-V starts it."},
 };
 #define VERB_COUNT (sizeof verbs / sizeof verbs[0])
 

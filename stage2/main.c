@@ -3,10 +3,14 @@
  * Stage2's story: memory, drive, volume, entries, menu, image, hand-off. Every failure becomes a
  * sentence, a line that says what to do, and a way back for the user; it never restarts the machine
  * and never tries again without a key.
+ *
+ * Long because the story is told in one place: what it is made of lies in files of its own.
  */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "ask.h"
+#include "chainload.h"
 #include "core/base/arena.h"
 #include "core/base/blk.h"
 #include "core/base/bounds.h"
@@ -15,6 +19,7 @@
 #include "core/chain/chain.h"
 #include "core/entry/config.h"
 #include "core/entry/open.h"
+#include "core/entry/password.h"
 #include "core/entry/volumes.h"
 #include "core/map/map.h"
 #include "core/map/room.h"
@@ -22,12 +27,12 @@
 #include "core/ntfs/boot.h"
 #include "core/ntfs/ntfs.h"
 #include "core/part/part.h"
-#include "chainload.h"
 #include "handoff.h"
 #include "menu.h"
 #include "pc/console.h"
 #include "pc/drive.h"
 #include "pc/memory.h"
+#include "pc/serial.h"
 #include "pc/trap.h"
 #include "reach.h"
 
@@ -35,6 +40,9 @@
  * a larger line would read more of the stick than a boot needs. */
 #define CACHE_LINE_SHIFT 3
 #define CACHE_LINES      16
+
+/* Sectors that the menu's first screen may read beyond what it takes to know the entries. */
+#define DETAILS_BUDGET   20u
 
 #define FIRST_HARD_DISK  0x80u
 #define LOOK_AHEAD_TICKS (TICKS_PER_SECOND / 3)
@@ -50,6 +58,14 @@ static struct {
     bool told;
 } step;
 
+/* What the menu reads for its details gives way to the user. */
+static struct {
+    bool on;
+    uint32_t budget; /* sectors that may be read yet */
+    bool gave_up;
+} glance;
+
+static bool serial_missing;                 /* the config wants a port that is not there */
 static bool warned;                         /* something that the next start is to be held up for */
 static struct drive drives[MAP_DRIVES_MAX]; /* [0]: the one we were started from */
 static unsigned drive_count;
@@ -61,6 +77,8 @@ static struct ntfs volume;
 static struct volumes volumes;
 static struct config config;
 static struct boot_disk disk;
+static struct password leaving_password; /* asked for before the next boot device starts */
+static bool leaving_asks;
 
 static void step_begin(const char *doing, const char *subject)
 {
@@ -74,6 +92,12 @@ static void step_begin(const char *doing, const char *subject)
 static enum err watched_read(struct blk *b, uint64_t lba, uint32_t count, void *buf, struct fail *f)
 {
     struct blk *under = b->ctx;
+    if (glance.on) {
+        glance.gave_up = count > glance.budget || console_key_waits();
+        if (glance.gave_up)
+            return fail(f, ERR_LIMIT, "more would have to be read than the menu waits for", 0);
+        glance.budget -= glance.budget == UINT32_MAX ? 0 : count;
+    }
     enum err err = blk_read(under, lba, count, buf, f);
     if (!step.told && console_ticks() - step.start > TICKS_PER_SECOND) {
         step.told = true;
@@ -106,6 +130,9 @@ static void print_complaints(void)
 {
     char line[LINE_SIZE];
     struct text t;
+    warned |= serial_missing;
+    if (serial_missing)
+        console_line("warning: " BOOT_CONFIG_PATH ": the machine has no such serial port", "");
     warned |= config.complaint_count != 0;
     for (unsigned i = 0; i < config.complaint_count && i < CONFIG_COMPLAINTS_MAX; i++) {
         const struct config_complaint *c = &config.complaint[i];
@@ -278,14 +305,137 @@ static bool warnings_read(const struct config_entry *entry)
     return !hold || menu_hold();
 }
 
-/* Opens the entry's image and hands over to it. Returns with a failure, or where the user wants
- * another entry. */
-static enum err start_entry(const struct config_entry *entry, struct fail *f)
+/* Nothing but the volume is known yet. */
+static void begin_entry(const struct config_entry *entry)
 {
     volumes = (struct volumes){.count = 1, .find = find_volumes};
     volumes.volume[0].ntfs = &volume;
     drive_count = 1;
     step_begin("reading the block list of ", entry->vhd);
+}
+
+/* What an entry without an image starts, in a few words. */
+static const char *start_text(const struct start *start)
+{
+    static const char *const texts[] = {[START_NEXT] = "the next boot device",
+                                        [START_DISK] = "another disk's boot record",
+                                        [START_PARTITION] = "another partition's boot record"};
+    return start->kind == START_FILE ? start->path : texts[start->kind];
+}
+
+static void text_room(struct text *t)
+{
+    uint64_t mib = (uint64_t)map_records(&disk.map) << disk.map.page_shift >> 11;
+    if (disk.map.growth == MAP_GROWS_NOT || disk.map.growth == MAP_GROWS_IN_MEMORY)
+        return;
+    text_str(t, mib ? ", room for " : ", no room for new blocks");
+    if (mib)
+        text_u64(t, mib);
+    text_str(t, mib ? " MiB of new blocks" : "");
+}
+
+/* The menu's two lines about an entry; `sparing`: as much as can be known without its block list.
+ */
+static bool show_details(unsigned index, bool sparing, char *line, char *second, size_t size)
+{
+    static const char *const modes[] = {"changes are kept", "changes are gone at power off",
+                                        "write-protected"};
+    static struct fail f;
+    const struct config_entry *entry = &config.entry[index];
+    size_t mark = arena_mark(&arena);
+    struct text t;
+    text_init(&t, second, size);
+    text_init(&t, line, size);
+    if (entry->start.kind != START_IMAGE) {
+        text_str(&t, start_text(&entry->start));
+        return true;
+    }
+    begin_entry(entry);
+    step.told = true; /* the menu is on the screen */
+    glance.on = true;
+    glance.budget = sparing ? DETAILS_BUDGET : UINT32_MAX;
+    glance.gave_up = false;
+    enum err err = sparing ? boot_look(&disk, entry, &volumes, &arena, &f)
+                           : boot_open(&disk, entry, &volumes, arena.size, &arena, &f);
+    glance.on = false;
+    text_init(&t, line, size);
+    if (glance.gave_up) {
+        text_str(&t, entry->vhd);
+    } else if (err) {
+        errors_format(&f, line, size);
+    } else {
+        text_init(&t, line, size);
+        text_str(&t, entry->vhd);
+        text_str(&t, ": ");
+        chain_describe(&disk.chain, 0, t.buf + t.len, size - t.len);
+        text_init(&t, second, size);
+        text_str(&t, entry->native ? "by Windows' boot manager, " : "");
+        text_str(&t, modes[disk.write_protected ? WRITE_NONE
+                           : entry->ram         ? WRITE_DISCARD
+                                                : entry->write]);
+        if (!sparing)
+            text_room(&t);
+        if (disk.chain.count > 1) {
+            text_str(&t, ", ");
+            text_u64(&t, disk.chain.count - 1);
+            text_str(&t, disk.chain.count > 2 ? " parents" : " parent");
+        }
+        if (disk.notes.count) {
+            text_str(&t, "; ");
+            notes_format(&disk.notes, disk.notes.count - 1, t.buf + t.len, size - t.len);
+        }
+    }
+    arena_release(&arena, mark);
+    return !sparing && !glance.gave_up;
+}
+
+/* All about an entry, on a clear screen. */
+static void show_info(unsigned index)
+{
+    static struct fail f;
+    char line[LINE_SIZE];
+    struct text t;
+    const struct config_entry *entry = &config.entry[index];
+    size_t mark = arena_mark(&arena);
+    console_line(entry->title, "");
+    print_complaints();
+    begin_entry(entry);
+    if (entry->start.kind != START_IMAGE) {
+        console_line(start_text(&entry->start), "");
+    } else if (boot_open(&disk, entry, &volumes, arena.size, &arena, &f)) {
+        print_error(&f);
+    } else {
+        print_chain();
+        print_notes(&disk.notes);
+        print_growth();
+        text_init(&t, line, sizeof line);
+        text_u64(&t, disk.map.sectors);
+        text_str(&t, " sectors, block map of ");
+        text_bytes(&t, map_bytes(&disk.map));
+        text_str(&t, disk.write_protected ? ", write-protected" : "");
+        console_line(line, "");
+    }
+    warned = false; /* they have been read */
+    arena_release(&arena, mark);
+}
+
+/* Where the config wants the menu. */
+static void open_console(void)
+{
+    if (config.console == CONSOLE_SCREEN)
+        return;
+    serial_missing =
+        !console_serial(config.serial_port, config.serial_baud, config.console == CONSOLE_BOTH);
+    if (!serial_missing)
+        serial_string("\r\nvhdboot " VERSION "\r\n");
+}
+
+/* Opens the entry's image and hands over to it. Returns with a failure, or where the user wants
+ * another entry. */
+static enum err start_entry(const struct config_entry *entry, struct fail *f)
+{
+    print_complaints();
+    begin_entry(entry);
     enum err err = boot_open(&disk, entry, &volumes, arena.size, &arena, f);
     if (err)
         return err;
@@ -308,16 +458,100 @@ static enum err start_entry(const struct config_entry *entry, struct fail *f)
     struct drive *list[MAP_DRIVES_MAX];
     for (unsigned i = 0; i < drive_count; i++)
         list[i] = &drives[i];
-    err = handoff_start(&disk, list, drive_count, &arena, f);
+    err = handoff_start(&disk, entry, &volume, list, drive_count, &arena, f);
+    if (err == ERR_STOPPED) /* the user knows */
+        return f->err = ERR_OK;
     return err ? fail_subject(f, entry->vhd) : ERR_OK;
 }
 
 /* What is no virtual disk. Returns only with a failure. */
 static enum err start_other(const struct config_entry *entry, struct fail *f)
 {
-    struct chainload from = {&drives[0], &partitions, &volume, &arena};
+    struct chainload from = {&drives[0], &partitions, &volume, &arena, &volumes};
+    print_complaints();
     step_begin("reading ", entry->start.path ? entry->start.path : entry->title);
     return chainload_start(entry, &from, f);
+}
+
+/* Windows' own boot manager is to start the image. Returns only with a failure. */
+static enum err start_native(const struct config_entry *entry, struct fail *f)
+{
+    struct chainload from = {&drives[0], &partitions, &volume, &arena, &volumes};
+    print_complaints();
+    begin_entry(entry);
+    return chainload_native(entry, &from, f);
+}
+
+/* Leaves for the machine's next boot device, if the user may: a password for all but the default's
+ * start is one for this, too. Returns where he may not; a failure where he never may. */
+static enum err leave(struct fail *f)
+{
+    f->err = ERR_OK;
+    if (!leaving_asks || ask_password(&leaving_password, "the next boot device", f))
+        chainload_next();
+    return f->err;
+}
+
+/* The config's password, kept: who makes the drive fail afterwards does not get rid of it. */
+static void remember_password(bool config_is_known)
+{
+    if (config.password)
+        leaving_password = *config.password;
+    if (config.password || config_is_known)
+        leaving_asks = config.password;
+}
+
+/* Starts the entry in the way that the user chose, if the user may. */
+static enum err start_choice(const struct menu_choice *choice, struct fail *f)
+{
+    if (choice->action == MENU_LEAVE)
+        return leave(f);
+    struct config_entry entry = config.entry[choice->entry];
+    const struct password *password =
+        config_password(&config, choice->entry, choice->action == MENU_START);
+    if (password && !ask_password(password, entry.title, f))
+        return f->err; /* none: the user gave up */
+    if (entry.start.kind != START_IMAGE)
+        return start_other(&entry, f);
+    if (choice->action == MENU_START_DISCARD)
+        entry.write = WRITE_DISCARD;
+    if (choice->action == MENU_START_PROTECTED)
+        entry.write = WRITE_NONE;
+    return entry.native ? start_native(&entry, f) : start_entry(&entry, f);
+}
+
+/* From the entries to a guest. Returns where there is only one, and it does not start. */
+static void choose_and_start(void)
+{
+    static struct fail f;
+    static char sentence[LINE_SIZE];
+    struct menu_view view = {.config = &config,
+                             .program = "vhdboot " VERSION,
+                             .label = volume.label,
+                             .details = show_details,
+                             .info = show_info,
+                             .listed = config.complaint_count || serial_missing};
+    struct menu_choice choice = {config.default_entry, MENU_START};
+    uint32_t timeout = config.timeout_seconds;
+    size_t mark = arena_mark(&arena);
+    bool wanted = menu_wanted(), menu = wanted || config.count > 1;
+    if (wanted)
+        timeout = CONFIG_TIMEOUT_NONE;
+    for (;;) { /* every round but the first waits for the user */
+        if (menu)
+            choice = menu_choose(&view, choice.entry, timeout);
+        enum err err = start_choice(&choice, &f);
+        arena_release(&arena, mark);
+        if (err)
+            print_error(&f);
+        if (err && !menu && config.count == 1)
+            return;
+        errors_format(&f, sentence, sizeof sentence);
+        view.error = err ? sentence : NULL;
+        view.advice = errors_advice(err);
+        menu = true;
+        timeout = CONFIG_TIMEOUT_NONE;
+    }
 }
 
 /* A failure on the way to the volume is about the drive. */
@@ -349,35 +583,19 @@ static void run(uint8_t number, uint64_t volume_lba)
     if (!err) {
         step_begin("reading ", BOOT_CONFIG_PATH);
         err = boot_entries(&config, &from_file, &volume, &arena, &f);
+        remember_password(!err);
     }
     if (err) {
         print_error(&f);
         return;
     }
-    print_complaints();
-
-    uint32_t timeout = config.timeout_seconds;
-    size_t mark = arena_mark(&arena);
-    bool menu = config.count > 1;
-    for (;;) { /* every round but the first waits for the user */
-        unsigned chosen = menu ? menu_choose(&config, timeout) : 0;
-        if (chosen == MENU_NEXT_DEVICE)
-            chainload_next();
-        const struct config_entry *entry = &config.entry[chosen];
-        err = entry->start.kind == START_IMAGE ? start_entry(entry, &f) : start_other(entry, &f);
-        arena_release(&arena, mark);
-        if (err)
-            print_error(&f);
-        if (err && config.count == 1)
-            return;
-        menu = true;
-        timeout = CONFIG_TIMEOUT_NONE;
-        config.default_entry = chosen;
-    }
+    open_console();
+    choose_and_start();
 }
 
 void stage2_main(uint32_t drive_number, uint64_t volume_lba)
 {
+    static struct fail f;
     trap_init();
     console_init();
     console_line("vhdboot ", VERSION);
@@ -386,7 +604,7 @@ void stage2_main(uint32_t drive_number, uint64_t volume_lba)
         console_flush_keys();
         console_print("Press a key to try again, Esc for the next boot device, or switch the "
                       "machine off.\n");
-        if (console_wait_key(UINT32_MAX) == KEY_ESCAPE)
-            chainload_next();
+        if (console_wait_key(UINT32_MAX) == KEY_ESCAPE && leave(&f))
+            print_error(&f);
     }
 }

@@ -53,7 +53,7 @@ $(B)/tests/extlinux.vhd: SYSTEM := extlinux
 $(B)/tests/memtest.vhd: SYSTEM := memtest
 $(B)/tests/memdisk.vhd: SYSTEM := memdisk
 $(B)/tests/memdisk.vhd: $(INT13_FILES) tests/int13/disk.py
-$(SYSTEM_DISKS): tests/guest/osdisk.py
+$(SYSTEM_DISKS): tests/guest/osdisk.py tests/lib/initramfs.py
 	@mkdir -p $(@D)
 	$(call run,DISK)tests/guest/osdisk.py $(SYSTEM) "$$(ls $(CACHE)/linux-image-*.deb | tail -n 1)" $@
 
@@ -100,6 +100,14 @@ OLDBIOS_SEED  ?= 1
 .PHONY: oldbios
 oldbios: all $(GUEST_FILES)
 	@OLDBIOS_COUNT=$(OLDBIOS_COUNT) OLDBIOS_SEED=$(OLDBIOS_SEED) $(PYTEST) -n $$(nproc) tests/system/boot/test_oldbios.py
+
+#? make pictures   a PNG of each of the menu's screens, and the two of the documents
+# A PNG of each of the menu's screens, in build/screens; those that documents show go to docs/.
+.PHONY: pictures
+pictures: all
+	@$(PYTEST) -q tests/system/boot/test_screens.py
+	@for name in menu menu-error; do cp $(B)/screens/docs-$$name.png docs/$$name.png; done
+	@ls $(B)/screens/*.png docs/*.png
 
 #? make bench      the table of figures, as a ratio to the raw drive
 bench: deps

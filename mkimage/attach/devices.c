@@ -38,20 +38,36 @@ static bool attribute(int index, const char *name, char *line, size_t size)
     return got;
 }
 
-static unsigned count_partitions(int index)
+static int by_number(const void *a, const void *b)
 {
-    char path[64];
-    unsigned count = 0;
-    snprintf(path, sizeof path, "/sys/block/nbd%d", index);
+    return *(const int *)a - *(const int *)b;
+}
+
+static void find_partitions(struct devices_one *one)
+{
+    char path[64], name[32];
+    size_t length = (size_t)snprintf(name, sizeof name, "nbd%dp", one->index);
+    snprintf(path, sizeof path, "/sys/block/nbd%d", one->index);
     DIR *dir = opendir(path);
     for (struct dirent *e; dir && (e = readdir(dir));) {
-        char name[32];
-        int length = snprintf(name, sizeof name, "nbd%dp", index);
-        count += !strncmp(e->d_name, name, (size_t)length);
+        if (!strncmp(e->d_name, name, length) && one->partitions < DEVICES_PARTITIONS_MAX)
+            one->partition[one->partitions++] = (unsigned)atoi(e->d_name + length);
     }
     if (dir)
         closedir(dir);
-    return count;
+    qsort(one->partition, one->partitions, sizeof one->partition[0], by_number);
+}
+
+/* Its name begins as daemon_settle() made it: another process may have got the number since. */
+static bool is_served(pid_t server)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/cmdline", (int)server);
+    FILE *file = fopen(path, "re");
+    bool is = file && getc(file) == '@';
+    if (file)
+        fclose(file);
+    return is;
 }
 
 bool devices_read(struct devices_one *one, int index)
@@ -68,9 +84,10 @@ bool devices_read(struct devices_one *one, int index)
     if (strcmp(ours, OURS) || !one->image || !attribute(index, "pid", line, sizeof line))
         return false;
     one->server = (pid_t)strtol(line, NULL, 10);
+    one->served = is_served(one->server);
     if (attribute(index, "size", line, sizeof line))
         one->size = strtoull(line, NULL, 10) << 9; /* of 512 bytes, whatever its sectors are */
-    one->partitions = count_partitions(index);
+    find_partitions(one);
     return true;
 }
 
@@ -85,20 +102,14 @@ int devices_index(const char *name)
     return *end || n > INDEX_MAX ? -1 : (int)n;
 }
 
-static int by_number(const void *a, const void *b)
-{
-    return *(const int *)a - *(const int *)b;
-}
-
 void devices_list(void (*tell)(void *ctx, const struct devices_one *one), void *ctx)
 {
     DIR *dir = opendir("/sys/block");
     int *index = NULL, n;
     size_t count = 0;
     for (struct dirent *e; dir && (e = readdir(dir));) {
-        int *more = (n = devices_index(e->d_name)) < 0
-                        ? NULL
-                        : realloc(index, (count + 1) * sizeof *index);
+        int *more =
+            (n = devices_index(e->d_name)) < 0 ? NULL : realloc(index, (count + 1) * sizeof *index);
         if (more) {
             index = more;
             index[count++] = n;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Which block devices are ours, and of what, as the kernel shows it in sysfs: it keeps what each was
- * made of, so there is no list that could be wrong. Writes nothing.
+ * Which block devices are ours, and of what, as the kernel shows it in sysfs: it keeps what each
+ * was made of, so there is no list that could be wrong. Writes nothing.
  */
 #ifndef MKIMAGE_ATTACH_DEVICES_H
 #define MKIMAGE_ATTACH_DEVICES_H
@@ -12,12 +12,16 @@
 
 /* What the kernel keeps for a device (attach_options.backend): how the disk is written, the entry
  * or "", and the file or TARGET, one behind the other. */
-#define DEVICES_TEXT_MAX 1024
+#define DEVICES_TEXT_MAX       1024
+
+#define DEVICES_PARTITIONS_MAX 255
 
 struct devices_one {
     int index;
     pid_t server;
-    uint64_t size; /* bytes */
+    bool served;                                /* it is still there */
+    uint64_t size;                              /* bytes */
+    unsigned partition[DEVICES_PARTITIONS_MAX]; /* the numbers that the kernel gave them, growing */
     unsigned partitions;
     char backend[DEVICES_TEXT_MAX];
     const char *write, *entry, *image; /* of `backend` */

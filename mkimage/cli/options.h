@@ -39,6 +39,22 @@ enum option_bit {
     OPTION_DISCARD = 1 << 27,
     OPTION_DEVICE = 1 << 28,
     OPTION_BOOT_PLACE = 1ull << 48,
+    OPTION_FREE = 1 << 29,
+    OPTION_TITLE = 1ull << 32,
+    OPTION_WRITE = 1ull << 33,
+    OPTION_KEEP_IMAGE = 1ull << 34,
+    OPTION_CHILDREN = 1ull << 35,
+    OPTION_PLACE = 1ull << 36, /* --name of an image that is added */
+    OPTION_VERIFY = 1ull << 37,
+    OPTION_FORCE = 1ull << 38,
+    OPTION_CLONE = 1ull << 39,
+    OPTION_NO_SUMS = 1ull << 50,
+    OPTION_INSIDE = 1ull << 40,
+    OPTION_EXACT = 1ull << 41,
+    OPTION_LOCATE = 1ull << 42,
+    OPTION_SAN_POLICY = 1ull << 43,
+    OPTION_PORTABLE = 1ull << 44,
+    OPTION_UNDO = 1ull << 45,
 };
 
 #define ARGUMENTS_MAX 2
@@ -55,11 +71,14 @@ struct options {
     unsigned drives;
     const char *label, *config, *backup, *entry, *file, *name, *format, *kind, *parent, *device;
     bool gap; /* --place gap */
+    const char *title, *write, *children;
     uint64_t block_size;
     uint64_t size, lba, count;
     uint64_t reserve;   /* 0 with OPTION_RESERVE given: none */
     unsigned partition; /* 0: pick one */
-    bool json, yes, dry_run, no_mbr, drop, all, read_only, discard;
+    bool json, yes, dry_run, no_mbr, drop, all, read_only, discard, free;
+    bool keep_image, verify, force, clone, no_sums;
+    bool inside, exact, locate, san_policy, portable, undo;
 };
 
 /* What a verb is about: the help lists verbs so. */

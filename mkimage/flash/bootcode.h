@@ -46,13 +46,21 @@ bool bootcode_mbr_is_ours(const struct mbr *mbr);
 bool bootcode_vbr_is_ours(const struct boot_record *vbr);
 
 /* What lies outside of the volumes (gap.h): a sector that loads vhdboot.bin, then vhdboot.bin
- * itself, in so many sectors; at most GAP_FILE_MAX bytes. */
-#define GAP_FILE_MAX (SECTOR_SIZE + STAGE2_FILE_MAX)
+ * itself, and a sector of zeros for the MBR that was there; in so many sectors. */
+#define GAP_FILE_MAX ((size_t)GAP_PLACE * SECTOR_SIZE)
 uint32_t bootcode_gap_file(uint8_t data[GAP_FILE_MAX]);
 
 /* The code of the MBR that loads it. */
 void bootcode_gap(struct mbr *mbr, const struct gap *gap);
 bool bootcode_gap_is_ours(const struct mbr *mbr);
+
+/* Is it vhdboot's, of whatever version? */
+bool bootcode_mbr_is_vhdboots(const struct mbr *mbr);
+bool bootcode_vbr_is_vhdboots(const struct boot_record *vbr);
+
+/* Code that leads to the BIOS's next device (INT 18h), where there was none before. */
+void bootcode_mbr_none(struct mbr *mbr);
+void bootcode_vbr_none(struct boot_record *vbr);
 
 /* How many of 100 bytes of our MBR's code are the same: tells a damaged one from another program's.
  */

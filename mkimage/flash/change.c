@@ -10,7 +10,6 @@
 #include "core/ntfs/format.h"
 #include "core/ntfs/ntfs.h"
 #include "core/part/table.h"
-#include "host/fd.h"
 #include "host/interrupt.h"
 #include "layout.h"
 
@@ -63,7 +62,7 @@ uint64_t change_copy_lba(const struct target *t)
 static bool sector_at(const struct overlay *o, uint64_t lba, bool after, uint8_t *sector)
 {
     uint64_t off = lba << SECTOR_SHIFT;
-    return fd_pread(o->fd, sector, SECTOR_SIZE, off) &&
+    return o->below(o->ctx, sector, SECTOR_SIZE, off) &&
            (!after || overlay_read(o, sector, SECTOR_SIZE, off));
 }
 

@@ -10,27 +10,38 @@
 #include <strings.h>
 #include "core/base/file.h"
 #include "core/entry/open.h"
+#include "core/entry/password.h"
 
 #define BY_HAND "Edit \\vhdboot.cfg by hand (README.md says how), then run this again."
 
-enum status config_text_open(struct config_text *m, struct ntfs *volume, struct arena *a)
+static enum status open_text(struct config_text *m, struct ntfs *volume, struct arena *a,
+                             bool may_be_empty)
 {
     *m = (struct config_text){.newline = "\r\n"};
     struct file file;
     struct fail f;
     bool from_file;
-    enum err err = boot_entries(&m->config, &from_file, volume, a, &f);
-    if (err)
+    enum err err = boot_own_entries(&m->config, &from_file, volume, a, &f);
+    bool empty = err == ERR_NOT_FOUND && may_be_empty;
+    if (err && !empty)
         return say_fail(&f);
-    if (from_file) {
+    err = ERR_OK;
+    if (empty || from_file) {
         err = ntfs_open(volume, BOOT_CONFIG_PATH, &file, &f);
-        m->size = err ? 0 : (size_t)file.size; /* boot_entries has limited it */
+        if (!err && file.size > CONFIG_SIZE_MAX)
+            err = fail(&f, ERR_CONFIG, "the file has %u bytes: more than a config may have",
+                       file.size);
+        m->size = err ? 0 : (size_t)file.size;
+        if (empty && err == ERR_NOT_FOUND)
+            err = ERR_OK;
     }
     m->text = malloc(m->size + 1);
     if (!m->text)
         return say_no_memory();
     if (!err && m->size)
         err = file_read(&file, 0, m->text, (uint32_t)m->size, &f);
+    if (!err && empty)
+        err = config_parse(&m->config, (const uint8_t *)m->text, (uint32_t)m->size, a, &f);
     if (err)
         return say_fail(&f);
     m->text[m->size] = '\0';
@@ -42,15 +53,38 @@ enum status config_text_open(struct config_text *m, struct ntfs *volume, struct 
     if (!own)
         return say_no_memory();
     err = config_parse(own, (const uint8_t *)m->text, (uint32_t)m->size, a, &f);
-    m->complete = !err && own->count;
+    m->complete = !err && (own->count || empty);
+    if (!err) { /* what stands before the sections, where the entries are the root folder's, too */
+        m->config.console = own->console;
+        m->config.serial_port = own->serial_port;
+        m->config.serial_baud = own->serial_baud;
+        m->config.password = own->password;
+    }
     free(own);
     return err ? say_fail(&f) : STATUS_OK;
+}
+
+enum status config_text_open(struct config_text *m, struct ntfs *volume, struct arena *a)
+{
+    return open_text(m, volume, a, false);
+}
+
+enum status config_text_open_empty(struct config_text *m, struct ntfs *volume, struct arena *a)
+{
+    return open_text(m, volume, a, true);
 }
 
 void config_text_close(struct config_text *m)
 {
     free(m->text);
     *m = (struct config_text){0};
+}
+
+static bool same_password(const struct password *a, const struct password *b)
+{
+    return !a == !b &&
+           (!a || (a->iterations == b->iterations && !memcmp(a->salt, b->salt, sizeof a->salt) &&
+                   !memcmp(a->hash, b->hash, sizeof a->hash)));
 }
 
 static bool same_entry(const struct config_entry *a, const struct config_entry *b)
@@ -61,7 +95,8 @@ static bool same_entry(const struct config_entry *a, const struct config_entry *
                 !strcmp(a->start.path ? a->start.path : "", b->start.path ? b->start.path : "") &&
                 a->parent_count == b->parent_count && a->write == b->write && a->ram == b->ram &&
                 a->discard_max == b->discard_max && a->force == b->force && a->hide == b->hide &&
-                a->quiet == b->quiet;
+                a->quiet == b->quiet && a->hidden == b->hidden && a->native == b->native &&
+                same_password(a->password, b->password);
     for (unsigned i = 0; same && i < a->parent_count; i++)
         same = !strcmp(a->parent[i], b->parent[i]);
     return same;
@@ -76,7 +111,10 @@ static bool reads_as(const char *text, size_t size, const struct config *wanted,
     bool same = now && size <= CONFIG_SIZE_MAX &&
                 !config_parse(now, (const uint8_t *)text, (uint32_t)size, a, &f) &&
                 now->count == wanted->count && now->default_entry == wanted->default_entry &&
-                now->timeout_seconds == wanted->timeout_seconds;
+                now->timeout_seconds == wanted->timeout_seconds &&
+                now->console == wanted->console && now->serial_port == wanted->serial_port &&
+                now->serial_baud == wanted->serial_baud &&
+                same_password(now->password, wanted->password);
     for (unsigned i = 0; same && i < now->count; i++)
         same = same_entry(&now->entry[i], &wanted->entry[i]);
     arena_release(a, mark);
@@ -84,12 +122,16 @@ static bool reads_as(const char *text, size_t size, const struct config *wanted,
     return same;
 }
 
-/* Takes a text that was judged. */
-static void adopt(struct config_text *m, char *text, size_t size)
+bool config_text_take(struct config_text *m, char *text, size_t size, struct arena *a)
 {
+    if (!reads_as(text, size, &m->config, a)) {
+        free(text);
+        return false;
+    }
     free(m->text);
     m->text = text;
     m->size = size;
+    return true;
 }
 
 enum status config_text_complete(struct config_text *m, struct arena *a)
@@ -114,13 +156,10 @@ enum status config_text_complete(struct config_text *m, struct arena *a)
         free(text);
         return say_no_memory();
     }
-    if (!reads_as(text, size, &m->config, a)) {
-        free(text);
+    if (!config_text_take(m, text, size, a))
         return say_error("Rename the images, or write a \\vhdboot.cfg by hand.",
                          "the images of the root folder cannot be written into a config, for "
                          "their names");
-    }
-    adopt(m, text, size);
     m->complete = true;
     return STATUS_OK;
 }
@@ -193,11 +232,8 @@ enum status config_text_set_vhd(struct config_text *m, unsigned index, const cha
         char *text = replaced(m, value, length, vhd, &size);
         if (!text)
             return say_no_memory();
-        if (reads_as(text, size, &m->config, a)) {
-            adopt(m, text, size);
+        if (config_text_take(m, text, size, a))
             return STATUS_OK;
-        }
-        free(text);
     }
     m->config.entry[index].vhd = old;
     return say_error(BY_HAND, "\\vhdboot.cfg, entry %s: its image cannot be changed to %s",

@@ -24,10 +24,17 @@ struct config_text {
 /* Reads the config of the volume, and the entries that it stands for: those of the root folder
  * where it names none. */
 enum status config_text_open(struct config_text *m, struct ntfs *volume, struct arena *a);
+
+/* The same, but a volume without any entry is none's fault: it has an empty menu. */
+enum status config_text_open_empty(struct config_text *m, struct ntfs *volume, struct arena *a);
 void config_text_close(struct config_text *m);
 
 /* Writes the root folder's images into the text as entries, where it names none itself. */
 enum status config_text_complete(struct config_text *m, struct arena *a);
+
+/* Takes `text`, which is allocated, where the loader reads m->config from it; false, and the text
+ * is freed, where it does not. */
+bool config_text_take(struct config_text *m, char *text, size_t size, struct arena *a);
 
 /* Lets entry `index` start another image. */
 enum status config_text_set_vhd(struct config_text *m, unsigned index, const char *vhd,

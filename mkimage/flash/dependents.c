@@ -249,6 +249,17 @@ const struct dependent *dependents_of(const struct dependents *d, const struct i
     return NULL;
 }
 
+const struct dependent *dependents_next(const struct dependents *d, const struct image *parent,
+                                        const struct ntfs_identity *file,
+                                        const struct dependent *last)
+{
+    for (size_t i = last ? (size_t)(last - d->image) + 1 : 0; i < d->count; i++) {
+        if (stands_on(&d->image[i], parent, file) && !ntfs_same_file(&d->image[i].file, file))
+            return &d->image[i];
+    }
+    return NULL;
+}
+
 const struct dependent *dependents_merged(const struct dependents *d, const struct image *parent,
                                           const struct ntfs_identity *file,
                                           const struct dependent *last)

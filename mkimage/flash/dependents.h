@@ -46,6 +46,11 @@ const struct dependent *dependents_of(const struct dependents *d, const struct i
                                       const struct ntfs_identity *file,
                                       const struct ntfs_identity *except);
 
+/* The one behind `last`, or the first where that is NULL, that stands on it; or NULL. */
+const struct dependent *dependents_next(const struct dependents *d, const struct image *parent,
+                                        const struct ntfs_identity *file,
+                                        const struct dependent *last);
+
 /* One that stands on it and was, or is being, merged into it, behind `last` where that is not NULL;
  * or NULL. */
 const struct dependent *dependents_merged(const struct dependents *d, const struct image *parent,

@@ -20,6 +20,13 @@ enum status edit_open(struct edit *e, const struct options *options)
     return status ? status : session_open(&e->session, e->path, e->partition);
 }
 
+enum status edit_open_disk(struct edit *e, const char *path, const struct device *disk,
+                           unsigned partition)
+{
+    *e = (struct edit){.path = path, .disk = disk, .partition = partition};
+    return session_open_disk(&e->session, path, disk, partition);
+}
+
 void edit_close(struct edit *e)
 {
     session_close(&e->session);
@@ -31,7 +38,7 @@ enum status edit_reopen(struct edit *e)
     const char *const *further = s->target.further_path;
     unsigned count = s->target.further_paths;
     target_close(&s->target);
-    enum status status = target_open(&s->target, e->path, e->partition);
+    enum status status = target_open_disk(&s->target, e->path, e->disk, e->partition);
     if (!status)
         status = change_allowed(&s->target);
     if (status)
@@ -69,6 +76,24 @@ static enum status finish(struct edit *e, struct volume *v, bool backwards, enum
     return status;
 }
 
+/* Front, zeros, back, and zeros to the end of the last cluster. */
+static enum status fill_parts(struct volume *v, const struct placement *p, uint64_t from,
+                              const struct edit_content *c)
+{
+    uint64_t clusters = 0;
+    for (uint32_t i = 0; i < p->count; i++)
+        clusters += p->piece[i].count;
+    uint64_t zeros = from + c->front_size, back = c->size - c->back_size;
+    enum status status = place_write(v, p, from, c->front, c->front_size);
+    if (!status)
+        status = place_write(v, p, zeros, NULL, back - zeros);
+    if (!status)
+        status = place_write(v, p, back, c->back, c->back_size);
+    if (!status)
+        status = place_write(v, p, c->size, NULL, clusters * v->cluster_size - c->size);
+    return status;
+}
+
 /* The content from byte `from` on, past the overlay, straight to clusters that no file on the disk
  * has yet. */
 static enum status fill(struct edit *e, struct volume *v, const struct placement *p, uint64_t from,
@@ -77,26 +102,17 @@ static enum status fill(struct edit *e, struct volume *v, const struct placement
     if (e->rehearsal)
         return STATUS_OK;
     struct overlay *keep = e->session.device.overlay;
-    uint64_t clusters = 0;
-    for (uint32_t i = 0; i < p->count; i++)
-        clusters += p->piece[i].count;
-    uint64_t zeros = from + c->front_size, back = c->size - c->back_size;
     e->session.device.overlay = NULL;
-    enum status status = place_write(v, p, from, c->front, c->front_size);
-    if (!status)
-        status = place_write(v, p, zeros, NULL, back - zeros);
-    if (!status)
-        status = place_write(v, p, back, c->back, c->back_size);
-    if (!status)
-        status = place_write(v, p, c->size, NULL, clusters * v->cluster_size - c->size);
+    enum status status = c->fill ? c->fill(c->ctx, v, p) : fill_parts(v, p, from, c);
     if (!status && !device_sync(&e->session.device))
         status = device_write_failed(&e->session.device);
     e->session.device.overlay = keep;
     return status;
 }
 
-enum status edit_put(struct edit *e, const char *path, const struct edit_content *content,
-                     uint32_t *pieces)
+/* `like` NULL: nobody's. */
+static enum status put(struct edit *e, const char *path, const char *like,
+                       const struct edit_content *content, uint32_t *pieces)
 {
     struct volume v;
     struct placement p = {0};
@@ -106,6 +122,8 @@ enum status edit_put(struct edit *e, const char *path, const struct edit_content
     status = place_find(&v, content->size, &p);
     if (!status)
         status = place_claim(&v, &p);
+    if (!status && like)
+        status = volume_make_like(&v, path, like);
     if (!status)
         status = place_file(&v, path, content->size, &p);
     if (!status)
@@ -115,6 +133,18 @@ enum status edit_put(struct edit *e, const char *path, const struct edit_content
         *pieces = p.count;
     placement_free(&p);
     return status;
+}
+
+enum status edit_put(struct edit *e, const char *path, const struct edit_content *content,
+                     uint32_t *pieces)
+{
+    return put(e, path, NULL, content, pieces);
+}
+
+enum status edit_put_like(struct edit *e, const char *path, const char *like,
+                          const struct edit_content *content)
+{
+    return put(e, path, like, content, NULL);
 }
 
 /* The clusters first, then, when they are on the disk, the size. */
@@ -164,6 +194,24 @@ enum status edit_remove(struct edit *e, const char *path)
     if (status)
         return status;
     return finish(e, &v, true, volume_remove(&v, path));
+}
+
+enum status edit_attributes(struct edit *e, const char *path, uint32_t attributes)
+{
+    struct volume v;
+    enum status status = session_volume(&e->session, &v);
+    if (status)
+        return status;
+    return finish(e, &v, false, volume_add_attributes(&v, path, attributes));
+}
+
+enum status edit_make_folders(struct edit *e, const char *path)
+{
+    struct volume v;
+    enum status status = session_volume(&e->session, &v);
+    if (status)
+        return status;
+    return finish(e, &v, false, volume_make_folders(&v, path));
 }
 
 enum status edit_is_simple(struct edit *e, const char *path, bool *simple)

@@ -19,13 +19,18 @@
 
 struct edit {
     struct session session;
-    const char *path; /* TARGET */
+    const char *path;          /* TARGET */
+    const struct device *disk; /* NULL: opened by its path */
     unsigned partition;
     bool rehearsal;
 };
 
 /* Opens TARGET with all checks that forbid writing. A block device needs --yes. */
 enum status edit_open(struct edit *e, const struct options *options);
+
+/* The same on a virtual disk that is open for writing, called `path`; it must last. */
+enum status edit_open_disk(struct edit *e, const char *path, const struct device *disk,
+                           unsigned partition);
 void edit_close(struct edit *e);
 
 /* Core's view again, after changes: all that was opened through e->session.target is gone. What is
@@ -37,21 +42,39 @@ enum status edit_reopen(struct edit *e);
 void edit_rehearse(struct edit *e);
 void edit_end_rehearsal(struct edit *e);
 
-/* What a file holds: `front`, zeros, and `back` at its end. */
+/* Writes a file's content to its clusters, all of them. */
+typedef enum status edit_fill(void *ctx, struct volume *v, const struct placement *p);
+
+/* What a file holds: `front`, zeros, and `back` at its end; or, with `size` alone, what `fill`
+ * writes. */
 struct edit_content {
     const void *front, *back;
     uint64_t front_size, back_size, size;
+    edit_fill *fill;
+    void *ctx;
 };
 
 /* A new file, or new content of one that exists. `pieces` may be NULL. */
 enum status edit_put(struct edit *e, const char *path, const struct edit_content *content,
                      uint32_t *pieces);
 
+/* The same for a new file that is as well guarded as `like`: it gets that one's security
+ * descriptor. */
+enum status edit_put_like(struct edit *e, const char *path, const char *like,
+                          const struct edit_content *content);
+
 /* Makes a file longer by zeros, with `back` at the new end; `pieces` counts all of the file. */
 enum status edit_extend(struct edit *e, const char *path, uint64_t old_size,
                         const struct edit_content *content, uint32_t *pieces);
 
 enum status edit_remove(struct edit *e, const char *path);
+
+/* Gives a file or folder these attributes (NTFS_FILE_READONLY, _HIDDEN, _SYSTEM ...) besides those
+ * it has. */
+enum status edit_attributes(struct edit *e, const char *path, uint32_t attributes);
+
+/* Makes the folders of `path` that are missing. */
+enum status edit_make_folders(struct edit *e, const char *path);
 
 /* Does all that is said of the file stand in one record? Else edit_put cannot change it at once. */
 enum status edit_is_simple(struct edit *e, const char *path, bool *simple);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Core's own functions in the order in which the machine calls them. Only reads. */
 #include "flash/entry.h"
+#include <string.h>
 #include <strings.h>
 #include "core/base/bounds.h"
 #include "core/base/file.h"
@@ -52,11 +53,22 @@ enum status entry_open(struct entry *e, struct target *t, const struct options *
     return status;
 }
 
+static const char *const write_names[] = {
+    [WRITE_PERSISTENT] = "persistent", [WRITE_DISCARD] = "discard", [WRITE_NONE] = "none"};
+
 const char *entry_write_name(const struct config_entry *entry)
 {
-    static const char *const names[] = {
-        [WRITE_PERSISTENT] = "persistent", [WRITE_DISCARD] = "discard", [WRITE_NONE] = "none"};
-    return names[entry->write];
+    return write_names[entry->write];
+}
+
+bool entry_write_mode(const char *name, enum write_mode *mode)
+{
+    for (unsigned i = 0; i < sizeof write_names / sizeof write_names[0]; i++) {
+        *mode = (enum write_mode)i;
+        if (!strcmp(name, write_names[i]))
+            return true;
+    }
+    return false;
 }
 
 bool entry_keeps_writes(const struct config_entry *entry)

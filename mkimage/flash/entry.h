@@ -29,6 +29,9 @@ enum status entry_open(struct entry *e, struct target *t, const struct options *
 /* What its config says of writes: "persistent", "discard", "none". */
 const char *entry_write_name(const struct config_entry *entry);
 
+/* The mode of that name; false where there is none. */
+bool entry_write_mode(const char *name, enum write_mode *mode);
+
 /* Does what its guest writes end up in the image? */
 bool entry_keeps_writes(const struct config_entry *entry);
 

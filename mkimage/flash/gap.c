@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Two places of a loader's sector and STAGE2_FILE_MAX bytes, taken in turn. Where a partition
+/* Two places, taken in turn. Where a partition
  * starts is read from the table itself: core's list has no extended ones, which begin with a sector
  * of their own. */
 #include "flash/gap.h"
@@ -9,8 +9,7 @@
 #include "layout.h"
 #include "stage2_format.h"
 
-#define GAP_END     2048u /* nobody leaves more free */
-#define PLACE_COUNT (1 + STAGE2_FILE_MAX / SECTOR_SIZE)
+#define GAP_END 2048u /* nobody leaves more free */
 
 static struct gap_record *record_of(struct mbr *mbr)
 {
@@ -25,7 +24,7 @@ bool gap_read(const struct mbr *mbr, struct gap *gap)
                         .volume_lba = le64_get(record->volume_lba),
                         .file_sectors = le16_get(record->file_sectors)};
     return le32_get(record->magic) == GAP_MAGIC && gap->file_lba && gap->file_sectors &&
-           gap->file_sectors <= PLACE_COUNT;
+           gap->file_sectors <= GAP_PLACE;
 }
 
 void gap_write(struct mbr *mbr, const struct gap *gap)
@@ -90,7 +89,7 @@ enum status gap_choose(const struct device *device, const struct part_table *tab
                          " are too few: vhdboot needs %" PRIu32,
                          device->path, first, end - 1, sectors);
     bool taken = old && old->file_lba < first + sectors;
-    bool both = end - first >= (uint64_t)PLACE_COUNT + sectors;
-    *file_lba = taken && both ? first + PLACE_COUNT : first;
+    bool both = end - first >= (uint64_t)GAP_PLACE + sectors;
+    *file_lba = taken && both ? first + GAP_PLACE : first;
     return STATUS_OK;
 }

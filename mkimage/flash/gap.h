@@ -12,6 +12,10 @@
 #include "core/part/format.h"
 #include "core/part/table.h"
 #include "host/device.h"
+#include "layout.h"
+
+/* Sectors of a place: a loader, vhdboot.bin, the MBR that was there before. */
+#define GAP_PLACE (2 + STAGE2_FILE_MAX / SECTOR_SIZE)
 
 /* Where vhdboot.bin lies, and which volume it starts from. */
 struct gap {

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include "cli/path.h"
 #include "core/base/arena.h"
 #include "core/base/file.h"
 #include "core/base/image.h"
@@ -44,11 +43,6 @@ static enum status check_leaf(const struct lineage *l)
                          "%s: is a raw disk, which has no id: a child could not tell it from "
                          "another disk or from a changed one",
                          image->file->path);
-    if (image->format != IMAGE_VHD)
-        return say_error("Convert it to a VHD first (qemu-img convert -O vpc).",
-                         "%s: is a VHDX, and the loader adds no blocks to one: a child that is a "
-                         "VHDX could not be written",
-                         image->file->path);
     return STATUS_OK;
 }
 
@@ -67,7 +61,38 @@ static enum status open_text(struct lineage *l)
     struct fail f;
     if (volumes_find(&t->volumes, &f))
         return say_fail(&f);
-    return config_text_open(&l->text, &t->volume, &t->arena);
+    return l->may_be_empty ? config_text_open_empty(&l->text, &t->volume, &t->arena)
+                           : config_text_open(&l->text, &t->volume, &t->arena);
+}
+
+enum status lineage_open_menu(struct lineage *l, const struct options *options)
+{
+    *l = (struct lineage){.may_be_empty = true};
+    enum status status = edit_open(&l->edit, options);
+    if (status)
+        return status;
+    status = target_further(&l->edit.session.target, options->drive, options->drives);
+    if (!status)
+        status = open_text(l);
+    if (status)
+        lineage_close(l);
+    return status;
+}
+
+/* What was opened before a change says nothing any more. */
+static void forget(struct lineage *l)
+{
+    config_text_close(&l->text);
+    dependents_free(&l->dependents);
+    l->dependents_known = false;
+    l->chain.count = 0;
+}
+
+enum status lineage_reopen_menu(struct lineage *l)
+{
+    forget(l);
+    enum status status = edit_reopen(&l->edit);
+    return status ? status : open_text(l);
 }
 
 /* Place `i` where the leaf's parent may lie, as the chain tries them; NULL behind the last one. */
@@ -162,9 +187,7 @@ void lineage_close(struct lineage *l)
 
 enum status lineage_reopen(struct lineage *l, const char *vhd)
 {
-    config_text_close(&l->text);
-    dependents_free(&l->dependents);
-    l->dependents_known = false;
+    forget(l);
     enum status status = edit_reopen(&l->edit);
     struct target *t = &l->edit.session.target;
     struct fail f;
@@ -354,113 +377,4 @@ enum status lineage_no_starter_elsewhere(struct lineage *l, const struct ntfs_id
                            "%s: entry %s starts it as well, and would find it gone", path, who);
     free(who);
     return status;
-}
-
-/* The `vhd =` value for an image at `path`: in the leaf's folder as the entry writes that. */
-static const char *leaf_value(struct lineage *l, unsigned index, const char *path)
-{
-    const char *old = l->text.config.entry[index].vhd, *own = lineage_path(l, 0);
-    size_t folder = path_folder_length(path);
-    bool beside = folder == path_folder_length(own) && !strncasecmp(path, own, folder);
-    size_t keep = beside ? path_folder_length(old) : 0;
-    char *value = arena_alloc(&l->edit.session.target.arena, keep + strlen(path) + 1);
-    if (!value)
-        return NULL;
-    memcpy(value, old, keep);
-    strcpy(value + keep, path + (beside ? folder : 0));
-    return value;
-}
-
-static enum status keep_text(const struct config_text *from, char **text, size_t *size)
-{
-    *text = malloc(from->size + 1);
-    if (!*text)
-        return say_no_memory();
-    memcpy(*text, from->text, from->size);
-    *size = from->size;
-    return STATUS_OK;
-}
-
-enum status lineage_plan_config(struct lineage *l, const char *path, bool all,
-                                struct lineage_config *c)
-{
-    *c = (struct lineage_config){0};
-    bool complete = l->text.complete;
-    struct arena *arena = &l->edit.session.target.arena;
-    struct ntfs_identity leaf = ntfs_identify(&l->chain.link[0]->file);
-    enum status status =
-        all ? lineage_no_starter_elsewhere(l, &leaf, lineage_path(l, 0)) : STATUS_OK;
-    if (!status)
-        status = config_text_complete(&l->text, arena);
-    if (!status && !complete)
-        status = keep_text(&l->text, &c->first, &c->first_size);
-    for (unsigned i = 0; !status && i < l->text.config.count; i++) {
-        if (i != l->entry && !(all && lineage_starts(l, i, l->chain.link[0])))
-            continue;
-        const char *value = leaf_value(l, i, path);
-        status = value ? config_text_set_vhd(&l->text, i, value, arena) : say_no_memory();
-    }
-    if (!status)
-        status = keep_text(&l->text, &c->then, &c->then_size);
-    if (status)
-        lineage_config_free(c);
-    return status;
-}
-
-void lineage_config_free(struct lineage_config *c)
-{
-    free(c->first);
-    free(c->then);
-    *c = (struct lineage_config){0};
-}
-
-static enum status put(struct lineage *l, const char *text, size_t size)
-{
-    struct edit_content content = {.front = text, .front_size = size, .size = size};
-    return edit_put(&l->edit, BOOT_CONFIG_PATH, &content, NULL);
-}
-
-enum status lineage_put_first(struct lineage *l, const struct lineage_config *c)
-{
-    return c->first ? put(l, c->first, c->first_size) : STATUS_OK;
-}
-
-enum status lineage_put_then(struct lineage *l, const struct lineage_config *c)
-{
-    return put(l, c->then, c->then_size);
-}
-
-enum status lineage_remove(struct lineage *l, const char *path)
-{
-    bool real = !l->edit.rehearsal;
-    const struct dependents *images;
-    struct file file;
-    struct fail f;
-    if (ntfs_open(&l->edit.session.target.volume, path, &file, &f))
-        return say_fail(&f);
-    struct ntfs_identity own = ntfs_identify(&file);
-    enum status status = lineage_images(l, &images); /* from before the change where it is known */
-    unsigned names = 0;
-    for (size_t i = 0; !status && i < images->count; i++) {
-        if (!ntfs_same_file(&images->image[i].file, &own))
-            continue;
-        if (names++ && real)
-            status = edit_reopen(&l->edit);
-        if (!status)
-            status = edit_remove(&l->edit, images->image[i].path);
-    }
-    return status || names ? status : edit_remove(&l->edit, path);
-}
-
-enum status lineage_drop(struct lineage *l, const struct lineage_config *c, const char *path)
-{
-    bool real = !l->edit.rehearsal;
-    enum status status = lineage_put_first(l, c);
-    if (!status && real && c->first)
-        status = edit_reopen(&l->edit);
-    if (!status)
-        status = lineage_put_then(l, c);
-    if (!status && real)
-        status = edit_reopen(&l->edit);
-    return status ? status : lineage_remove(l, path);
 }

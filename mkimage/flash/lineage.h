@@ -21,20 +21,27 @@ struct lineage {
     unsigned entry;   /* of the config */
     char *entry_name; /* its name, which outlives a change */
     struct chain chain;
-    bool broken; /* the chain ends where a parent is another image by now */
+    bool may_be_empty; /* a volume without any entry will do */
+    bool broken;       /* the chain ends where a parent is another image by now */
     struct chain
         *parent; /* what lies where the leaf looks for its parent, which it is not; or NULL */
     struct dependents dependents;
     bool dependents_known;
 };
 
-/* Opens TARGET for writing and the entry with its chain. Refuses a VHDX, and an image that lies on
- * another volume. */
+/* Opens TARGET for writing and the entry with its chain. Refuses a raw disk, and an image that lies
+ * on another volume. */
 enum status lineage_open(struct lineage *l, const struct options *options);
 void lineage_close(struct lineage *l);
 
 /* The same, but takes a leaf as well whose parent is another image by now. */
 enum status lineage_open_to_drop(struct lineage *l, const struct options *options);
+
+/* Opens TARGET for writing and its menu, which may be empty; no entry and no chain. */
+enum status lineage_open_menu(struct lineage *l, const struct options *options);
+
+/* After a change: volume and menu as they are now. */
+enum status lineage_reopen_menu(struct lineage *l);
 
 /* After a change: the volume and, by `vhd`, an image with its chain as they are now. The config and
  * the entry stay as they were. */
@@ -89,6 +96,11 @@ struct lineage_config {
 enum status lineage_plan_config(struct lineage *l, const char *path, bool all,
                                 struct lineage_config *c);
 void lineage_config_free(struct lineage_config *c);
+
+/* The two halves of it, for other changes of l->text: `first`, where the text names no entries yet,
+ * and then what the text is after the change. */
+enum status lineage_complete(struct lineage *l, struct lineage_config *c);
+enum status lineage_keep_then(struct lineage *l, struct lineage_config *c);
 
 /* Writes the texts as \vhdboot.cfg; `first` only where there is one. */
 enum status lineage_put_first(struct lineage *l, const struct lineage_config *c);

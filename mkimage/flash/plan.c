@@ -23,9 +23,11 @@
 #include "core/entry/open.h"
 #include "core/map/map.h"
 #include "core/ntfs/ntfs.h"
+#include "flash/backup.h"
 #include "flash/bootcode.h"
 #include "flash/entry.h"
 #include "flash/menu.h"
+#include "flash/sums.h"
 #include "flash/source.h"
 #include "flash/target.h"
 #include "host/device.h"
@@ -168,8 +170,10 @@ static enum status check_image(struct flash_plan *plan, unsigned index, struct a
     if (!status) {
         struct image *leaf = &chain.link[0]->image;
         image->no_system = no_system(&chain, origin ? &origin->target.blk : &files.blk, arena);
-        image->grows = slack_grows(leaf);
+        image->has_slack = image->grows = slack_grows(leaf);
         image->is_raw = leaf->format == IMAGE_RAW;
+        image->format = leaf->format;
+        memcpy(image->id, leaf->id, sizeof image->id);
         if (image->grows && slack_find(&image->slack, leaf, arena, &f))
             status = say_fail(&f);
         snprintf(image->kind, sizeof image->kind, "%s, %s", image_kind_name(leaf),
@@ -247,7 +251,8 @@ static enum status set_path(struct flash_plan *plan, unsigned index, char *path)
         return say_error("Put it somewhere else.",
                          "%s: would be %s, and such names are the file system's own", image->source,
                          path);
-    if (volume_same_path(path, BOOT_STAGE2_PATH) || volume_same_path(path, BOOT_CONFIG_PATH))
+    if (volume_same_path(path, BOOT_STAGE2_PATH) || volume_same_path(path, BOOT_CONFIG_PATH) ||
+        volume_same_path(path, SUMS_PATH) || volume_same_path(path, BACKUP_PATH))
         return say_error("Rename the file.", "%s: would be %s, which is vhdboot's own",
                          image->source, path);
     for (unsigned i = 0; i < plan->count; i++) {
@@ -265,7 +270,7 @@ static enum status choose_paths(struct flash_plan *plan, const struct config *co
 {
     enum status status = STATUS_OK;
     for (unsigned i = 0; !status && i < plan->count; i++) {
-        if (!plan->image[i].is_parent)
+        if (!plan->image[i].is_parent && !plan->image[i].path)
             status = set_path(plan, i, chosen_path(plan, i, config));
     }
     for (unsigned left = plan->count; !status && left; left--) { /* a round a generation at most */
@@ -289,7 +294,8 @@ static void choose_growing(struct flash_plan *plan, const struct config *config)
             const char *vhd = own_path(plan, e);
             written |= entry_keeps_writes(e) && vhd && volume_same_path(vhd, image->path);
         }
-        image->grows = image->grows && written && !image->is_parent;
+        image->is_written = written && !image->is_parent;
+        image->grows = image->grows && image->is_written;
     }
 }
 
@@ -347,19 +353,54 @@ static void say_complaint(void *name, const struct config_complaint *c)
                 *c->word ? ": " : "", c->word);
 }
 
+/* All images that the command line names, and their parents. */
+static enum status plan_images(struct flash_plan *plan, const struct options *options,
+                               struct arena *arena)
+{
+    enum status status = arena_open(arena);
+    for (unsigned i = 0; !status && i < options->vhds; i++) {
+        unsigned index;
+        status = plan_image(plan, options->vhd[i], &index);
+    }
+    for (unsigned i = 0; !status && i < plan->count; i++) /* plan->count grows by parents */
+        status = check_image(plan, i, arena);
+    return status;
+}
+
+/* Ends the making of a plan: what the files take. */
+static enum status finish_plan(struct flash_plan *plan, uint64_t others, enum status status)
+{
+    plan->needed = others;
+    for (unsigned i = 0; i < plan->count; i++)
+        plan->needed += plan->image[i].size + MKFS_CLUSTER;
+    if (status)
+        flash_plan_free(plan);
+    return status;
+}
+
+enum status flash_plan_add(struct flash_plan *plan, const struct options *options, const char *path,
+                           bool writes)
+{
+    *plan = (struct flash_plan){0};
+    struct arena arena = {0};
+    enum status status = plan_images(plan, options, &arena);
+    if (!status && path)
+        status = set_path(plan, 0, volume_path("", 0, path + strspn(path, "\\/")));
+    if (!status)
+        status = choose_paths(plan, NULL, &arena);
+    for (unsigned i = 0; !status && i < plan->count; i++)
+        plan->image[i].grows = plan->image[i].grows && writes && !plan->image[i].is_parent;
+    arena_close(&arena);
+    return finish_plan(plan, 0, status);
+}
+
 enum status flash_plan(struct flash_plan *plan, const struct options *options)
 {
     *plan = (struct flash_plan){.label = options->label ? options->label : "VHDBOOT"};
     struct arena arena = {0};
     struct config *config = NULL;
     struct fail f;
-    enum status status = arena_open(&arena);
-    for (unsigned i = 0; !status && i < options->vhds; i++) {
-        unsigned index;
-        status = plan_image(plan, options->vhd[i], &index);
-    }
-    for (unsigned i = 0; !status && i < plan->count; i++) /* plan->count grows by parents */
-        status = check_image(plan, i, &arena);
+    enum status status = plan_images(plan, options, &arena);
     if (!status && options->config) {
         status = read_config(plan, options->config);
         config = arena_alloc(&arena, sizeof *config);
@@ -375,13 +416,7 @@ enum status flash_plan(struct flash_plan *plan, const struct options *options)
     if (!status && !options->config)
         status = menu_make(plan);
     arena_close(&arena);
-
-    plan->needed = plan->config_size + stage2_size() + 2 * MKFS_CLUSTER;
-    for (unsigned i = 0; i < plan->count; i++)
-        plan->needed += plan->image[i].size + MKFS_CLUSTER;
-    if (status)
-        flash_plan_free(plan);
-    return status;
+    return finish_plan(plan, plan->config_size + stage2_size() + 2 * MKFS_CLUSTER, status);
 }
 
 void flash_plan_free(struct flash_plan *plan)

@@ -72,12 +72,16 @@ void arena_close(struct arena *arena)
     arena->base = NULL;
 }
 
-enum status target_open_device(struct target *t, const char *path)
+enum status target_open_device_disk(struct target *t, const char *path, const struct device *disk)
 {
     *t = (struct target){.device.fd = -1};
     for (unsigned i = 0; i < TARGET_FURTHER_MAX; i++)
         t->further[i].fd = -1;
-    enum status status = device_open(&t->device, path, DEVICE_READ);
+    enum status status = STATUS_OK;
+    if (disk)
+        t->device = *disk;
+    else
+        status = device_open(&t->device, path, DEVICE_READ);
     if (!status)
         status = arena_open(&t->arena);
     if (status) {
@@ -87,6 +91,11 @@ enum status target_open_device(struct target *t, const char *path)
     device_blk(&t->blk, &t->device);
     t->drive[0] = &t->blk;
     return STATUS_OK;
+}
+
+enum status target_open_device(struct target *t, const char *path)
+{
+    return target_open_device_disk(t, path, NULL);
 }
 
 enum status target_further(struct target *t, const char *const *path, unsigned count)
@@ -147,7 +156,13 @@ enum err target_mount(struct target *t, unsigned partition, struct fail *f)
 
 enum status target_open(struct target *t, const char *path, unsigned partition)
 {
-    enum status status = target_open_device(t, path);
+    return target_open_disk(t, path, NULL, partition);
+}
+
+enum status target_open_disk(struct target *t, const char *path, const struct device *disk,
+                             unsigned partition)
+{
+    enum status status = target_open_device_disk(t, path, disk);
     if (status)
         return status;
     struct fail f;

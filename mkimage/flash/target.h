@@ -45,6 +45,10 @@ void arena_close(struct arena *arena);
 
 /* Opens the device and mounts the volume. `partition` 0 picks one. */
 enum status target_open(struct target *t, const char *path, unsigned partition);
+
+/* The same on a disk that is open already, unless `disk` is NULL: a virtual one (its `io`). */
+enum status target_open_disk(struct target *t, const char *path, const struct device *disk,
+                             unsigned partition);
 void target_close(struct target *t);
 
 /* The disks that the machine has besides this one, which are opened; the strings stay the caller's.
@@ -53,6 +57,7 @@ enum status target_further(struct target *t, const char *const *path, unsigned c
 
 /* The two halves of target_open, for those who report each step by itself. */
 enum status target_open_device(struct target *t, const char *path);
+enum status target_open_device_disk(struct target *t, const char *path, const struct device *disk);
 enum err target_mount(struct target *t, unsigned partition, struct fail *f);
 
 /* As chain_open opens files of its volume, and of no other one. */

@@ -19,13 +19,18 @@
 #include "host/lock.h"
 #include "host/overlay.h"
 
-bool device_pread(const struct device *d, void *buf, size_t size, uint64_t off)
+bool device_pread_below(const struct device *d, void *buf, size_t size, uint64_t off)
 {
     if (!range_ok(off, size, d->size)) {
         errno = EIO;
         return false;
     }
-    return fd_pread(d->fd, buf, size, off) &&
+    return d->io ? d->io->pread(d->ctx, buf, size, off) : fd_pread(d->fd, buf, size, off);
+}
+
+bool device_pread(const struct device *d, void *buf, size_t size, uint64_t off)
+{
+    return device_pread_below(d, buf, size, off) &&
            (!d->overlay || overlay_read(d->overlay, buf, size, off));
 }
 
@@ -35,8 +40,9 @@ bool device_pwrite(struct device *d, const void *buf, size_t size, uint64_t off)
         errno = ENOSPC;
         return false;
     }
-    return d->overlay ? overlay_write(d->overlay, buf, size, off)
-                      : fd_pwrite(d->fd, buf, size, off);
+    if (d->overlay)
+        return overlay_write(d->overlay, buf, size, off);
+    return d->io ? d->io->pwrite(d->ctx, buf, size, off) : fd_pwrite(d->fd, buf, size, off);
 }
 
 static bool write_zeros(struct device *d, uint64_t off, uint64_t size)
@@ -60,6 +66,8 @@ bool device_zero(struct device *d, uint64_t off, uint64_t size)
     }
     if (!size || d->fresh)
         return true;
+    if (!d->overlay && d->io)
+        return d->io->zero(d->ctx, off, size);
     if (!d->overlay) {
         uint64_t range[2] = {off, size};
         if (d->is_block && !ioctl(d->fd, BLKZEROOUT, range))
@@ -73,7 +81,17 @@ bool device_zero(struct device *d, uint64_t off, uint64_t size)
 
 bool device_sync(struct device *d)
 {
-    return d->overlay || !fsync(d->fd);
+    if (d->overlay)
+        return true;
+    return d->io ? d->io->sync(d->ctx) : !fsync(d->fd);
+}
+
+void device_forget(struct device *d)
+{
+    (void)fdatasync(d->fd);
+    if (d->is_block)
+        (void)ioctl(d->fd, BLKFLSBUF);
+    (void)posix_fadvise(d->fd, 0, 0, POSIX_FADV_DONTNEED);
 }
 
 enum status device_read_failed(const struct device *d)

@@ -2,7 +2,8 @@
 /*
  * A disk image file or block device of the host, as bytes. Writing goes either straight to it, or
  * into an overlay (overlay.h), so that a change can be looked at, saved and ordered before the
- * first byte of it reaches the device.
+ * first byte of it reaches the device. A virtual disk inside an image can stand in the place of the
+ * file (struct device_io).
  */
 #ifndef MKIMAGE_HOST_DEVICE_H
 #define MKIMAGE_HOST_DEVICE_H
@@ -15,13 +16,24 @@
 
 struct overlay;
 
+/* What lies under a device that is no file of the host itself: a virtual disk. Each does all, or
+ * gives false with errno set; bytes, aligned or not. */
+struct device_io {
+    bool (*pread)(void *ctx, void *buf, size_t size, uint64_t off);
+    bool (*pwrite)(void *ctx, const void *buf, size_t size, uint64_t off);
+    bool (*zero)(void *ctx, uint64_t off, uint64_t size);
+    bool (*sync)(void *ctx);
+};
+
 struct device {
     const char *path;
-    int fd;
-    uint64_t size;        /* bytes, a whole number of sectors */
-    bool is_block;        /* a block device */
-    unsigned sector_size; /* the drive's own, in bytes; 512 for a file */
-    bool fresh;           /* a new file: what was not written reads as zero */
+    int fd;                     /* -1 where there is `io` */
+    const struct device_io *io; /* NULL: a file or block device, `fd` */
+    void *ctx;                  /* the io's own, which must last */
+    uint64_t size;              /* bytes, a whole number of sectors */
+    bool is_block;              /* a block device */
+    unsigned sector_size;       /* the drive's own, in bytes; 512 for a file */
+    bool fresh;                 /* a new file: what was not written reads as zero */
     struct overlay *overlay;
 };
 
@@ -48,11 +60,17 @@ void device_close(struct device *d);
 bool device_pread(const struct device *d, void *buf, size_t size, uint64_t off);
 bool device_pwrite(struct device *d, const void *buf, size_t size, uint64_t off);
 
+/* The same for reading past the overlay: what is there now. */
+bool device_pread_below(const struct device *d, void *buf, size_t size, uint64_t off);
+
 /* Makes the range read as zeros; a fresh file's holes are left alone. */
 bool device_zero(struct device *d, uint64_t off, uint64_t size);
 
 /* What was written is on the medium, not only in the host's memory. */
 bool device_sync(struct device *d);
+
+/* The host forgets what it has of it in memory, as far as it can: it is read from the medium. */
+void device_forget(struct device *d);
 
 /* As core's drive; `b` lives as long as `d`. */
 void device_blk(struct blk *b, struct device *d);

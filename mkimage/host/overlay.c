@@ -7,18 +7,17 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include "host/fd.h"
 
-void overlay_init(struct overlay *o, int fd)
+void overlay_init(struct overlay *o, overlay_below *below, const void *ctx)
 {
-    *o = (struct overlay){.fd = fd};
+    *o = (struct overlay){.below = below, .ctx = ctx};
 }
 
 void overlay_free(struct overlay *o)
 {
     free(o->sector);
     free(o->slot);
-    *o = (struct overlay){.fd = -1};
+    *o = (struct overlay){0};
 }
 
 /* The slot of `lba`: its own, or the free one where it belongs. The table is never full. */
@@ -70,7 +69,7 @@ static struct overlay_sector *entry_of(struct overlay *o, uint64_t lba)
     struct overlay_sector *s = &o->sector[o->count];
     s->lba = lba;
     s->step = 0;
-    if (!fd_pread(o->fd, s->before, SECTOR_SIZE, lba << SECTOR_SHIFT))
+    if (!o->below(o->ctx, s->before, SECTOR_SIZE, lba << SECTOR_SHIFT))
         return NULL;
     memcpy(s->after, s->before, SECTOR_SIZE);
     *slot_of(o, lba) = (uint32_t)++o->count;

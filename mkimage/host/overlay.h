@@ -18,15 +18,19 @@ struct overlay_sector {
     uint8_t before[SECTOR_SIZE], after[SECTOR_SIZE];
 };
 
+/* Reads what the device itself holds now; false with errno set. */
+typedef bool overlay_below(const void *ctx, void *buf, size_t size, uint64_t off);
+
 struct overlay {
-    int fd;
+    overlay_below *below;
+    const void *ctx;               /* below's own */
     struct overlay_sector *sector; /* in the order of their first write */
     size_t count, capacity;
     uint32_t *slot; /* hash table: index into sector, plus one */
     size_t slots;
 };
 
-void overlay_init(struct overlay *o, int fd);
+void overlay_init(struct overlay *o, overlay_below *below, const void *ctx);
 void overlay_free(struct overlay *o);
 
 /* Lays what was written over `size` bytes that were read from the device at `off`. */

@@ -24,14 +24,6 @@
 #define VHD_SIZE_MAX ((uint64_t)2040 << 30)
 #define CHUNK        65536u
 
-static be64 be64_make(uint64_t v)
-{
-    be64 x;
-    for (unsigned i = 0; i < 8; i++)
-        x.b[i] = (uint8_t)(v >> (56 - 8 * i));
-    return x;
-}
-
 /* The geometry of the format's document where it is that of all sectors, else the largest one: QEMU
  * goes by a smaller one, and would see a shorter disk. */
 static void geometry_put(struct vhd_footer *footer, uint64_t sectors)

@@ -137,9 +137,9 @@ bool volume_same_path(const char *a, const char *b)
     return same;
 }
 
-/* Looks `name` up in the folder; where it is missing and `create` is a file type, makes it. */
-static ntfs_inode *child(struct volume *v, ntfs_inode *folder, const char *name, size_t length,
-                         mode_t create)
+/* The same, where what is made gets this security descriptor, by its number on the volume. */
+static ntfs_inode *child_guarded(struct volume *v, ntfs_inode *folder, const char *name,
+                                 size_t length, mode_t create, le32 security)
 {
     u8 units;
     ntfschar *wide = unicode(name, length, &units);
@@ -150,7 +150,7 @@ static ntfs_inode *child(struct volume *v, ntfs_inode *folder, const char *name,
     if (reference != (u64)-1) {
         inode = ntfs_inode_open(v->ntfs, MREF(reference));
     } else if (errno == ENOENT && create) {
-        inode = ntfs_create(folder, const_cpu_to_le32(0), wide, units, create);
+        inode = ntfs_create(folder, security, wide, units, create);
         if (inode && S_ISREG(create)) {
             inode->flags |= FILE_ATTR_ARCHIVE;
             NInoFileNameSetDirty(inode);
@@ -159,6 +159,13 @@ static ntfs_inode *child(struct volume *v, ntfs_inode *folder, const char *name,
     }
     free(wide);
     return inode;
+}
+
+/* Looks `name` up in the folder; where it is missing and `create` is a file type, makes it. */
+static ntfs_inode *child(struct volume *v, ntfs_inode *folder, const char *name, size_t length,
+                         mode_t create)
+{
+    return child_guarded(v, folder, name, length, create, const_cpu_to_le32(0));
 }
 
 /* Walks to the last part of `path`, making folders where `create` says so; NULL with errno set. The
@@ -205,12 +212,13 @@ enum status volume_make_folders(struct volume *v, const char *path)
     return STATUS_OK;
 }
 
-static ntfs_inode *open_file(struct volume *v, const char *path, mode_t create)
+/* A file or folder; NULL with errno set. */
+static ntfs_inode *open_any(struct volume *v, const char *path, mode_t create, le32 security)
 {
     const char *last;
     size_t length;
     ntfs_inode *folder = walk(v, path, false, &last, &length);
-    ntfs_inode *inode = folder ? child(v, folder, last, length, create) : NULL;
+    ntfs_inode *inode = folder ? child_guarded(v, folder, last, length, create, security) : NULL;
     int keep = errno;
     if (folder && ntfs_inode_close(folder)) {
         keep = errno;
@@ -218,6 +226,14 @@ static ntfs_inode *open_file(struct volume *v, const char *path, mode_t create)
             ntfs_inode_close(inode);
         inode = NULL;
     }
+    errno = keep;
+    return inode;
+}
+
+static ntfs_inode *open_file(struct volume *v, const char *path, mode_t create)
+{
+    ntfs_inode *inode = open_any(v, path, create, const_cpu_to_le32(0));
+    int keep = errno;
     if (inode && inode->mrec->flags & MFT_RECORD_IS_DIRECTORY) {
         ntfs_inode_close(inode);
         inode = NULL;
@@ -279,6 +295,33 @@ enum status volume_remove(struct volume *v, const char *path)
         return volume_failed(v, path, "cannot be removed");
     }
     free(wide);
+    return STATUS_OK;
+}
+
+enum status volume_add_attributes(struct volume *v, const char *path, uint32_t attributes)
+{
+    ntfs_inode *inode = open_any(v, path, 0, const_cpu_to_le32(0));
+    if (!inode)
+        return volume_failed(v, path, "cannot be opened");
+    le32 wanted = inode->flags | cpu_to_le32(attributes);
+    if (wanted != inode->flags) {
+        inode->flags = wanted;
+        NInoFileNameSetDirty(inode);
+        ntfs_inode_mark_dirty(inode);
+    }
+    return ntfs_inode_close(inode) ? volume_failed(v, path, "cannot be changed") : STATUS_OK;
+}
+
+enum status volume_make_like(struct volume *v, const char *path, const char *like)
+{
+    ntfs_inode *old = volume_open_file(v, like);
+    if (!old)
+        return STATUS_FAILED;
+    le32 security = test_nino_flag(old, v3_Extensions) ? old->security_id : const_cpu_to_le32(0);
+    bool ok = !ntfs_inode_close(old);
+    ntfs_inode *inode = ok ? open_any(v, path, S_IFREG, security) : NULL;
+    if (!inode || ntfs_inode_close(inode))
+        return volume_failed(v, path, "cannot be made");
     return STATUS_OK;
 }
 

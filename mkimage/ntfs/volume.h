@@ -47,6 +47,13 @@ enum status volume_write_file(struct volume *v, const char *path, const void *da
 /* Removes a file; one that is not there is no failure. */
 enum status volume_remove(struct volume *v, const char *path);
 
+/* Gives a file or folder these of the attributes that NTFS keeps, besides those it has. */
+enum status volume_add_attributes(struct volume *v, const char *path, uint32_t attributes);
+
+/* Makes an empty file with the security descriptor of the file `like`, in a folder that is there.
+ * One that exists is no failure. */
+enum status volume_make_like(struct volume *v, const char *path, const char *like);
+
 /* Bytes that no file has. */
 uint64_t volume_free(const struct volume *v);
 

@@ -25,7 +25,9 @@
 #include "serve/serve.h"
 #include "verbs/verbs.h"
 
-#define DETACH_SECONDS 300 /* what may have to be written: all that the kernel holds of the disk */
+#define DETACH_SECONDS                                                                             \
+    300 /* what may have to be written: all that the kernel holds of the disk                      \
+         */
 
 static const char *const write_names[] = {
     [WRITE_PERSISTENT] = "persistent", [WRITE_DISCARD] = "discard", [WRITE_NONE] = "none"};
@@ -39,7 +41,7 @@ static void load_module(void)
     static char program[] = "modprobe", quiet[] = "-q", module[] = "nbd";
     char *const arguments[] = {program, quiet, module, NULL};
     pid_t pid;
-    if (!posix_spawnp(&pid, arguments[0], NULL, NULL, arguments, environ))
+    if (!posix_spawnp(&pid, program, NULL, NULL, arguments, environ))
         (void)waitpid(pid, NULL, 0);
 }
 
@@ -74,6 +76,9 @@ static enum status what_it_is(struct serve_options *disk, const struct options *
     bool is_target = options->entry;
     disk->entry = options->entry;
     disk->partition = options->partition;
+    disk->drive = options->drive;
+    disk->drives = options->drives;
+    disk->direct_if_able = true;
     disk->write = options->read_only ? WRITE_NONE
                   : options->discard ? WRITE_DISCARD
                                      : WRITE_PERSISTENT;
@@ -117,7 +122,7 @@ static enum status serve_device(const struct serve_options *disk, int index, int
     struct fail f;
     struct serve *s = serve_open(disk, &f);
     if (!s)
-        return say_fail(&f);
+        return serve_say(&f);
     backend_make(backend, disk, s);
     struct attach_options options = {.index = index, .backend = backend};
     daemon_settle();
@@ -125,9 +130,9 @@ static enum status serve_device(const struct serve_options *disk, int index, int
     if (error) {
         struct fail closing;
         (void)serve_close(s, &closing);
-        return say_fail_advice(&f, error == EBUSY
-                                       ? "Choose another one, or let --device away: then one is found."
-                                       : "The kernel's log may say more: dmesg.");
+        return say_fail_advice(
+            &f, error == EBUSY ? "Choose another one, or leave --device out: then one is found."
+                               : "The kernel's log may say more: dmesg.");
     }
     daemon_ready(channel, a.index);
     if (!attach_wait(&a, &f))
@@ -188,10 +193,11 @@ static enum status server_end(int pid_fd, const char *name)
 /* The device is held by `fd`, which nobody else then has. */
 static enum status detach_held(int fd, const struct devices_one *one, const char *name)
 {
-    if (fsync(fd))
+    if (!one->served)
+        say_warning("%s: its server has ended: what was not flushed is lost", name);
+    else if (fsync(fd))
         return say_error("It stays attached; the kernel's log may say more: dmesg.",
-                         "%s: what was written to it could not be kept: %s", name,
-                         strerror(errno));
+                         "%s: what was written to it could not be kept: %s", name, strerror(errno));
     int pid_fd = (int)syscall(SYS_pidfd_open, one->server, 0);
     struct netlink n;
     int error = netlink_open(&n);
@@ -241,8 +247,9 @@ static void tell_line(void *ctx, const struct devices_one *one)
     if (one->partitions)
         snprintf(partitions, sizeof partitions, "%u partition%s", one->partitions,
                  one->partitions == 1 ? "" : "s");
-    say_out("/dev/nbd%d  %s  %s  %s  %s%s%s", one->index, bytes_text(one->size), one->write,
-            partitions, one->image, *one->entry ? ", entry " : "", one->entry);
+    say_out("/dev/nbd%d  %s  %s  %s  %s%s%s%s", one->index, bytes_text(one->size), one->write,
+            partitions, one->image, *one->entry ? ", entry " : "", one->entry,
+            one->served ? "" : ", its server has ended");
 }
 
 static void tell_json(void *ctx, const struct devices_one *one)
@@ -256,8 +263,14 @@ static void tell_json(void *ctx, const struct devices_one *one)
     json_string("entry", *one->entry ? one->entry : NULL);
     json_string("write", one->write);
     json_number("size", one->size);
-    json_number("partitions", one->partitions);
+    json_array("partitions");
+    for (unsigned i = 0; i < one->partitions; i++) {
+        snprintf(name, sizeof name, "/dev/nbd%dp%u", one->index, one->partition[i]);
+        json_string(NULL, name);
+    }
+    json_end();
     json_number("pid", (uint64_t)one->server);
+    json_bool("served", one->served);
     json_end();
 }
 

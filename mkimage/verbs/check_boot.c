@@ -192,10 +192,10 @@ void check_boot_gap_file(struct steps *s, struct target *t, const struct gap *ga
     const uint8_t *stage2 = data + SECTOR_SIZE;
     uint64_t size = le32_get(((const struct stage2_header *)stage2)->size);
     bool fits = size % 4 == 0 && size >= sizeof(struct stage2_header) &&
-                size <= (uint64_t)(gap->file_sectors - 1) * SECTOR_SIZE;
+                size + 2 * SECTOR_SIZE <= (uint64_t)gap->file_sectors * SECTOR_SIZE;
     bool loader = le32_get(*(const le32 *)(stage2 - sizeof(le32))) == STAGE2_MAGIC;
     bool same = gap->file_sectors == bootcode_gap_file(ours) &&
-                !memcmp(data, ours, (size_t)gap->file_sectors * SECTOR_SIZE);
+                !memcmp(data, ours, (size_t)(gap->file_sectors - 1) * SECTOR_SIZE);
     if (!fits || !loader || !is_stage2(stage2, size))
         steps_failed(s, "stage2", "Run mkimage install --place gap.",
                      "sectors %" PRIu64 " to %" PRIu64 " are damaged, or are not vhdboot",

@@ -11,8 +11,18 @@
 #define BDA_SEGMENT   0x40
 #define BDA_START     0x400
 
+/* Four words: the serial ports' addresses; 0: none. */
+#define BDA_SERIAL    0x400
+
 /* Word: KiB of conventional memory, as INT 12h says. At an odd address. */
 #define BDA_LOW_KIB   0x413
+
+/* Byte: bits 0 and 1 are set while a Shift key is down. */
+#define BDA_SHIFTS    0x417
+
+/* The keyboard's buffer, and its end. */
+#define BDA_KEYS      0x41E
+#define BDA_KEYS_END  0x43E
 
 /* Dword: ticks since midnight. */
 #define BDA_TICKS     0x46C
@@ -25,6 +35,9 @@
 
 /* Byte: how many hard disks there are. */
 #define BDA_HD_COUNT  0x475
+
+/* Word: rows of dots in a character of the screen's text. */
+#define BDA_FONT_ROWS 0x485
 
 /* Byte: bit 5 is set where there are Virtual DMA Services. */
 #define BDA_VDS       0x47B

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Text by INT 10h, keys by INT 16h, time from the BIOS data area. Never writes to the screen's
- * memory or to a port: only what goes through the BIOS is mirrored.
+ * Text by INT 10h, keys by INT 16h, time from the BIOS data area; and a serial line where the
+ * config wants one. Never writes to the screen's memory: only what goes through the BIOS is
+ * mirrored.
  */
 #include "pc/console.h"
 #include "pc/bda.h"
 #include "pc/bios.h"
+#include "pc/glyphs.h"
+#include "pc/serial.h"
 
 /* The BIOS's counter starts again at midnight, after this many ticks. */
 #define TICKS_PER_DAY 0x1800b0u
@@ -16,7 +19,8 @@
 #define SETTLE_CALLS  1000000u
 
 static uint32_t ticks_last, ticks_total;
-static unsigned column; /* where the next character goes */
+static bool screen_off;    /* the serial line has it all */
+static unsigned at_column; /* where the next character goes */
 
 static uint32_t bda_ticks(void)
 {
@@ -51,29 +55,71 @@ void console_text_mode(void)
         screen_mode_set(TEXT_MODE);
 }
 
+bool console_serial(unsigned port, uint32_t baud, bool and_screen)
+{
+    if (!serial_open(port, baud))
+        return false;
+    screen_off = !and_screen;
+    return true;
+}
+
+bool console_on_screen(void)
+{
+    return !screen_off;
+}
+
 static void put(uint8_t c)
 {
     struct bios_regs r = {.eax = 0x0e00u | c, .ebx = 0x0007};
-    bios_call(0x10, &r);
+    if (!screen_off)
+        bios_call(0x10, &r);
+    serial_char(glyph_code_point(c));
 }
 
-uint8_t console_cp437(uint32_t code_point)
+static void new_line(void)
 {
-    /* 80h .. A8h of code page 437, the letters that titles and file names use. */
-    static const uint16_t letters[] = {
-        0xc7, 0xfc, 0xe9, 0xe2, 0xe4, 0xe0, 0xe5, 0xe7, 0xea, 0xeb, 0xe8, 0xef, 0xee, 0xec,
-        0xc4, 0xc5, 0xc9, 0xe6, 0xc6, 0xf4, 0xf6, 0xf2, 0xfb, 0xf9, 0xff, 0xd6, 0xdc, 0xa2,
-        0xa3, 0xa5, 0,    0,    0xe1, 0xed, 0xf3, 0xfa, 0xf1, 0xd1, 0xaa, 0xba, 0xbf,
-    };
-    if (code_point >= 0x20 && code_point < 0x7f)
-        return (uint8_t)code_point;
-    if (code_point == 0xdf)
-        return 0xe1;
-    for (unsigned i = 0; i < sizeof letters / sizeof letters[0]; i++) {
-        if (code_point > 0x7f && letters[i] == code_point)
-            return (uint8_t)(0x80 + i);
+    put('\r');
+    put('\n');
+    at_column = 0;
+}
+
+unsigned console_columns(unsigned *mode)
+{
+    struct bios_regs r = {.eax = 0x0f00};
+    bios_call(0x10, &r);
+    *mode = r.eax & 0x7f;
+    return r.eax >> 8 & 0xff;
+}
+
+void console_clear(void)
+{
+    /* INT 10h AH=06h, AL=0: clears a window */
+    struct bios_regs r = {.eax = 0x0600, .ebx = 0x0700, .edx = 0x184f};
+    new_line(); /* the line is at its end for what mirrors the screen, too */
+    if (!screen_off)
+        bios_call(0x10, &r);
+    serial_string("\x1b[0m\x1b[2J");
+    console_goto_row(0);
+}
+
+void console_cells(unsigned row, unsigned at, uint8_t glyph, uint8_t attribute, unsigned count)
+{
+    struct bios_regs r = {.eax = 0x0200, .edx = row << 8 | at};
+    if (screen_off)
+        return;
+    bios_call(0x10, &r);
+    r = (struct bios_regs){.eax = 0x0900u | glyph, .ebx = attribute, .ecx = count};
+    bios_call(0x10, &r); /* INT 10h AH=09h: so many characters; the cursor stays */
+}
+
+void console_next_row(void)
+{
+    if (screen_off)
+        return;
+    for (const char *s = "\r\n"; *s; s++) {
+        struct bios_regs r = {.eax = 0x0e00u | (uint8_t)*s, .ebx = 0x0007};
+        bios_call(0x10, &r);
     }
-    return '?';
 }
 
 uint32_t console_utf8_next(const char **s)
@@ -109,27 +155,24 @@ static unsigned word_columns(const char *s)
     return columns;
 }
 
-static void new_line(void)
-{
-    put('\r');
-    put('\n');
-    column = 0;
-}
-
 static void print(const char *s, bool lines)
 {
     bool word_starts = true;
     while (*s) {
         unsigned columns = word_starts ? word_columns(s) : 0;
-        if (column && columns < CONSOLE_COLUMNS && column + columns >= CONSOLE_COLUMNS)
+        if (at_column && columns < CONSOLE_COLUMNS && at_column + columns >= CONSOLE_COLUMNS)
             new_line();
         uint32_t c = console_utf8_next(&s);
         word_starts = c == ' ';
         if (lines && c == '\n') {
             new_line();
         } else {
-            put(console_cp437(c));
-            column = column + 1 < CONSOLE_COLUMNS ? column + 1 : 0;
+            uint8_t glyph[GLYPHS_MAX];
+            unsigned count = glyphs_of(c, glyph);
+            for (unsigned i = 0; i < count; i++) {
+                put(glyph[i]);
+                at_column = at_column + 1 < CONSOLE_COLUMNS ? at_column + 1 : 0;
+            }
         }
     }
 }
@@ -144,6 +187,22 @@ void console_text(const char *s)
     print(s, false);
 }
 
+void console_rewind(void)
+{
+    put('\r');
+    at_column = 0;
+}
+
+void console_erase(void)
+{
+    if (!at_column)
+        return;
+    put('\b');
+    put(' ');
+    put('\b');
+    at_column--;
+}
+
 void console_line(const char *a, const char *b)
 {
     console_text(a);
@@ -151,19 +210,14 @@ void console_line(const char *a, const char *b)
     new_line();
 }
 
-unsigned console_row(void)
-{
-    struct bios_regs r = {.eax = 0x0300}; /* INT 10h AH=03h: row in DH */
-    bios_call(0x10, &r);
-    unsigned row = r.edx >> 8 & 0xff;
-    return row < CONSOLE_ROWS ? row : CONSOLE_ROWS - 1;
-}
-
 void console_goto_row(unsigned row)
 {
     struct bios_regs r = {.eax = 0x0200, .edx = row << 8};
-    bios_call(0x10, &r);
-    column = 0;
+    if (!screen_off)
+        bios_call(0x10, &r);
+    if (serial_is_open())
+        serial_goto(row, 0);
+    at_column = 0;
 }
 
 unsigned console_key_of(uint16_t ax)
@@ -184,9 +238,18 @@ unsigned console_key_of(uint16_t ax)
         return KEY_DOWN;
     case 0x51:
         return KEY_PAGE_DOWN;
+    case 0x42:
+        return KEY_F8;
     default:
         return KEY_OTHER;
     }
+}
+
+bool console_key_waits(void)
+{
+    struct bios_regs r = {.eax = 0x0100};
+    bios_call(0x16, &r);
+    return !(r.eflags & BIOS_ZERO) || serial_key_waits();
 }
 
 unsigned console_key(void)
@@ -194,7 +257,7 @@ unsigned console_key(void)
     struct bios_regs r = {.eax = 0x0100}; /* INT 16h AH=01h: ZF = 1 where no key waits */
     bios_call(0x16, &r);
     if (r.eflags & BIOS_ZERO)
-        return KEY_NONE;
+        return serial_key();
 
     r = (struct bios_regs){0};
     bios_call(0x16, &r);
@@ -208,7 +271,8 @@ unsigned console_wait_key(uint32_t ticks)
         unsigned key = console_key();
         if (key || (ticks != UINT32_MAX && console_ticks() - start >= ticks))
             return key;
-        bios_idle();
+        if (!serial_is_open()) /* its keys do not wait for the next tick */
+            bios_idle();
     }
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Screen, keyboard and clock by the BIOS, so that a firmware that mirrors INT 10h and 16h to a
- * serial line works too. */
+ * serial line works too; or a serial line of our own. */
 #ifndef STAGE2_PC_CONSOLE_H
 #define STAGE2_PC_CONSOLE_H
 
@@ -17,14 +17,17 @@
 /* What console_key returns: ASCII, or one of these. */
 enum key {
     KEY_NONE = 0,
+    KEY_BACKSPACE = 8,
     KEY_ENTER = 13,
     KEY_ESCAPE = 27,
+    KEY_DELETE = 0x7f, /* what the backspace key is on many a terminal */
     KEY_UP = 0x100,
     KEY_DOWN,
     KEY_HOME,
     KEY_END,
     KEY_PAGE_UP,
     KEY_PAGE_DOWN,
+    KEY_F8,
     KEY_OTHER,
 };
 
@@ -34,7 +37,8 @@ void console_init(void);
 /* Text mode 3, which boot code takes for granted. */
 void console_text_mode(void);
 
-/* Prints UTF-8; characters that code page 437 lacks become `?`, and so do control characters. A
+/* Prints UTF-8; letters that code page 437 lacks become those of ASCII that come nearest, and
+ * control characters `?`. A
  * word that does not fit the line goes to the next. */
 void console_text(const char *s);
 
@@ -45,9 +49,32 @@ void console_print(const char *s);
 /* Prints `a`, `b`, as console_text, and a line's end. */
 void console_line(const char *a, const char *b);
 
-/* Where the cursor is, 0 at the top; and to there, column 0. */
-unsigned console_row(void);
+/* Goes back to the line's start, to write it again. */
+void console_rewind(void);
+
+/* Takes the last character of the line away. */
+void console_erase(void);
+
+/* Moves the cursor to a row, 0 at the top, column 0. */
 void console_goto_row(unsigned row);
+
+/* From now on all goes to a serial port and comes from there too, and the screen is left alone
+ * unless `and_screen`. Returns whether there is such a port: if not, nothing changes. */
+bool console_serial(unsigned port, uint32_t baud, bool and_screen);
+
+/* Is text written to the screen, and not just to a serial line? */
+bool console_on_screen(void);
+
+/* For screen.c: the screen's width and mode; clears it, cursor at the top; writes a character
+ * `count` times, not to the serial line; ends a row, so that what mirrors the screen ends its line.
+ */
+unsigned console_columns(unsigned *mode);
+void console_clear(void);
+void console_cells(unsigned row, unsigned at, uint8_t glyph, uint8_t attribute, unsigned count);
+void console_next_row(void);
+
+/* Would console_key return one? */
+bool console_key_waits(void);
 
 /* The key pressed, KEY_NONE where none is waiting. */
 unsigned console_key(void);
@@ -68,9 +95,6 @@ void console_settle(void);
 
 /* Stops for good. Ctrl-Alt-Del still works. */
 void console_halt(void) __attribute__((noreturn));
-
-/* Code page 437's character for a code point, `?` where it has none. */
-uint8_t console_cp437(uint32_t code_point);
 
 /* The code point that starts at *s, and moves *s behind it; U+FFFD for what is not UTF-8. */
 uint32_t console_utf8_next(const char **s);

@@ -55,6 +55,7 @@ gdt:
         dw      0xffff, 0x0000, 0x9200, 0x00cf  ; DATA32
         dw      0xffff, STAGE2_ADDRESS & 0xffff, 0x9a00 | STAGE2_ADDRESS >> 16, 0x0000  ; CODE16
         dw      0xffff, 0x0000, 0x9200, 0x0000  ; DATA16
+        dw      0xffff, 0x0000, 0x9a00, 0x00af  ; CODE64
 gdt_end:
 
 gdt_pointer:

@@ -28,10 +28,10 @@ sys.path[:0] = [os.path.join(HERE, "..", "lib"), os.path.join(HERE, "..", "int13
 import disk as int13                                                        # noqa: E402
 import emulator                                                             # noqa: E402
 import vhd                                                                  # noqa: E402
+from initramfs import Cpio, EPOCH, unpack_kernel                            # noqa: E402
 
 SECTORS = 64 << 11
 PARTITION = 2048
-EPOCH = 1700000000
 UUID = "5ec70a57-0b00-4ead-8000-7668646d6775"
 GRUB = "/usr/lib/grub/i386-pc"
 GRUB_MODULES = ("biosdisk part_msdos ext2 normal configfile linux linux16 hashsum gcry_sha256 echo "
@@ -132,54 +132,6 @@ label linux
 """
 
 
-class Cpio:
-    """An initramfs in the kernel's "newc" format: the same bytes each time."""
-
-    def __init__(self):
-        self.data = bytearray()
-        self.count = 0
-        self.folders = set()
-
-    def add(self, name, mode, data=b""):
-        folder = os.path.dirname(name)
-        if folder and folder not in self.folders:
-            self.folders.add(folder)
-            self.add(folder, stat.S_IFDIR | 0o755)
-        self.count += 1
-        fields = (self.count, mode, 0, 0, 1, EPOCH, len(data), 0, 0, 0, 0, len(name) + 1, 0)
-        self.data += b"070701" + b"".join(b"%08x" % field for field in fields)
-        for part in (name.encode() + b"\0", data):
-            self.data += part + b"\0" * (-(len(self.data) + len(part)) % 4)
-
-    def file(self, name, path, mode=0o755):
-        with open(path, "rb") as source:
-            self.add(name, stat.S_IFREG | mode, source.read())
-
-    def system(self, init):
-        self.add("init", stat.S_IFREG | 0o755, init.encode())
-        self.file("bin/busybox", "/bin/busybox")
-        for folder in ("dev", "proc", "sys"):
-            self.add(folder, stat.S_IFDIR | 0o755)
-
-    def save(self, path):
-        self.add("TRAILER!!!", 0)
-        with open(path, "wb") as out:
-            out.write(self.data)
-
-
-def unpack_kernel(package, folder):
-    """vmlinuz and a few modules out of a Debian kernel package."""
-    tar = subprocess.Popen(["dpkg-deb", "--fsys-tarfile", package], stdout=subprocess.PIPE)
-    wanted = [f"*/{name}.ko" for name in ["edd", *DISK_MODULES]]
-    subprocess.run(["tar", "-x", "-C", folder, "--wildcards", "--transform", "s,.*/,,", "./boot/vmlinuz-*",
-                    *wanted], stdin=tar.stdout, check=True)
-    if tar.wait():
-        sys.exit(f"{package} cannot be unpacked")
-    for name in os.listdir(folder):
-        if name.startswith("vmlinuz-"):
-            os.rename(os.path.join(folder, name), os.path.join(folder, "vmlinuz"))
-
-
 def master_boot_record(code):
     """Boot code and one active Linux partition."""
     entry = struct.pack("<B3sB3sII", 0x80, b"\xfe\xff\xff", 0x83, b"\xfe\xff\xff", PARTITION,
@@ -277,7 +229,7 @@ def main():
         else:
             kernel = os.path.join(work, "kernel")
             os.mkdir(kernel)
-            unpack_kernel(package, kernel)
+            unpack_kernel(package, kernel, ["edd", *DISK_MODULES])
             initrd = Cpio()
             initrd.system(INIT)
             initrd.file("lib/edd.ko", os.path.join(kernel, "edd.ko"))

@@ -3,6 +3,7 @@
 import hashlib
 import random
 
+import bcd
 import hivex
 import pytest
 from hive import Key, Value, binary, dword, hive, multi_sz, sz
@@ -102,3 +103,15 @@ def test_random_bytes_end(tmp_path):
         path.write_bytes(data)
         done = run(f"{BUILD}/hive/hive_dump", path, status=None)
         assert done.returncode in (0, 1), done.stderr[-2000:]
+
+
+def test_stores_of_the_tests_open_elsewhere(tmp_path):
+    """What tests/lib/bcd.py makes, others read: every key and value of it."""
+    path = tmp_path / "BCD"
+    path.write_bytes(bcd.store([bcd.vhd_entry(bcd.guid(1), "One", bcd.vhd_locate(r"\a.vhd"))], bcd.guid(1), 5))
+    ours = dump(path)
+    assert ours == by_hivex(path) and len(ours) == 38
+    assert f"\\Objects\\{bcd.MANAGER}\\Elements\\25000004\tElement\t3\t0500000000000000" in ours
+    need("reged")
+    done = run("reged", "-x", path, "HKEY", "Objects", tmp_path / "out.reg", status=None)
+    assert bcd.guid(1) in (tmp_path / "out.reg").read_text(errors="replace"), done.stdout

@@ -104,8 +104,8 @@ class Model:
         return other
 
     def menu(self, volume):
-        """The entries; without a config, the images of the root folder."""
-        if self.menus[volume] is not None:
+        """The entries; where a config names none, the images of the root folder."""
+        if self.menus[volume]:
             return self.menus[volume]
         names = sorted(path[1:] for on, path in self.files if on == volume and path.count("/") == 1 and
                        path.endswith((".vhd", ".vhdx")))

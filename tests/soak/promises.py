@@ -54,6 +54,12 @@ def named_too(model, place, but):
     return ("named as a parent", False) if model.dependents(place, but)[1] else None
 
 
+def started_elsewhere(model, volume, place):
+    """A verb that removes an image may refuse where another volume's menu has it, though nothing starts there."""
+    others = [v for v, _ in model.starters(place) if v != volume]
+    return ("another menu starts it", False) if others else None
+
+
 def depth(model, volume, entry):
     try:
         return len(model.chain(volume, entry))

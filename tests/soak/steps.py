@@ -5,13 +5,14 @@ may hold afterwards, and has them judged."""
 import random
 
 import guest
+import life
 import others
 import verbs
 
 WEIGHTS = {
     guest.boot: 30,
     verbs.snapshot: 14, verbs.rollback: 7, verbs.drop: 5, verbs.merge: 11, verbs.reserve: 7, verbs.install: 3,
-    verbs.restore: 7, verbs.flash: 2,
+    verbs.restore: 7, verbs.flash: 2, life.add: 6, life.remove: 4, life.replace: 5,
     others.replace: 3, others.copy: 4, others.rename: 3, others.remove: 5, others.noise: 3, others.scatter: 3,
     others.fill: 2, others.mark: 1, others.menu: 3,
 }

@@ -7,7 +7,7 @@ import judge
 import programs
 from model import Refuse, folder
 from programs import BROKEN, Loss
-from promises import depth, harm, named_too, other_size, resolve
+from promises import depth, harm, named_too, other_size, resolve, started_elsewhere
 
 
 def snapshot(s, rng):
@@ -121,7 +121,8 @@ def drop(s, rng):
         after.remove(places[0])
         allowed = {(v, e.name) for v, e in s.model.starters(places[0]) if v == volume}
         refuse = unfinished(s, places) or harm(s.model, after, allowed) or \
-            named_too(s.model, places[0], ()) or named_too(s.model, places[1], places[:1])
+            named_too(s.model, places[0], ()) or named_too(s.model, places[1], places[:1]) or \
+            started_elsewhere(s.model, volume, places[0])
     return s.verb(rng, arguments, after, [("the menu is written down", first, touched),
                                           ("the child is left over", left, touched)], refuse, 64 << 10, touched)
 
@@ -204,7 +205,7 @@ def merge(s, rng):
         left.half.pop(places[0], None)
         allowed = {(v, e.name) for v, e in s.model.starters(places[1])}
         refuse = harm(s.model, after, allowed) or named_too(s.model, places[0], ()) or \
-            named_too(s.model, places[1], places[:1])
+            named_too(s.model, places[1], places[:1]) or started_elsewhere(s.model, volume, places[0])
     return s.verb(rng, arguments, after, [("half done", half, touched), ("the menu is written down", first, touched),
                                           ("the child is left over", left, touched)], refuse, room, touched, begun,
                   other)
@@ -267,6 +268,8 @@ def reserve(s, rng):
         refuse = ("a fixed image", True)
     else:
         room = size + (size // (image.block * 512) + 2) * (image.block * 512 + 8192)
+        if image.block < 128:           # the slots that were there are laid out anew, 4 KiB apart
+            room += image.sectors // image.block * 8192
     return s.verb(rng, arguments, s.model.copy(), (), refuse, room, {place})
 
 

@@ -109,9 +109,9 @@ class Soak:
         self.log[-1] += {0: "", 1: f": refused: {errors.strip()}", 99: ": cut"}.get(status, f": {status}")
         whole = ("done", done, set(touched))
         if status == 0:
-            if refuse and refuse[1]:
+            if refuse and refuse[1] and not other:
                 raise Loss(f"{arguments[0]} must refuse: {refuse[0]}")
-            self.judge([whole, *other])
+            self.judge([*([] if refuse and refuse[1] else [whole]), *other])
         elif status == 1:
             lines = [line for line in errors.splitlines() if line.startswith("mkimage: ")]
             if len([line for line in lines if "warning: " not in line]) != 1:

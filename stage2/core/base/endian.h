@@ -82,4 +82,12 @@ static inline be32 be32_make(uint32_t v)
     return (be32){{(uint8_t)(v >> 24), (uint8_t)(v >> 16), (uint8_t)(v >> 8), (uint8_t)v}};
 }
 
+static inline be64 be64_make(uint64_t v)
+{
+    be64 b;
+    for (unsigned i = 0; i < 8; i++)
+        b.b[i] = (uint8_t)(v >> (56 - 8 * i));
+    return b;
+}
+
 #endif

@@ -4,6 +4,7 @@
 #include "core/base/arena.h"
 #include "core/base/mem.h"
 #include "core/base/text.h"
+#include "core/entry/password.h"
 
 #define SIZE_LIMIT ((uint64_t)1 << 50)
 
@@ -25,6 +26,8 @@ struct parser {
     bool in_sections;           /* past the first [section], be it a good one or not */
     struct word default_name;   /* of `default = `: sections may come later */
     unsigned default_line;
+    bool password_lost; /* a section that was left out had one: whose is it? */
+    bool first_lost;    /* what stands first is not the section that was to */
 };
 
 static bool is_blank(char c)
@@ -85,9 +88,14 @@ static void end_section(struct parser *p)
         complain(p, p->entry_line, "an entry has vhd or boot, not both; boot is left out", name);
         e->start = (struct start){.kind = START_IMAGE};
     }
+    if (e->native && !e->vhd) {
+        complain(p, p->entry_line, "via takes an image, which vhd = names; via is left out", name);
+        e->native = false;
+    }
     if (!e->vhd && e->start.kind == START_IMAGE) {
         complain(p, p->entry_line, "this entry has neither a vhd = nor a boot = line", name);
         p->config->count--;
+        p->first_lost |= !p->config->count;
         memset(e, 0, sizeof *e);
         return;
     }
@@ -102,11 +110,13 @@ static enum err begin_section(struct parser *p, struct word line)
     end_section(p);
     p->in_sections = true;
     if (line.start[line.len - 1] != ']') {
+        p->first_lost |= !p->config->count;
         complain(p, p->line, "a section's name has no closing bracket", line);
         return ERR_OK;
     }
     struct word name = trim((struct word){line.start + 1, line.len - 2});
     if (!name.len) {
+        p->first_lost |= !p->config->count;
         complain(p, p->line, "a section has no name", line);
         return ERR_OK;
     }
@@ -166,6 +176,45 @@ static bool yes_or_no(struct parser *p, struct word value, bool careful, const c
     return careful;
 }
 
+/* Whatever stands there, there is a password from now on: of a bad one the sentence says why, and
+ * its text, which may be a secret, is not shown. */
+static enum err set_password(struct parser *p, const struct password **to, struct word value)
+{
+    struct password *password = arena_alloc(p->arena, sizeof *password);
+    if (!password)
+        return fail(p->fail, ERR_MEMORY, "no memory for line %u of the config", p->line);
+    const char *sentence = password_parse(password, value.start, value.len);
+    if (*to) { /* which one counts? */
+        *password = (struct password){0};
+        sentence = "there are two passwords";
+    }
+    *to = password;
+    if (sentence)
+        complain(p, p->line, sentence, (struct word){"what it protects stays locked", 29});
+    return ERR_OK;
+}
+
+/* COM1 to COM4, and the speed where it is not 115200 baud. */
+static bool serial(struct word value, unsigned *port, uint32_t *baud)
+{
+    static const uint32_t speeds[] = {115200, 57600, 38400, 19200, 9600, 4800, 2400, 1200};
+    uint64_t speed = speeds[0];
+    if (value.len < 4 || !word_is((struct word){value.start, 3}, "COM") || value.start[3] < '1' ||
+        value.start[3] > '4')
+        return false;
+    struct word rest = trim((struct word){value.start + 4, value.len - 4});
+    if (rest.len && (!is_blank(value.start[4]) || !number(rest, speeds[0], &speed)))
+        return false;
+    for (unsigned i = 0; i < sizeof speeds / sizeof speeds[0]; i++) {
+        if (speed == speeds[i]) {
+            *port = (unsigned)(value.start[3] - '0');
+            *baud = speeds[i];
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum err set_global(struct parser *p, struct word key, struct word value)
 {
     if (word_is(key, "timeout")) {
@@ -179,6 +228,23 @@ static enum err set_global(struct parser *p, struct word key, struct word value)
     } else if (word_is(key, "default")) {
         p->default_name = value;
         p->default_line = p->line;
+        p->config->default_given = true;
+    } else if (word_is(key, "windows")) {
+        p->config->no_windows = !yes_or_no(p, value, true, "windows takes yes or no; yes is used");
+    } else if (word_is(key, "password")) {
+        return set_password(p, &p->config->password, value);
+    } else if (word_is(key, "console")) {
+        if (word_is(value, "screen"))
+            p->config->console = CONSOLE_SCREEN;
+        else if (word_is(value, "serial"))
+            p->config->console = CONSOLE_SERIAL;
+        else if (word_is(value, "both"))
+            p->config->console = CONSOLE_BOTH;
+        else
+            complain(p, p->line, "console takes screen, serial or both", value);
+    } else if (word_is(key, "serial")) {
+        if (!serial(value, &p->config->serial_port, &p->config->serial_baud))
+            complain(p, p->line, "serial takes COM1 to COM4, and 1200 to 115200 baud", value);
     } else {
         complain(p, p->line, "unknown key before the first section", key);
     }
@@ -207,6 +273,8 @@ static enum err set_entry(struct parser *p, struct word key, struct word value)
         return keep(p, &e->vhd, value);
     if (word_is(key, "boot"))
         return set_start(p, value);
+    if (word_is(key, "password"))
+        return set_password(p, &e->password, value);
 
     if (word_is(key, "parent")) {
         if (e->parent_count < CONFIG_PARENTS_MAX)
@@ -232,8 +300,14 @@ static enum err set_entry(struct parser *p, struct word key, struct word value)
         e->force = yes_or_no(p, value, false, "force takes yes or no; no is used");
     } else if (word_is(key, "hide")) {
         e->hide = yes_or_no(p, value, true, "hide takes yes or no; yes is used");
+    } else if (word_is(key, "via")) {
+        e->native = word_is(value, "bootmgr");
+        if (!e->native)
+            complain(p, p->line, "via takes bootmgr; the image is started by vhdboot", value);
     } else if (word_is(key, "quiet")) {
         e->quiet = yes_or_no(p, value, false, "quiet takes yes or no; no is used");
+    } else if (word_is(key, "hidden")) {
+        e->hidden = yes_or_no(p, value, true, "hidden takes yes or no; yes is used");
     } else {
         complain(p, p->line, "unknown key", key);
     }
@@ -257,35 +331,47 @@ static enum err read_line(struct parser *p, struct word line)
     while (equals < line.len && line.start[equals] != '=')
         equals++;
     if (equals == line.len) {
-        complain(p, p->line, "neither key = value nor a [section]", line);
-        return ERR_OK;
+        /* No line that was to be a password leaves a door open. */
+        if (line.len < 8 || !word_is((struct word){line.start, 8}, "password")) {
+            complain(p, p->line, "neither key = value nor a [section]", line);
+            return ERR_OK;
+        }
+        line.len = equals = 8;
     }
     struct word key = trim((struct word){line.start, equals});
-    struct word value = trim((struct word){line.start + equals + 1, line.len - equals - 1});
-    if (!value.len) {
+    struct word value =
+        trim((struct word){line.start + equals + 1, line.len > equals ? line.len - equals - 1 : 0});
+    bool password = word_is(key, "password");
+    p->config->secret |= password;
+    if (!value.len && !password) {
         complain(p, p->line, "this key has no value", key);
         return ERR_OK;
     }
     if (p->entry)
         return set_entry(p, key, value);
     /* Lines of a section that was left out must not become settings of the whole file. */
+    p->password_lost |= p->in_sections && password;
     if (p->in_sections)
         return ERR_OK;
     return set_global(p, key, value);
 }
 
+/* Which entry starts without being asked for? Where that is not the one that was meant, the whole
+ * file's password is asked for it too. */
 static void pick_default(struct parser *p)
 {
-    if (!p->default_name.len)
-        return;
-    for (unsigned i = 0; i < p->config->count; i++) {
+    struct config_entry *first = &p->config->entry[0];
+    for (unsigned i = 0; p->default_name.len && i < p->config->count; i++) {
         if (word_is(p->default_name, p->config->entry[i].name)) {
             p->config->default_entry = i;
             return;
         }
     }
-    complain(p, p->default_line, "default names no section; the first one is used",
-             p->default_name);
+    if ((p->default_name.len || p->first_lost) && !first->password)
+        first->password = p->config->password;
+    if (p->default_name.len)
+        complain(p, p->default_line, "default names no section; the first one is used",
+                 p->default_name);
 }
 
 /* With its mark, or without: the first character of a config is one of ASCII. */
@@ -319,7 +405,8 @@ enum err config_parse(struct config *config, const uint8_t *text, uint32_t size,
 enum err config_parse_telling(struct config *config, const uint8_t *text, uint32_t size,
                               struct arena *a, config_tell *tell, void *ctx, struct fail *f)
 {
-    *config = (struct config){.timeout_seconds = CONFIG_TIMEOUT_UNSET};
+    *config = (struct config){
+        .timeout_seconds = CONFIG_TIMEOUT_UNSET, .serial_port = 1, .serial_baud = 115200};
     struct parser p = {.config = config, .arena = a, .fail = f, .tell = tell, .tell_ctx = ctx};
     struct word rest = {(const char *)text, size};
     if (size >= 3 && !memcmp(text, "\xef\xbb\xbf", 3))
@@ -335,6 +422,20 @@ enum err config_parse_telling(struct config *config, const uint8_t *text, uint32
             return err;
     }
     end_section(&p);
+    config->sections = config->count;
     pick_default(&p);
+    static const struct password closed;
+    for (unsigned i = 0; p.password_lost && i < config->count; i++) {
+        if (!config->entry[i].password)
+            config->entry[i].password = config->password ? config->password : &closed;
+    }
     return ERR_OK;
+}
+
+const struct password *config_password(const struct config *config, unsigned entry, bool plain)
+{
+    const struct password *own = config->entry[entry].password;
+    if (own)
+        return own;
+    return plain && entry == config->default_entry ? NULL : config->password;
 }

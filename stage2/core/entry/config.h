@@ -12,6 +12,8 @@
 #include "core/entry/start.h"
 
 struct arena;
+struct bcd_level;
+struct password;
 
 #define CONFIG_ENTRIES_MAX    32
 #define CONFIG_PARENTS_MAX    8
@@ -26,6 +28,9 @@ enum write_mode {
     WRITE_DISCARD,    /* into memory, until power off */
     WRITE_NONE,       /* it is refused */
 };
+
+/* Where the menu is shown: `console = ...`. */
+enum config_console { CONSOLE_SCREEN, CONSOLE_SERIAL, CONSOLE_BOTH };
 
 struct config_entry {
     const char *name;   /* the section's */
@@ -42,6 +47,12 @@ struct config_entry {
     bool force;           /* write to a hibernated or unclean volume all the same */
     bool hide;            /* the guest sees no physical hard disk */
     bool quiet;           /* warnings do not hold up the start */
+    bool hidden;          /* not listed; started by its name, or as the default */
+    const struct password *password; /* asked before it starts; NULL: none of its own */
+    bool native; /* via = bootmgr: Windows' boot manager starts it, from the real drive */
+    /* From Windows' boot store: what the image lies on; NULL: the entry is of the config, and `vhd`
+     * says it all. */
+    const struct bcd_level *where;
 };
 
 struct config_complaint {
@@ -52,18 +63,32 @@ struct config_complaint {
 
 struct config {
     uint32_t timeout_seconds;
-    unsigned default_entry; /* index; 0 where `default` is missing or names no section */
+    unsigned default_entry;    /* index; 0 where `default` is missing or names no section */
+    bool default_given;        /* there is a `default` line */
+    bool no_windows;           /* windows = no: Windows' boot store is not listed */
+    const char *windows_fault; /* why the boot store that is there cannot be listed; NULL: it can */
+    enum config_console console;
+    unsigned serial_port; /* 1: COM1 */
+    uint32_t serial_baud;
+    unsigned sections; /* entries of the file's own */
     unsigned count;
     struct config_entry entry[CONFIG_ENTRIES_MAX];
-    unsigned complaint_count; /* may exceed CONFIG_COMPLAINTS_MAX: only so many are kept */
+    const struct password *password; /* asked before what is not the default's plain start */
+    bool secret;                     /* some line sets a password, be it a good one or not */
+    unsigned complaint_count;        /* may exceed CONFIG_COMPLAINTS_MAX: only so many are kept */
     struct config_complaint complaint[CONFIG_COMPLAINTS_MAX];
 };
 
 /* Parses `size` bytes of text; strings are copied into `a`. Bad lines are complaints, not failures;
- * fails only with ERR_MEMORY, or ERR_CONFIG for UTF-16. */
+ * fails only with ERR_MEMORY, or ERR_CONFIG for UTF-16. A bad password is one that nothing opens.
+ */
 MUST_CHECK enum err config_parse(struct config *config, const uint8_t *text, uint32_t size,
                                  struct arena *a, struct fail *f);
 
+/* The password to ask for before this entry starts, `plain`: as it stands in the config, not
+ * write-protected or the like by the user's wish; NULL: none. An entry's own stands in place of the
+ * whole file's. */
+const struct password *config_password(const struct config *config, unsigned entry, bool plain);
 /* Takes one complaint, which is gone afterwards. */
 typedef void config_tell(void *ctx, const struct config_complaint *complaint);
 

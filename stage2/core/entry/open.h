@@ -24,6 +24,10 @@ struct ntfs;
 /* Reads the volume's config, or, where there is none or it names no image, makes an entry of every
  * *.vhd and *.vhdx in the root directory in name order (without a config timeout is unset, and a
  * single one starts at once). ERR_NOT_FOUND where there is neither. */
+MUST_CHECK enum err boot_own_entries(struct config *config, bool *from_file, struct ntfs *vol,
+                                     struct arena *a, struct fail *f);
+
+/* The menu: those, and behind them the entries of Windows' boot store (windows.h). */
 MUST_CHECK enum err boot_entries(struct config *config, bool *from_file, struct ntfs *vol,
                                  struct arena *a, struct fail *f);
 
@@ -35,6 +39,10 @@ struct boot_disk {
     bool in_memory;       /* all of it is to be read into memory before it starts */
     struct notes notes;   /* why, and what is odd */
 };
+
+/* Opens the entry's image without compiling it: the chain, and the notes of what may be written. */
+MUST_CHECK enum err boot_look(struct boot_disk *disk, const struct config_entry *entry,
+                              struct volumes *volumes, struct arena *a, struct fail *f);
 
 /* Opens the entry's image and compiles it. Applies the rules of what may be written: mode, volume
  * state, image state, `force`. `memory_bytes` is the machine's memory, 0 where there is none for

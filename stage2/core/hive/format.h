@@ -60,7 +60,11 @@ struct hive_key_cell {
     le32 value_list;     /* 0x28: cell with the values' cells, le32 each */
     le32 security;       /* 0x2c */
     le32 class;          /* 0x30 */
-    uint8_t longest[20]; /* 0x34: sizes of the longest names and data, and noise */
+    le32 longest_subkey; /* 0x34: of the names and data below, bytes; names as UTF-16 */
+    le32 longest_class;  /* 0x38 */
+    le32 longest_name;   /* 0x3c: of values */
+    le32 longest_data;   /* 0x40 */
+    le32 work;           /* 0x44 */
     le16 name_size;      /* 0x48: bytes; the name follows */
     le16 class_size;     /* 0x4a */
 };
@@ -74,6 +78,35 @@ struct hive_list_cell {
     le16 count;       /* 0x02: entries follow */
 };
 static_assert(sizeof(struct hive_list_cell) == 4);
+
+/* An entry of "lf". */
+struct hive_hinted_cell {
+    le32 cell;
+    uint8_t hint[4]; /* the name's first characters; zeros where they are no bytes */
+};
+static_assert(sizeof(struct hive_hinted_cell) == 8);
+
+/* The header of a bin. */
+struct hive_bin {
+    uint8_t magic[4]; /* 0x00: "hbin" */
+    le32 at;          /* 0x04: this bin's own offset, as cells are counted */
+    le32 size;        /* 0x08: bytes, a multiple of 4096 */
+    uint8_t unused[8];
+    le64 written; /* 0x14: the first bin's: FILETIME */
+    le32 spare;
+};
+static_assert(sizeof(struct hive_bin) == 32);
+
+/* "sk": a security descriptor, in a ring of all that the hive has. */
+struct hive_security_cell {
+    uint8_t magic[2]; /* 0x00 */
+    uint8_t unused[2];
+    le32 next;       /* 0x04 */
+    le32 previous;   /* 0x08 */
+    le32 references; /* 0x0c: keys that refer to it */
+    le32 size;       /* 0x10: of the descriptor, which follows */
+};
+static_assert(sizeof(struct hive_security_cell) == 20);
 
 #define HIVE_VALUE_NARROW 1u
 

@@ -4,6 +4,7 @@
 #include "core/base/arena.h"
 #include "core/base/file.h"
 #include "core/base/mem.h"
+#include "core/hive/cell.h"
 #include "core/hive/format.h"
 
 static bool magic_is(const uint8_t *magic, const char *name, size_t size)
@@ -11,8 +12,7 @@ static bool magic_is(const uint8_t *magic, const char *name, size_t size)
     return !memcmp(magic, name, size);
 }
 
-/* As Windows makes it. */
-static uint32_t header_sum(const struct hive_header *header)
+uint32_t hive_header_sum(const struct hive_header *header)
 {
     const le32 *dword = (const le32 *)header;
     uint32_t sum = 0;
@@ -24,7 +24,7 @@ static uint32_t header_sum(const struct hive_header *header)
 static const char *boot_refuses(const struct hive_header *header, uint64_t file_size)
 {
     uint32_t length = le32_get(header->length);
-    if (header_sum(header) != le32_get(header->checksum))
+    if (hive_header_sum(header) != le32_get(header->checksum))
         return "its checksum is wrong";
     if (le32_get(header->minor) > 5)
         return "its version is too new";

@@ -250,6 +250,10 @@ struct ntfs_index_entry {
 static_assert(sizeof(struct ntfs_index_entry) == 0x10);
 
 #define NTFS_NAMESPACE_DOS  2
+#define NTFS_FILE_READONLY  0x00000001u
+#define NTFS_FILE_HIDDEN    0x00000002u
+#define NTFS_FILE_SYSTEM    0x00000004u
+#define NTFS_FILE_ARCHIVE   0x00000020u
 #define NTFS_FILE_REPARSE   0x00000400u
 #define NTFS_FILE_DIRECTORY 0x10000000u
 

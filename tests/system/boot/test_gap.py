@@ -13,8 +13,8 @@ from records import CLOBBER, NO_EDD, PATCH, boots, load, partition, stage2
 from tools import BUILD, ENV, MKIMAGE, mkimage, refused
 
 RECORD = 440 - 18                       # where, in the MBR's code, it says what lies where
-PLACE = 193                             # sectors that each of the two places has
-NEEDED = 1 - (-os.path.getsize(os.path.join(BUILD, "vhdboot.bin")) // 512)
+PLACE = 194                             # sectors that each of the two places has
+NEEDED = 2 - (-os.path.getsize(os.path.join(BUILD, "vhdboot.bin")) // 512)
 OTHER = "an active partition's own boot record"
 
 
@@ -196,6 +196,17 @@ def test_each_cut_leaves_an_old_or_a_new_loader_whole(two, folder, pytestconfig)
             assert loader_of("d.img") == new
         assert loader_of("d.img") == new
     assert cuts
+
+
+def test_uninstall_brings_back_what_was_there_and_clears_both_places(two):
+    before = read(two)
+    older(two)
+    assert loader_of(two) != read(os.path.join(BUILD, "vhdboot.bin"))
+    mkimage("update", two)
+    assert record_of(two)[0] == 1 + PLACE and loader_of(two) == read(os.path.join(BUILD, "vhdboot.bin"))
+    mkimage("uninstall", two)
+    assert read(two) == before
+    refused("update", two, "--partition", 2, words="not installed")
 
 
 def test_a_dry_run_tells_and_writes_nothing(two):

@@ -3,6 +3,11 @@
 #include "unit/unit.h"
 #include "core/base/arena.h"
 #include "core/entry/config.h"
+#include "core/entry/password.h"
+
+#define SALT "00112233445566778899aabbccddeeff"
+#define HASH SALT SALT SALT SALT
+#define GOOD "pbkdf2-sha512:20000:" SALT ":" HASH
 
 static struct config config;
 
@@ -309,4 +314,109 @@ TEST(config_hides_drives_where_it_does_not_understand)
     CHECK_EQ(config.complaint[0].line, 3);
     CHECK_STR(config.complaint[0].word, "maybe");
     CHECK(config.entry[0].hide);
+}
+
+TEST(config_windows)
+{
+    parse("[a]\nvhd = a\n");
+    CHECK(!config.no_windows && !config.default_given);
+    CHECK_EQ(config.sections, 1);
+    parse("windows = no\ndefault = b\n[a]\nvhd = a\n");
+    CHECK(config.no_windows && config.default_given);
+    parse("windows = yes\n[a]\nvhd = a\n");
+    CHECK(!config.no_windows);
+    CHECK_EQ(config.complaint_count, 0);
+    parse("windows = 7\n");
+    CHECK(!config.no_windows);
+    CHECK_EQ(config.complaint_count, 1);
+    CHECK_EQ(config.sections, 0);
+}
+
+TEST(config_hidden)
+{
+    parse("[a]\nvhd = x\nhidden = yes\n[b]\nvhd = x\n[c]\nvhd = x\nhidden = maybe\n");
+    CHECK(config.entry[0].hidden && !config.entry[1].hidden && config.entry[2].hidden);
+    CHECK_EQ(config.complaint_count, 1);
+}
+
+TEST(config_password_of_an_entry)
+{
+    parse("[a]\nvhd = x\n[b]\nvhd = x\npassword = " GOOD "\n");
+    CHECK(!config.complaint_count);
+    CHECK(!config_password(&config, 0, true) && !config_password(&config, 0, false));
+    CHECK(config_password(&config, 1, true) && config_password(&config, 1, true)->iterations);
+}
+
+TEST(config_password_of_all_but_the_plain_default)
+{
+    parse("password = " GOOD "\ndefault = b\n[a]\nvhd = x\n[b]\nvhd = x\n");
+    CHECK(config.password && config_password(&config, 0, true) == config.password);
+    CHECK(!config_password(&config, 1, true));
+    CHECK(config_password(&config, 1, false) == config.password);
+}
+
+/* The first entry is not what was to start without a password. */
+TEST(config_password_and_a_lost_default)
+{
+    parse("password = " GOOD "\ndefault = c\n[a]\nvhd = x\n");
+    CHECK(config_password(&config, 0, true) == config.password);
+    parse("password = " GOOD "\n[c]\nvdh = x\n[a]\nvhd = x\n");
+    CHECK(config_password(&config, 0, true) == config.password);
+    parse("password = " GOOD "\n[c\nvhd = x\n[a]\nvhd = x\n");
+    CHECK(config_password(&config, 0, true) == config.password);
+    parse("password = " GOOD "\n[a]\nvhd = x\n[c]\nvdh = x\n");
+    CHECK(!config_password(&config, 0, true));
+}
+
+TEST(config_bad_passwords_stay_locked)
+{
+    static const char *const bad[] = {
+        "password = secret\n",
+        "password =\n",
+        "PASSWORD\n",
+        "password " GOOD "\n",
+        "password: " GOOD "\n",
+        "password = pbkdf2-sha512:4:" SALT ":" HASH "\n",
+        "password = " GOOD "\npassword = " GOOD "\n",
+    };
+    for (unsigned i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        char text[2000];
+        snprintf(text, sizeof text, "[a]\nvhd = x\n[b]\nvhd = x\n%s", bad[i]);
+        parse(text);
+        CHECK_EQ(config.complaint_count, 1);
+        CHECK(!strstr(config.complaint[0].word, "secret"));
+        CHECK(config.secret && config_password(&config, 1, true));
+        CHECK_EQ(config_password(&config, 1, true)->iterations, 0);
+        snprintf(text, sizeof text, "%s[a]\nvhd = x\n[b]\nvhd = x\n", bad[i]);
+        parse(text);
+        CHECK(config_password(&config, 1, true));
+        CHECK_EQ(config_password(&config, 1, true)->iterations, 0);
+    }
+}
+
+TEST(config_console)
+{
+    parse("[a]\nvhd = x\n");
+    CHECK(config.console == CONSOLE_SCREEN);
+    CHECK(config.serial_port == 1 && config.serial_baud == 115200);
+    parse("console = both\nserial = com2 9600\n[a]\nvhd = x\n");
+    CHECK(config.console == CONSOLE_BOTH);
+    CHECK(config.serial_port == 2 && config.serial_baud == 9600 && !config.complaint_count);
+    parse("console = serial\nserial = COM4\n[a]\nvhd = x\n");
+    CHECK(config.console == CONSOLE_SERIAL && config.serial_port == 4);
+    parse("console = tty\nserial = COM5\nserial = COM\nserial = COM1 9601\nserial = COM19600\n"
+          "serial = COM1 x\n[a]\nvhd = x\n");
+    CHECK_EQ(config.complaint_count, 6);
+    CHECK(config.serial_port == 1 && config.serial_baud == 115200);
+}
+
+/* Whose password it was is not known, so none of the others is open. */
+TEST(config_password_of_a_section_that_is_left_out)
+{
+    parse("[a]\nvhd = x\n[a]\nvhd = x\npassword = " GOOD "\n");
+    CHECK(config_password(&config, 0, true) && !config_password(&config, 0, true)->iterations);
+    parse("[a]\nvhd = x\n[b\nvhd = x\npassword = " GOOD "\n");
+    CHECK(config_password(&config, 0, true) && !config_password(&config, 0, true)->iterations);
+    parse("password = " GOOD "\n[a]\nvhd = x\n[a]\nvhd = x\npassword = " GOOD "\n");
+    CHECK(config_password(&config, 0, true) == config.password);
 }

@@ -2,6 +2,7 @@
 /* Partition tables: MBR, logical partitions, GPT and its copy, bare volumes, and damage to each. */
 #include "core/part/part.h"
 #include "core/base/crc32.h"
+#include "core/part/format.h"
 #include "unit/fakes.h"
 
 #define SECTORS 20000u

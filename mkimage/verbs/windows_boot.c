@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * mkimage windows boot: what is to be written is read and made first, whole, in memory; then it is
+ * rehearsed, and then written, the store before the boot manager that reads it.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include "cli/options.h"
+#include "cli/say.h"
+#include "core/base/text.h"
+#include "core/entry/config.h"
+#include "core/entry/open.h"
+#include "core/ntfs/format.h"
+#include "core/ntfs/ntfs.h"
+#include "flash/edit.h"
+#include "flash/entry.h"
+#include "verbs/verbs.h"
+#include "windows/bootfiles.h"
+#include "windows/bootstore.h"
+#include "windows/disk.h"
+#include "windows/version.h"
+
+#define STORE        "\\Boot\\BCD"
+#define STORE_BACKUP "\\Boot\\BCD.vhdboot-backup"
+#define STORE_FOLDER "\\Boot"
+#define STORE_LIMIT  ((uint64_t)4 << 20)
+
+struct boot {
+    const struct options *options;
+    struct bootstore_entry entry[CONFIG_ENTRIES_MAX];
+    unsigned entries;
+    struct bootfiles files;
+    uint32_t build; /* of the Windows that `files` are from */
+    struct arena arena;
+    struct tree tree;
+    struct element_partition partition; /* of the store */
+    uint8_t *old, *bytes; /* the store as it is and as it will be; NULL: there is none, no change */
+    size_t old_size, size;
+    bool has_backup, bootmgr_stays;
+};
+
+/* --- What there is */
+
+/* The newest boot manager is taken: it starts older systems, an old one no newer systems. */
+static enum status take_files(struct boot *b, struct disk *d)
+{
+    uint32_t build = version_build(&d->inside);
+    if (b->files.count && build <= b->build)
+        return STATUS_OK;
+    bootfiles_free(&b->files);
+    b->build = build;
+    return bootfiles_read(&b->files, &d->inside);
+}
+
+static enum status take_image(struct boot *b, const struct config_entry *c)
+{
+    struct disk d;
+    struct disk_where where = {
+        .file = b->options->argument[0], .entry = c->name, .partition = b->options->partition};
+    enum status status = disk_open(&d, &where);
+    if (status)
+        return status;
+    status = disk_find_windows(&d);
+    if (!status && !d.windows)
+        say("%s: no Windows on it, so it gets no entry", d.name);
+    if (!status && d.windows)
+        status = take_files(b, &d);
+    if (!status && d.windows) {
+        struct bootstore_entry *e = &b->entry[b->entries++];
+        *e = (struct bootstore_entry){.title = c->title,
+                                      .vhd = c->vhd,
+                                      .modern = version_build(&d.inside) >= VERSION_WINDOWS_8,
+                                      .partition = b->options->exact ? &b->partition : NULL};
+    }
+    return disk_close(&d, status);
+}
+
+/* The menu's images. The config's strings stay as long as `t`. */
+static enum status take_images(struct boot *b, struct target *t)
+{
+    struct entry e = {0};
+    struct fail f;
+    enum err err = entry_choose(&e, t, b->options->entry, &f);
+    if (err) {
+        (void)fail_subject(&f, t->device.path);
+        return say_fail(&f);
+    }
+    enum status status = STATUS_OK;
+    for (unsigned i = 0; !status && i < e.config.count; i++) {
+        const struct config_entry *c = &e.config.entry[i];
+        bool wanted = b->options->entry ? c == e.chosen : *c->vhd;
+        if (wanted && strchr(c->vhd, ':'))
+            say("%s: lies on another volume: run this for that one", c->vhd);
+        else if (wanted)
+            status = take_image(b, c);
+    }
+    if (!status && !b->entries)
+        status = say_error("Put an image with a Windows on it first.",
+                           "%s: no image of its menu holds a Windows", t->device.path);
+    return status;
+}
+
+/* Where the store's partition is, as boot stores say it. */
+static enum status find_partition(struct boot *b, const struct target *t, bool needed)
+{
+    b->partition = (struct element_partition){.disk_signature = t->table.disk_signature,
+                                              .offset = t->part->start_lba << SECTOR_SHIFT};
+    if (!needed || (t->table.scheme == PART_MBR && t->table.disk_signature))
+        return STATUS_OK;
+    return say_error(
+        "Leave --exact out.",
+        "%s: has no MBR with a disk signature, by which a boot store names a partition",
+        t->device.path);
+}
+
+/* --- The store */
+
+static enum status store_open(struct boot *b, struct target *t)
+{
+    struct hive hive;
+    struct fail f;
+    struct file file;
+    bool exact = b->options->exact;
+    enum err err = ntfs_open(&t->volume, STORE, &file, &f);
+    if (err == ERR_NOT_FOUND)
+        return bootstore_new(&b->tree, &b->arena, exact ? &b->partition : NULL, b->files.modern);
+    enum status status = disk_read(t, STORE, STORE_LIMIT, &b->old, &b->old_size);
+    if (status)
+        return status;
+    b->has_backup = disk_has(t, STORE_BACKUP);
+    err = hive_open(&hive, (struct view){b->old, b->old_size}, &f);
+    if (!err && hive.dirty)
+        return say_error("Start that Windows and shut it down, or remove the file.",
+                         "%s:%s: its last change waits in a log beside it", t->device.path, STORE);
+    if (!err)
+        err = tree_load(&b->tree, &hive, &b->arena, &f);
+    if (err) {
+        (void)fail_subject(&f, STORE);
+        return say_fail_advice(&f, "Rename the file; a new one is made then.");
+    }
+    return bootstore_check(&b->tree, STORE);
+}
+
+static enum status store_add(struct boot *b, const char *name)
+{
+    bool any = !b->old;
+    for (unsigned i = 0; i < b->entries; i++) {
+        struct bootstore_entry *e = &b->entry[i];
+        bool there;
+        enum status status = bootstore_add(&b->tree, e, &there);
+        if (status)
+            return status;
+        any |= !there;
+        say("%s:%s: %s%s%s: %s %s", name, STORE, e->title, e->vhd ? ", " : "", e->vhd ? e->vhd : "",
+            there                 ? "has the entry"
+            : b->options->dry_run ? "would get the entry"
+                                  : "gets the entry",
+            e->id);
+    }
+    return any ? tree_write(&b->tree, "\\Boot\\BCD", &b->bytes, &b->size) : STATUS_OK;
+}
+
+/* What was made is read once more before it is trusted. */
+static enum status store_prove(const struct boot *b)
+{
+    struct hive hive;
+    struct fail f;
+    if (!b->bytes)
+        return STATUS_OK;
+    enum err err = hive_open(&hive, (struct view){b->bytes, b->size}, &f);
+    if (!err && hive.refused)
+        err = fail(&f, ERR_HIVE, hive.refused, 0);
+    return err ? say_fail_advice(&f, "Report this: the new boot store is no good.") : STATUS_OK;
+}
+
+/* --- Writing */
+
+static enum status put(struct edit *e, const char *path, const uint8_t *data, size_t size)
+{
+    struct edit_content content = {.front = data, .front_size = size, .size = size};
+    return edit_put(e, path, &content, NULL);
+}
+
+static enum status write_all(struct boot *b, struct edit *e)
+{
+    enum status status = edit_make_folders(e, STORE);
+    if (!status && b->bytes && b->old && !b->has_backup)
+        status = put(e, STORE_BACKUP, b->old, b->old_size);
+    if (!status && b->bytes)
+        status = put(e, STORE, b->bytes, b->size);
+    if (!status && !b->old)
+        status = edit_attributes(e, STORE_FOLDER, NTFS_FILE_HIDDEN | NTFS_FILE_SYSTEM);
+    return status ? status : bootfiles_put(&b->files, e);
+}
+
+static void tell_files(const struct boot *b, const char *name)
+{
+    unsigned count = b->files.count;
+    uint64_t bytes = 0;
+    for (unsigned i = 0; i < count; i++)
+        bytes += b->files.file[i].size;
+    const char *would = b->options->dry_run ? "would be copied" : "copied";
+    if (count)
+        say("%s: %u file%s of the boot manager %s, %llu bytes", name, count, count == 1 ? "" : "s",
+            would, (unsigned long long)bytes);
+    if (!count && !b->bytes)
+        say("%s: everything was there already", name);
+}
+
+/* The boot manager of a later Windows stays: it starts all that ours would. */
+static void keep_newer(struct boot *b, struct target *t)
+{
+    if (!b->files.modern && disk_has(t, "\\BOOTNXT") && disk_has(t, "\\bootmgr")) {
+        say("%s: the boot manager there is of a later Windows, and stays", t->device.path);
+        bootfiles_free(&b->files);
+    }
+    bootfiles_skip_same(&b->files, t);
+}
+
+static enum status make(struct boot *b, struct edit *e)
+{
+    struct target *t = &e->session.target;
+    enum status status = store_open(b, t);
+    if (!status)
+        status = store_add(b, t->device.path);
+    if (!status)
+        status = store_prove(b);
+    if (status)
+        return status;
+    keep_newer(b, t);
+    const char *name = e->path;
+    if (b->bytes || b->files.count) {
+        edit_rehearse(e);
+        status = write_all(b, e);
+        edit_end_rehearsal(e);
+        if (!status && !b->options->dry_run)
+            status = write_all(b, e);
+    }
+    if (!status)
+        tell_files(b, name);
+    return status;
+}
+
+/* --- Both forms of the verb */
+
+static enum status boot_on_target(struct boot *b)
+{
+    struct target t;
+    struct edit e;
+    const struct options *o = b->options;
+    enum status status = target_open(&t, o->argument[0], o->partition);
+    if (status)
+        return status;
+    status = find_partition(b, &t, o->exact);
+    if (!status)
+        status = take_images(b, &t);
+    if (!status) {
+        status = edit_open(&e, o);
+        if (!status) {
+            status = make(b, &e);
+            edit_close(&e);
+        }
+    }
+    target_close(&t);
+    return status;
+}
+
+/* Windows and the store lie on the same volume as a rule; else Windows' partition is named. */
+static enum status take_inside(struct boot *b, struct disk *d, struct edit *e)
+{
+    const struct target *store = &e->session.target;
+    bool apart = store->part->start_lba != d->inside.part->start_lba;
+    static struct element_partition windows;
+    windows = (struct element_partition){.disk_signature = store->table.disk_signature,
+                                         .offset = d->inside.part->start_lba << SECTOR_SHIFT};
+    enum status status = find_partition(b, store, b->options->exact || apart);
+    if (!status)
+        status = take_files(b, d);
+    b->entry[b->entries++] =
+        (struct bootstore_entry){.title = "Windows",
+                                 .modern = version_build(&d->inside) >= VERSION_WINDOWS_8,
+                                 .partition = b->options->exact || apart ? &windows : NULL};
+    return status;
+}
+
+static enum status boot_inside(struct boot *b)
+{
+    struct disk d;
+    struct edit e;
+    const struct options *o = b->options;
+    struct disk_where where = {.file = o->argument[0],
+                               .entry = o->entry,
+                               .partition = o->partition,
+                               .write = !o->dry_run,
+                               .name = o->name};
+    enum status status = session_confirm(o);
+    if (!status)
+        status = disk_open(&d, &where);
+    if (status)
+        return status;
+    status = disk_find_windows(&d);
+    if (!status && !d.windows)
+        status = say_error("Choose another image.", "%s: there is no Windows on it", d.name);
+    if (!status) {
+        status = edit_open_disk(&e, d.name, disk_device(&d), 0);
+        if (!status) {
+            status = take_inside(b, &d, &e);
+            if (!status)
+                status = make(b, &e);
+            edit_close(&e);
+        }
+    }
+    return disk_close(&d, status);
+}
+
+enum status verb_windows_boot(const struct options *options)
+{
+    struct boot b = {.options = options};
+    if (options->exact && options->locate)
+        return say_usage("--exact and --locate: one of them");
+    enum status status = arena_open(&b.arena);
+    if (!status)
+        status = options->inside ? boot_inside(&b) : boot_on_target(&b);
+    bootfiles_free(&b.files);
+    free(b.old);
+    free(b.bytes);
+    arena_close(&b.arena);
+    return status;
+}

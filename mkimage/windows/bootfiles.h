@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What bcdboot copies: the boot manager and what belongs to it, out of \Windows\Boot of the user's
+ * own image. Nothing of it is ever part of this program.
+ */
+#ifndef MKIMAGE_WINDOWS_BOOTFILES_H
+#define MKIMAGE_WINDOWS_BOOTFILES_H
+
+#include <stdbool.h>
+#include "cli/say.h"
+#include "flash/edit.h"
+#include "flash/target.h"
+
+struct bootfile {
+    char *path; /* on the volume that it goes to */
+    uint8_t *data;
+    size_t size;
+};
+
+struct bootfiles {
+    struct bootfile *file;
+    unsigned count;
+    bool modern; /* of Windows 8 or later */
+};
+
+/* Reads all of them into memory. */
+enum status bootfiles_read(struct bootfiles *b, struct target *windows);
+void bootfiles_free(struct bootfiles *b);
+
+/* Forgets those that lie on the volume already, the same byte for byte. */
+void bootfiles_skip_same(struct bootfiles *b, struct target *volume);
+
+/* Puts them there, with the attributes that bcdboot gives them. */
+enum status bootfiles_put(const struct bootfiles *b, struct edit *e);
+
+#endif

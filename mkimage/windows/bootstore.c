@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Element by element, in the types that Windows stores them in: strings with their NUL, numbers in
+ * 8 bytes, switches in one. Knows nothing of the file's form: tree.h does.
+ */
+#include "windows/bootstore.h"
+#include <stdio.h>
+#include <string.h>
+#include "core/base/endian.h"
+#include "host/random.h"
+#include "windows/wide.h"
+
+#define LOCALE    "en-US"
+#define ORDER_MAX 4096u /* bytes of a list of objects */
+
+/* An object that elements are put into; its failures are kept, and asked for once. */
+struct object {
+    struct tree *tree;
+    struct tree_key *elements;
+    bool failed;
+};
+
+static struct tree_key *objects(struct tree *t)
+{
+    return tree_make(t, t->root, "Objects");
+}
+
+/* Finds the object, or makes it of that type. */
+static struct object object_make(struct tree *t, const char *id, uint32_t type)
+{
+    struct tree_key *key = tree_make(t, objects(t), id);
+    struct tree_key *description = tree_make(t, key, "Description");
+    struct object o = {.tree = t, .elements = tree_make(t, key, "Elements")};
+    le32 number = le32_make(type);
+    o.failed =
+        !o.elements || (!tree_value(description, "Type") &&
+                        !tree_set(t, description, "Type", HIVE_DWORD, &number, sizeof number));
+    return o;
+}
+
+static void put(struct object *o, uint32_t code, uint32_t type, const void *data, size_t size)
+{
+    char name[9];
+    snprintf(name, sizeof name, "%08x", code);
+    struct tree_key *element = o->failed ? NULL : tree_make(o->tree, o->elements, name);
+    o->failed = !element || !tree_set(o->tree, element, "Element", type, data, size);
+}
+
+static void put_text(struct object *o, uint32_t code, const char *text)
+{
+    struct wide wide;
+    o->failed = o->failed || !wide_make(&wide, text);
+    if (!o->failed)
+        put(o, code, HIVE_SZ, wide.data, wide.size);
+}
+
+/* A list with one or two objects. */
+static void put_list(struct object *o, uint32_t code, const char *first, const char *second)
+{
+    struct wide a, b = {0};
+    o->failed = o->failed || !wide_make(&a, first) || (second && !wide_make(&b, second));
+    if (o->failed)
+        return;
+    uint8_t list[4 * 2 * BCD_GUID_TEXT_SIZE] = {0};
+    memcpy(list, a.data, a.size);
+    memcpy(list + a.size, b.data, b.size);
+    put(o, code, HIVE_MULTI_SZ, list, a.size + b.size + 2);
+}
+
+static void put_number(struct object *o, uint32_t code, uint64_t number)
+{
+    le64 value = le64_make(number);
+    put(o, code, HIVE_BINARY, &value, sizeof value);
+}
+
+static void put_switch(struct object *o, uint32_t code, bool on)
+{
+    uint8_t value = on;
+    put(o, code, HIVE_BINARY, &value, sizeof value);
+}
+
+static void put_device(struct object *o, uint32_t code, const struct element *e)
+{
+    put(o, code, HIVE_BINARY, e->data, e->size);
+}
+
+static void put_volume(struct object *o, uint32_t code, const struct element_partition *partition)
+{
+    struct element e;
+    if (partition)
+        element_mbr_partition(&e, partition);
+    else
+        element_boot(&e);
+    put_device(o, code, &e);
+}
+
+/* --- A new store */
+
+static bool settings(struct tree *t, bool modern)
+{
+    struct object global = object_make(t, BCD_GLOBAL, BCD_TYPE_SETTINGS);
+    struct wide part[3];
+    uint8_t list[3 * 2 * BCD_GUID_TEXT_SIZE + 2] = {0};
+    size_t size = 0;
+    static const char *const inherited[] = {BCD_DEBUG_SETTINGS, BCD_EMS_SETTINGS,
+                                            BCD_BAD_MEMORY_LIST};
+    for (unsigned i = 0; i < 3; i++) {
+        global.failed |= !wide_make(&part[i], inherited[i]);
+        memcpy(list + size, part[i].data, part[i].size);
+        size += part[i].size;
+    }
+    put(&global, BCD_INHERIT, HIVE_MULTI_SZ, list, size + 2);
+    struct object loaders = object_make(t, BCD_LOADERS, BCD_TYPE_OF_LOADER);
+    put_list(&loaders, BCD_INHERIT, BCD_GLOBAL, BCD_HYPERVISOR);
+    struct object resumes = object_make(t, BCD_RESUMES, BCD_TYPE_OF_RESUME);
+    put_list(&resumes, BCD_INHERIT, BCD_GLOBAL, NULL);
+    struct object debug = object_make(t, BCD_DEBUG_SETTINGS, BCD_TYPE_SETTINGS);
+    put_number(&debug, BCD_DEBUGGER_TYPE, modern ? 4 : 0);
+    struct object ems = object_make(t, BCD_EMS_SETTINGS, BCD_TYPE_SETTINGS);
+    put_switch(&ems, BCD_EMS, false);
+    struct object bad = object_make(t, BCD_BAD_MEMORY_LIST, BCD_TYPE_SETTINGS);
+    struct object hypervisor = object_make(t, BCD_HYPERVISOR, BCD_TYPE_OF_LOADER);
+    put_number(&hypervisor, BCD_HYPERVISOR_TYPE, 0);
+    put_number(&hypervisor, BCD_HYPERVISOR_PORT, 1);
+    put_number(&hypervisor, BCD_HYPERVISOR_BAUD, 115200);
+    return !(global.failed || loaders.failed || resumes.failed || debug.failed || ems.failed ||
+             bad.failed || hypervisor.failed);
+}
+
+static struct object bootmgr(struct tree *t, const struct element_partition *partition)
+{
+    bool is_new = !tree_find(objects(t), BCD_BOOTMGR);
+    struct object o = object_make(t, BCD_BOOTMGR, BCD_TYPE_BOOTMGR);
+    if (!is_new)
+        return o;
+    put_volume(&o, BCD_DEVICE, partition);
+    put_text(&o, BCD_TITLE, "Windows Boot Manager");
+    put_text(&o, BCD_LOCALE, LOCALE);
+    put_list(&o, BCD_INHERIT, BCD_GLOBAL, NULL);
+    put_number(&o, BCD_TIMEOUT, BOOTSTORE_TIMEOUT);
+    return o;
+}
+
+static bool memory_test(struct tree *t, const struct element_partition *partition)
+{
+    struct object o = object_make(t, BCD_MEMDIAG, BCD_TYPE_MEMTEST);
+    put_volume(&o, BCD_DEVICE, partition);
+    put_text(&o, BCD_PATH, "\\boot\\memtest.exe");
+    put_text(&o, BCD_TITLE, "Windows Memory Diagnostic");
+    put_text(&o, BCD_LOCALE, LOCALE);
+    put_list(&o, BCD_INHERIT, BCD_GLOBAL, NULL);
+    put_switch(&o, BCD_BAD_MEMORY, true);
+    return !o.failed;
+}
+
+enum status bootstore_new(struct tree *t, struct arena *arena,
+                          const struct element_partition *partition, bool modern)
+{
+    struct wide name;
+    le32 one = le32_make(1);
+    if (!tree_new(t, arena, "NewStoreRoot") || !wide_make(&name, "BCD00000000"))
+        return say_no_memory();
+    struct tree_key *description = tree_make(t, t->root, "Description");
+    bool ok = tree_set(t, description, "KeyName", HIVE_SZ, name.data, name.size) &&
+              tree_set(t, description, "System", HIVE_DWORD, &one, sizeof one) &&
+              tree_set(t, description, "TreatAsSystem", HIVE_DWORD, &one, sizeof one);
+    struct object manager = bootmgr(t, partition);
+    put_list(&manager, BCD_TOOLS, BCD_MEMDIAG, NULL);
+    ok = ok && !manager.failed && memory_test(t, partition) && settings(t, modern);
+    return ok ? STATUS_OK : say_no_memory();
+}
+
+/* --- Entries */
+
+enum status bootstore_check(const struct tree *t, const char *name)
+{
+    if (tree_find(t->root, "Objects"))
+        return STATUS_OK;
+    return say_error("Rename it; a new one is made then.",
+                     "%s: is a registry hive, but no boot store", name);
+}
+
+static const struct tree_value *element_of(const struct tree_key *object, uint32_t code)
+{
+    char name[9];
+    snprintf(name, sizeof name, "%08x", code);
+    return tree_value(tree_find(tree_find(object, "Elements"), name), "Element");
+}
+
+static bool is_loader(const struct tree_key *object)
+{
+    const struct tree_value *type = tree_value(tree_find(object, "Description"), "Type");
+    return type && type->size >= 4 && le32_get(*(const le32 *)type->data) == BCD_TYPE_LOADER;
+}
+
+/* Does an entry start this very thing? */
+static const struct tree_key *entry_find(struct tree *t, const struct bootstore_entry *entry)
+{
+    struct element wanted;
+    if (!entry->vhd && entry->partition)
+        element_mbr_partition(&wanted, entry->partition);
+    else
+        element_boot(&wanted);
+    for (const struct tree_key *o = objects(t) ? objects(t)->children : NULL; o; o = o->next) {
+        const struct tree_value *device = is_loader(o) ? element_of(o, BCD_OSDEVICE) : NULL;
+        if (!device)
+            continue;
+        if (entry->vhd
+                ? element_is_vhd(device->data, device->size, entry->vhd)
+                : device->size == wanted.size && !memcmp(device->data, wanted.data, wanted.size))
+            return o;
+    }
+    return NULL;
+}
+
+bool bootstore_find(struct tree *t, const char *vhd, char *id)
+{
+    struct bootstore_entry entry = {.vhd = vhd};
+    const struct tree_key *object = entry_find(t, &entry);
+    if (object)
+        tree_name_text(&object->name, id, BCD_GUID_TEXT_SIZE);
+    return object;
+}
+
+static enum status id_make(char *text)
+{
+    uint8_t b[16];
+    enum status status = random_fill(b, sizeof b);
+    if (status)
+        return status;
+    b[6] = (b[6] & 0x0f) | 0x40; /* of random numbers */
+    b[8] = (b[8] & 0x3f) | 0x80;
+    snprintf(text, BCD_GUID_TEXT_SIZE,
+             "{%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x}", b[0], b[1],
+             b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14],
+             b[15]);
+    return STATUS_OK;
+}
+
+static void put_disk(struct object *o, const struct bootstore_entry *entry, uint32_t device,
+                     uint32_t path)
+{
+    struct element e;
+    if (!entry->vhd)
+        put_volume(o, device, entry->partition);
+    else if (element_vhd(&e, entry->partition, entry->vhd, path))
+        put_device(o, device, &e);
+    else
+        o->failed = true;
+}
+
+static bool put_loader(struct tree *t, const struct bootstore_entry *entry)
+{
+    static const uint8_t in_memory[] = {0x75, 0, 0, 0x15, 0, 0, 0, 0};
+    struct object o = object_make(t, entry->id, BCD_TYPE_LOADER);
+    put_disk(&o, entry, BCD_DEVICE, BCD_PATH);
+    put_text(&o, BCD_PATH, "\\Windows\\system32\\winload.exe");
+    put_text(&o, BCD_TITLE, entry->title);
+    put_text(&o, BCD_LOCALE, LOCALE);
+    put_list(&o, BCD_INHERIT, BCD_LOADERS, NULL);
+    if (entry->modern)
+        put(&o, BCD_SETTINGS_IN_MEM, HIVE_BINARY, in_memory, sizeof in_memory);
+    put_disk(&o, entry, BCD_OSDEVICE, BCD_SYSTEM_ROOT);
+    put_text(&o, BCD_SYSTEM_ROOT, "\\Windows");
+    put_number(&o, BCD_NX, 0);
+    if (entry->modern)
+        put_number(&o, BCD_MENU_POLICY, 0); /* the text menu: the other one starts Windows for it */
+    if (entry->vhd)
+        put_switch(&o, BCD_DETECT_HAL, true);
+    return !o.failed;
+}
+
+/* Puts the entry at the end of the boot manager's order. */
+static bool put_order(struct tree *t, const struct bootstore_entry *entry)
+{
+    struct object manager = bootmgr(t, NULL);
+    char name[9];
+    snprintf(name, sizeof name, "%08x", BCD_ORDER);
+    const struct tree_value *old = tree_value(tree_find(manager.elements, name), "Element");
+    uint8_t list[ORDER_MAX];
+    struct wide id;
+    size_t size = old && old->type == HIVE_MULTI_SZ ? old->size & ~(size_t)1 : 0;
+    if (!wide_make(&id, entry->id) || size + id.size + 4 > sizeof list)
+        return false;
+    if (size)
+        memcpy(list, old->data, size);
+    while (size >= 2 && !list[size - 1] && !list[size - 2])
+        size -= 2; /* the NULs at the end, however many there are */
+    if (size) {
+        memset(list + size, 0, 2);
+        size += 2;
+    }
+    memcpy(list + size, id.data, id.size);
+    size += id.size;
+    memset(list + size, 0, 2);
+    put(&manager, BCD_ORDER, HIVE_MULTI_SZ, list, size + 2);
+    snprintf(name, sizeof name, "%08x", BCD_DEFAULT);
+    if (!tree_find(manager.elements, name))
+        put_text(&manager, BCD_DEFAULT, entry->id);
+    return !manager.failed;
+}
+
+enum status bootstore_add(struct tree *t, struct bootstore_entry *entry, bool *there)
+{
+    const struct tree_key *old = entry_find(t, entry);
+    *there = old;
+    if (old) {
+        tree_name_text(&old->name, entry->id, sizeof entry->id);
+        return STATUS_OK;
+    }
+    enum status status = id_make(entry->id);
+    if (status)
+        return status;
+    struct wide path;
+    if (entry->vhd && (!wide_make(&path, entry->vhd) || path.size > 2 * (ELEMENT_PATH_MAX + 1)))
+        return say_error("Move it to a folder nearer to the root.",
+                         "%s: the path is longer than %u characters, which a boot store takes",
+                         entry->vhd, ELEMENT_PATH_MAX);
+    return put_loader(t, entry) && put_order(t, entry) && settings(t, entry->modern)
+               ? STATUS_OK
+               : say_no_memory();
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a boot store (\Boot\BCD) says: a new one as bcdboot fills it for a BIOS, and entries added
+ * to one that exists, of which everything else stays.
+ */
+#ifndef MKIMAGE_WINDOWS_BOOTSTORE_H
+#define MKIMAGE_WINDOWS_BOOTSTORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "windows/bcd.h"
+#include "windows/element.h"
+#include "windows/tree.h"
+
+#define BOOTSTORE_TIMEOUT 30u /* seconds, as bcdboot says */
+
+struct bootstore_entry {
+    const char *title;
+    const char *vhd;                           /* path; NULL: Windows lies on a plain volume */
+    const struct element_partition *partition; /* of the image, or of Windows; NULL: searched for,
+                                                * or the boot manager's own */
+    bool modern;                               /* Windows 8 or later */
+    char id[BCD_GUID_TEXT_SIZE];               /* out: the entry's object */
+};
+
+/* A store without entries. `partition`: where the boot manager lies; NULL: where it was started
+ * from. */
+enum status bootstore_new(struct tree *t, struct arena *arena,
+                          const struct element_partition *partition, bool modern);
+
+/* Has it what a store must have? `name` is for the sentence that says what not. */
+enum status bootstore_check(const struct tree *t, const char *name);
+
+/* The entry that starts the image at this path, in whatever form it is named: its object's name. */
+bool bootstore_find(struct tree *t, const char *vhd, char *id);
+
+/* Adds an entry at the end of the order; it becomes the default where there is none. *there: there
+ * is an entry for this image already, and nothing was changed. */
+enum status bootstore_add(struct tree *t, struct bootstore_entry *entry, bool *there);
+
+#endif
