@@ -128,12 +128,12 @@ struct resident_header {
      * what the map has in memory: only reads and writes of it come here, all else goes to the BIOS.
      * 0: the disk is one of its own, 80h, in front of the drives */
     uint8_t overlaid;
-    uint8_t reserved[2];   /* 0xf6 */
-    uint32_t boot_table;   /* 0xf8: address of the boot table (core/entry/format.h); 0: none */
-    uint32_t record_dirty; /* 0xfc: cells of records, from record_clean on, of which the same
-                            * holds; 0 where it does not matter */
-    uint32_t bitmap_cell;  /* 0x100: differencing VHDX: index of the cells that say, page by page,
-                            * where its bitmap lies */
+    uint16_t overlaid_entry; /* 0xf6: INT 13h is hooked here then */
+    uint32_t boot_table;     /* 0xf8: address of the boot table (core/entry/format.h); 0: none */
+    uint32_t record_dirty;   /* 0xfc: cells of records, from record_clean on, of which the same
+                              * holds; 0 where it does not matter */
+    uint32_t bitmap_cell;    /* 0x100: differencing VHDX: index of the cells that say, page by page,
+                              * where its bitmap lies */
 };
 static_assert(offsetof(struct resident_header, boot_table) == 0xf8, "resident header");
 static_assert(offsetof(struct resident_header, bitmap_cell) == 0x100, "resident header");
