@@ -24,7 +24,6 @@
 #include "flash/start_check.h"
 #include "flash/target.h"
 #include "host/device.h"
-#include "host/fd.h"
 #include "host/random.h"
 #include "image/slack.h"
 #include "ntfs/mkfs.h"

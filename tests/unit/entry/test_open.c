@@ -442,7 +442,7 @@ TEST(boot_dynamic_disk_with_a_note)
         uint32_t first = b.used;
         b.used += 3 * 33 * 512;
         slack_note_make((struct slack_note *)(bytes + b.used), id,
-                      noted < 4 ? first + noted * 33 * 512 : b.used, b.used);
+                        noted < 4 ? first + noted * 33 * 512 : b.used, b.used);
         b.used += 512;
         vhd_build_end(&b);
         volume_start();

@@ -178,7 +178,8 @@ TEST(no_next_header_for_what_is_read_only)
     vx_log_entry(x, 0, 0, 1, (struct vx_write[]){{.offset = 7 * MIB, .zero = 4096}}, 1);
     vx_dirty(x);
     opened(x);
-    CHECK_EQ(vhdx_header_next(&image, VHDX_CHANGES_DISK, seed, page, &place, &failure), ERR_UNSUPPORTED);
+    CHECK_EQ(vhdx_header_next(&image, VHDX_CHANGES_DISK, seed, page, &place, &failure),
+             ERR_UNSUPPORTED);
     char text[200];
     errors_format(&failure, text, sizeof text);
     CHECK_STR(text, "\\disk.vhdx: the VHDX cannot be written: it was not closed");
