@@ -93,6 +93,16 @@ void tables_header(struct resident_header *h, const struct boot_disk *disk,
     h->edd = edd_make(geometry, disk->map.sectors);
 }
 
+void tables_overlay(struct resident_header *h, const struct map *map, struct drive *drive)
+{
+    header_map(h, map);
+    header_drives(h, &drive, 1);
+    h->overlaid = drive->number;
+    h->cylinders = CYLINDERS_MAX;
+    h->heads = drive->heads;
+    h->sectors_per_track = drive->sectors_per_track;
+}
+
 void tables_run(struct resident_run *to, const struct map *map)
 {
     struct map_run run;

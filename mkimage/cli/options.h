@@ -38,6 +38,7 @@ enum option_bit {
     OPTION_READ_ONLY = 1 << 26,
     OPTION_DISCARD = 1 << 27,
     OPTION_DEVICE = 1 << 28,
+    OPTION_FREE = 1 << 29,
     OPTION_TITLE = 1ull << 32,
     OPTION_WRITE = 1ull << 33,
     OPTION_KEEP_IMAGE = 1ull << 34,
@@ -46,6 +47,7 @@ enum option_bit {
     OPTION_VERIFY = 1ull << 37,
     OPTION_FORCE = 1ull << 38,
     OPTION_CLONE = 1ull << 39,
+    OPTION_NO_SUMS = 1ull << 50,
     OPTION_INSIDE = 1ull << 40,
     OPTION_EXACT = 1ull << 41,
     OPTION_LOCATE = 1ull << 42,
@@ -72,8 +74,8 @@ struct options {
     uint64_t size, lba, count;
     uint64_t reserve;   /* 0 with OPTION_RESERVE given: none */
     unsigned partition; /* 0: pick one */
-    bool json, yes, dry_run, no_mbr, drop, all, read_only, discard;
-    bool keep_image, verify, force, clone;
+    bool json, yes, dry_run, no_mbr, drop, all, read_only, discard, free;
+    bool keep_image, verify, force, clone, no_sums;
     bool inside, exact, locate, san_policy, portable, undo;
 };
 

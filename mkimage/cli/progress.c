@@ -13,7 +13,7 @@
 
 static struct {
     const char *what;
-    uint64_t total, done;
+    uint64_t total, done, skipped; /* done: without what was skipped */
     double started, shown;
     bool visible;
 } task;
@@ -29,25 +29,54 @@ void progress_start(const char *what, uint64_t total)
 {
     task.what = isatty(STDERR_FILENO) ? what : NULL;
     task.total = total;
-    task.done = 0;
+    task.done = task.skipped = 0;
     task.started = task.shown = now();
     task.visible = false;
+}
+
+/* "3 min 20 s" */
+static const char *time_text(double seconds)
+{
+    static char text[32];
+    unsigned s = seconds < 360000 ? (unsigned)seconds : 360000;
+    if (s < 60)
+        snprintf(text, sizeof text, "%u s", s);
+    else if (s < 3600)
+        snprintf(text, sizeof text, "%u min %u s", s / 60, s % 60);
+    else
+        snprintf(text, sizeof text, "%u h %u min", s / 3600, s / 60 % 60);
+    return text;
+}
+
+static void show(void)
+{
+    double t = now();
+    if (!task.what || t - task.started < 1 || t - task.shown < 0.2)
+        return;
+    task.shown = t;
+    task.visible = true;
+    uint64_t gone = task.done + task.skipped;
+    uint64_t left = task.total > gone ? task.total - gone : 0;
+    double rate = (double)task.done / (t - task.started);
+    unsigned percent = task.total ? (unsigned)((double)gone / (double)task.total * 100) : 100;
+    fprintf(stderr, "\r\033[K%s: %u %%, %s of %s", task.what, percent, bytes_text(gone),
+            bytes_text(task.total));
+    if (rate >= 1)
+        fprintf(stderr, ", %s/s, %s left", bytes_text((uint64_t)rate),
+                time_text((double)left / rate));
+    fflush(stderr);
 }
 
 void progress_add(uint64_t bytes)
 {
     task.done += bytes;
-    if (!task.what)
-        return;
-    double t = now();
-    if (t - task.started < 1 || t - task.shown < 0.2)
-        return;
-    task.shown = t;
-    task.visible = true;
-    unsigned percent = task.total ? (unsigned)(task.done * 100 / task.total) : 100;
-    fprintf(stderr, "\r\033[K%s: %u %%, %s of %s, %.0f s", task.what, percent,
-            bytes_text(task.done), bytes_text(task.total), t - task.started);
-    fflush(stderr);
+    show();
+}
+
+void progress_skip(uint64_t bytes)
+{
+    task.skipped += bytes;
+    show();
 }
 
 void progress_clear(void)

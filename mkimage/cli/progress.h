@@ -8,6 +8,9 @@
 /* Starts a task of `total` bytes; `what` stays valid until it ends. */
 void progress_start(const char *what, uint64_t total);
 void progress_add(uint64_t bytes);
+
+/* Bytes that cost no time: the rate, and how long the rest takes, are judged without them. */
+void progress_skip(uint64_t bytes);
 void progress_end(void);
 
 /* Takes the line away, so that a message can be written. */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The bytes of a planned image on its way to the flash. What is here is the content alone: where it
  * goes is the caller's. */
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 #include "cli/progress.h"
 #include "core/base/bits.h"
 #include "core/base/file.h"
@@ -76,6 +78,52 @@ static enum status read_there(struct file *file, uint64_t off, void *buf, uint32
         return STATUS_OK;
     (void)fail_subject(&f, file->path);
     return say_fail(&f);
+}
+
+/* The next byte that is not in a hole, and where the data end that begin there. */
+static void next_data(const struct flash_image *image, uint64_t off, uint64_t end, uint64_t *data,
+                      uint64_t *hole)
+{
+    *data = off;
+    *hole = end;
+    if (image->origin)
+        return;
+    off_t at = lseek(image->fd, (off_t)off, SEEK_DATA);
+    if (at < 0 && errno == ENXIO)
+        *data = end;
+    else if (at >= 0)
+        *data = (uint64_t)at < end ? (uint64_t)at : end;
+    at = lseek(image->fd, (off_t)*data, SEEK_HOLE);
+    if (at > (off_t)*data && (uint64_t)at < end)
+        *hole = (uint64_t)at;
+}
+
+enum status flash_image_sum(const struct flash_image *image, uint8_t digest[SHA256_SIZE])
+{
+    static uint8_t buffer[BUFFER];
+    const struct slack *s = &image->slack;
+    uint64_t body = image->slots ? s->now.limit : image->size, data, hole;
+    struct sha256 sum;
+    enum status status = STATUS_OK;
+    sha256_start(&sum);
+    for (uint64_t off = 0; !status && off < body;) { /* ends: off grows */
+        next_data(image, off, body, &data, &hole);
+        sha256_add_zeros(&sum, data - off);
+        progress_add(data - off);
+        for (off = data; !status && off < hole;) {
+            uint32_t n = hole - off < BUFFER ? (uint32_t)(hole - off) : BUFFER;
+            status = read_source(image, off, buffer, n);
+            sha256_add(&sum, buffer, n);
+            progress_add(n);
+            off += n;
+        }
+    }
+    if (image->slots) {
+        sha256_add_zeros(&sum, flash_image_size(image) - sizeof s->footer - body);
+        sha256_add(&sum, s->footer, sizeof s->footer);
+    }
+    sha256_end(&sum, digest);
+    return status;
 }
 
 /* Is the file the same from `from` to `to`, or, with `zeros`, zero there? */

@@ -332,6 +332,12 @@ static int vhd_flush(struct leaf *l, struct fail *f)
     return store_fail(f, error, "what was written could not be made lasting", 0);
 }
 
+static bool vhd_pending(const struct leaf *l)
+{
+    const struct vhd_leaf *v = (const struct vhd_leaf *)l;
+    return v->bat_changed || v->bitmaps.dirty;
+}
+
 static int vhd_finish(struct leaf *l, struct fail *f)
 {
     struct vhd_leaf *v = (struct vhd_leaf *)l;
@@ -355,8 +361,8 @@ static void vhd_free(struct leaf *l)
     free(v);
 }
 
-static const struct leaf_ops vhd_ops = {vhd_find,  vhd_place,  vhd_written, vhd_erase,
-                                        vhd_flush, vhd_finish, vhd_free};
+static const struct leaf_ops vhd_ops = {vhd_find,  vhd_place,   vhd_written, vhd_erase,
+                                        vhd_flush, vhd_pending, vhd_finish,  vhd_free};
 
 /* --- A fixed disk has no tables */
 
@@ -394,6 +400,12 @@ static int fixed_flush(struct leaf *l, struct fail *f)
     return store_fail(f, store_sync(l->store), "what was written could not be made lasting", 0);
 }
 
+static bool fixed_pending(const struct leaf *l)
+{
+    (void)l;
+    return false;
+}
+
 static int fixed_finish(struct leaf *l, struct fail *f)
 {
     (void)l, (void)f;
@@ -405,8 +417,8 @@ static void fixed_free(struct leaf *l)
     free(l);
 }
 
-static const struct leaf_ops fixed_ops = {fixed_find,  fixed_place,  fixed_written, fixed_erase,
-                                          fixed_flush, fixed_finish, fixed_free};
+static const struct leaf_ops fixed_ops = {fixed_find,  fixed_place,   fixed_written, fixed_erase,
+                                          fixed_flush, fixed_pending, fixed_finish,  fixed_free};
 
 /* --- Opening */
 

@@ -17,6 +17,7 @@
 #include "flash/lineage.h"
 #include "flash/menus.h"
 #include "flash/merge_mark.h"
+#include "flash/sums.h"
 #include "verbs/verbs.h"
 
 struct merge {
@@ -108,7 +109,9 @@ static enum status make(struct merge *m)
 {
     struct slack before = m->absorb.slack;
     uint32_t add = m->add;
-    enum status status = grow_parent(m);
+    enum status status = sums_mark_written(&m->lineage.edit, m->parent);
+    if (!status)
+        status = grow_parent(m);
     if (!status && add)
         status = lineage_reopen(&m->lineage, m->path);
     if (!status && add)

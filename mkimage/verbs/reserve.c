@@ -34,6 +34,7 @@
 #include "flash/grow.h"
 #include "flash/merge_mark.h"
 #include "flash/source.h"
+#include "flash/sums.h"
 #include "flash/target.h"
 #include "host/device.h"
 #include "host/fd.h"
@@ -359,6 +360,8 @@ static enum status reserve_on_flash(const struct options *options)
         edit_end_rehearsal(&e);
     }
     struct flash_file on_flash = {&e, &list};
+    if (!status && !options->dry_run)
+        status = sums_mark_written(&e, path);
     if (!status && !options->dry_run)
         status = clean(&image, &s, &e.session.device, flash_io, &on_flash);
     if (!status && !options->dry_run &&

@@ -17,6 +17,7 @@
 #include "flash/entry.h"
 #include "flash/grow.h"
 #include "flash/lineage.h"
+#include "flash/sums.h"
 #include "image/newvhd.h"
 #include "image/slack.h"
 #include "verbs/verbs.h"
@@ -182,9 +183,11 @@ static enum status empty(struct rollback *r)
                                    .front_size = r->vhd.front_size,
                                    .size = slack_size(&r->vhd.slack, r->first)};
     newvhd_end(&r->vhd, &content.back, &content.back_size, content.size);
+    enum status status = e->rehearsal ? STATUS_OK : sums_mark_written(e, r->path);
     if (!e->rehearsal)
         progress_start("making an empty child", content.size);
-    enum status status = edit_put(e, r->path, &content, NULL);
+    if (!status)
+        status = edit_put(e, r->path, &content, NULL);
     progress_end();
     if (!status && r->first < r->slots)
         status = add_slots(r);

@@ -51,9 +51,12 @@ header:
 
 ; INT 13h. Dispatches on DL alone: callers leave garbage in AL.
 int13_entry:
+        cmp     byte [cs:HEADER(overlaid)], 0
+        jne     overlaid_drive
         cmp     dl, FIRST_HD
         jb      .chain
         ja      .physical
+.ours:
         cli                             ; a hook above may have come here with interrupts enabled
         cmp     byte [cs:busy], 0
         je      enter_c
@@ -67,6 +70,17 @@ int13_entry:
         jbe     physical_drive
 .chain:
         jmp     far [cs:HEADER(old_int13)]
+
+; Functions 02h, 03h, 42h and 43h of the drive that the map lies over; all else is the BIOS's.
+overlaid_drive:
+        cmp     dl, [cs:HEADER(overlaid)]
+        jne     int13_entry.chain
+        push    ax
+        and     ah, 0xBE
+        cmp     ah, 2
+        pop     ax
+        je      int13_entry.ours
+        jmp     int13_entry.chain
 
 ; enter_c: runs int13_disk on the own stack and returns to the interrupted program
 ;   in: IF = 0, not busy

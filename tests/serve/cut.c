@@ -12,6 +12,7 @@
  *         --shuffles N   cuts of each place with changes since the last sync lost at random
  *         --slack        the file never grows: it is one on an NTFS volume
  *         --faults N     instead: N runs, in each of which one change or sync fails
+ *         --list         instead: the changes and syncs of the run, a line each
  *         --keep DIR N   writes N of the cut files there, with what is read of them beside
  *
  * After each cut core must open the image, and each sector must be what it was at the last flush
@@ -61,7 +62,7 @@ struct run {
 static struct options {
     uint64_t seed;
     uint32_t requests, every, shuffles, faults, keep;
-    bool slack;
+    bool slack, list;
     const char *folder;
 } options = {.seed = 1, .requests = 60, .every = 1, .shuffles = 2};
 
@@ -472,6 +473,8 @@ static void parse(int *argc, char ***argv)
     for (; *a && !strncmp(*a, "--", 2); a++) {
         if (!strcmp(*a, "--slack")) {
             options.slack = true;
+        } else if (!strcmp(*a, "--list")) {
+            options.list = true;
         } else if (!strcmp(*a, "--seed") && a[1]) {
             options.seed = strtoull(*++a, NULL, 10);
         } else if (!strcmp(*a, "--keep") && a[1] && a[2]) {
@@ -508,6 +511,19 @@ static void run_prepare(struct run *r, char **paths, unsigned count)
     r->request = calloc(r->requests, sizeof *r->request);
 }
 
+/* Each change with the first 64 bytes of it: a header's say which log counts. */
+static void list(const struct memfile *m)
+{
+    static const char *const names[] = {"write", "resize", "sync"};
+    for (uint32_t i = 0; i < m->records; i++) {
+        const struct record *r = &m->record[i];
+        printf("%s %" PRIu64 " %" PRIu64 " ", names[r->kind], r->offset, r->length);
+        for (uint32_t n = 0; r->data && n < 64 && n < r->length; n++)
+            printf("%02x", r->data[n]);
+        putchar('\n');
+    }
+}
+
 int main(int argc, char **argv)
 {
     static struct run r;
@@ -516,6 +532,8 @@ int main(int argc, char **argv)
         die("usage", NULL);
     run_prepare(&r, argv, (unsigned)argc);
     run_all(&r, UINT32_MAX, 0);
+    if (options.list)
+        return list(&r.world.file[0]), 0;
     uint32_t changes = r.world.file[0].records;
     if (!options.faults)
         cut_all(&r, false);

@@ -10,6 +10,7 @@ from model import Refuse, split
 from programs import BROKEN, Loss
 
 CONFIG, CODE = "/vhdboot.cfg", "/vhdboot.bin"
+ASIDE = ("/vhdboot.sum", "/vhdboot.old")        # which no entry and no image needs
 
 
 @functools.cache
@@ -101,11 +102,12 @@ def differences(model, seen, before, touched):
     """All that is not as the model says. `before`: sizes and hashes of files; `touched`: those that may differ."""
     empty = tuple(f"menu\t{v}\t" for v in model.menus if not model.menu(v))
     out = [odd for odd in seen.odd if not odd.startswith(empty)]
-    extra, missing = set(seen.files) - set(model.files), set(model.files) - set(seen.files)
+    there = {place for place in seen.files if place[1] not in ASIDE}
+    extra, missing = there - set(model.files), set(model.files) - there
     out += [f"{place} is there" for place in sorted(extra)]
     out += [f"{place} is not there" for place in sorted(missing)]
     for place, now in seen.files.items():
-        if place in before and before[place] != now and place not in touched:
+        if place in before and before[place] != now and place not in touched and place[1] not in ASIDE:
             out.append(f"the bytes of {place} changed")
     for volume in model.menus:
         menu, found = model.menu(volume), seen.entries.get(volume, [])

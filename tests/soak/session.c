@@ -67,11 +67,12 @@ static bool more_slots(void)
     return slots_left && slots_left--;
 }
 
-static void no_progress(struct map_ram_progress *progress, uint64_t done, uint64_t total)
+static bool no_progress(struct map_ram_progress *progress, uint64_t done, uint64_t total)
 {
     (void)progress;
     (void)done;
     (void)total;
+    return true;
 }
 
 /* What stage2's handoff does to the map and the handler's header. */

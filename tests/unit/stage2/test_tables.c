@@ -241,9 +241,10 @@ static enum err read_zeros(struct blk *b, uint64_t lba, uint32_t count, void *bu
     return ERR_OK;
 }
 
-static void tell_nobody(struct map_ram_progress *progress, uint64_t done, uint64_t total)
+static bool tell_nobody(struct map_ram_progress *progress, uint64_t done, uint64_t total)
 {
     (void)progress, (void)done, (void)total;
+    return true;
 }
 
 /* A slot with the drive's sector 0 as its start: a driver would write over the drive's own boot
