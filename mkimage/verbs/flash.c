@@ -29,6 +29,7 @@
 #include "flash/verify.h"
 #include "host/confirm.h"
 #include "host/device.h"
+#include "host/random.h"
 #include "host/fd.h"
 #include "image/slack.h"
 #include "ntfs/mkfs.h"
