@@ -31,8 +31,10 @@ INCLUDES := -Istage2
 # Core sees the compiler's own freestanding headers and nothing of the host.
 FREESTANDING := -ffreestanding -fno-builtin-printf -nostdinc \
                 -isystem $(shell $(CC) -print-file-name=include)
-CORE_CFLAGS  := $(CSTD) $(WARNINGS) $(INCLUDES) $(FREESTANDING) -MMD -MP
-HOST_CFLAGS  := $(CSTD) $(WARNINGS) $(INCLUDES) -O2 -g -D_FILE_OFFSET_BITS=64 -D_GNU_SOURCE -MMD -MP
+# No path of the build's folder gets into what is built.
+MAPPED       := -ffile-prefix-map=$(CURDIR)=.
+CORE_CFLAGS  := $(MAPPED) $(CSTD) $(WARNINGS) $(INCLUDES) $(FREESTANDING) -MMD -MP
+HOST_CFLAGS  := $(MAPPED) $(CSTD) $(WARNINGS) $(INCLUDES) -O2 -g -D_FILE_OFFSET_BITS=64 -D_GNU_SOURCE -MMD -MP
 
 CORE_SRC := $(sort $(wildcard stage2/core/*/*.c))
 
@@ -56,6 +58,7 @@ CORE64 := $(CORE_SRC:stage2/core/%.c=$(B)/core64/%.o)
 -include stage2/stage2.mk
 -include mkimage/mkimage.mk
 -include mkimage/nbdkit/nbdkit.mk
+-include mkimage/guest/guest.mk
 -include tests/serve/serve.mk tests/attach/attach.mk
 -include tests/ntfs/ntfs.mk
 -include tests/hive/hive.mk

@@ -14,5 +14,6 @@ blob_\name\()_end:
         blob    mbr, "mbr.bin"
         blob    vbr, "vbr.bin"
         blob    stage2, "vhdboot.bin"
+        blob    wim, "wim.so"
 
         .section .note.GNU-stack, "", %progbits

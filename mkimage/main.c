@@ -23,7 +23,7 @@ static const struct verb verbs[] = {
      .arguments = "OUTPUT --vhd FILE[,FILE...]",
      .arguments_needed = 1,
      .options = OPTION_VHD | OPTION_SIZE | OPTION_LABEL | OPTION_CONFIG | OPTION_RESERVE |
-                OPTION_DRY_RUN | OPTION_YES,
+                OPTION_NO_SUMS | OPTION_VERIFY | OPTION_DRY_RUN | OPTION_YES,
      .run = verb_flash,
      .summary = "Makes a bootable flash: MBR, one active NTFS partition at 1 MiB, boot code,\n"
                 "vhdboot.bin, a config, the images. OUTPUT is a new file (sparse) or a block\n"
@@ -47,6 +47,25 @@ static const struct verb verbs[] = {
      .options = OPTION_DRY_RUN | OPTION_YES,
      .run = verb_restore,
      .summary = "Brings back what install --backup saved. A block device needs --yes."},
+    {.name = "update",
+     .group = GROUP_MAKE,
+     .brief = "boot code and vhdboot.bin of this version",
+     .arguments = "TARGET",
+     .arguments_needed = 1,
+     .options = OPTION_PARTITION | OPTION_NO_MBR | OPTION_DRY_RUN | OPTION_BACKUP | OPTION_YES,
+     .run = verb_update,
+     .summary = "What install does, where vhdboot is installed, and says what is there already. A\n"
+                "block device needs --yes."},
+    {.name = "uninstall",
+     .group = GROUP_MAKE,
+     .brief = "vhdboot's boot code and files gone",
+     .arguments = "TARGET",
+     .arguments_needed = 1,
+     .options = OPTION_PARTITION | OPTION_NO_MBR | OPTION_DRY_RUN | OPTION_YES,
+     .run = verb_uninstall,
+     .summary = "Takes vhdboot's boot code and files away; images stay. The BIOS finds the boot code\n"
+                "that install found there, or else goes on to its next device. A block device\n"
+                "needs --yes."},
     {.name = "add",
      .group = GROUP_KEEP,
      .brief = "further images and entries onto a flash",
@@ -127,6 +146,16 @@ static const struct verb verbs[] = {
      .run = verb_merge,
      .summary = "Writes what the entry's image, a differencing VHD, holds into its parent, lets\n"
                 "the entry start that one, and removes the child."},
+    {.name = "verify",
+     .group = GROUP_LOOK,
+     .brief = "do the images hold what was written?",
+     .arguments = "TARGET",
+     .arguments_needed = 1,
+     .options = READ | OPTION_JSON,
+     .run = verb_verify,
+     .summary = "Compares every image with the SHA-256 that flash, add and replace kept of it in\n"
+                "\\vhdboot.sum, and says what differs and whether that is expected: an entry\n"
+                "writes to it, or did."},
     {.name = "check",
      .group = GROUP_LOOK,
      .brief = "would it boot? A line a step, by the loader's own code",
@@ -273,6 +302,31 @@ static const struct verb verbs[] = {
      .options = 0,
      .run = verb_vhd_merge,
      .summary = "Writes what a child holds into its parent, and removes the child."},
+    {.name = "windows doctor",
+     .group = GROUP_WINDOWS,
+     .brief = "would the Windows in an image start from here?",
+     .arguments = "FILE|TARGET",
+     .arguments_needed = 1,
+     .options = OPTION_PARTITION | OPTION_ENTRY | OPTION_JSON,
+     .run = verb_windows_doctor,
+     .summary =
+         "Looks at the Windows in an image, or in an entry of TARGET's menu: version, edition,\n"
+         "drivers that load at the start, by USB 2, USB 3, AHCI, IDE, NVMe and Hyper-V, what\n"
+         "else is in its way. Exit status 0: it would start, where it lies on a disk with a\n"
+         "menu by USB, else by any of them."},
+    {.name = "windows tune",
+     .group = GROUP_WINDOWS,
+     .brief = "the registry values that a start by USB or out of a VHD takes",
+     .arguments = "FILE|TARGET",
+     .arguments_needed = 1,
+     .options = OPTION_PARTITION | OPTION_ENTRY | OPTION_SAN_POLICY | OPTION_PORTABLE |
+                OPTION_UNDO | OPTION_DRY_RUN | OPTION_YES,
+     .run = verb_windows_tune,
+     .summary =
+         "Sets in the Windows of an image, or of an entry of TARGET's menu, what a start by USB\n"
+         "or out of a VHD takes: drivers that load at the start, the time to wait for the drive,\n"
+         "no expanding, no paging file. Lists each value that differs, and saves the hive beside\n"
+         "it; --undo puts it back."},
     {.name = "attach",
      .group = GROUP_IMAGES,
      .brief = "an image as a block device with partitions",
@@ -302,6 +356,18 @@ static const struct verb verbs[] = {
      .run = verb_attached,
      .summary = "Lists the devices that attach made: name, size, how it is written, partitions,\n"
                 "image."},
+    {.name = "windows apply",
+     .group = GROUP_WINDOWS,
+     .brief = "a bootable disk out of an install.wim",
+     .arguments = "FILE.wim[:INDEX|NAME] NEW",
+     .arguments_needed = 2,
+     .options = OPTION_DISK_SIZE | OPTION_FORMAT | OPTION_KIND | OPTION_PARENT | OPTION_BLOCK_SIZE |
+                OPTION_SAN_POLICY | OPTION_PORTABLE,
+     .run = verb_windows_apply,
+     .summary =
+         "Makes an image with one active NTFS partition, puts an image of a WIM there, and does\n"
+         "what windows tune and windows boot --inside do. Needs no root; takes libwim, which\n"
+         "is no part of this program."},
     {.name = "windows boot",
      .group = GROUP_WINDOWS,
      .brief = "\\bootmgr and \\Boot\\BCD out of the images, as bcdboot does",

@@ -8,6 +8,7 @@
 #include "pc/bda.h"
 #include "pc/bios.h"
 #include "pc/console.h"
+#include "pc/font.h"
 #include "pc/glyphs.h"
 #include "pc/screen.h"
 
@@ -131,7 +132,7 @@ static const char *title_of(const struct config_entry *entry)
         uint8_t glyph[GLYPHS_MAX];
         uint32_t c = console_utf8_next(&s);
         glyphs_of(c, glyph);
-        if (glyph[0] == '?' && c != '?')
+        if (glyph[0] == '?' && c != '?' && !font_glyph(c))
             return entry->name;
     }
     return entry->title;

@@ -17,6 +17,9 @@
 #define PR_SET_IO_FLUSHER 57
 #endif
 
+/* Opened while there is a /dev: a server of the root has none later. */
+static int kernel_log = -1;
+
 pid_t daemon_fork(int *word)
 {
     int pipes[2];
@@ -91,6 +94,8 @@ void daemon_settle(void)
     static const int deaf[] = {SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGUSR1, SIGUSR2};
     for (unsigned i = 0; i < sizeof deaf / sizeof deaf[0]; i++)
         signal(deaf[i], SIG_IGN);
+    if (kernel_log < 0)
+        kernel_log = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
     program_invocation_name[0] = '@'; /* the very bytes that /proc/PID/cmdline shows */
     write_to("/proc/self/oom_score_adj", "-1000");
     (void)prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0);
@@ -101,9 +106,9 @@ void daemon_log(const char *name, const char *sentence)
 {
     char line[640];
     int n = snprintf(line, sizeof line, "<3>vhdboot: %s: %s\n", name, sentence);
-    int fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
+    int fd = kernel_log < 0 ? open("/dev/kmsg", O_WRONLY | O_CLOEXEC) : kernel_log;
     if (fd >= 0 && n > 0)
         (void)!write(fd, line, (size_t)n < sizeof line ? (size_t)n : sizeof line - 1);
-    if (fd >= 0)
+    if (fd >= 0 && fd != kernel_log)
         close(fd);
 }

@@ -47,6 +47,7 @@ enum option_bit {
     OPTION_VERIFY = 1ull << 37,
     OPTION_FORCE = 1ull << 38,
     OPTION_CLONE = 1ull << 39,
+    OPTION_NO_SUMS = 1ull << 50,
     OPTION_INSIDE = 1ull << 40,
     OPTION_EXACT = 1ull << 41,
     OPTION_LOCATE = 1ull << 42,
@@ -74,7 +75,7 @@ struct options {
     uint64_t reserve;   /* 0 with OPTION_RESERVE given: none */
     unsigned partition; /* 0: pick one */
     bool json, yes, dry_run, no_mbr, drop, all, read_only, discard, free;
-    bool keep_image, verify, force, clone;
+    bool keep_image, verify, force, clone, no_sums;
     bool inside, exact, locate, san_policy, portable, undo;
 };
 

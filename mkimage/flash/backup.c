@@ -54,8 +54,7 @@ static uint64_t sum_of(uint64_t sum, const void *data, size_t size)
     return sum;
 }
 
-/* The whole file in memory. */
-static uint8_t *serialize(const struct backup *b, size_t *size)
+uint8_t *backup_bytes(const struct backup *b, size_t *size)
 {
     size_t old = b->stage2_size == BACKUP_NO_FILE ? 0 : (size_t)b->stage2_size;
     *size = sizeof(struct backup_header) + old + b->sectors * sizeof(struct backup_sector);
@@ -89,7 +88,7 @@ static uint8_t *serialize(const struct backup *b, size_t *size)
 enum status backup_save(const struct backup *b, const char *path)
 {
     size_t size;
-    uint8_t *bytes = serialize(b, &size);
+    uint8_t *bytes = backup_bytes(b, &size);
     if (!bytes)
         return say_no_memory();
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
@@ -138,8 +137,9 @@ static bool is_sane(const struct backup *b, const struct backup_header *header,
     return true;
 }
 
-static enum status parse(struct backup *b, uint8_t *bytes, size_t size, const char *path)
+enum status backup_parse(struct backup *b, uint8_t *bytes, size_t size, const char *path)
 {
+    *b = (struct backup){0};
     struct backup_header *header = (struct backup_header *)bytes;
     if (size < sizeof *header || memcmp(header->magic, magic, sizeof magic))
         return not_one(path);
@@ -197,7 +197,7 @@ enum status backup_load(struct backup *b, const char *path)
         !(bytes = malloc((size_t)st.st_size)) || !fd_pread(fd, bytes, (size_t)st.st_size, 0))
         status = not_one(path);
     else
-        status = parse(b, bytes, (size_t)st.st_size, path);
+        status = backup_parse(b, bytes, (size_t)st.st_size, path);
     free(bytes);
     close(fd);
     if (status)

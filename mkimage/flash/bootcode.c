@@ -64,3 +64,38 @@ unsigned bootcode_mbr_likeness(const struct mbr *mbr)
     }
     return bytes ? same * 100 / bytes : 0;
 }
+
+/* Every version of the two names the program in its messages. */
+static bool names_us(const void *code, size_t size)
+{
+    return memmem(code, size, "vhdboot", 7);
+}
+
+bool bootcode_mbr_is_vhdboots(const struct mbr *mbr)
+{
+    return bootcode_mbr_is_ours(mbr) || names_us(mbr->code, sizeof mbr->code);
+}
+
+bool bootcode_vbr_is_vhdboots(const struct boot_record *vbr)
+{
+    return bootcode_vbr_is_ours(vbr) || names_us(vbr, sizeof *vbr);
+}
+
+/* int 18h; and where that comes back: sti, hlt, jmp to the hlt */
+static const uint8_t next_device[] = {0xcd, 0x18, 0xfb, 0xf4, 0xeb, 0xfd};
+
+void bootcode_mbr_none(struct mbr *mbr)
+{
+    memset(mbr->code, 0, sizeof mbr->code);
+    memcpy(mbr->code, next_device, sizeof next_device);
+}
+
+void bootcode_vbr_none(struct boot_record *vbr)
+{
+    static const uint8_t jump[] = {0xeb, 0x52, 0x90}; /* over the BPB */
+    struct boot_record none = {0};
+    memcpy(none.first.bpb.jump, jump, sizeof jump);
+    memcpy((uint8_t *)&none + 0x54, next_device, sizeof next_device);
+    none.first.signature = le16_make(MBR_BOOT_SIGNATURE);
+    bootcode_vbr_from(vbr, &none);
+}

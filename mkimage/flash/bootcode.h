@@ -44,6 +44,14 @@ void bootcode_vbr_from(struct boot_record *vbr, const struct boot_record *code);
 bool bootcode_mbr_is_ours(const struct mbr *mbr);
 bool bootcode_vbr_is_ours(const struct boot_record *vbr);
 
+/* Is it vhdboot's, of whatever version? */
+bool bootcode_mbr_is_vhdboots(const struct mbr *mbr);
+bool bootcode_vbr_is_vhdboots(const struct boot_record *vbr);
+
+/* Code that leads to the BIOS's next device (INT 18h), where there was none before. */
+void bootcode_mbr_none(struct mbr *mbr);
+void bootcode_vbr_none(struct boot_record *vbr);
+
 /* How many of 100 bytes of our MBR's code are the same: tells a damaged one from another program's.
  */
 unsigned bootcode_mbr_likeness(const struct mbr *mbr);

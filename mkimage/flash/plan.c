@@ -23,9 +23,11 @@
 #include "core/entry/open.h"
 #include "core/map/map.h"
 #include "core/ntfs/ntfs.h"
+#include "flash/backup.h"
 #include "flash/bootcode.h"
 #include "flash/entry.h"
 #include "flash/menu.h"
+#include "flash/sums.h"
 #include "flash/source.h"
 #include "flash/target.h"
 #include "host/device.h"
@@ -249,7 +251,8 @@ static enum status set_path(struct flash_plan *plan, unsigned index, char *path)
         return say_error("Put it somewhere else.",
                          "%s: would be %s, and such names are the file system's own", image->source,
                          path);
-    if (volume_same_path(path, BOOT_STAGE2_PATH) || volume_same_path(path, BOOT_CONFIG_PATH))
+    if (volume_same_path(path, BOOT_STAGE2_PATH) || volume_same_path(path, BOOT_CONFIG_PATH) ||
+        volume_same_path(path, SUMS_PATH) || volume_same_path(path, BACKUP_PATH))
         return say_error("Rename the file.", "%s: would be %s, which is vhdboot's own",
                          image->source, path);
     for (unsigned i = 0; i < plan->count; i++) {
@@ -291,7 +294,8 @@ static void choose_growing(struct flash_plan *plan, const struct config *config)
             const char *vhd = own_path(plan, e);
             written |= entry_keeps_writes(e) && vhd && volume_same_path(vhd, image->path);
         }
-        image->grows = image->grows && written && !image->is_parent;
+        image->is_written = written && !image->is_parent;
+        image->grows = image->grows && image->is_written;
     }
 }
 

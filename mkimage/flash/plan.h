@@ -12,6 +12,7 @@
 #include "core/base/file.h"
 #include "core/base/image.h"
 #include "flash/origin.h"
+#include "host/sha256.h"
 #include "image/slack.h"
 #include "ntfs/place.h"
 
@@ -35,9 +36,10 @@ struct flash_image {
     char kind[96];         /* "fixed VHD, 20 GiB" */
     const char *no_system; /* why no BIOS starts the disk; NULL: nothing is wrong, or not known */
     struct placement placement;
-    bool is_raw;    /* a raw disk: only a config can name it */
-    bool has_slack; /* it can get new blocks, and `slack` tells what it has */
-    bool grows;     /* gets slack: an entry writes to it, and it gets new blocks by that */
+    bool is_written; /* an entry keeps what is written to it */
+    bool is_raw;     /* a raw disk: only a config can name it */
+    bool has_slack;  /* it can get new blocks, and `slack` tells what it has */
+    bool grows;      /* gets slack: an entry writes to it, and it gets new blocks by that */
     struct slack slack;
     uint32_t slots; /* that it gets */
 };
@@ -68,6 +70,9 @@ void flash_plan_free(struct flash_plan *plan);
  * end instead of the old one. */
 enum status flash_image_fill(struct volume *v, const struct flash_image *image,
                              const struct placement *p);
+
+/* The SHA-256 of what flash_image_fill writes. */
+enum status flash_image_sum(const struct flash_image *image, uint8_t digest[SHA256_SIZE]);
 
 /* Does the file hold what flash_image_fill would write, whatever slack it was given? */
 enum status flash_image_is(const struct flash_image *image, struct file *file, bool *same);

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* pread and pwrite again and again until all is done; a signal in between is no failure. */
+/*
+ * pread and pwrite again and again until all is done; a signal in between is no failure. A file
+ * that was opened with O_DIRECT takes whole sectors from memory that begins at a border of sectors:
+ * what does not is copied (a write is always of whole sectors).
+ */
 #include "host/fd.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -7,9 +11,51 @@
 #include <string.h>
 #include <unistd.h>
 
+#define BORDER 512u
+#define COPIED 32768u
+
+static bool must_copy(int fd, const void *buf, size_t size, uint64_t off)
+{
+    int flags = ((uintptr_t)buf | size | off) % BORDER ? fcntl(fd, F_GETFL) : 0;
+    return flags > 0 && flags & O_DIRECT;
+}
+
+static bool pread_copied(int fd, void *buf, size_t size, uint64_t off)
+{
+    _Alignas(BORDER) uint8_t copy[COPIED];
+    for (uint8_t *to = buf; size;) { /* ends: size shrinks */
+        size_t skip = off % BORDER, most = sizeof copy - skip;
+        size_t n = size < most ? size : most;
+        if (!fd_pread(fd, copy, (skip + n + BORDER - 1) / BORDER * BORDER, off - skip))
+            return false;
+        memcpy(to, copy + skip, n);
+        to += n;
+        off += n;
+        size -= n;
+    }
+    return true;
+}
+
+static bool pwrite_copied(int fd, const void *buf, size_t size, uint64_t off)
+{
+    _Alignas(BORDER) uint8_t copy[COPIED];
+    for (const uint8_t *from = buf; size;) { /* ends: size shrinks */
+        size_t n = size < sizeof copy ? size : sizeof copy;
+        memcpy(copy, from, n);
+        if (!fd_pwrite(fd, copy, n, off))
+            return false;
+        from += n;
+        off += n;
+        size -= n;
+    }
+    return true;
+}
+
 bool fd_pread(int fd, void *buf, size_t size, uint64_t off)
 {
     uint8_t *to = buf;
+    if (must_copy(fd, buf, size, off))
+        return pread_copied(fd, buf, size, off);
     while (size) {
         ssize_t n = pread(fd, to, size, (off_t)off);
         if (n < 0 && errno == EINTR)
@@ -29,6 +75,8 @@ bool fd_pread(int fd, void *buf, size_t size, uint64_t off)
 bool fd_pwrite(int fd, const void *buf, size_t size, uint64_t off)
 {
     const uint8_t *from = buf;
+    if (must_copy(fd, buf, size, off) && !((size | off) % BORDER))
+        return pwrite_copied(fd, buf, size, off);
     while (size) {
         ssize_t n = pwrite(fd, from, size, (off_t)off);
         if (n < 0 && errno == EINTR)

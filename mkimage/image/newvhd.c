@@ -7,7 +7,10 @@
 #include "image/newvhd.h"
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 #include "core/base/bounds.h"
 #include "core/base/endian.h"
 #include "core/base/file.h"
@@ -15,7 +18,9 @@
 #include "core/ntfs/path.h"
 #include "core/vhd/footer.h"
 #include "core/vhd/format.h"
+#include "host/fd.h"
 #include "host/random.h"
+#include "image/newvhdx.h"
 
 #define HEADER_AT  512u
 #define LOCATOR_AT 1536u
@@ -152,8 +157,11 @@ static enum status make_front(struct newvhd *n, const struct vhd_footer *parent,
                                       .block_sectors = block,
                                       .end = bat_end,
                                       .limit = n->front_size},
+                              .format = IMAGE_VHD,
                               .absent = entries,
+                              .zero_from = n->front_size,
                               .file_size = n->front_size + VHD_FOOTER_SIZE};
+    memcpy(n->slack.id, footer.id, sizeof footer.id);
     memcpy(n->slack.footer, &footer, sizeof footer);
     return status;
 }
@@ -174,10 +182,43 @@ static enum status read_footer(struct image *parent, struct vhd_footer *footer)
     return STATUS_OK;
 }
 
+/* The bytes of a file without holes at its end; allocated. */
+static enum status file_bytes(int fd, uint8_t **bytes, size_t *size)
+{
+    struct stat st;
+    if (fstat(fd, &st))
+        return say_no_memory();
+    *size = (size_t)st.st_size;
+    *bytes = malloc(*size);
+    return *bytes && fd_pread(fd, *bytes, *size, 0) ? STATUS_OK : say_no_memory();
+}
+
+/* Behind the BAT a sector bitmap of zeros for each chunk. */
+static enum status make_vhdx(struct newvhd *n, struct image *parent, const char *path,
+                             const char *parent_path, uint32_t block_size)
+{
+    struct newdisk disk = {.format = IMAGE_VHDX,
+                           .kind = IMAGE_DIFFERENCING,
+                           .size = parent->sectors << SECTOR_SHIFT,
+                           .block_size = block_size,
+                           .parent = parent,
+                           .path = path,
+                           .parent_path = parent_path};
+    int fd = memfd_create("child", MFD_CLOEXEC);
+    enum status status = fd < 0 ? say_no_memory() : newvhdx_write(&disk, fd, path);
+    if (!status)
+        status = file_bytes(fd, &n->front, &n->front_size);
+    if (fd >= 0)
+        close(fd);
+    return status ? status : newvhdx_chunks(n, &disk);
+}
+
 enum status newvhd_make(struct newvhd *n, struct image *parent, const char *path,
                         const char *parent_path, uint32_t block_size)
 {
     *n = (struct newvhd){0};
+    if (parent->format == IMAGE_VHDX)
+        return make_vhdx(n, parent, path, parent_path, block_size);
     struct vhd_footer footer;
     enum status status = read_footer(parent, &footer);
     if (status)
@@ -193,6 +234,15 @@ enum status newvhd_make(struct newvhd *n, struct image *parent, const char *path
     free(way_units);
     free(name_units);
     return status;
+}
+
+void newvhd_end(struct newvhd *n, const void **end, uint64_t *end_size, uint64_t size)
+{
+    bool slack = size > n->slack.file_size;
+    if (slack)
+        slack_tail_make(&n->tail, &n->slack, n->slack.zero_from, size);
+    *end = slack ? (const void *)&n->tail : n->slack.footer;
+    *end_size = slack ? slack_tail_size(&n->slack) : slack_footer_size(&n->slack);
 }
 
 void newvhd_free(struct newvhd *n)

@@ -219,3 +219,31 @@ enum status newvhdx_write(const struct newdisk *d, int fd, const char *name)
                              strerror(errno));
     return w.status;
 }
+
+enum status newvhdx_chunks(struct newvhd *n, const struct newdisk *d)
+{
+    uint32_t blocks = (uint32_t)((d->size + d->block_size - 1) / d->block_size);
+    uint32_t ratio = (uint32_t)(((uint64_t)SECTOR_SIZE << VHDX_CHUNK_SHIFT) / d->block_size);
+    uint32_t chunks = (blocks + ratio - 1) / ratio;
+    uint64_t end = n->front_size + chunks * MIB;
+    const struct vhdx_header *header = (const struct vhdx_header *)(n->front + VHDX_HEADER_2);
+    for (uint32_t chunk = 0; chunk < chunks; chunk++) {
+        le64 entry = le64_make((n->front_size + chunk * MIB) | VHDX_FULLY_PRESENT);
+        uint64_t index = (uint64_t)(chunk + 1) * ratio + chunk;
+        memcpy(n->front + BAT_AT + index * sizeof entry, &entry, sizeof entry);
+    }
+    uint32_t sectors = d->block_size / SECTOR_SIZE;
+    n->slack = (struct slack){.now = {.block_sectors = sectors,
+                                      .stride = sectors,
+                                      .chunks = chunks,
+                                      .bitmaps = chunks,
+                                      .bat_sector = BAT_AT / SECTOR_SIZE,
+                                      .end = end,
+                                      .limit = end},
+                              .format = IMAGE_VHDX,
+                              .absent = blocks,
+                              .zero_from = end,
+                              .file_size = end};
+    memcpy(n->slack.id, header->file_write_id, sizeof n->slack.id);
+    return STATUS_OK;
+}

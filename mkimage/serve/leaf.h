@@ -51,6 +51,9 @@ struct leaf_ops {
     /* All that was written is on the medium, and the tables say so. */
     int (*flush)(struct leaf *l, struct fail *f);
 
+    /* Is anything of the tables in memory only? */
+    bool (*pending)(const struct leaf *l);
+
     /* After a flush: leaves the file as a program does that closes it. */
     int (*finish)(struct leaf *l, struct fail *f);
 

@@ -209,9 +209,8 @@ static int vhd_written(struct leaf *l, uint64_t lba, uint64_t count, struct fail
 static int vhd_erase(struct leaf *l, uint64_t lba, uint64_t count, uint64_t *done, struct fail *f)
 {
     struct vhd_leaf *v = (struct vhd_leaf *)l;
-    uint32_t block = leaf_block(&v->leaf, lba);
+    uint32_t block = leaf_block(l, lba);
     uint64_t left = leaf_block_left(l, lba);
-    (void)f;
     *done = 0;
     if (v->differencing)
         return 0;
@@ -220,9 +219,11 @@ static int vhd_erase(struct leaf *l, uint64_t lba, uint64_t count, uint64_t *don
         return 0;
     }
     /* The last block's place may be shorter than others: nothing else goes there. */
-    bool whole = leaf_covers_block(l, lba, count);
-    if (!whole || block + 1 == v->blocks || !recycle_leave(&v->slots.recycle, ~*entry_of(v, block)))
+    if (!leaf_covers_block(l, lba, count) || block + 1 == v->blocks)
         return 0;
+    int error = slots_forget_note(&v->slots, f);
+    if (error || !recycle_leave(&v->slots.recycle, ~*entry_of(v, block)))
+        return error;
     entry_set(v, block, VHD_BAT_ABSENT);
     table_bit_clear(&v->sound, block);
     *done = left;
@@ -304,6 +305,12 @@ static int vhd_flush(struct leaf *l, struct fail *f)
     return store_fail(f, error, "what was written could not be made lasting", 0);
 }
 
+static bool vhd_pending(const struct leaf *l)
+{
+    const struct vhd_leaf *v = (const struct vhd_leaf *)l;
+    return v->bat_changed || v->bitmaps.dirty;
+}
+
 static int vhd_finish(struct leaf *l, struct fail *f)
 {
     struct vhd_leaf *v = (struct vhd_leaf *)l;
@@ -327,8 +334,8 @@ static void vhd_free(struct leaf *l)
     free(v);
 }
 
-static const struct leaf_ops vhd_ops = {vhd_find,  vhd_place,  vhd_written, vhd_erase,
-                                        vhd_flush, vhd_finish, vhd_free};
+static const struct leaf_ops vhd_ops = {vhd_find,  vhd_place,   vhd_written, vhd_erase,
+                                        vhd_flush, vhd_pending, vhd_finish,  vhd_free};
 
 /* --- A fixed disk has no tables */
 
@@ -366,6 +373,12 @@ static int fixed_flush(struct leaf *l, struct fail *f)
     return store_fail(f, store_sync(l->store), "what was written could not be made lasting", 0);
 }
 
+static bool fixed_pending(const struct leaf *l)
+{
+    (void)l;
+    return false;
+}
+
 static int fixed_finish(struct leaf *l, struct fail *f)
 {
     (void)l, (void)f;
@@ -377,8 +390,8 @@ static void fixed_free(struct leaf *l)
     free(l);
 }
 
-static const struct leaf_ops fixed_ops = {fixed_find,  fixed_place,  fixed_written, fixed_erase,
-                                          fixed_flush, fixed_finish, fixed_free};
+static const struct leaf_ops fixed_ops = {fixed_find,  fixed_place,   fixed_written, fixed_erase,
+                                          fixed_flush, fixed_pending, fixed_finish,  fixed_free};
 
 /* --- Opening */
 
@@ -397,7 +410,7 @@ static int bat_load(struct vhd_leaf *v, struct image *image, struct fail *f)
 static int vhd_load(struct vhd_leaf *v, struct image *image, struct fail *f)
 {
     const struct vhd_disk *disk = image->ctx;
-    struct vhd_slack slack;
+    struct image_slack slack;
     v->leaf.ops = &vhd_ops;
     v->differencing = image->kind == IMAGE_DIFFERENCING;
     v->leaf.block_shift = disk->block_shift;

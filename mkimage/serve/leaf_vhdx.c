@@ -315,6 +315,12 @@ static int vhdx_flush(struct leaf *l, struct fail *f)
     return 0;
 }
 
+static bool vhdx_pending(const struct leaf *l)
+{
+    const struct vhdx_leaf *v = (const struct vhdx_leaf *)l;
+    return v->bat_changed || v->bits.dirty;
+}
+
 static int vhdx_finish(struct leaf *l, struct fail *f)
 {
     struct vhdx_leaf *v = (struct vhdx_leaf *)l;
@@ -332,8 +338,8 @@ static void vhdx_free(struct leaf *l)
     free(v);
 }
 
-static const struct leaf_ops vhdx_ops = {vhdx_find,  vhdx_place,  vhdx_written, vhdx_erase,
-                                         vhdx_flush, vhdx_finish, vhdx_free};
+static const struct leaf_ops vhdx_ops = {vhdx_find,  vhdx_place,   vhdx_written, vhdx_erase,
+                                         vhdx_flush, vhdx_pending, vhdx_finish,  vhdx_free};
 
 /* The BAT as the file has it. Pages of zeros are not written to, so they take no memory. */
 static int bat_load(struct vhdx_leaf *v, struct fail *f)

@@ -12,7 +12,7 @@
 #include "core/base/bounds.h"
 #include "host/lock.h"
 #include "serve/discard.h"
-#include "serve/keeper.h"
+#include "serve/flusher.h"
 #include "serve/leaf.h"
 #include "serve/lower.h"
 #include "serve/opened.h"
@@ -33,8 +33,9 @@ struct serve {
     uint64_t sectors;
     unsigned busy; /* threads that move data */
     bool owes;     /* something was written that no flush has made lasting */
+    bool through;  /* tables are flushed before a request is answered that changed them */
     const char *kind;
-    struct keeper *keeper;
+    struct flusher *flusher;
     struct opened *opened; /* what serve_open() opened; NULL in tests */
 };
 
@@ -246,6 +247,16 @@ int serve_read(struct serve *s, void *buf, size_t len, uint64_t off, struct fail
     return error;
 }
 
+static int settle(struct serve *s, struct fail *f)
+{
+    if (!s->through || !s->leaf)
+        return 0;
+    pthread_mutex_lock(&s->lock);
+    bool pending = s->leaf->ops->pending(s->leaf);
+    pthread_mutex_unlock(&s->lock);
+    return pending ? serve_flush(s, f) : 0;
+}
+
 int serve_write(struct serve *s, const void *buf, size_t len, uint64_t off, struct fail *f)
 {
     int error = check_write(s, len, off, f);
@@ -260,7 +271,7 @@ int serve_write(struct serve *s, const void *buf, size_t len, uint64_t off, stru
         off += n;
         len -= n;
     }
-    return error;
+    return error ? error : settle(s, f);
 }
 
 int serve_zero(struct serve *s, uint64_t len, uint64_t off, bool hole, struct fail *f)
@@ -276,7 +287,7 @@ int serve_zero(struct serve *s, uint64_t len, uint64_t off, bool hole, struct fa
         off += n;
         len -= n;
     }
-    return error;
+    return error ? error : settle(s, f);
 }
 
 int serve_trim(struct serve *s, uint64_t len, uint64_t off, struct fail *f)
@@ -286,7 +297,8 @@ int serve_trim(struct serve *s, uint64_t len, uint64_t off, struct fail *f)
     off = (off + SECTOR_MASK) & ~SECTOR_MASK;
     if (error || s->discard || off >= end)
         return error;
-    return leaf_trim(s, off >> SECTOR_SHIFT, (end - off) >> SECTOR_SHIFT, f);
+    error = leaf_trim(s, off >> SECTOR_SHIFT, (end - off) >> SECTOR_SHIFT, f);
+    return error ? error : settle(s, f);
 }
 
 int serve_flush(struct serve *s, struct fail *f)
@@ -321,10 +333,10 @@ static void flush_owed(void *ctx)
 
 int serve_keep(struct serve *s, unsigned seconds, struct fail *f)
 {
-    if (!s->leaf || s->keeper)
+    if (!s->leaf || s->flusher)
         return 0;
-    s->keeper = keeper_start(seconds, flush_owed, s);
-    return s->keeper ? 0 : store_fail(f, ENOMEM, "no more threads can be started", 0);
+    s->flusher = flusher_start(seconds, flush_owed, s);
+    return s->flusher ? 0 : store_fail(f, ENOMEM, "no more threads can be started", 0);
 }
 
 int serve_extent(struct serve *s, uint64_t off, uint64_t *len, bool *zero, struct fail *f)
@@ -347,6 +359,11 @@ int serve_extent(struct serve *s, uint64_t off, uint64_t *len, bool *zero, struc
         *len = most;
     *zero = !piece.store;
     return error;
+}
+
+void serve_write_through(struct serve *s)
+{
+    s->through = true;
 }
 
 uint64_t serve_size(const struct serve *s)
@@ -451,8 +468,8 @@ enum status serve_say(const struct fail *f)
 
 int serve_close(struct serve *s, struct fail *f)
 {
-    keeper_end(s->keeper);
-    s->keeper = NULL;
+    flusher_end(s->flusher);
+    s->flusher = NULL;
     int error = serve_flush(s, f);
     if (!error && s->leaf)
         error = s->leaf->ops->finish(s->leaf, f);

@@ -79,6 +79,9 @@ bool serve_owes(struct serve *s);
 /* Flushes every so many seconds what is owed, in a thread of this process (after its last fork),
  * until it is closed. A failure is the next flush's. 0 or an errno. */
 int serve_keep(struct serve *s, unsigned seconds, struct fail *f);
+/* From now on whatever is answered is owed to nobody: should this process die, one that opens the
+ * disk anew finds all of it. A change of the tables costs a flush then. */
+void serve_write_through(struct serve *s);
 
 /* What lies at `off` (< size), for `*len` bytes: data, or zeros that nothing is stored for. */
 int serve_extent(struct serve *s, uint64_t off, uint64_t *len, bool *zero, struct fail *f);

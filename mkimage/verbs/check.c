@@ -81,6 +81,9 @@ static bool check_config(struct check *c)
                  menu->config.count == 1 ? "y" : "ies", all ? "" : ", ",
                  all ? "" : menu->chosen->title, all ? "" : ", ",
                  all ? "" : mode_text(menu->chosen));
+    if (menu->config.windows_fault)
+        steps_warn(&c->steps, "the entries of Windows' boot store cannot be listed: %s",
+                   menu->config.windows_fault);
     warn_of_lines(c);
     return true;
 }

@@ -105,7 +105,7 @@ void check_entry_look(struct check_entry *c, struct target *t, const struct conf
     *c = (struct check_entry){.entry = entry};
     bool found = t->volumes.found;
     size_t mark = arena_mark(&t->arena);
-    if (entry->start.kind == START_IMAGE)
+    if (entry->start.kind == START_IMAGE && !entry->native)
         look(c, t);
     else
         look_at_start(c, t);

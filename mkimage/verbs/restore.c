@@ -104,6 +104,14 @@ static bool old_file_is_whole(struct session *s, const struct backup *b, unsigne
     return whole;
 }
 
+/* And what install had kept there of them goes. */
+static enum status put_files_back(struct session *s, const struct backup *b)
+{
+    const struct session_file file[] = {{BOOT_STAGE2_PATH, b->stage2, b->stage2_size},
+                                        {BACKUP_PATH, NULL, BACKUP_NO_FILE}};
+    return session_files(s, file, 2);
+}
+
 static enum status put_code_back(struct session *s, const struct backup *b)
 {
     struct boot_record vbr;
@@ -112,7 +120,7 @@ static enum status put_code_back(struct session *s, const struct backup *b)
     if (!status)
         status = session_check_boot_file(s);
     if (!status)
-        status = session_stage2(s, b->stage2, b->stage2_size);
+        status = put_files_back(s, b);
     if (status)
         return status;
     bootcode_vbr_from(&vbr, &b->vbr);

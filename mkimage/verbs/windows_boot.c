@@ -288,8 +288,11 @@ static enum status boot_inside(struct boot *b)
     struct disk d;
     struct edit e;
     const struct options *o = b->options;
-    struct disk_where where = {
-        .file = o->argument[0], .entry = o->entry, .partition = o->partition, .write = !o->dry_run};
+    struct disk_where where = {.file = o->argument[0],
+                               .entry = o->entry,
+                               .partition = o->partition,
+                               .write = !o->dry_run,
+                               .name = o->name};
     enum status status = session_confirm(o);
     if (!status)
         status = disk_open(&d, &where);

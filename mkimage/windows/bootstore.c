@@ -213,6 +213,15 @@ static const struct tree_key *entry_find(struct tree *t, const struct bootstore_
     return NULL;
 }
 
+bool bootstore_find(struct tree *t, const char *vhd, char *id)
+{
+    struct bootstore_entry entry = {.vhd = vhd};
+    const struct tree_key *object = entry_find(t, &entry);
+    if (object)
+        tree_name_text(&object->name, id, BCD_GUID_TEXT_SIZE);
+    return object;
+}
+
 static enum status id_make(char *text)
 {
     uint8_t b[16];

@@ -31,6 +31,9 @@ enum status bootstore_new(struct tree *t, struct arena *arena,
 /* Has it what a store must have? `name` is for the sentence that says what not. */
 enum status bootstore_check(const struct tree *t, const char *name);
 
+/* The entry that starts the image at this path, in whatever form it is named: its object's name. */
+bool bootstore_find(struct tree *t, const char *vhd, char *id);
+
 /* Adds an entry at the end of the order; it becomes the default where there is none. *there: there
  * is an entry for this image already, and nothing was changed. */
 enum status bootstore_add(struct tree *t, struct bootstore_entry *entry, bool *there);

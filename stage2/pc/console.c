@@ -63,6 +63,11 @@ bool console_serial(unsigned port, uint32_t baud, bool and_screen)
     return true;
 }
 
+bool console_on_screen(void)
+{
+    return !screen_off;
+}
+
 static void put(uint8_t c)
 {
     struct bios_regs r = {.eax = 0x0e00u | c, .ebx = 0x0007};
@@ -182,6 +187,12 @@ void console_text(const char *s)
     print(s, false);
 }
 
+void console_rewind(void)
+{
+    put('\r');
+    at_column = 0;
+}
+
 void console_erase(void)
 {
     if (!at_column)
@@ -232,6 +243,13 @@ unsigned console_key_of(uint16_t ax)
     default:
         return KEY_OTHER;
     }
+}
+
+bool console_key_waits(void)
+{
+    struct bios_regs r = {.eax = 0x0100};
+    bios_call(0x16, &r);
+    return !(r.eflags & BIOS_ZERO) || serial_key_waits();
 }
 
 unsigned console_key(void)

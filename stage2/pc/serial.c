@@ -172,6 +172,12 @@ static unsigned escape_sequence(void)
     return KEY_OTHER;
 }
 
+bool serial_key_waits(void)
+{
+    uint8_t status = base ? port_in(base + STATUS) : 0;
+    return status & STATUS_RECEIVED && status != 0xff;
+}
+
 unsigned serial_key(void)
 {
     int c = base ? received(1) : -1;

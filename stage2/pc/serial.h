@@ -29,5 +29,6 @@ void serial_reverse(bool on);
 /* The key that came, as console_key() has them; KEY_NONE. Waits a moment for what follows an
  * escape, which may be an arrow key or Esc. */
 unsigned serial_key(void);
+bool serial_key_waits(void);
 
 #endif

@@ -28,6 +28,8 @@
 #include <string.h>
 #include "core/base/bits.h"
 #include "core/base/bounds.h"
+#include "core/vhd/format.h"
+#include "core/vhd/slack.h"
 #include "core/vhd/vhd.h"
 #include "serve/world.h"
 
@@ -64,7 +66,7 @@ static struct options {
 } options = {.seed = 1, .requests = 60, .every = 1, .shuffles = 2};
 
 static uint64_t random_state;
-static uint64_t cuts, losses, reopened, faults, kept;
+static uint64_t cuts, losses, reopened, faults, kept, noted;
 
 static void die(const char *what, const struct fail *f)
 {
@@ -353,6 +355,23 @@ static void keep_file(const struct run *r)
     kept++;
 }
 
+/* A note that fits is true: all behind the first slot is zeros. */
+static bool note_is_true(struct run *r)
+{
+    struct fail f;
+    struct image_slack slack;
+    struct image *image = &r->world.chain.link[0]->image;
+    if (image->format != IMAGE_VHD || image->kind == IMAGE_FIXED ||
+        vhd_slack_find(image, &slack, &f) || !slack.noted || !slack.count)
+        return true;
+    uint64_t from = ((uint64_t)slack.first + slack.stride) << SECTOR_SHIFT;
+    uint64_t end = slack.limit - SLACK_NOTE_SIZE;
+    noted++;
+    if (from < slack.zero_from)
+        from = slack.zero_from;
+    return from >= end || bytes_are(r->world.file[0].data + from, end - from, 0);
+}
+
 static void judge(struct run *r, const struct window *v, const char *kind, uint32_t cut)
 {
     struct fail f;
@@ -374,6 +393,8 @@ static void judge(struct run *r, const struct window *v, const char *kind, uint3
     if (vhd_bitmap_check(&w->chain.link[0]->image, &w->arena, &f) ||
         w->chain.link[0]->image.notes.count != notes)
         loss(r, kind, cut, "data under a clear bit of a dynamic VHD", 0);
+    if (!note_is_true(r))
+        loss(r, kind, cut, "the note about the slack lies", 0);
     if (options.folder && kept < options.keep && !rnd(7))
         keep_file(r);
     if (cuts % REOPEN_EVERY)
@@ -522,7 +543,7 @@ int main(int argc, char **argv)
         cut_all(&r, true);
     }
     printf("%u requests, %u changes, %" PRIu64 " cuts, %" PRIu64 " opened for writing, %" PRIu64
-           " faults, %" PRIu64 " losses\n",
-           r.requests, changes, cuts, reopened, faults, losses);
+           " faults, %" PRIu64 " notes, %" PRIu64 " losses\n",
+           r.requests, changes, cuts, reopened, faults, noted, losses);
     return losses ? 1 : 0;
 }

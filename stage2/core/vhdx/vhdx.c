@@ -93,6 +93,9 @@ static enum err region_add(struct vhdx *v, const struct vhdx_region *region, str
     uint64_t offset = le64_get(region->offset);
     uint32_t length = le32_get(region->length);
     bool is_bat = !memcmp(region->id, bat_id, 16);
+    uint64_t end = offset < v->size ? offset + length : v->size;
+    if (end > v->regions_end)
+        v->regions_end = end;
     if (!is_bat && memcmp(region->id, metadata_id, 16)) {
         if (le32_get(region->flags) & VHDX_REGION_REQUIRED)
             return fail(f, ERR_UNSUPPORTED,

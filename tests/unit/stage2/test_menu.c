@@ -34,6 +34,7 @@ static uint8_t port_in(uint16_t port)
 
 #include "pc/serial.c"
 #include "pc/glyphs.c"
+#include "pc/font.c"
 #include "pc/console.c"
 #include "pc/screen.c"
 #include "menu.c"
@@ -49,6 +50,15 @@ static struct {
     unsigned columns, beyond, written; /* characters that no row has; all */
 } screen;
 
+/* Every letter of the font has a picture but U+0378 and the like. */
+const uint8_t font_data[387][FONT_ROWS] = {[0 ... 386] = {1}};
+
+static struct {
+    bool vga;
+    unsigned loads, restores;
+    uint8_t last;
+} video;
+
 static char printed[200];
 static uint16_t key; /* AX of the next one; 0: none */
 static uint32_t key_at;
@@ -62,6 +72,13 @@ void bios_call(uint8_t vector, struct bios_regs *r)
         size_t at = strlen(printed);
         printed[at < sizeof printed - 1 ? at : sizeof printed - 2] = (char)r->eax;
     }
+    if (vector == 0x10 && r->eax == 0x1a00 && video.vga)
+        r->eax = 0x1a;
+    if (vector == 0x10 && r->eax == 0x1100) {
+        video.loads++;
+        video.last = (uint8_t)r->edx;
+    }
+    video.restores += vector == 0x10 && r->eax == 0x1104;
     if (vector == 0x10 && r->eax >> 8 == 2)
         screen_at = r->edx & 0xff;
     if (vector == 0x10 && r->eax >> 8 == 9) {
@@ -385,4 +402,65 @@ TEST(warnings_hold_up_the_start_for_three_seconds)
     CHECK_EQ(bda_ticks(), 1005);
     CHECK(hold(0x011b, 0)); /* was pressed before there was anything to read */
     CHECK_EQ(bda_ticks(), 1000 + 3 * TICKS_PER_SECOND);
+}
+
+static void vga(uint32_t int10, uint16_t rows)
+{
+    memcpy(low_memory + 4 * 0x10, &int10, 4);
+    memcpy(low_memory + BDA_FONT_ROWS, &rows, 2);
+    video.vga = true;
+    video.loads = video.restores = 0;
+}
+
+TEST(font_takes_places_of_what_is_not_shown)
+{
+    vga(0xc0001234, 16);
+    font_begin(true);
+    CHECK(font_keep(0xe0)); /* in use as it is */
+    uint8_t zhe = font_glyph(0x416);
+    CHECK(zhe > 0xe0);
+    CHECK_EQ(video.last, zhe);
+    CHECK_EQ(font_glyph(0x416), zhe);
+    CHECK_EQ(video.loads, 1);
+    CHECK_EQ(font_code_point(zhe), 0x416);
+    CHECK(!font_keep(zhe));
+    CHECK_EQ(font_code_point(0xe0), 0x3b1);
+    CHECK_EQ(font_glyph('A'), 0);
+    CHECK_EQ(font_glyph(0xfc), 0); /* the VGA's own */
+    CHECK_EQ(font_glyph(0x5d0), 0);
+    font_end();
+    CHECK_EQ(video.restores, 1);
+    font_end();
+    CHECK_EQ(video.restores, 1);
+}
+
+TEST(font_leaves_what_boxes_are_drawn_with)
+{
+    vga(0xc0001234, 16);
+    font_begin(true);
+    unsigned taken = 0;
+    for (uint32_t c = 0x400; c < 0x460; c++)
+        taken += font_glyph(c) != 0;
+    CHECK(taken > 66); /* an alphabet */
+    CHECK(taken < 96);
+    CHECK_EQ(video.loads, taken);
+    for (const char *s = "\xb3\xc4\xda\xbf\xc0\xd9\xf8\x81"; *s; s++)
+        CHECK(font_keep((uint8_t)*s));
+}
+
+TEST(font_needs_a_vga_that_nothing_mirrors)
+{
+    vga(0xf0001234, 16);
+    font_begin(true);
+    CHECK_EQ(font_glyph(0x416), 0);
+    vga(0xc0001234, 14);
+    font_begin(true);
+    CHECK_EQ(font_glyph(0x416), 0);
+    vga(0xc0001234, 16);
+    video.vga = false;
+    font_begin(true);
+    CHECK_EQ(font_glyph(0x416), 0);
+    font_begin(false); /* over a serial line */
+    CHECK(font_glyph(0x416));
+    CHECK_EQ(video.loads, 0);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The time between two beats counts from the end of the first one. */
-#include "serve/keeper.h"
+#include "serve/flusher.h"
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 
 #define STACK ((size_t)256 << 10)
 
-struct keeper {
+struct flusher {
     void (*beat)(void *ctx);
     void *ctx;
     unsigned seconds;
@@ -18,13 +18,13 @@ struct keeper {
     pthread_t thread;
 };
 
-static void *keeper_run(void *ctx)
+static void *flusher_run(void *ctx)
 {
-    struct keeper *k = ctx;
+    struct flusher *k = ctx;
     struct timespec next;
     clock_gettime(CLOCK_MONOTONIC, &next);
     pthread_mutex_lock(&k->lock);
-    while (!k->end) { /* ends: keeper_end() says so */
+    while (!k->end) { /* ends: flusher_end() says so */
         next.tv_sec += k->seconds;
         while (!k->end && !pthread_cond_timedwait(&k->wake, &k->lock, &next))
             ;
@@ -39,12 +39,12 @@ static void *keeper_run(void *ctx)
     return NULL;
 }
 
-struct keeper *keeper_start(unsigned seconds, void (*beat)(void *ctx), void *ctx)
+struct flusher *flusher_start(unsigned seconds, void (*beat)(void *ctx), void *ctx)
 {
-    struct keeper *k = calloc(1, sizeof *k);
+    struct flusher *k = calloc(1, sizeof *k);
     if (!k)
         return NULL;
-    *k = (struct keeper){.beat = beat, .ctx = ctx, .seconds = seconds};
+    *k = (struct flusher){.beat = beat, .ctx = ctx, .seconds = seconds};
     pthread_condattr_t clock;
     pthread_attr_t small;
     pthread_condattr_init(&clock);
@@ -53,7 +53,7 @@ struct keeper *keeper_start(unsigned seconds, void (*beat)(void *ctx), void *ctx
     pthread_mutex_init(&k->lock, NULL);
     pthread_attr_init(&small);
     pthread_attr_setstacksize(&small, STACK);
-    bool started = !pthread_create(&k->thread, &small, keeper_run, k);
+    bool started = !pthread_create(&k->thread, &small, flusher_run, k);
     pthread_attr_destroy(&small);
     pthread_condattr_destroy(&clock);
     if (started)
@@ -62,7 +62,7 @@ struct keeper *keeper_start(unsigned seconds, void (*beat)(void *ctx), void *ctx
     return NULL;
 }
 
-void keeper_end(struct keeper *k)
+void flusher_end(struct flusher *k)
 {
     if (!k)
         return;
