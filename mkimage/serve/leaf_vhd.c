@@ -308,7 +308,7 @@ static int vhd_flush(struct leaf *l, struct fail *f)
 static bool vhd_pending(const struct leaf *l)
 {
     const struct vhd_leaf *v = (const struct vhd_leaf *)l;
-    return v->bat_changed || v->bitmaps.dirty;
+    return v->bat_dirty.any || v->bitmaps.dirty;
 }
 
 static int vhd_finish(struct leaf *l, struct fail *f)
