@@ -209,7 +209,7 @@ static int vhd_written(struct leaf *l, uint64_t lba, uint64_t count, struct fail
 static int vhd_erase(struct leaf *l, uint64_t lba, uint64_t count, uint64_t *done, struct fail *f)
 {
     struct vhd_leaf *v = (struct vhd_leaf *)l;
-    uint32_t block = leaf_block(&v->leaf, lba);
+    uint32_t block = leaf_block(l, lba);
     uint64_t left = leaf_block_left(l, lba);
     *done = 0;
     if (v->differencing)
@@ -219,8 +219,7 @@ static int vhd_erase(struct leaf *l, uint64_t lba, uint64_t count, uint64_t *don
         return 0;
     }
     /* The last block's place may be shorter than others: nothing else goes there. */
-    bool whole = leaf_covers_block(l, lba, count);
-    if (!whole || block + 1 == v->blocks)
+    if (!leaf_covers_block(l, lba, count) || block + 1 == v->blocks)
         return 0;
     int error = slots_forget_note(&v->slots, f);
     if (error || !recycle_leave(&v->slots.recycle, ~*entry_of(v, block)))
@@ -309,7 +308,7 @@ static int vhd_flush(struct leaf *l, struct fail *f)
 static bool vhd_pending(const struct leaf *l)
 {
     const struct vhd_leaf *v = (const struct vhd_leaf *)l;
-    return v->bat_changed || v->bitmaps.dirty;
+    return v->bat_dirty.any || v->bitmaps.dirty;
 }
 
 static int vhd_finish(struct leaf *l, struct fail *f)

@@ -318,7 +318,7 @@ static int vhdx_flush(struct leaf *l, struct fail *f)
 static bool vhdx_pending(const struct leaf *l)
 {
     const struct vhdx_leaf *v = (const struct vhdx_leaf *)l;
-    return v->bat_changed || v->bits.dirty;
+    return v->bat_dirty.any || v->bits.dirty;
 }
 
 static int vhdx_finish(struct leaf *l, struct fail *f)
