@@ -13,7 +13,8 @@ import subprocess
 import bcd
 import pytest
 import vhd
-from flash import START, extents, mkimage_json, run, tool
+from flash import MIB, START, extents, mkimage_json, run, tool
+from winimage import windows_tree, windows_vhd
 
 SIGNATURE = struct.unpack("<I", b"test")[0]
 OURS = bcd.mbr(SIGNATURE, START * 512)
@@ -236,12 +237,12 @@ def test_check_says_what_starts(stick):
 
 
 def test_entries_of_the_store_start_natively(stick):
-    disk = stick(both(), config=None)
-    found = mkimage_json("list", disk)["entries"]
-    assert [(e["name"], e["boots"]) for e in found] == [(ONE, True), (TWO, True)]
+    def stores(disk):           # install may have put \bootmgr itself into the menu
+        return [e for e in mkimage_json("list", disk)["entries"] if e["from"] == "bcd"]
+    assert [(e["name"], e["boots"]) for e in stores(stick(both(), config=None))] == [(ONE, True), (TWO, True)]
     # Without \bootmgr, it is our own disk that would start, and there is nothing on it.
     disk = stick(both(), config=None, files={"/bootmgr": None}, name="b.img")
-    assert all("no boot record" in e["error"] for e in mkimage_json("list", disk)["entries"][:1])
+    assert ["no boot record" in e["error"] for e in stores(disk)] == [True, True]
 
 
 FORMS = {"boot": (bcd.vhd, bcd.boot()), "mbr": (bcd.vhd, OURS), "locate": (bcd.vhd, bcd.locate(A)),
@@ -295,3 +296,29 @@ def test_what_the_menu_says_when_it_cannot(stick, qemu):
     pc = qemu(stick(both(sequences=(5, 4))))
     pc.wait(r"error: \\Boot\\BCD: its sequence numbers differ")
     pc.wait("mkimage windows boot")
+
+
+@pytest.mark.takes(10)
+def test_a_store_that_mkimage_made(folder):
+    """`windows boot`'s own entries are found, in both of its forms."""
+    for name in ("eins.vhd", "zwei.vhd"):
+        windows_vhd(name, windows_tree(7601), 48 * MIB)
+    (folder / "menu.cfg").write_text("default = z\n[z]\nvhd = \\zwei.vhd\nvia = bootmgr\n"
+                                     "[e]\nvhd = \\eins.vhd\nvia = bootmgr\n")
+    for form in ("--locate", "--exact"):
+        run(tool("mkimage"), "flash", f"s{form}.img", "--vhd", "eins.vhd,zwei.vhd", "--config", "menu.cfg",
+            "--size", "256M")
+        run(tool("mkimage"), "windows", "boot", f"s{form}.img", form)
+        found = {e["entry"]: e for e in check_all(f"s{form}.img")}
+        assert len(found) == 4
+        for name, entry in found.items():
+            (step,) = [s for s in entry["steps"] if s["name"] == "start"]
+            assert step["ok"], (name, step)
+            assert "in memory" in step["text"]
+        assert "it starts \\zwei.vhd" in json.dumps(found["z"]).replace("\\\\", "\\")
+
+
+def check_all(disk):
+    done = subprocess.run([tool("mkimage"), "check", disk, "--json", "--all"], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, check=False)
+    return json.loads(done.stdout)["entries"]
