@@ -6,11 +6,13 @@ INT 13h, reads and writes the sectors of the store, and says what it sees.
 """
 import functools
 import json
+import os
 import re
 import struct
 import subprocess
 
 import bcd
+import ntfsedit
 import pytest
 import vhd
 from flash import MIB, START, extents, mkimage_json, run, tool
@@ -296,6 +298,26 @@ def test_what_the_menu_says_when_it_cannot(stick, qemu):
     pc = qemu(stick(both(sequences=(5, 4))))
     pc.wait(r"error: \\Boot\\BCD: its sequence numbers differ")
     pc.wait("mkimage windows boot")
+
+
+def test_a_compressed_store(shop, stick):
+    """It can be listed; nothing can be laid over it. Needs root for a FUSE mount."""
+    disk = stick(both())
+    data = content(disk)
+    with open(shop.path("volume"), "wb") as file:
+        file.write(data[START * 512:])
+    with ntfsedit.Mounted(shop.path("volume"), "compression") as root:
+        os.remove(f"{root}/Boot/BCD")
+        os.setxattr(f"{root}/Boot", "system.ntfs_attrib", struct.pack("<I", 0x810))
+        with open(f"{root}/Boot/BCD", "wb") as file:
+            file.write(both())
+    with open(shop.path("volume"), "rb") as file:
+        data[START * 512:] = file.read()
+    with open(disk, "wb") as file:
+        file.write(data)
+    assert [e["name"] for e in mkimage_json("list", disk)["entries"]] == ["w", ONE, TWO]
+    answer = check(disk, "--entry", "w")
+    assert not answer["boots"] and "it is compressed: clear that attribute" in answer["error"]
 
 
 @pytest.mark.takes(10)
