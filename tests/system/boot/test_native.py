@@ -105,9 +105,9 @@ def sums(data):
     return found
 
 
-def ask(disk, sectors, store=0, scratch=0):
+def ask(disk, sectors, store=0, scratch=0, chunks=None):
     """Tells the program on the disk what to look at."""
-    block = struct.pack("<II16III", len(content(disk)) // (CHUNK * 512), len(sectors),
+    block = struct.pack("<II16III", chunks or len(content(disk)) // (CHUNK * 512), len(sectors),
                         *(list(sectors) + [0] * (16 - len(sectors))), store, scratch)
     at = where_of(disk, "/bootmgr", WANTED)
     assert at // 512 == (at + len(block) - 1) // 512
@@ -201,6 +201,21 @@ def test_on_a_drive_that_is_not_80h(shop, stick, qemu):
     assert answer["drive"] == 0x81 and answer["drives"] == 2 and answer["sums"] == sums(expected)
     for lba, (data, same) in answer["dumps"].items():
         assert data == expected[lba * 512:lba * 512 + 512] and same == 1
+
+
+@pytest.mark.takes(10)
+def test_in_bochs(shop, stick, bochs):
+    disk, store, differ = torn_store(stick, CONFIG)
+    shop.whole_tracks(disk)
+    ask(disk, differ, store=differ[0], chunks=8)
+    expected, _ = chosen(disk, store)
+    answer = said(bochs(disk))
+    assert answer["drive"] == 0x80 and answer["drives"] == 1 and answer["type"] == 3
+    for lba, (data, same) in answer["dumps"].items():
+        assert data == expected[lba * 512:lba * 512 + 512] and same == 1
+    assert answer["sums"] == sums(expected[:8 * CHUNK * 512])
+    first = expected[differ[0] * 512:differ[0] * 512 + 512]
+    assert answer["writes"][differ[0]] == (0, bytes(0xff ^ b for b in first))
 
 
 # --- On the host
