@@ -49,11 +49,12 @@ static const struct verb verbs[] = {
      .brief = "boot code into a disk that exists, as bootsect does",
      .arguments = "TARGET",
      .arguments_needed = 1,
-     .options = OPTION_PARTITION | OPTION_NO_MBR | OPTION_DRY_RUN | OPTION_BACKUP | OPTION_YES,
+     .options = OPTION_PARTITION | OPTION_BOOT_PLACE | OPTION_NO_MBR | OPTION_DRY_RUN |
+                OPTION_BACKUP | OPTION_YES,
      .run = verb_install,
      .summary = "Puts boot code into a disk or image that has an NTFS partition, and vhdboot.bin\n"
-                "into its root folder. Partition table, disk signature, BPB and every other byte\n"
-                "stay. A block device needs --yes."},
+                "into its root folder, or both outside of the volumes. Partition table, disk\n"
+                "signature, BPB and every other byte stay. A block device needs --yes."},
     {.name = "restore",
      .group = GROUP_MAKE,
      .brief = "back what install replaced",
@@ -268,6 +269,8 @@ static const struct verb verbs[] = {
      .run = verb_vhd_check,
      .summary = "Checks the structure: exit status 0 clean, 1 damaged or refused."},
     {.name = "password",
+     .group = GROUP_KEEP,
+     .brief = "the line that locks a menu or an entry",
      .arguments = "",
      .run = verb_password,
      .summary =

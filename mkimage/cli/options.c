@@ -91,6 +91,14 @@ static enum status add_drive(struct options *o, const struct row *row, const cha
     return STATUS_OK;
 }
 
+static enum status set_place(struct options *o, const struct row *row, const char *value)
+{
+    *(bool *)field(o, row) = !strcmp(value, "gap");
+    if (!o->gap && strcmp(value, "volume"))
+        return say_usage("--%s %s: choose volume or gap", row->name, value);
+    return STATUS_OK;
+}
+
 /* --vhd a,b: split at commas, except that a name that exists as it stands is one name. */
 static enum status add_vhds(struct options *o, const struct row *row, const char *value)
 {
@@ -130,6 +138,9 @@ static const struct row table[] = {
      "active NTFS one, else the first NTFS one"},
     {OPTION_NO_MBR, "no-mbr", NULL, set_flag, FIELD(no_mbr),
      "leave the master boot record as it is"},
+    {OPTION_BOOT_PLACE, "place", "volume|gap", set_place, FIELD(gap),
+     "gap: vhdboot goes in front of the first partition, or into a GPT's BIOS boot partition; the "
+     "volume's boot record and which partition is active stay; default: volume"},
     {OPTION_BACKUP, "backup", "FILE", set_text, FIELD(backup),
      "save what is replaced in this new file, for restore"},
     {OPTION_ENTRY, "entry", "NAME", set_text, FIELD(entry),

@@ -38,6 +38,7 @@ enum option_bit {
     OPTION_READ_ONLY = 1 << 26,
     OPTION_DISCARD = 1 << 27,
     OPTION_DEVICE = 1 << 28,
+    OPTION_BOOT_PLACE = 1ull << 48,
     OPTION_FREE = 1 << 29,
     OPTION_TITLE = 1ull << 32,
     OPTION_WRITE = 1ull << 33,
@@ -69,6 +70,7 @@ struct options {
     const char *drive[DRIVES_MAX];
     unsigned drives;
     const char *label, *config, *backup, *entry, *file, *name, *format, *kind, *parent, *device;
+    bool gap; /* --place gap */
     const char *title, *write, *children;
     uint64_t block_size;
     uint64_t size, lba, count;

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include "core/base/bounds.h"
 #include "core/base/endian.h"
-#include "core/part/part.h"
 #include "flash/change.h"
 #include "host/device.h"
 #include "host/overlay.h"

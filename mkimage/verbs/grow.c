@@ -13,7 +13,6 @@
 #include "core/base/bounds.h"
 #include "core/base/endian.h"
 #include "core/part/format.h"
-#include "core/part/part.h"
 #include "core/part/table.h"
 #include "flash/bootcode.h"
 #include "flash/edit.h"
