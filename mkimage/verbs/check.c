@@ -59,11 +59,11 @@ static void warn_of_lines(struct check *c)
 /* "write = persistent", as the config would say it. */
 static const char *mode_text(const struct config_entry *entry)
 {
-    static char text[40];
+    static char text[64];
     if (entry->start.kind != START_IMAGE)
         return "boot = ...";
-    snprintf(text, sizeof text, "write = %s%s", entry_write_name(entry),
-             entry->ram ? ", ram = yes" : "");
+    snprintf(text, sizeof text, "write = %s%s%s", entry_write_name(entry),
+             entry->ram ? ", ram = yes" : "", entry->native ? ", via = bootmgr" : "");
     return text;
 }
 
