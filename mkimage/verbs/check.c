@@ -99,6 +99,9 @@ static void check_volume(struct check *c)
         steps_warn(&c->steps, "a change of it was cut off, and ntfs-3g will not mount it before "
                               "mkimage install mends its $MFTMirr");
     steps_warn_notes(&c->steps, &volume->notes, NULL);
+    if (volume->dirty && !volume->log_unclean && !volume->hibernated)
+        steps_warn(&c->steps, "its log is clean: where Linux or ntfsresize had it last, ntfsfix -d "
+                              "on its partition takes the mark away");
 }
 
 static void walk(struct check *c)
