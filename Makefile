@@ -31,8 +31,10 @@ INCLUDES := -Istage2
 # Core sees the compiler's own freestanding headers and nothing of the host.
 FREESTANDING := -ffreestanding -fno-builtin-printf -nostdinc \
                 -isystem $(shell $(CC) -print-file-name=include)
-CORE_CFLAGS  := $(CSTD) $(WARNINGS) $(INCLUDES) $(FREESTANDING) -MMD -MP
-HOST_CFLAGS  := $(CSTD) $(WARNINGS) $(INCLUDES) -O2 -g -D_FILE_OFFSET_BITS=64 -D_GNU_SOURCE -MMD -MP
+# No path of the build's folder gets into what is built.
+MAPPED       := -ffile-prefix-map=$(CURDIR)=.
+CORE_CFLAGS  := $(MAPPED) $(CSTD) $(WARNINGS) $(INCLUDES) $(FREESTANDING) -MMD -MP
+HOST_CFLAGS  := $(MAPPED) $(CSTD) $(WARNINGS) $(INCLUDES) -O2 -g -D_FILE_OFFSET_BITS=64 -D_GNU_SOURCE -MMD -MP
 
 CORE_SRC := $(sort $(wildcard stage2/core/*/*.c))
 

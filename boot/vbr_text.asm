@@ -5,7 +5,7 @@
 
 too_little_memory:
         call    cannot
-        db      "less than 352 KiB of low memory", 0
+        db      "less than 368 KiB of low memory", 0
 not_ntfs:
         call    cannot
         db      "the volume is not NTFS", 0
@@ -71,14 +71,14 @@ not_written:
         db      "it was never written to its end", 0
 too_large:
         call    cannot
-        db      "it is larger than 96 KiB", 0
+        db      "it is larger than 112 KiB", 0
 not_loader:
         call    cannot
         db      "it is something else than the vhdboot loader", 0
 cut_short:
         call    cannot
         db      "its end is missing", 0
-%if STAGE2_FILE_MAX != 96 * 1024 || LOW_MEMORY_NEEDED != 352 * 1024
+%if STAGE2_FILE_MAX != 112 * 1024 || LOW_MEMORY_NEEDED != 368 * 1024
   %error a sentence names another limit
 %endif
 

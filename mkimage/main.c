@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* mkimage: makes, installs, checks and reads what vhdboot boots. This file only finds the verb. */
+/*
+ * mkimage: makes, installs, checks and reads what vhdboot boots. This file only finds the verb.
+ * Long because it is one table: what a verb is called, takes and does stands in one place.
+ */
 #include <errno.h>
 #include <locale.h>
 #include <stdio.h>
@@ -20,25 +23,38 @@ static const struct verb verbs[] = {
     {.name = "flash",
      .group = GROUP_MAKE,
      .brief = "a bootable flash of images, in a file or on a device",
-     .arguments = "OUTPUT --vhd FILE[,FILE...]",
+     .arguments = "OUTPUT... --vhd FILE[,FILE...]",
      .arguments_needed = 1,
+     .arguments_most = ARGUMENTS_MAX,
      .options = OPTION_VHD | OPTION_SIZE | OPTION_LABEL | OPTION_CONFIG | OPTION_RESERVE |
-                OPTION_DRY_RUN | OPTION_YES,
+                OPTION_NO_SUMS | OPTION_VERIFY | OPTION_FORCE | OPTION_DRY_RUN | OPTION_YES,
      .run = verb_flash,
      .summary = "Makes a bootable flash: MBR, one active NTFS partition at 1 MiB, boot code,\n"
                 "vhdboot.bin, a config, the images. OUTPUT is a new file (sparse) or a block\n"
                 "device (needs --yes). An image that the config names goes where it says, another\n"
                 "one beside the one before it, else into the root folder."},
+    {.name = "clone",
+     .group = GROUP_MAKE,
+     .brief = "further sticks with the files of a master stick",
+     .arguments = "MASTER OUTPUT...",
+     .arguments_needed = 2,
+     .arguments_most = ARGUMENTS_MAX,
+     .options = OPTION_SIZE | OPTION_LABEL | OPTION_FORCE | OPTION_DRY_RUN | OPTION_YES,
+     .run = verb_clone,
+     .summary = "Makes each OUTPUT a flash with all files of MASTER's volume, whatever its size,\n"
+                "as long as they fit. Each has a disk signature and a serial number of its own,\n"
+                "and is read back in the end."},
     {.name = "install",
      .group = GROUP_MAKE,
      .brief = "boot code into a disk that exists, as bootsect does",
      .arguments = "TARGET",
      .arguments_needed = 1,
-     .options = OPTION_PARTITION | OPTION_NO_MBR | OPTION_DRY_RUN | OPTION_BACKUP | OPTION_YES,
+     .options = OPTION_PARTITION | OPTION_BOOT_PLACE | OPTION_NO_MBR | OPTION_DRY_RUN |
+                OPTION_BACKUP | OPTION_YES,
      .run = verb_install,
      .summary = "Puts boot code into a disk or image that has an NTFS partition, and vhdboot.bin\n"
-                "into its root folder. Partition table, disk signature, BPB and every other byte\n"
-                "stay. A block device needs --yes."},
+                "into its root folder, or both outside of the volumes. Partition table, disk\n"
+                "signature, BPB and every other byte stay. A block device needs --yes."},
     {.name = "restore",
      .group = GROUP_MAKE,
      .brief = "back what install replaced",
@@ -47,6 +63,25 @@ static const struct verb verbs[] = {
      .options = OPTION_DRY_RUN | OPTION_YES,
      .run = verb_restore,
      .summary = "Brings back what install --backup saved. A block device needs --yes."},
+    {.name = "update",
+     .group = GROUP_MAKE,
+     .brief = "boot code and vhdboot.bin of this version",
+     .arguments = "TARGET",
+     .arguments_needed = 1,
+     .options = OPTION_PARTITION | OPTION_NO_MBR | OPTION_DRY_RUN | OPTION_BACKUP | OPTION_YES,
+     .run = verb_update,
+     .summary = "What install does, where vhdboot is installed, and says what is there already. A\n"
+                "block device needs --yes."},
+    {.name = "uninstall",
+     .group = GROUP_MAKE,
+     .brief = "vhdboot's boot code and files gone",
+     .arguments = "TARGET",
+     .arguments_needed = 1,
+     .options = OPTION_PARTITION | OPTION_NO_MBR | OPTION_DRY_RUN | OPTION_YES,
+     .run = verb_uninstall,
+     .summary = "Takes vhdboot's boot code and files away; images stay. The BIOS finds the boot\n"
+                "code that install found there, or else goes on to its next device. A block\n"
+                "device needs --yes."},
     {.name = "add",
      .group = GROUP_KEEP,
      .brief = "further images and entries onto a flash",
@@ -98,6 +133,17 @@ static const struct verb verbs[] = {
      .summary = "Gives a dynamic or differencing VHD room for so much new data, besides what it\n"
                 "has: zeros inside the file, which the loader makes blocks of. The image is a\n"
                 "file of the host, TARGET:/path, or an entry of TARGET's menu."},
+    {.name = "shrink",
+     .group = GROUP_KEEP,
+     .brief = "gives back room inside a VHD that no data are in",
+     .arguments = "TARGET|IMAGE",
+     .arguments_needed = 1,
+     .options = OPTION_PARTITION | OPTION_ENTRY | OPTION_FILE | OPTION_NEW_SIZE | OPTION_DRY_RUN |
+                OPTION_YES,
+     .run = verb_shrink,
+     .summary = "Gives back the slack of a dynamic or differencing VHD; with --size all but room\n"
+                "for so much new data. What is stored stays. The image is a file of the host,\n"
+                "TARGET:/path, or an entry of TARGET's menu."},
     {.name = "snapshot",
      .group = GROUP_KEEP,
      .brief = "a differencing child takes all changes from now on",
@@ -127,6 +173,16 @@ static const struct verb verbs[] = {
      .run = verb_merge,
      .summary = "Writes what the entry's image, a differencing VHD, holds into its parent, lets\n"
                 "the entry start that one, and removes the child."},
+    {.name = "verify",
+     .group = GROUP_LOOK,
+     .brief = "do the images hold what was written?",
+     .arguments = "TARGET",
+     .arguments_needed = 1,
+     .options = READ | OPTION_JSON,
+     .run = verb_verify,
+     .summary = "Compares every image with the SHA-256 that flash, add and replace kept of it in\n"
+                "\\vhdboot.sum, and says what differs and whether that is expected: an entry\n"
+                "writes to it, or did."},
     {.name = "check",
      .group = GROUP_LOOK,
      .brief = "would it boot? A line a step, by the loader's own code",
@@ -250,9 +306,12 @@ static const struct verb verbs[] = {
      .brief = "gives back what is stored of zeros",
      .arguments = "FILE",
      .arguments_needed = 1,
-     .options = 0,
+     .options = OPTION_FREE,
      .run = verb_vhd_compact,
-     .summary = "Gives back what an image stores of zeros, and all gaps and slack in its file."},
+     .summary =
+         "Gives back what an image stores of zeros, and all gaps and slack in its file. With\n"
+         "--free the free clusters of NTFS volumes that were left clean, too: what deleted\n"
+         "files held is gone then. Others: attach the image, then fstrim."},
     {.name = "vhd rebase",
      .group = GROUP_IMAGES,
      .brief = "gives a child its parent at another place",
@@ -270,12 +329,37 @@ static const struct verb verbs[] = {
      .options = 0,
      .run = verb_vhd_merge,
      .summary = "Writes what a child holds into its parent, and removes the child."},
+    {.name = "windows doctor",
+     .group = GROUP_WINDOWS,
+     .brief = "would the Windows in an image start from here?",
+     .arguments = "FILE|TARGET",
+     .arguments_needed = 1,
+     .options = OPTION_PARTITION | OPTION_ENTRY | OPTION_JSON,
+     .run = verb_windows_doctor,
+     .summary =
+         "Looks at the Windows in an image, or in an entry of TARGET's menu: version, edition,\n"
+         "drivers that load at the start, by USB 2, USB 3, AHCI, IDE, NVMe and Hyper-V, what\n"
+         "else is in its way. Exit status 0: it would start, where it lies on a disk with a\n"
+         "menu by USB, else by any of them."},
+    {.name = "windows tune",
+     .group = GROUP_WINDOWS,
+     .brief = "the registry values that a start by USB or out of a VHD takes",
+     .arguments = "FILE|TARGET",
+     .arguments_needed = 1,
+     .options = OPTION_PARTITION | OPTION_ENTRY | OPTION_SAN_POLICY | OPTION_PORTABLE |
+                OPTION_UNDO | OPTION_DRY_RUN | OPTION_YES,
+     .run = verb_windows_tune,
+     .summary =
+         "Sets in the Windows of an image, or of an entry of TARGET's menu, what a start by USB\n"
+         "or out of a VHD takes: drivers that load at the start, the time to wait for the drive,\n"
+         "no expanding, no paging file. Lists each value that differs, and saves the hive beside\n"
+         "it; --undo puts it back."},
     {.name = "attach",
      .group = GROUP_IMAGES,
      .brief = "an image as a block device with partitions",
      .arguments = "FILE|TARGET",
      .arguments_needed = 1,
-     .options = OPTION_PARTITION | OPTION_ENTRY | OPTION_READ_ONLY | OPTION_DISCARD | OPTION_DEVICE,
+     .options = ENTRY | OPTION_READ_ONLY | OPTION_DISCARD | OPTION_DEVICE,
      .run = verb_attach,
      .summary =
          "Makes a block device of an image, or of an entry of TARGET's menu, and prints its\n"
@@ -299,6 +383,18 @@ static const struct verb verbs[] = {
      .run = verb_attached,
      .summary = "Lists the devices that attach made: name, size, how it is written, partitions,\n"
                 "image."},
+    {.name = "windows apply",
+     .group = GROUP_WINDOWS,
+     .brief = "a bootable disk out of an install.wim",
+     .arguments = "FILE.wim[:INDEX|NAME] NEW",
+     .arguments_needed = 2,
+     .options = OPTION_DISK_SIZE | OPTION_FORMAT | OPTION_KIND | OPTION_PARENT | OPTION_BLOCK_SIZE |
+                OPTION_SAN_POLICY | OPTION_PORTABLE,
+     .run = verb_windows_apply,
+     .summary =
+         "Makes an image with one active NTFS partition, puts an image of a WIM there, and does\n"
+         "what windows tune and windows boot --inside do. Needs no root; takes libwim, which\n"
+         "is no part of this program."},
     {.name = "windows boot",
      .group = GROUP_WINDOWS,
      .brief = "\\bootmgr and \\Boot\\BCD out of the images, as bcdboot does",

@@ -16,12 +16,15 @@
 #include "core/base/mem.h"
 #include "core/base/text.h"
 #include "core/entry/loader.h"
+#include "core/entry/native.h"
 #include "core/entry/open.h"
 #include "core/entry/start.h"
+#include "core/entry/windows.h"
 #include "core/ntfs/ntfs.h"
 #include "core/part/format.h"
 #include "core/part/table.h"
 #include "layout.h"
+#include "overlay.h"
 #include "pc/bios.h"
 #include "pc/console.h"
 #include "pc/drive.h"
@@ -69,9 +72,11 @@ static struct leave leave_to_record(const uint8_t *record, uint8_t drive)
                           .ip = BOOT_ADDRESS};
 }
 
-/* From here on nothing fails. `exchange`: this drive's number and 80h; 0: none. */
-static void __attribute__((noreturn)) leave(const char *title, const struct leave *l,
-                                            const void *entry, size_t entry_size, uint8_t exchange)
+/* From here on nothing fails. `exchange`: this drive's number and 80h; 0: none. `overlay` may be
+ * NULL. */
+static void __attribute__((noreturn))
+leave(const char *title, const struct leave *l, const void *entry, size_t entry_size,
+      uint8_t exchange, struct overlay *overlay)
 {
     console_line("starting ", title);
     console_settle();
@@ -79,6 +84,8 @@ static void __attribute__((noreturn)) leave(const char *title, const struct leav
     if (exchange)
         exchange_with_first(exchange, memory_low_end());
     memcpy((void *)bios_data(MBR_ENTRY), entry, entry_size);
+    if (overlay)
+        overlay_hook(overlay);
     leave_stage2(l);
 }
 
@@ -113,14 +120,29 @@ static bool apart(const struct leave_move *a, const struct leave_move *b)
     return a->to + a->bytes <= b->to || b->to + b->bytes <= a->to;
 }
 
-static MUST_CHECK enum err start_file(const struct config_entry *entry,
-                                      const struct chainload *from, struct fail *f)
+/* What a native start lays over the drive, once the loader's file is in memory; NULL: a failure. */
+static struct overlay *overlay_for(const struct native *native, const struct config_entry *entry,
+                                   const struct chainload *from, struct fail *f)
 {
+    struct overlay *overlay = arena_alloc(from->arena, sizeof *overlay);
+    if (!overlay)
+        (void)fail(f, ERR_MEMORY, "no memory for the drive's block map", 0);
+    else if (overlay_prepare(overlay, native, from->own, entry->write == WRITE_NONE, from->arena,
+                             f))
+        return NULL;
+    return overlay;
+}
+
+/* `native` is NULL where nothing is to stay. */
+static MUST_CHECK enum err start_file(const struct config_entry *entry, const char *path,
+                                      const struct native *native, const struct chainload *from,
+                                      struct fail *f)
+{
+    struct overlay *overlay = NULL;
     static struct file file;
     struct view contents;
     struct loader loader;
-    enum err err =
-        loader_load(&loader, &contents, &file, from->volume, entry->start.path, from->arena, f);
+    enum err err = loader_load(&loader, &contents, &file, from->volume, path, from->arena, f);
     uint8_t *record = err ? NULL : record_alloc(from->arena, f);
     if (!record)
         return f->err;
@@ -129,8 +151,10 @@ static MUST_CHECK enum err start_file(const struct config_entry *entry,
         return err;
     console_print(file.path);
     console_line(": ", loader.name);
-    uint8_t exchange = exchange_of(from->own->number, loader.first_drive);
-    err = loader_room_check(&loader, low_end(exchange), f);
+    if (native && !(overlay = overlay_for(native, entry, from, f)))
+        return f->err;
+    uint8_t exchange = native ? 0 : exchange_of(from->own->number, loader.first_drive);
+    err = loader_room_check(&loader, overlay ? overlay->base : low_end(exchange), f);
     if (err)
         return err;
 
@@ -155,7 +179,7 @@ static MUST_CHECK enum err start_file(const struct config_entry *entry,
                       .ip = loader.ip};
     if (!apart(&l.move[0], &l.move[1]))
         l.move[0].bytes = 0; /* the file is its own boot record */
-    leave(entry->title, &l, &table, sizeof table, exchange);
+    leave(entry->title, &l, &table, sizeof table, exchange, overlay);
 }
 
 /* The GPT's own entry of a partition; all zeros where it cannot be read. */
@@ -199,7 +223,7 @@ static MUST_CHECK enum err start_partition(const struct config_entry *entry,
         handover.size = le32_make(sizeof handover.gpt);
         handover.gpt = gpt_entry_of(blk, part->number);
     }
-    leave(entry->title, &l, &handover, sizeof handover, exchange);
+    leave(entry->title, &l, &handover, sizeof handover, exchange, NULL);
 }
 
 /* Does the system that this MBR leads to want to be the first drive? */
@@ -239,7 +263,7 @@ static MUST_CHECK enum err start_disk(const struct config_entry *entry,
         l.es = PNP_SEGMENT;
         l.edi = pnp - PNP_SEGMENT * 16;
     }
-    leave(entry->title, &l, NULL, 0, exchange);
+    leave(entry->title, &l, NULL, 0, exchange, NULL);
 }
 
 /* "disk 2", "partition 1", or the path. */
@@ -272,8 +296,23 @@ enum err chainload_start(const struct config_entry *entry, const struct chainloa
     else if (entry->start.kind == START_PARTITION)
         err = start_partition(entry, from, f);
     else
-        err = start_file(entry, from, f);
+        err = start_file(entry, entry->start.path, NULL, from, f);
     return err ? name_it(f, &entry->start) : ERR_OK;
+}
+
+enum err chainload_native(const struct config_entry *entry, const struct chainload *from,
+                          struct fail *f)
+{
+    struct native *native = arena_alloc(from->arena, sizeof *native);
+    enum err err = native ? native_choose(native, entry, from->volumes, from->arena, f)
+                          : fail(f, ERR_MEMORY, "no memory for Windows' boot store", 0);
+    if (err)
+        return err;
+    console_text(entry->vhd);
+    console_line(": chosen in " WINDOWS_STORE_PATH, native->count ? " in memory" : "");
+    err = start_file(entry, NATIVE_LOADER_PATH,
+                     native->count || entry->write == WRITE_NONE ? native : NULL, from, f);
+    return err ? fail_subject(f, NATIVE_LOADER_PATH) : ERR_OK;
 }
 
 void chainload_next(void)

@@ -11,7 +11,6 @@
 #include "core/base/blk.h"
 #include "core/base/bounds.h"
 #include "core/base/mem.h"
-#include "core/base/text.h"
 #include "core/entry/boottable.h"
 #include "core/entry/format.h"
 #include "core/map/ram.h"
@@ -21,6 +20,7 @@
 #include "pc/bios.h"
 #include "pc/console.h"
 #include "pc/memory.h"
+#include "progress.h"
 #include "resident/resident_abi.h"
 #include "tables.h"
 #include "vhdx_header.h"
@@ -29,7 +29,8 @@
 #define FIRST_HARD_DISK 0x80u
 
 extern const uint8_t resident_image[], resident_image_end[];
-extern const uint8_t handoff_jump[], handoff_jump_end[]; /* offsets in STAGE2_SEGMENT */
+extern const uint8_t resident_vhdx[], resident_vhdx_end[]; /* the same for VHDXs that grow */
+extern const uint8_t handoff_jump[], handoff_jump_end[];   /* offsets in STAGE2_SEGMENT */
 
 /* The disk as a drive, read through its map. */
 struct mapped {
@@ -67,7 +68,7 @@ uint32_t handoff_resident_bytes(void)
     return image_header()->resident_size;
 }
 
-static MUST_CHECK enum err drives_check(struct drive *const *drive, unsigned count, struct fail *f)
+enum err handoff_drives_check(struct drive *const *drive, unsigned count, struct fail *f)
 {
     if (!count || count > MAP_DRIVES_MAX)
         return fail(f, ERR_LIMIT, "the disk lies on %u drives", count);
@@ -82,7 +83,7 @@ static MUST_CHECK enum err drives_check(struct drive *const *drive, unsigned cou
 
 /* Where the resident goes: below the end of conventional memory, on a 1 KiB border, not across a
  * 64 KiB border (its buffer is for BIOSes that cannot have that). */
-static MUST_CHECK enum err resident_place(uint32_t *base, struct fail *f)
+enum err handoff_resident_place(uint32_t *base, struct fail *f)
 {
     uint32_t size = handoff_resident_bytes();
     uint32_t end = memory_low_end() & ~1023u;
@@ -96,7 +97,7 @@ static MUST_CHECK enum err resident_place(uint32_t *base, struct fail *f)
 }
 
 /* What INT 19h of the resident gives back. */
-static void remember(struct resident_header *h)
+void handoff_remember(struct resident_header *h)
 {
     h->old_int13 = le32_make(bios_vector(0x13));
     h->old_int15 = bios_vector(0x15);
@@ -122,6 +123,16 @@ static void hook(const struct resident_header *h, uint32_t base)
     bios_vector_set(0x46, h->hidden_drives ? 0 : h->old_int41); /* 0: there is no second drive */
     bios_vector_set(0x41,
                     segment | (RESIDENT_HEADER + (uint32_t)offsetof(struct resident_header, fdpt)));
+}
+
+void handoff_hook_overlay(const struct resident_header *h, uint32_t base)
+{
+    uint32_t segment = base >> 4 << 16;
+
+    *(volatile uint16_t *)bios_data(BDA_LOW_KIB) = (uint16_t)(base >> 10);
+    bios_vector_set(0x13, segment | h->overlaid_entry);
+    bios_vector_set(0x15, segment | h->int15_entry);
+    bios_vector_set(0x19, segment | h->int19_entry);
 }
 
 /* By way of the resident's bounce buffer: all of stage2 is cleared. */
@@ -179,31 +190,18 @@ static MUST_CHECK enum err high_memory_place(struct high_memory *high, const str
     return ERR_OK;
 }
 
-/* A line every two seconds, and one at the end. */
-static void print_progress(struct map_ram_progress *progress, uint64_t done, uint64_t total)
+static bool show_progress(struct map_ram_progress *progress, uint64_t done, uint64_t total)
 {
-    static uint32_t shown;
-    char line[64];
-    struct text t;
-
     (void)progress;
-    if (done < total && console_ticks() - shown < 2 * TICKS_PER_SECOND)
-        return;
-    shown = console_ticks();
-    text_init(&t, line, sizeof line);
-    text_str(&t, "reading the disk into memory: ");
-    text_u64(&t, done >> 11);
-    text_str(&t, " of ");
-    text_u64(&t, total >> 11);
-    text_str(&t, " MiB");
-    console_line(line, "");
+    return progress_show(done, total);
 }
 
 static MUST_CHECK enum err contents_load(struct boot_disk *disk, uint64_t address, struct fail *f)
 {
-    struct map_ram_progress progress = {print_progress};
+    struct map_ram_progress progress = {show_progress};
     if (!disk->in_memory)
         return ERR_OK;
+    progress_begin(disk->chain.link[0]->path);
     return map_ram_load(&disk->map, mapped.drive, address, (void *)(uintptr_t)address, &progress,
                         f);
 }
@@ -219,23 +217,26 @@ static MUST_CHECK enum err leaf_announce(const struct boot_disk *disk, struct dr
     return vhdx_header_write(leaf, drive[leaf->drive_index], f);
 }
 
-/* The resident at its place, all beyond its binary zero. Returns its header. */
-static struct resident_header *resident_put(uint32_t base)
+struct resident_header *handoff_resident_put(uint32_t base, bool vhdx)
 {
     uint8_t *resident = (uint8_t *)bios_data(base);
+    const uint8_t *image = vhdx ? resident_vhdx : resident_image;
+    const uint8_t *end = vhdx ? resident_vhdx_end : resident_image_end;
 
     memset(resident, 0, handoff_resident_bytes());
-    memcpy(resident + RESIDENT_HEADER, resident_image,
-           (size_t)(resident_image_end - resident_image));
+    memcpy(resident + RESIDENT_HEADER, image, (size_t)(end - image));
     return (struct resident_header *)(resident + RESIDENT_HEADER);
 }
 
-/* The map in high memory, its seal behind it. */
-static void map_put(struct map *map, const struct high_memory *high)
+void handoff_map_put(struct resident_header *h, struct map *map, uint32_t base, uint64_t hidden,
+                     uint64_t address, uint64_t end)
 {
     map_join(map);
-    memmove((void *)(uintptr_t)high->map, map->cell, (size_t)map_bytes(map));
-    *(volatile uint64_t *)(uintptr_t)(high->map + map_bytes(map)) = MAP_SEAL;
+    memmove((void *)(uintptr_t)address, map->cell, (size_t)map_bytes(map));
+    *(volatile uint64_t *)(uintptr_t)(address + map_bytes(map)) = MAP_SEAL;
+    h->map_address = (uint32_t)address;
+    h->hidden[HIDDEN_SEGMENT] = (struct resident_range){base, LOW_HIDDEN_END};
+    h->hidden[HIDDEN_MAP] = (struct resident_range){(uint32_t)hidden, (uint32_t)end};
 }
 
 /* What can be told of the disk before it has a place. */
@@ -248,9 +249,10 @@ static void table_describe(const struct boot_disk *disk, const struct config_ent
     boottable_describe(&told, disk, entry, own, number);
 }
 
-/* Comes before map_put: the names lie in the arena. */
-static void table_put(const struct resident_header *h, const struct high_memory *high)
+/* Comes before handoff_map_put(): the names lie in the arena. */
+static void table_put(struct resident_header *h, const struct high_memory *high)
 {
+    h->boot_table = (uint32_t)high->table;
     if (!high->table)
         return;
     told.map.cells = high->map;
@@ -262,14 +264,6 @@ static void table_put(const struct resident_header *h, const struct high_memory 
     boottable_write(&told, (uint8_t *)(uintptr_t)high->table);
 }
 
-static void header_place(struct resident_header *h, uint32_t base, const struct high_memory *high)
-{
-    h->map_address = (uint32_t)high->map;
-    h->boot_table = (uint32_t)high->table;
-    h->hidden[HIDDEN_SEGMENT] = (struct resident_range){base, LOW_HIDDEN_END};
-    h->hidden[HIDDEN_MAP] = (struct resident_range){(uint32_t)high->contents, (uint32_t)high->end};
-}
-
 enum err handoff_start(struct boot_disk *disk, const struct config_entry *entry,
                        const struct ntfs *own, struct drive *const *drive, unsigned drive_count,
                        const struct arena *arena, struct fail *f)
@@ -278,7 +272,7 @@ enum err handoff_start(struct boot_disk *disk, const struct config_entry *entry,
     struct high_memory high;
     struct geometry geometry;
 
-    enum err err = drives_check(drive, drive_count, f);
+    enum err err = handoff_drives_check(drive, drive_count, f);
     if (err)
         return err;
     mapped_init(&disk->map, drive, drive_count);
@@ -287,7 +281,7 @@ enum err handoff_start(struct boot_disk *disk, const struct config_entry *entry,
         return err;
     geometry_find(&geometry, &mapped.blk);
     table_describe(disk, entry, own, drive, drive_count);
-    err = resident_place(&base, f);
+    err = handoff_resident_place(&base, f);
     if (!err)
         err = high_memory_place(&high, disk, arena, f);
     if (!err)
@@ -299,16 +293,15 @@ enum err handoff_start(struct boot_disk *disk, const struct config_entry *entry,
 
     /* From here on nothing fails, and the chain, which lies in the arena, is gone after the map has
      * moved. */
-    struct resident_header *h = resident_put(base);
+    struct resident_header *h = handoff_resident_put(base, disk->map.vhdx);
     struct drive_slot *slot = (struct drive_slot *)bios_data(base + RESIDENT_SLOTS);
     map_memory_place(&disk->map, high.changes);
-    remember(h);
+    handoff_remember(h);
     tables_header(h, disk, drive, drive_count, &geometry);
     tables_run((struct resident_run *)bios_data(base + RESIDENT_RUN), &disk->map);
     tables_slot(slot, disk, drive, &geometry);
-    header_place(h, base, &high);
     table_put(h, &high);
-    map_put(&disk->map, &high);
+    handoff_map_put(h, &disk->map, base, high.contents, high.map, high.end);
     hook(h, base);
     start_guest(base);
     return fail(f, ERR_BIOS, "the guest came back", 0);

@@ -12,6 +12,8 @@
 struct arena;
 struct config_entry;
 struct ntfs;
+struct map;
+struct resident_header;
 
 /*
  * Starts the disk's own MBR at 0000:7C00 with DL=80h. `drive` lists the map's drives by index; the
@@ -23,6 +25,20 @@ struct ntfs;
 MUST_CHECK enum err handoff_start(struct boot_disk *disk, const struct config_entry *entry,
                                   const struct ntfs *own, struct drive *const *drive,
                                   unsigned drive_count, const struct arena *arena, struct fail *f);
+
+/* Steps of it, for who places the handler otherwise (overlay.c). Nothing but memory is changed by
+ * any of them, and `hook` comes last. */
+MUST_CHECK enum err handoff_drives_check(struct drive *const *drive, unsigned count,
+                                         struct fail *f);
+MUST_CHECK enum err handoff_resident_place(uint32_t *base, struct fail *f);
+/* All beyond its binary is zero. `vhdx`: the handler that knows how a VHDX grows. */
+struct resident_header *handoff_resident_put(uint32_t base, bool vhdx);
+void handoff_remember(struct resident_header *h); /* what INT 19h gives back */
+/* The map goes to `address`, its seal behind it; [hidden, end) is what INT 15h does not report. */
+void handoff_map_put(struct resident_header *h, struct map *map, uint32_t base, uint64_t hidden,
+                     uint64_t address, uint64_t end);
+/* INT 13h, 15h and 19h, and the end of conventional memory. */
+void handoff_hook_overlay(const struct resident_header *h, uint32_t base);
 
 /* Conventional memory that the resident handler takes. */
 uint32_t handoff_resident_bytes(void);

@@ -6,11 +6,12 @@
  * BIOS's own addresses are in pc/bda.h.
  *
  *   00500 the last code of stage2, where a loader is started that goes over the rest of it
- *   00600 MBR, moved here by itself          10000 stage2: code, data, bss
+ *   00600 MBR, moved here by itself          10000 stage2: code, data
  *   07C00 boot record (8 KiB), then the      3E000 stage2's stack, down from 40000
  *         guest's MBR                        40000 disk buffer of the BIOS calls, 64 KiB,
  *   09C00 work area of the boot record               never crosses a 64 KiB border; before that,
- *                                                  stage2's packed file, up to 58000
+ *                                                  stage2's packed file, up to 5C000
+ *                                            50000 stage2's bss, up to 5C000
  *                                            top of conventional memory: resident handler
  */
 #ifndef STAGE2_LAYOUT_H
@@ -36,14 +37,16 @@
 
 #define STAGE2_ADDRESS      0x10000
 #define STAGE2_SEGMENT      0x1000
-#define STAGE2_FILE_MAX     0x18000
+#define STAGE2_FILE_MAX     0x1C000
 #define STAGE2_END          0x3E000
 #define STAGE2_STACK_TOP    0x40000
+/* Beyond the disk buffer; up to LOW_MEMORY_NEEDED. */
+#define STAGE2_BSS          0x50000
 #define DISK_BUFFER         0x40000
 #define DISK_BUFFER_SIZE    0x10000
 
 /* Conventional memory that a machine must have below the resident handler: up to here. */
-#define LOW_MEMORY_NEEDED   0x58000
+#define LOW_MEMORY_NEEDED   0x5C000
 
 /* Inside the resident handler's segment, which starts on a 1 KiB boundary. RESIDENT_BOUNCE counts
  * sectors. */

@@ -58,7 +58,13 @@ static struct {
     bool told;
 } step;
 
-static uint32_t read_budget = UINT32_MAX;   /* sectors of the drive that may be read yet */
+/* What the menu reads for its details gives way to the user. */
+static struct {
+    bool on;
+    uint32_t budget; /* sectors that may be read yet */
+    bool gave_up;
+} glance;
+
 static bool serial_missing;                 /* the config wants a port that is not there */
 static bool warned;                         /* something that the next start is to be held up for */
 static struct drive drives[MAP_DRIVES_MAX]; /* [0]: the one we were started from */
@@ -86,10 +92,12 @@ static void step_begin(const char *doing, const char *subject)
 static enum err watched_read(struct blk *b, uint64_t lba, uint32_t count, void *buf, struct fail *f)
 {
     struct blk *under = b->ctx;
-    if (count > read_budget)
-        return fail(f, ERR_LIMIT, "more would have to be read than the menu waits for", 0);
-    if (read_budget != UINT32_MAX)
-        read_budget -= count;
+    if (glance.on) {
+        glance.gave_up = count > glance.budget || console_key_waits();
+        if (glance.gave_up)
+            return fail(f, ERR_LIMIT, "more would have to be read than the menu waits for", 0);
+        glance.budget -= glance.budget == UINT32_MAX ? 0 : count;
+    }
     enum err err = blk_read(under, lba, count, buf, f);
     if (!step.told && console_ticks() - step.start > TICKS_PER_SECOND) {
         step.told = true;
@@ -315,7 +323,19 @@ static const char *start_text(const struct start *start)
     return start->kind == START_FILE ? start->path : texts[start->kind];
 }
 
-/* The menu's two lines about an entry: as much as can be known without its block list. */
+static void text_room(struct text *t)
+{
+    uint64_t mib = (uint64_t)map_records(&disk.map) << disk.map.page_shift >> 11;
+    if (disk.map.growth == MAP_GROWS_NOT || disk.map.growth == MAP_GROWS_IN_MEMORY)
+        return;
+    text_str(t, mib ? ", room for " : ", no room for new blocks");
+    if (mib)
+        text_u64(t, mib);
+    text_str(t, mib ? " MiB of new blocks" : "");
+}
+
+/* The menu's two lines about an entry; `sparing`: as much as can be known without its block list.
+ */
 static bool show_details(unsigned index, bool sparing, char *line, char *second, size_t size)
 {
     static const char *const modes[] = {"changes are kept", "changes are gone at power off",
@@ -332,11 +352,14 @@ static bool show_details(unsigned index, bool sparing, char *line, char *second,
     }
     begin_entry(entry);
     step.told = true; /* the menu is on the screen */
-    read_budget = sparing ? DETAILS_BUDGET : UINT32_MAX;
-    enum err err = boot_look(&disk, entry, &volumes, &arena, &f);
-    read_budget = UINT32_MAX;
+    glance.on = true;
+    glance.budget = sparing ? DETAILS_BUDGET : UINT32_MAX;
+    glance.gave_up = false;
+    enum err err = sparing ? boot_look(&disk, entry, &volumes, &arena, &f)
+                           : boot_open(&disk, entry, &volumes, arena.size, &arena, &f);
+    glance.on = false;
     text_init(&t, line, size);
-    if (err == ERR_LIMIT && sparing) {
+    if (glance.gave_up) {
         text_str(&t, entry->vhd);
     } else if (err) {
         errors_format(&f, line, size);
@@ -346,8 +369,12 @@ static bool show_details(unsigned index, bool sparing, char *line, char *second,
         text_str(&t, ": ");
         chain_describe(&disk.chain, 0, t.buf + t.len, size - t.len);
         text_init(&t, second, size);
-        text_str(&t,
-                 modes[entry->ram && entry->write != WRITE_NONE ? WRITE_DISCARD : entry->write]);
+        text_str(&t, entry->native ? "by Windows' boot manager, " : "");
+        text_str(&t, modes[disk.write_protected ? WRITE_NONE
+                           : entry->ram         ? WRITE_DISCARD
+                                                : entry->write]);
+        if (!sparing)
+            text_room(&t);
         if (disk.chain.count > 1) {
             text_str(&t, ", ");
             text_u64(&t, disk.chain.count - 1);
@@ -359,7 +386,7 @@ static bool show_details(unsigned index, bool sparing, char *line, char *second,
         }
     }
     arena_release(&arena, mark);
-    return err != ERR_LIMIT || !sparing;
+    return !sparing && !glance.gave_up;
 }
 
 /* All about an entry, on a clear screen. */
@@ -432,16 +459,27 @@ static enum err start_entry(const struct config_entry *entry, struct fail *f)
     for (unsigned i = 0; i < drive_count; i++)
         list[i] = &drives[i];
     err = handoff_start(&disk, entry, &volume, list, drive_count, &arena, f);
+    if (err == ERR_STOPPED) /* the user knows */
+        return f->err = ERR_OK;
     return err ? fail_subject(f, entry->vhd) : ERR_OK;
 }
 
 /* What is no virtual disk. Returns only with a failure. */
 static enum err start_other(const struct config_entry *entry, struct fail *f)
 {
-    struct chainload from = {&drives[0], &partitions, &volume, &arena};
+    struct chainload from = {&drives[0], &partitions, &volume, &arena, &volumes};
     print_complaints();
     step_begin("reading ", entry->start.path ? entry->start.path : entry->title);
     return chainload_start(entry, &from, f);
+}
+
+/* Windows' own boot manager is to start the image. Returns only with a failure. */
+static enum err start_native(const struct config_entry *entry, struct fail *f)
+{
+    struct chainload from = {&drives[0], &partitions, &volume, &arena, &volumes};
+    print_complaints();
+    begin_entry(entry);
+    return chainload_native(entry, &from, f);
 }
 
 /* Leaves for the machine's next boot device, if the user may: a password for all but the default's
@@ -479,11 +517,11 @@ static enum err start_choice(const struct menu_choice *choice, struct fail *f)
         entry.write = WRITE_DISCARD;
     if (choice->action == MENU_START_PROTECTED)
         entry.write = WRITE_NONE;
-    return start_entry(&entry, f);
+    return entry.native ? start_native(&entry, f) : start_entry(&entry, f);
 }
 
 /* From the entries to a guest. Returns where there is only one, and it does not start. */
-static void choose_and_start(void)
+static void choose_and_start(bool wanted)
 {
     static struct fail f;
     static char sentence[LINE_SIZE];
@@ -496,7 +534,7 @@ static void choose_and_start(void)
     struct menu_choice choice = {config.default_entry, MENU_START};
     uint32_t timeout = config.timeout_seconds;
     size_t mark = arena_mark(&arena);
-    bool wanted = menu_wanted(), menu = wanted || config.count > 1;
+    bool menu = wanted || config.count > 1;
     if (wanted)
         timeout = CONFIG_TIMEOUT_NONE;
     for (;;) { /* every round but the first waits for the user */
@@ -551,8 +589,9 @@ static void run(uint8_t number, uint64_t volume_lba)
         print_error(&f);
         return;
     }
+    bool wanted = menu_wanted(); /* before keys are lost */
     open_console();
-    choose_and_start();
+    choose_and_start(wanted || menu_wanted());
 }
 
 void stage2_main(uint32_t drive_number, uint64_t volume_lba)

@@ -8,6 +8,7 @@
 #include "pc/bda.h"
 #include "pc/bios.h"
 #include "pc/console.h"
+#include "pc/font.h"
 #include "pc/glyphs.h"
 #include "pc/screen.h"
 
@@ -131,7 +132,7 @@ static const char *title_of(const struct config_entry *entry)
         uint8_t glyph[GLYPHS_MAX];
         uint32_t c = console_utf8_next(&s);
         glyphs_of(c, glyph);
-        if (glyph[0] == '?' && c != '?')
+        if (glyph[0] == '?' && c != '?' && !font_glyph(c))
             return entry->name;
     }
     return entry->title;
@@ -196,8 +197,10 @@ static void draw_foot(unsigned columns)
                          "starts");
     screen_text(ROW_KEYS + 1, 0, columns, SCREEN_BAR,
                 narrow ? " d discard n protected i info"
-                       : " d discard changes   n write-protected   i all about it   / by name   "
-                         "Esc stops");
+                       : " d discard changes   n write-protected   i all about it   / by name");
+    if (!narrow)
+        screen_text(ROW_KEYS + 1, columns - 11, 10, SCREEN_BAR,
+                    m->counting ? " Esc stops" : " Esc exits");
 }
 
 /* Draws as much of `text` as fits into a row of the box; returns the rest. */

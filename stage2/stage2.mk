@@ -7,9 +7,9 @@ STAGE2_CFLAGS := $(CORE_CFLAGS) -m32 -march=i386 -Oz -fno-pic -fno-pie -fno-stac
                  -mpreferred-stack-boundary=2 -ffunction-sections -fdata-sections \
                  -fcf-protection=none -Wframe-larger-than=2048 -DVERSION='"$(VERSION)"'
 STAGE2_DIR    := $(B)/stage2
-STAGE2_ASM    := start handoff_jump hash64 pc/a20 pc/bios_call pc/exchange_code pc/leave \
+STAGE2_ASM    := start handoff_jump hash64 pc/a20 pc/bios_call pc/exchange_code pc/font_data pc/leave \
                  pc/long_mode pc/protected pc/trap_stubs
-STAGE2_C      := $(filter-out pc/offsets pack_file,$(patsubst stage2/%.c,%,$(wildcard stage2/*.c stage2/pc/*.c)))
+STAGE2_C      := $(filter-out pc/offsets pack_file make_font,$(patsubst stage2/%.c,%,$(wildcard stage2/*.c stage2/pc/*.c)))
 STAGE2_OBJ    := $(STAGE2_ASM:%=$(STAGE2_DIR)/%.o) $(STAGE2_C:%=$(STAGE2_DIR)/%.o)
 STAGE2_CORE   := $(CORE_SRC:stage2/core/%.c=$(B)/core32/%.o)
 
@@ -57,6 +57,18 @@ $(STAGE2_DIR)/%.o: stage2/%.c
 $(STAGE2_DIR)/%.o: stage2/%.asm stage2/stage2.asm.inc $(B)/layout.inc $(STAGE2_DIR)/offsets.inc
 	@mkdir -p $(@D)
 	$(call run,NASM)$(NASM) -f elf32 -Wall -Istage2/ -I$(B)/ -I$(STAGE2_DIR)/ $< -o $@
+
+# The letters that code page 437 lacks come from the font of Debian's GRUB, which is GNU Unifont.
+FONT ?= /usr/share/grub/unicode.pf2
+
+$(STAGE2_DIR)/make_font: stage2/make_font.c
+	@mkdir -p $(@D)
+	$(call run,CC)$(CC) $(HOST_CFLAGS) -MF $(@D)/make_font.d -MT $@ $< -o $@
+
+$(STAGE2_DIR)/font.bin: $(STAGE2_DIR)/make_font
+	$(call run,FONT)$(STAGE2_DIR)/make_font $(FONT) $@
+
+$(STAGE2_DIR)/pc/font_data.o: $(STAGE2_DIR)/font.bin
 
 $(STAGE2_DIR)/stage2.ld: stage2/stage2.ld stage2/layout.h
 	@mkdir -p $(@D)

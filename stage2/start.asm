@@ -2,7 +2,7 @@
 ; The head of vhdboot.bin and the way from the boot record to stage2's C.
 ;
 ;   entry:   STAGE2_SEGMENT:0000, real mode, DL = BIOS drive, ECX:EBX = LBA of the volume
-;   memory:  STAGE2_ADDRESS .. STAGE2_END      this file; unpacked: code, data, bss
+;   memory:  STAGE2_ADDRESS .. STAGE2_END      this file; unpacked: code, data
 ;            STAGE2_END .. STAGE2_STACK_TOP    stack
 ;            DISK_BUFFER                       the packed part, while it is unpacked
 ;   bytes:   the whole file at most STAGE2_FILE_MAX, checked by pack_file.c

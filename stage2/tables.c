@@ -55,8 +55,10 @@ static void header_map(struct resident_header *h, const struct map *map)
     h->record_next = map->record_first;
     h->record_end = map->record_end;
     h->record_clean = map->record_clean;
+    h->record_dirty = map_dirty_cells(map);
     h->bat_sector = map->bat_sector;
     h->bitmap_sectors = (uint8_t)map->bitmap_sectors;
+    h->bitmap_cell = map->bitmap_cell;
     h->page_shift = (uint8_t)map->page_shift;
     h->sectors = map->sectors;
 }
@@ -89,6 +91,16 @@ void tables_header(struct resident_header *h, const struct boot_disk *disk,
     h->sectors_per_track = geometry->sectors;
     h->fdpt = fdpt_make(geometry);
     h->edd = edd_make(geometry, disk->map.sectors);
+}
+
+void tables_overlay(struct resident_header *h, const struct map *map, struct drive *drive)
+{
+    header_map(h, map);
+    header_drives(h, &drive, 1);
+    h->overlaid = drive->number;
+    h->cylinders = CYLINDERS_MAX;
+    h->heads = drive->heads;
+    h->sectors_per_track = drive->sectors_per_track;
 }
 
 void tables_run(struct resident_run *to, const struct map *map)

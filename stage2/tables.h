@@ -19,6 +19,9 @@ void tables_header(struct resident_header *h, const struct boot_disk *disk,
                    struct drive *const *drive, unsigned drive_count,
                    const struct geometry *geometry);
 
+/* The same for a map over a whole drive, which stays the drive that it is. */
+void tables_overlay(struct resident_header *h, const struct map *map, struct drive *drive);
+
 /* Fills in the run that the handler keeps, where the disk is one; else leaves it. */
 void tables_run(struct resident_run *run, const struct map *map);
 

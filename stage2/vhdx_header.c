@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Writes the header that core makes, which takes the place of the one of the two that does not
- * count, sector by sector to where the file's extents say. Never touches another part of the file.
+ * count, sector by sector to where the file's extents say; then the note about the slack, which
+ * names the header. Never touches another part of the file.
  */
 #include "vhdx_header.h"
+#include <stdbool.h>
 #include <stdint.h>
 #include "core/base/blk.h"
 #include "core/base/bounds.h"
@@ -28,26 +30,36 @@ static void make_seed(uint8_t seed[16])
     memcpy(seed, words, sizeof words);
 }
 
-enum err vhdx_header_write(const struct chain_link *leaf, struct drive *drive, struct fail *f)
+/* Whole sectors to byte `offset` of the leaf's file. */
+static enum err file_write(const struct chain_link *leaf, struct drive *drive, uint64_t offset,
+                           const uint8_t *data, uint32_t size, struct fail *f)
 {
-    static uint8_t header[HEADER_SIZE];
-    uint8_t seed[16];
-    uint64_t offset;
-    if (leaf->image.format != IMAGE_VHDX)
-        return ERR_OK;
-    make_seed(seed);
-    enum err err = vhdx_header_next(&leaf->image, seed, header, &offset, f);
-    for (uint32_t at = 0; !err && at < HEADER_SIZE;) { /* ends: at grows */
+    enum err err = ERR_OK;
+    for (uint32_t at = 0; !err && at < size;) { /* ends: at grows */
         uint64_t sector = (offset + at) >> SECTOR_SHIFT;
         const struct extent *e = extent_find(&leaf->extents, sector);
         if (!e || e->drive_lba == EXTENT_HOLE)
             return fail(f, ERR_IMAGE, "the VHDX's header at byte %u has no sectors", offset);
         uint64_t n = e->count - (sector - e->file_sector);
-        uint32_t left = (HEADER_SIZE - at) >> SECTOR_SHIFT;
+        uint32_t left = (size - at) >> SECTOR_SHIFT;
         uint32_t count = n < left ? (uint32_t)n : left;
-        err =
-            blk_write(&drive->blk, e->drive_lba + (sector - e->file_sector), count, header + at, f);
+        err = blk_write(&drive->blk, e->drive_lba + (sector - e->file_sector), count, data + at, f);
         at += count << SECTOR_SHIFT;
     }
     return err;
+}
+
+enum err vhdx_header_write(const struct chain_link *leaf, struct drive *drive, struct fail *f)
+{
+    static uint8_t header[HEADER_SIZE], note[SECTOR_SIZE];
+    uint8_t seed[16];
+    uint64_t offset, note_at;
+    if (leaf->image.format != IMAGE_VHDX)
+        return ERR_OK;
+    make_seed(seed);
+    enum err err = vhdx_header_next(&leaf->image, VHDX_CHANGES_DISK, seed, header, &offset, f);
+    bool noted = !err && vhdx_note_next(&leaf->image, header, note, &note_at);
+    if (!err)
+        err = file_write(leaf, drive, offset, header, sizeof header, f);
+    return err || !noted ? err : file_write(leaf, drive, note_at, note, sizeof note, f);
 }

@@ -103,12 +103,13 @@ OLDBIOS_SEED  ?= 1
 oldbios: all $(GUEST_FILES)
 	@OLDBIOS_COUNT=$(OLDBIOS_COUNT) OLDBIOS_SEED=$(OLDBIOS_SEED) $(PYTEST) -n $$(nproc) tests/system/boot/test_oldbios.py
 
-#? make pictures   a PNG of each of the menu's screens
-# A PNG of each of the menu's screens, in build/screens.
+#? make pictures   a PNG of each of the menu's screens, and the two of the documents
+# A PNG of each of the menu's screens, in build/screens; those that documents show go to docs/.
 .PHONY: pictures
 pictures: all
 	@$(PYTEST) -q tests/system/boot/test_screens.py
-	@ls $(B)/screens/*.png
+	@for name in menu menu-error; do cp $(B)/screens/docs-$$name.png docs/$$name.png; done
+	@ls $(B)/screens/*.png docs/*.png
 
 #? make bench      the table of figures, as a ratio to the raw drive
 bench: deps
@@ -117,3 +118,8 @@ bench: deps
 
 bench-run: all $(GUEST_FILES) $(B)/demo.vhd
 	@tests/bench.py
+
+#? make bench-serve  the plugin and the verbs that copy, beside nbdkit's file plugin and QEMU's tools
+.PHONY: bench-serve
+bench-serve: all
+	@/usr/bin/python3 tests/bench_serve.py

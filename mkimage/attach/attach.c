@@ -10,7 +10,8 @@
 #include "core/base/blk.h"
 #include "serve/serve.h"
 
-#define CONNECTIONS 4 /* more than that do not make one disk faster */
+#define CONNECTIONS  4 /* more than that do not make one disk faster */
+#define KEEP_SECONDS 5
 
 struct pairs {
     int ours[SERVER_LINES_MAX], kernels[SERVER_LINES_MAX];
@@ -100,7 +101,9 @@ int attach_start(struct attach *a, struct serve *disk, const struct attach_optio
     if (!error) {
         a->server.tell = tell;
         a->server.ctx = a;
-        error = server_start(&a->server, f);
+        error = serve_keep(disk, KEEP_SECONDS, f);
+        if (!error)
+            error = server_start(&a->server, f);
         if (!error)
             error = hand_over(a, &p, options, f);
         if (error)

@@ -34,9 +34,10 @@ struct attach {
 };
 
 /*
- * Makes the device, or takes over one whose server died: 0, or an errno with the sentence in `f`;
- * the disk stays the caller's then. ENOENT: this kernel has no NBD, EPERM: only root may, EBUSY:
- * that device is in use. `a` stays where it is until attach_wait().
+ * Makes the device, whose disk is flushed every few seconds then, or takes over one whose server
+ * died: 0, or an errno with the sentence in `f`; the disk stays the caller's then. ENOENT: this
+ * kernel has no NBD, EPERM: only root may, EBUSY: that device is in use. `a` stays where it is
+ * until attach_wait().
  *
  * Taking over is sound only where the process that died owed nothing: all that it had answered was
  * flushed. The kernel sends again what was not answered.

@@ -38,6 +38,8 @@ enum option_bit {
     OPTION_READ_ONLY = 1 << 26,
     OPTION_DISCARD = 1 << 27,
     OPTION_DEVICE = 1 << 28,
+    OPTION_BOOT_PLACE = 1ull << 48,
+    OPTION_FREE = 1 << 29,
     OPTION_TITLE = 1ull << 32,
     OPTION_WRITE = 1ull << 33,
     OPTION_KEEP_IMAGE = 1ull << 34,
@@ -46,6 +48,7 @@ enum option_bit {
     OPTION_VERIFY = 1ull << 37,
     OPTION_FORCE = 1ull << 38,
     OPTION_CLONE = 1ull << 39,
+    OPTION_NO_SUMS = 1ull << 50,
     OPTION_INSIDE = 1ull << 40,
     OPTION_EXACT = 1ull << 41,
     OPTION_LOCATE = 1ull << 42,
@@ -54,7 +57,7 @@ enum option_bit {
     OPTION_UNDO = 1ull << 45,
 };
 
-#define ARGUMENTS_MAX 2
+#define ARGUMENTS_MAX 32
 #define VHDS_MAX      32
 #define DRIVES_MAX    7
 
@@ -67,13 +70,14 @@ struct options {
     const char *drive[DRIVES_MAX];
     unsigned drives;
     const char *label, *config, *backup, *entry, *file, *name, *format, *kind, *parent, *device;
+    bool gap; /* --place gap */
     const char *title, *write, *children;
     uint64_t block_size;
     uint64_t size, lba, count;
     uint64_t reserve;   /* 0 with OPTION_RESERVE given: none */
     unsigned partition; /* 0: pick one */
-    bool json, yes, dry_run, no_mbr, drop, all, read_only, discard;
-    bool keep_image, verify, force, clone;
+    bool json, yes, dry_run, no_mbr, drop, all, read_only, discard, free;
+    bool keep_image, verify, force, clone, no_sums;
     bool inside, exact, locate, san_policy, portable, undo;
 };
 
@@ -95,7 +99,8 @@ struct verb {
     const char *brief; /* one line for the list of verbs; NULL: the summary's first sentence */
     const char *arguments, *summary;
     unsigned arguments_needed;
-    uint64_t options; /* bits of enum option_bit */
+    unsigned arguments_most; /* 0: no more than are needed */
+    uint64_t options;        /* bits of enum option_bit */
     enum status (*run)(const struct options *options);
 };
 

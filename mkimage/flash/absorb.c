@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Walks the disk block by block of the parent. Blocks that the parent lacks go into its slack,
- * and are linked some at a time, behind a flush of the drive. A mark in the parent's footers says
- * that this is under way, from before the first byte to behind the last one. Never writes to the
- * child.
+ * and are linked some at a time, behind a flush of the drive. In between the slack holds more than
+ * zeros: a note that says otherwise is taken away for that time. A mark in the parent's footers
+ * says that this is under way, from before the first byte to behind the last one. Never writes to
+ * the child.
  */
 #include "flash/absorb.h"
 #include <errno.h>
@@ -75,6 +76,9 @@ static enum status check_both(const struct absorb *f)
 {
     struct fail fail;
     const struct image *child = &f->child->image, *parent = &f->parent->image;
+    if (parent->format != IMAGE_VHD)
+        return say_error("Merge it with the program that made the parent, on a copy of both.",
+                         "%s: is a VHDX; this program merges VHDs only", parent->file->path);
     if (child->sectors != parent->sectors)
         return say_error("Use the program that changed its size.",
                          "%s: is not as large as its parent %s", child->file->path,
@@ -107,7 +111,7 @@ enum status absorb_open(struct absorb *f)
         return say_no_memory();
     for (uint64_t lba = 0; !status && lba < child->sectors; lba += unit) {
         uint64_t left = child->sectors - lba;
-        struct vhd_block block;
+        struct image_block block;
         struct fail fail;
         bool any;
         if (child_unit(child, lba, left < unit ? (uint32_t)left : unit, mask, NULL, &any, &fail) ||
@@ -128,6 +132,20 @@ static bool parent_read(struct writer *w, uint64_t sector, void *buf, uint64_t s
 static bool parent_write(struct writer *w, uint64_t sector, const void *buf, uint64_t sectors)
 {
     return edit_write_at(w->f->edit, w->list, sector << SECTOR_SHIFT, buf, sectors << SECTOR_SHIFT);
+}
+
+/* Takes the note about the parent's slack away, or gives it back: all blocks are linked then. */
+static bool write_note(struct writer *w, bool there)
+{
+    const struct slack *s = &w->f->slack;
+    struct slack_tail tail;
+    if (!s->now.noted || !w->f->new_blocks)
+        return true;
+    slack_tail_make(&tail, s, s->zero_from, s->now.limit + sizeof tail.footer);
+    if (!there)
+        memset(&tail, 0, sizeof tail);
+    return parent_write(w, (s->now.limit - sizeof tail.note) >> SECTOR_SHIFT, &tail.note, 1) &&
+           device_sync(&w->f->edit->session.device);
 }
 
 /* The sectors that the child stores, run by run; `first` is where the unit's own first one lies. */
@@ -225,7 +243,7 @@ static enum status write_unit(struct writer *w, uint64_t lba, uint32_t count)
 {
     struct fail fail;
     struct image *parent = &w->f->parent->image;
-    struct vhd_block block = {0};
+    struct image_block block = {0};
     bool any, ok;
     memset(w->mask, 0, w->unit);
     if (child_unit(&w->f->child->image, lba, count, w->mask, w->data, &any, &fail))
@@ -254,6 +272,8 @@ enum status absorb_run(struct absorb *f)
     w.mask = malloc(w.unit);
     w.bitmap = malloc((size_t)f->slack.now.bitmap_sectors * SECTOR_SIZE + 1);
     enum status status = w.data && w.mask && w.bitmap ? STATUS_OK : say_no_memory();
+    if (!status && !write_note(&w, false))
+        status = device_write_failed(&f->edit->session.device);
     if (!status)
         status = merge_mark_set(f->edit, f->parent, IMAGE_MERGE_UNDER_WAY, f->child->image.id);
     progress_start("merging", f->child->image.allocated);
@@ -261,7 +281,7 @@ enum status absorb_run(struct absorb *f)
         uint64_t left = sectors - lba;
         status = write_unit(&w, lba, left < w.unit ? (uint32_t)left : w.unit);
     }
-    if (!status && (!link_pending(&w) || !edit_sync(f->edit)))
+    if (!status && (!link_pending(&w) || !edit_sync(f->edit) || !write_note(&w, true)))
         status = device_write_failed(&f->edit->session.device);
     if (!status)
         status = merge_mark_set(f->edit, f->parent, IMAGE_MERGE_COMPLETE, f->child->image.id);

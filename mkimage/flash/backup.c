@@ -13,6 +13,7 @@
 #include "core/base/bounds.h"
 #include "core/base/endian.h"
 #include "flash/change.h"
+#include "flash/gap.h"
 #include "host/fd.h"
 #include "layout.h"
 
@@ -54,8 +55,7 @@ static uint64_t sum_of(uint64_t sum, const void *data, size_t size)
     return sum;
 }
 
-/* The whole file in memory. */
-static uint8_t *serialize(const struct backup *b, size_t *size)
+uint8_t *backup_bytes(const struct backup *b, size_t *size)
 {
     size_t old = b->stage2_size == BACKUP_NO_FILE ? 0 : (size_t)b->stage2_size;
     *size = sizeof(struct backup_header) + old + b->sectors * sizeof(struct backup_sector);
@@ -89,7 +89,7 @@ static uint8_t *serialize(const struct backup *b, size_t *size)
 enum status backup_save(const struct backup *b, const char *path)
 {
     size_t size;
-    uint8_t *bytes = serialize(b, &size);
+    uint8_t *bytes = backup_bytes(b, &size);
     if (!bytes)
         return say_no_memory();
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
@@ -115,6 +115,15 @@ static enum status not_one(const char *path)
                      "%s: is no backup of mkimage, or is damaged", path);
 }
 
+/* Does vhdboot lie there, outside of the volumes, as the MBR says that install left: a new one, or
+ * the one that it found? */
+static bool is_of_gap(const struct backup *b, const struct backup_sector *first, uint64_t lba)
+{
+    struct gap gap;
+    const struct mbr *mbr = le64_get(first->lba) ? &b->mbr : (const struct mbr *)first->after;
+    return b->has_mbr && gap_read(mbr, &gap) && lba - gap.file_lba < gap.file_sectors;
+}
+
 /* Only what install can have written: sectors of the device in their order, each once, with a step;
  * of sector 0 of a disk with partitions, nothing but the code. Also in a file whose sum is right.
  */
@@ -131,15 +140,17 @@ static bool is_sane(const struct backup *b, const struct backup_header *header,
         bool table = !lba && b->start_lba &&
                      memcmp(sector[i].before + MBR_CODE_MAX, sector[i].after + MBR_CODE_MAX,
                             SECTOR_SIZE - MBR_CODE_MAX) != 0;
-        if (!in_order || lba >= device || table || (lba && lba < b->start_lba) ||
+        bool outside = lba && lba < b->start_lba;
+        if (!in_order || lba >= device || table || (outside && !is_of_gap(b, sector, lba)) ||
             le64_get(sector[i].step) >= CHANGE_STEPS)
             return false;
     }
     return true;
 }
 
-static enum status parse(struct backup *b, uint8_t *bytes, size_t size, const char *path)
+enum status backup_parse(struct backup *b, uint8_t *bytes, size_t size, const char *path)
 {
+    *b = (struct backup){0};
     struct backup_header *header = (struct backup_header *)bytes;
     if (size < sizeof *header || memcmp(header->magic, magic, sizeof magic))
         return not_one(path);
@@ -197,12 +208,19 @@ enum status backup_load(struct backup *b, const char *path)
         !(bytes = malloc((size_t)st.st_size)) || !fd_pread(fd, bytes, (size_t)st.st_size, 0))
         status = not_one(path);
     else
-        status = parse(b, bytes, (size_t)st.st_size, path);
+        status = backup_parse(b, bytes, (size_t)st.st_size, path);
     free(bytes);
     close(fd);
     if (status)
         backup_free(b);
     return status;
+}
+
+bool backup_is_of_gap(const struct backup *b, struct gap *gap)
+{
+    if (!b->sectors || !b->has_mbr)
+        return false;
+    return gap_read(b->sector[0].lba ? &b->mbr : (const struct mbr *)b->sector[0].after, gap);
 }
 
 void backup_free(struct backup *b)

@@ -12,9 +12,12 @@
 #include "cli/say.h"
 #include "core/part/format.h"
 #include "flash/bootcode.h"
+#include "flash/gap.h"
 #include "host/overlay.h"
 
 #define BACKUP_NO_FILE    UINT64_MAX
+/* On the volume itself: what install found there first. */
+#define BACKUP_PATH       "\\vhdboot.old"
 #define BACKUP_STAGE2_MAX ((uint64_t)16 << 20) /* of an old vhdboot.bin */
 
 struct backup {
@@ -33,6 +36,15 @@ struct backup {
 
 /* Writes a new file and waits until it is on the disk; an existing one is not touched. */
 enum status backup_save(const struct backup *b, const char *path);
+
+/* Was vhdboot installed outside of the volumes? Then where. */
+bool backup_is_of_gap(const struct backup *b, struct gap *gap);
+
+/* The whole file in memory, allocated; NULL where memory is out. */
+uint8_t *backup_bytes(const struct backup *b, size_t *size);
+
+/* The same from memory, which is changed by it; `path` is for the message. */
+enum status backup_parse(struct backup *b, uint8_t *bytes, size_t size, const char *path);
 
 /* Reads and checks a backup. */
 enum status backup_load(struct backup *b, const char *path);

@@ -10,6 +10,7 @@
 #include <strings.h>
 #include "core/base/file.h"
 #include "core/entry/open.h"
+#include "core/entry/password.h"
 
 #define BY_HAND "Edit \\vhdboot.cfg by hand (README.md says how), then run this again."
 
@@ -20,7 +21,7 @@ static enum status open_text(struct config_text *m, struct ntfs *volume, struct 
     struct file file;
     struct fail f;
     bool from_file;
-    enum err err = boot_entries(&m->config, &from_file, volume, a, &f);
+    enum err err = boot_own_entries(&m->config, &from_file, volume, a, &f);
     bool empty = err == ERR_NOT_FOUND && may_be_empty;
     if (err && !empty)
         return say_fail(&f);
@@ -53,6 +54,12 @@ static enum status open_text(struct config_text *m, struct ntfs *volume, struct 
         return say_no_memory();
     err = config_parse(own, (const uint8_t *)m->text, (uint32_t)m->size, a, &f);
     m->complete = !err && (own->count || empty);
+    if (!err) { /* what stands before the sections, where the entries are the root folder's, too */
+        m->config.console = own->console;
+        m->config.serial_port = own->serial_port;
+        m->config.serial_baud = own->serial_baud;
+        m->config.password = own->password;
+    }
     free(own);
     return err ? say_fail(&f) : STATUS_OK;
 }
@@ -73,6 +80,13 @@ void config_text_close(struct config_text *m)
     *m = (struct config_text){0};
 }
 
+static bool same_password(const struct password *a, const struct password *b)
+{
+    return !a == !b &&
+           (!a || (a->iterations == b->iterations && !memcmp(a->salt, b->salt, sizeof a->salt) &&
+                   !memcmp(a->hash, b->hash, sizeof a->hash)));
+}
+
 static bool same_entry(const struct config_entry *a, const struct config_entry *b)
 {
     bool same = !strcmp(a->name, b->name) && !strcmp(a->title, b->title) &&
@@ -81,7 +95,8 @@ static bool same_entry(const struct config_entry *a, const struct config_entry *
                 !strcmp(a->start.path ? a->start.path : "", b->start.path ? b->start.path : "") &&
                 a->parent_count == b->parent_count && a->write == b->write && a->ram == b->ram &&
                 a->discard_max == b->discard_max && a->force == b->force && a->hide == b->hide &&
-                a->quiet == b->quiet;
+                a->quiet == b->quiet && a->hidden == b->hidden && a->native == b->native &&
+                same_password(a->password, b->password);
     for (unsigned i = 0; same && i < a->parent_count; i++)
         same = !strcmp(a->parent[i], b->parent[i]);
     return same;
@@ -96,7 +111,10 @@ static bool reads_as(const char *text, size_t size, const struct config *wanted,
     bool same = now && size <= CONFIG_SIZE_MAX &&
                 !config_parse(now, (const uint8_t *)text, (uint32_t)size, a, &f) &&
                 now->count == wanted->count && now->default_entry == wanted->default_entry &&
-                now->timeout_seconds == wanted->timeout_seconds;
+                now->timeout_seconds == wanted->timeout_seconds &&
+                now->console == wanted->console && now->serial_port == wanted->serial_port &&
+                now->serial_baud == wanted->serial_baud &&
+                same_password(now->password, wanted->password);
     for (unsigned i = 0; same && i < now->count; i++)
         same = same_entry(&now->entry[i], &wanted->entry[i]);
     arena_release(a, mark);

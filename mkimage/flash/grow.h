@@ -17,4 +17,9 @@
 enum status grow_slots(struct edit *e, const char *path, const struct slack *s, uint32_t add,
                        const struct extent_list *list, uint32_t *pieces);
 
+/* When that is done and the file was opened afresh, so that `list` has all of it: the note that the
+ * slack holds zeros. */
+enum status grow_note(struct edit *e, const struct slack *s, uint32_t add,
+                      const struct extent_list *list);
+
 #endif

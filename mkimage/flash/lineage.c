@@ -43,11 +43,6 @@ static enum status check_leaf(const struct lineage *l)
                          "%s: is a raw disk, which has no id: a child could not tell it from "
                          "another disk or from a changed one",
                          image->file->path);
-    if (image->format != IMAGE_VHD)
-        return say_error("Convert it to a VHD first (qemu-img convert -O vpc).",
-                         "%s: is a VHDX, and the loader adds no blocks to one: a child that is a "
-                         "VHDX could not be written",
-                         image->file->path);
     return STATUS_OK;
 }
 

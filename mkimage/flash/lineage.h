@@ -29,8 +29,8 @@ struct lineage {
     bool dependents_known;
 };
 
-/* Opens TARGET for writing and the entry with its chain. Refuses a VHDX, and an image that lies on
- * another volume. */
+/* Opens TARGET for writing and the entry with its chain. Refuses a raw disk, and an image that lies
+ * on another volume. */
 enum status lineage_open(struct lineage *l, const struct options *options);
 void lineage_close(struct lineage *l);
 

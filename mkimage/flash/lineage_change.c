@@ -16,6 +16,7 @@
 #include "flash/dependents.h"
 #include "flash/edit.h"
 #include "flash/lineage.h"
+#include "flash/sums.h"
 
 /* The `vhd =` value for an image at `path`: in the leaf's folder as the entry writes that. */
 static const char *leaf_value(struct lineage *l, unsigned index, const char *path)
@@ -112,7 +113,9 @@ enum status lineage_remove(struct lineage *l, const char *path)
     if (ntfs_open(&l->edit.session.target.volume, path, &file, &f))
         return say_fail(&f);
     struct ntfs_identity own = ntfs_identify(&file);
-    enum status status = lineage_images(l, &images); /* from before the change where it is known */
+    enum status status = real ? sums_forget(&l->edit, path) : STATUS_OK;
+    if (!status)
+        status = lineage_images(l, &images); /* from before the change where it is known */
     unsigned names = 0;
     for (size_t i = 0; !status && i < images->count; i++) {
         if (!ntfs_same_file(&images->image[i].file, &own))

@@ -38,7 +38,7 @@ static bool visit_other(struct target *t, unsigned index, menus_visit *visit, vo
     struct fail f;
     bool from_file, more = true;
     size_t mark = arena_mark(&t->arena);
-    enum err err = boot_entries(&config, &from_file, volume, &t->arena, &f);
+    enum err err = boot_own_entries(&config, &from_file, volume, &t->arena, &f);
     if (!err && from_file)
         more = visit_menu(t, &config, &seen, where, visit, ctx);
     else if (err && err != ERR_NOT_FOUND)

@@ -11,6 +11,7 @@
 #include "core/part/table.h"
 #include "flash/backup.h"
 #include "flash/change.h"
+#include "host/confirm.h"
 #include "layout.h"
 #include "ntfs/mirror.h"
 
@@ -21,9 +22,7 @@ enum status session_confirm(const struct options *options)
 {
     const char *path = options->argument[0];
     struct stat st;
-    if (!stat(path, &st) && S_ISBLK(st.st_mode) && !options->yes && !options->dry_run)
-        return say_error("Say --yes if you mean it.", "%s: is a block device", path);
-    return STATUS_OK;
+    return !stat(path, &st) && S_ISBLK(st.st_mode) ? confirm_write(path, options) : STATUS_OK;
 }
 
 static bool below(const void *device, void *buf, size_t size, uint64_t off)
@@ -142,32 +141,60 @@ enum status session_read_code(struct session *s, struct mbr *mbr, struct boot_re
     return device_read_failed(&s->device);
 }
 
-enum status session_stage2(struct session *s, const void *data, uint64_t size)
+/* Adds the pieces of one placement to those of all. */
+static enum status gather(struct placement *all, const struct placement *p)
+{
+    struct piece *more = realloc(all->piece, (all->count + p->count + 1) * sizeof *more);
+    if (!more)
+        return say_no_memory();
+    all->piece = more;
+    for (uint32_t i = 0; i < p->count; i++)
+        all->piece[all->count++] = p->piece[i];
+    return STATUS_OK;
+}
+
+static enum status put_file(struct volume *v, const struct session_file *file,
+                            struct placement *all)
+{
+    struct placement p = {0};
+    if (file->size == BACKUP_NO_FILE)
+        return volume_remove(v, file->path);
+    enum status status = place_find(v, file->size, &p);
+    if (!status)
+        status = place_claim(v, &p);
+    if (!status)
+        status = place_fill_memory(v, &p, file->data, file->size);
+    if (!status)
+        status = place_file(v, file->path, file->size, &p);
+    if (!status)
+        status = gather(all, &p);
+    placement_free(&p);
+    return status;
+}
+
+enum status session_files(struct session *s, const struct session_file *file, unsigned count)
 {
     struct volume v;
-    struct placement p = {0};
+    struct placement all = {0};
     enum status status = session_volume(s, &v);
     if (status)
         return status;
-    if (size == BACKUP_NO_FILE) {
-        status = volume_remove(&v, BOOT_STAGE2_PATH);
-    } else {
-        uint64_t mft = volume_mft_size(&v);
-        status = place_find(&v, size, &p);
-        if (!status)
-            status = place_claim(&v, &p);
-        if (!status)
-            status = place_fill_memory(&v, &p, data, size);
-        if (!status)
-            status = place_file(&v, BOOT_STAGE2_PATH, size, &p);
-        if (!status && volume_mft_size(&v) != mft) /* once for this file and all later verbs */
-            status = volume_spare_records(&v, SPARE_RECORDS);
-    }
+    uint64_t mft = volume_mft_size(&v);
+    for (unsigned i = 0; !status && i < count; i++)
+        status = put_file(&v, &file[i], &all);
+    if (!status && volume_mft_size(&v) != mft) /* once for these files and all later verbs */
+        status = volume_spare_records(&v, SPARE_RECORDS);
     if (!status)
-        status = session_note_zones(s, &v, &p);
+        status = session_note_zones(s, &v, &all);
     enum status closed = volume_close(&v);
-    placement_free(&p);
+    placement_free(&all);
     return status ? status : closed;
+}
+
+enum status session_stage2(struct session *s, const void *data, uint64_t size)
+{
+    struct session_file file = {BOOT_STAGE2_PATH, data, size};
+    return session_files(s, &file, 1);
 }
 
 enum status session_vbr(struct session *s, const struct boot_record *vbr)

@@ -56,6 +56,15 @@ enum status session_read_code(struct session *s, struct mbr *mbr, struct boot_re
 /* Does the boot record have its 16 sectors at the start of the volume? */
 enum status session_check_boot_file(struct session *s);
 
+/* Files of the volume with new content, or, with BACKUP_NO_FILE for its size, none; into the
+ * overlay. */
+struct session_file {
+    const char *path;
+    const void *data;
+    uint64_t size;
+};
+enum status session_files(struct session *s, const struct session_file *file, unsigned count);
+
 /* \vhdboot.bin with this content, or, with BACKUP_NO_FILE for its size, none; into the overlay. */
 enum status session_stage2(struct session *s, const void *data, uint64_t size);
 

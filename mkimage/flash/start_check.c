@@ -3,13 +3,16 @@
 #include "flash/start_check.h"
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include "cli/bytes.h"
 #include "core/base/blk.h"
 #include "core/base/bounds.h"
 #include "core/base/file.h"
 #include "core/entry/loader.h"
+#include "core/entry/native.h"
 #include "core/entry/open.h"
 #include "core/entry/start.h"
+#include "core/entry/windows.h"
 
 #define FIRST_HARD_DISK 0x80u
 #define LOW_END         (639u << 10) /* what most machines have */
@@ -70,6 +73,23 @@ static enum err check_disk(struct target *t, const struct start *start, char *te
     return ERR_OK;
 }
 
+static enum err check_native(struct target *t, const struct config_entry *entry, char *text,
+                             size_t size, struct fail *f)
+{
+    static struct native native;
+    enum err err = native_choose(&native, entry, &t->volumes, &t->arena, f);
+    if (!err)
+        err = check_file(t, NATIVE_LOADER_PATH, text, size, f);
+    size_t used = err ? 0 : strlen(text);
+    if (!err)
+        snprintf(text + used, size - used,
+                 "; it starts %s, entry %s of " WINDOWS_STORE_PATH
+                 ", of which %u sector%s in memory",
+                 entry->vhd, native.id, native.count,
+                 native.count == 1 ? " is another" : "s are others");
+    return err;
+}
+
 enum err start_check(struct target *t, const struct config_entry *entry, char *text, size_t size,
                      struct fail *f)
 {
@@ -78,6 +98,8 @@ enum err start_check(struct target *t, const struct config_entry *entry, char *t
     char name[32] = "";
     switch (start->kind) {
     case START_IMAGE:
+        if (entry->native)
+            return check_native(t, entry, text, size, f);
         return fail(f, ERR_CONFIG, "this entry starts an image", 0);
     case START_NEXT:
         snprintf(text, size, "the machine's next boot device, which cannot be known here");

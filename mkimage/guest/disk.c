@@ -9,7 +9,7 @@
 #include "core/vhdx/layout.h"
 #include "flash/target.h"
 #include "guest/hidden.h"
-#include "serve/lock.h"
+#include "host/lock.h"
 #include "serve/vhdx_log.h"
 
 #define CACHE_LINE_SHIFT 3
@@ -78,7 +78,11 @@ enum err disk_find(struct disk *d, const struct boottable *table, const char *me
 enum err disk_lock(const struct disk *d, struct fail *f)
 {
     const struct stick *leaf = &d->stick[0];
-    return d->writable && d->sticks ? lock_image(leaf->writer, true, leaf->path, f) : ERR_OK;
+    const char *wrong = d->writable ? lock_try(leaf->writer, LOCK_WRITER) : NULL;
+    if (!wrong)
+        return ERR_OK;
+    (void)fail(f, ERR_WRITE, wrong, 0);
+    return fail_subject(f, leaf->path);
 }
 
 /* --- The image */

@@ -19,7 +19,7 @@
 #include "cli/say.h"
 #include "core/ntfs/ntfs.h"
 #include "core/base/text.h"
-#include "core/vhd/slack.h"
+#include "core/base/growth.h"
 #include "guest/claim.h"
 #include "guest/disk.h"
 #include "guest/found.h"
@@ -79,12 +79,12 @@ static void print_files(void)
 static void print_room(void)
 {
     struct image *leaf = &disk.boot.chain.link[0]->image;
-    struct vhd_slack slack;
+    struct image_slack slack;
     struct fail f;
     char room[32];
     struct text t;
-    if (!disk.writable || leaf->format != IMAGE_VHD || leaf->kind == IMAGE_FIXED ||
-        vhd_slack_find(leaf, &slack, &f))
+    if (!disk.writable || !leaf->slack || leaf->kind == IMAGE_FIXED ||
+        leaf->slack(leaf, &slack, &f))
         return;
     text_init(&t, room, sizeof room);
     text_bytes(&t, (uint64_t)slack.count * slack.block_sectors << SECTOR_SHIFT);

@@ -86,6 +86,14 @@ bool device_sync(struct device *d)
     return d->io ? d->io->sync(d->ctx) : !fsync(d->fd);
 }
 
+void device_forget(struct device *d)
+{
+    (void)fdatasync(d->fd);
+    if (d->is_block)
+        (void)ioctl(d->fd, BLKFLSBUF);
+    (void)posix_fadvise(d->fd, 0, 0, POSIX_FADV_DONTNEED);
+}
+
 enum status device_read_failed(const struct device *d)
 {
     return say_error("The drive may be failing: copy what is on it.", "%s: cannot be read: %s",

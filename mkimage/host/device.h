@@ -69,6 +69,9 @@ bool device_zero(struct device *d, uint64_t off, uint64_t size);
 /* What was written is on the medium, not only in the host's memory. */
 bool device_sync(struct device *d);
 
+/* The host forgets what it has of it in memory, as far as it can: it is read from the medium. */
+void device_forget(struct device *d);
+
 /* As core's drive; `b` lives as long as `d`. */
 void device_blk(struct blk *b, struct device *d);
 

@@ -7,7 +7,6 @@
 #include "host/lock.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -54,14 +53,21 @@ static bool taken(int fd, off_t at)
     return !fcntl(fd, F_OFD_GETLK, &lock) && lock.l_type != F_UNLCK;
 }
 
-static enum status in_use(const char *path, const char *how)
+#define IN_USE "is in use by another program, which "
+static const char keeps[] = IN_USE "keeps it for itself";
+static const char writes[] = IN_USE "writes to it";
+static const char relies[] = IN_USE "relies on its content";
+static const char alters[] = IN_USE "changes it";
+static const char reads[] = IN_USE "reads it";
+
+bool lock_says(const char *sentence)
 {
-    return say_error("End what uses it first: QEMU, qemu-nbd, or another mkimage.",
-                     "%s: is in use by another program, which %s", path, how);
+    return sentence == keeps || sentence == writes || sentence == relies || sentence == alters ||
+           sentence == reads;
 }
 
 /* First the own locks, then a look at the others': two at once see each other. */
-static enum status lock_all(int fd, const char *path, enum lock_use use)
+static const char *lock_all(int fd, enum lock_use use)
 {
     bool writer = use == LOCK_WRITER;
     bool ok = take(fd, USES_AT + RIGHT_READ) && (!writer || take(fd, ALONE_AT + RIGHT_READ));
@@ -71,31 +77,31 @@ static enum status lock_all(int fd, const char *path, enum lock_use use)
         ok = ok && take(fd, ALONE_AT + changes[i]);
     }
     if (!ok && (errno == EAGAIN || errno == EACCES))
-        return in_use(path, "keeps it for itself");
+        return keeps;
     for (unsigned i = 0; i < CHANGES; i++) {
         if (taken(fd, USES_AT + changes[i]))
-            return in_use(path, "writes to it");
+            return writes;
         if (writer && taken(fd, ALONE_AT + changes[i]))
-            return in_use(path, "relies on its content");
+            return relies;
     }
     if (taken(fd, ALONE_AT + RIGHT_READ))
-        return in_use(path, "changes it");
-    return writer && taken(fd, USES_AT + RIGHT_READ) ? in_use(path, "reads it") : STATUS_OK;
+        return alters;
+    return writer && taken(fd, USES_AT + RIGHT_READ) ? reads : NULL;
 }
 
-enum status lock_hold(int fd, const char *path, enum lock_use use)
+const char *lock_try(int fd, enum lock_use use)
 {
     struct stat st;
     if (fstat(fd, &st))
-        return STATUS_OK;
+        return NULL;
     struct held *h = find(&st);
     if (h) {
-        enum status status = use == h->use ? STATUS_OK : lock_all(h->fd, path, LOCK_WRITER);
-        if (!status) {
+        const char *wrong = use == h->use ? NULL : lock_all(h->fd, LOCK_WRITER);
+        if (!wrong) {
             h->count++;
             h->use = h->use == use ? use : LOCK_WRITER;
         }
-        return status;
+        return wrong;
     }
     for (h = held; h < held + HELD_MAX && h->count; h++)
         ;
@@ -103,13 +109,19 @@ enum status lock_hold(int fd, const char *path, enum lock_use use)
     snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
     int own = h < held + HELD_MAX ? open(name, O_RDONLY | O_CLOEXEC) : -1;
     if (own < 0)
-        return STATUS_OK; /* not even to be read: then nobody's lock can be seen */
-    enum status status = lock_all(own, path, use);
-    if (status)
+        return NULL; /* not even to be read: then nobody's lock can be seen */
+    const char *wrong = lock_all(own, use);
+    if (wrong)
         close(own);
     else
         *h = (struct held){own, 1, use, st.st_dev, st.st_ino};
-    return status;
+    return wrong;
+}
+
+enum status lock_hold(int fd, const char *path, enum lock_use use)
+{
+    const char *wrong = lock_try(fd, use);
+    return wrong ? say_error(LOCK_ADVICE, "%s: %s", path, wrong) : STATUS_OK;
 }
 
 void lock_release(int fd)

@@ -7,6 +7,7 @@
 #ifndef MKIMAGE_HOST_LOCK_H
 #define MKIMAGE_HOST_LOCK_H
 
+#include <stdbool.h>
 #include "cli/say.h"
 
 /* What the holder does, and so whom it cannot have beside it. */
@@ -22,6 +23,15 @@ enum lock_use {
  * has no locks, there are none.
  */
 enum status lock_hold(int fd, const char *path, enum lock_use use);
+
+/* The same, silent: NULL, or what is wrong, to be said behind the file's name and followed by
+ * LOCK_ADVICE. The sentences are the same pointers each time. */
+const char *lock_try(int fd, enum lock_use use);
+
+#define LOCK_ADVICE "End what uses it first: QEMU, qemu-nbd, or another mkimage."
+
+/* Is it one of those sentences? */
+bool lock_says(const char *sentence);
 
 /* Takes one lock_hold back; without one, nothing happens. */
 void lock_release(int fd);

@@ -7,75 +7,23 @@
 #include "image/newvhd.h"
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 #include "core/base/bounds.h"
 #include "core/base/endian.h"
 #include "core/base/file.h"
 #include "core/base/path.h"
-#include "core/ntfs/path.h"
 #include "core/vhd/footer.h"
 #include "core/vhd/format.h"
+#include "host/fd.h"
 #include "host/random.h"
+#include "image/newvhdx.h"
+#include "image/way.h"
 
 #define HEADER_AT  512u
 #define LOCATOR_AT 1536u
-
-/* "..\base\x.vhd": from the child's folder to the parent. Allocated. */
-static char *relative_path(const char *path, const char *parent)
-{
-    size_t same = 0; /* both folders are alike up to here, a separator included */
-    for (size_t i = 0; path[i] && parent[i]; i++) {
-        if (path_is_separator(path[i]) && path_is_separator(parent[i]))
-            same = i + 1;
-        else if (path[i] != parent[i])
-            break;
-    }
-    size_t up = 0;
-    for (const char *c = path + same; *c; c++)
-        up += path_is_separator(*c);
-    char *way = malloc(3 * up + strlen(parent + same) + 3);
-    if (!way)
-        return NULL;
-    char *to = way;
-    for (size_t i = 0; i < up; i++)
-        to = stpcpy(to, "..\\");
-    if (!up)
-        to = stpcpy(to, ".\\");
-    strcpy(to, parent + same);
-    return way;
-}
-
-/* A path as UTF-16LE, with backslashes; allocated, NULL where it is no UTF-8. */
-static uint8_t *path_units(const char *path, size_t *size)
-{
-    uint8_t *units = malloc(2 * strlen(path) + 512);
-    *size = 0;
-    while (units && *path) {
-        if (path_is_separator(*path)) {
-            units[(*size)++] = '\\';
-            units[(*size)++] = 0;
-            path++;
-            continue;
-        }
-        uint8_t length;
-        size_t n = strcspn(path, "/\\");
-        if (!ntfs_units_from_utf8(path, n, units + *size, &length)) {
-            free(units);
-            return NULL;
-        }
-        *size += 2u * length;
-        path += n;
-    }
-    return units;
-}
-
-uint8_t *newvhd_way(const char *path, const char *parent_path, size_t *size)
-{
-    char *way = relative_path(path, parent_path);
-    uint8_t *units = way ? path_units(way, size) : NULL;
-    free(way);
-    return units;
-}
 
 static enum status make_footer(struct vhd_footer *footer, const struct vhd_footer *parent)
 {
@@ -152,8 +100,11 @@ static enum status make_front(struct newvhd *n, const struct vhd_footer *parent,
                                       .block_sectors = block,
                                       .end = bat_end,
                                       .limit = n->front_size},
+                              .format = IMAGE_VHD,
                               .absent = entries,
+                              .zero_from = n->front_size,
                               .file_size = n->front_size + VHD_FOOTER_SIZE};
+    memcpy(n->slack.id, footer.id, sizeof footer.id);
     memcpy(n->slack.footer, &footer, sizeof footer);
     return status;
 }
@@ -174,17 +125,50 @@ static enum status read_footer(struct image *parent, struct vhd_footer *footer)
     return STATUS_OK;
 }
 
+/* The bytes of a file without holes at its end; allocated. */
+static enum status file_bytes(int fd, uint8_t **bytes, size_t *size)
+{
+    struct stat st;
+    if (fstat(fd, &st))
+        return say_no_memory();
+    *size = (size_t)st.st_size;
+    *bytes = malloc(*size);
+    return *bytes && fd_pread(fd, *bytes, *size, 0) ? STATUS_OK : say_no_memory();
+}
+
+/* Behind the BAT a sector bitmap of zeros for each chunk. */
+static enum status make_vhdx(struct newvhd *n, struct image *parent, const char *path,
+                             const char *parent_path, uint32_t block_size)
+{
+    struct newdisk disk = {.format = IMAGE_VHDX,
+                           .kind = IMAGE_DIFFERENCING,
+                           .size = parent->sectors << SECTOR_SHIFT,
+                           .block_size = block_size,
+                           .parent = parent,
+                           .path = path,
+                           .parent_path = parent_path};
+    int fd = memfd_create("child", MFD_CLOEXEC);
+    enum status status = fd < 0 ? say_no_memory() : newvhdx_write(&disk, fd, path);
+    if (!status)
+        status = file_bytes(fd, &n->front, &n->front_size);
+    if (fd >= 0)
+        close(fd);
+    return status ? status : newvhdx_chunks(n, &disk);
+}
+
 enum status newvhd_make(struct newvhd *n, struct image *parent, const char *path,
                         const char *parent_path, uint32_t block_size)
 {
     *n = (struct newvhd){0};
+    if (parent->format == IMAGE_VHDX)
+        return make_vhdx(n, parent, path, parent_path, block_size);
     struct vhd_footer footer;
     enum status status = read_footer(parent, &footer);
     if (status)
         return status;
     size_t way_size = 0, name_size = 0;
-    uint8_t *way_units = newvhd_way(path, parent_path, &way_size);
-    uint8_t *name_units = path_units(path_last_part(parent_path), &name_size);
+    uint8_t *way_units = way_to_parent(path, parent_path, &way_size);
+    uint8_t *name_units = way_text(path_last_part(parent_path), &name_size);
     if (!way_units || !name_units)
         status =
             say_error("Rename it.", "%s: its name cannot be written into a child", parent_path);
@@ -193,6 +177,15 @@ enum status newvhd_make(struct newvhd *n, struct image *parent, const char *path
     free(way_units);
     free(name_units);
     return status;
+}
+
+void newvhd_end(struct newvhd *n, const void **end, uint64_t *end_size, uint64_t size)
+{
+    bool slack = size > n->slack.file_size;
+    if (slack)
+        slack_tail_make(&n->tail, &n->slack, n->slack.zero_from, size);
+    *end = slack ? (const void *)&n->tail : n->slack.footer;
+    *end_size = slack ? slack_tail_size(&n->slack) : slack_footer_size(&n->slack);
 }
 
 void newvhd_free(struct newvhd *n)

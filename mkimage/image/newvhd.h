@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The bytes of a new differencing VHD that stores nothing yet. */
+/* The bytes of a new differencing image that stores nothing yet: of its parent's format. */
 #ifndef MKIMAGE_IMAGE_NEWVHD_H
 #define MKIMAGE_IMAGE_NEWVHD_H
 
@@ -12,9 +12,10 @@
 #define NEWVHD_BLOCK_SIZE (2u << 20)
 
 struct newvhd {
-    uint8_t *front; /* the footer's copy, header, parent locator, BAT */
+    uint8_t *front; /* all tables: of a VHD the footer's copy, header, parent locator, BAT */
     size_t front_size;
     struct slack slack; /* its footer, and how long the file becomes by slots */
+    struct slack_tail tail;
 };
 
 /*
@@ -23,10 +24,11 @@ struct newvhd {
  */
 enum status newvhd_make(struct newvhd *n, struct image *parent, const char *path,
                         const char *parent_path, uint32_t block_size);
-void newvhd_free(struct newvhd *n);
 
-/* The way from a child's folder to its parent as UTF-16LE with backslashes, as images keep it;
- * allocated, NULL where it is no UTF-8. */
-uint8_t *newvhd_way(const char *path, const char *parent_path, size_t *size);
+/* What stands at the end of its file, of `size` bytes: a VHD's footer, and in front of it a note
+ * about the slack where there is some. */
+void newvhd_end(struct newvhd *n, const void **end, uint64_t *end_size, uint64_t size);
+
+void newvhd_free(struct newvhd *n);
 
 #endif

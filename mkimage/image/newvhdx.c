@@ -19,6 +19,7 @@
 #include "core/vhdx/format.h"
 #include "host/device.h"
 #include "image/newvhd.h"
+#include "image/way.h"
 
 #define MIB          ((uint64_t)1 << VHDX_MIB_SHIFT)
 #define LOG_AT       MIB
@@ -109,7 +110,7 @@ static void id_text(const uint8_t id[16], char text[40])
 static uint32_t locator_make(uint8_t *item, const struct newdisk *d)
 {
     size_t way_size;
-    uint8_t *way = newvhd_way(d->path, d->parent_path, &way_size);
+    uint8_t *way = way_to_parent(d->path, d->parent_path, &way_size);
     uint32_t room = LOCATOR_ROOM - 512;
     if (!way || way_size > room) {
         free(way);
@@ -218,4 +219,32 @@ enum status newvhdx_write(const struct newdisk *d, int fd, const char *name)
         w.status = say_error("Check the free space there.", "%s: writing failed: %s", name,
                              strerror(errno));
     return w.status;
+}
+
+enum status newvhdx_chunks(struct newvhd *n, const struct newdisk *d)
+{
+    uint32_t blocks = (uint32_t)((d->size + d->block_size - 1) / d->block_size);
+    uint32_t ratio = (uint32_t)(((uint64_t)SECTOR_SIZE << VHDX_CHUNK_SHIFT) / d->block_size);
+    uint32_t chunks = (blocks + ratio - 1) / ratio;
+    uint64_t end = n->front_size + chunks * MIB;
+    const struct vhdx_header *header = (const struct vhdx_header *)(n->front + VHDX_HEADER_2);
+    for (uint32_t chunk = 0; chunk < chunks; chunk++) {
+        le64 entry = le64_make((n->front_size + chunk * MIB) | VHDX_FULLY_PRESENT);
+        uint64_t index = (uint64_t)(chunk + 1) * ratio + chunk;
+        memcpy(n->front + BAT_AT + index * sizeof entry, &entry, sizeof entry);
+    }
+    uint32_t sectors = d->block_size / SECTOR_SIZE;
+    n->slack = (struct slack){.now = {.block_sectors = sectors,
+                                      .stride = sectors,
+                                      .chunks = chunks,
+                                      .bitmaps = chunks,
+                                      .bat_sector = BAT_AT / SECTOR_SIZE,
+                                      .end = end,
+                                      .limit = end},
+                              .format = IMAGE_VHDX,
+                              .absent = blocks,
+                              .zero_from = end,
+                              .file_size = end};
+    memcpy(n->slack.id, header->file_write_id, sizeof n->slack.id);
+    return STATUS_OK;
 }

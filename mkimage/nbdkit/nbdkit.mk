@@ -20,7 +20,7 @@ $(B)/nbdkit/core/%.o: stage2/core/%.c
 
 # Only nbdkit's own functions may be missing: what else is would be found when the plugin is loaded.
 $(NBDKIT_SO): $(NBDKIT_OBJ)
-	$(call run,LD)$(CC) -shared $^ -o $@
+	$(call run,LD)$(CC) -shared $(LDFLAGS) $^ -o $@
 	@! nm -D --undefined-only $@ | grep -vE ' U (nbdkit_|.*@GLIBC)| w ' || { rm -f $@; exit 1; }
 
 ifneq ($(wildcard /usr/include/nbdkit-plugin.h),)

@@ -14,12 +14,15 @@
 #include <string.h>
 #define NBDKIT_API_VERSION 2
 #include <nbdkit-plugin.h>
+#include "flash/target.h"
 #include "serve/serve.h"
 
 #define THREAD_MODEL NBDKIT_THREAD_MODEL_PARALLEL
 
 static struct serve_options options = {.write = WRITE_PERSISTENT, .write_of_entry = true};
-static char *file_name, *target_name;
+static char *file_name, *target_name, *drive_name[TARGET_FURTHER_MAX];
+static const char *drive[TARGET_FURTHER_MAX];
+static unsigned flush_seconds = 5;
 static struct serve *disk;
 
 /* Says what failed. Returns -1. */
@@ -58,6 +61,24 @@ static int config_path(char **whole, const char **option, const char *value)
     return *whole ? 0 : -1;
 }
 
+static int config_drive(const char *value)
+{
+    if (options.drives == TARGET_FURTHER_MAX) {
+        nbdkit_error("drive=%s: more than %u further disks", value, TARGET_FURTHER_MAX);
+        return -1;
+    }
+    unsigned i = options.drives++;
+    options.drive = drive;
+    return config_path(&drive_name[i], &drive[i], value);
+}
+
+static int config_direct(const char *value)
+{
+    int yes = nbdkit_parse_bool(value);
+    options.direct = yes == 1;
+    return yes == -1 ? -1 : 0;
+}
+
 static int vhdboot_config(const char *key, const char *value)
 {
     if (!strcmp(key, "file"))
@@ -68,11 +89,19 @@ static int vhdboot_config(const char *key, const char *value)
         return config_write(value);
     if (!strcmp(key, "partition"))
         return nbdkit_parse_unsigned("partition", value, &options.partition);
+    if (!strcmp(key, "flush"))
+        return nbdkit_parse_unsigned("flush", value, &flush_seconds);
+    if (!strcmp(key, "direct"))
+        return config_direct(value);
+    if (!strcmp(key, "drive"))
+        return config_drive(value);
     if (!strcmp(key, "entry")) {
         options.entry = value; /* nbdkit keeps it */
         return 0;
     }
-    nbdkit_error("%s: no such parameter; there are file, target, entry, write and partition", key);
+    nbdkit_error("%s: no such parameter; there are file, target, entry, drive, write, partition, "
+                 "direct and flush",
+                 key);
     return -1;
 }
 
@@ -97,6 +126,13 @@ static int vhdboot_get_ready(void)
     return disk ? 0 : failed(EINVAL, &f);
 }
 
+/* Here, since threads that were started before do not go into the background with it. */
+static int vhdboot_after_fork(void)
+{
+    struct fail f;
+    return flush_seconds && serve_keep(disk, flush_seconds, &f) ? failed(ENOMEM, &f) : 0;
+}
+
 /* The last moment at which a failure can be told. */
 static void vhdboot_cleanup(void)
 {
@@ -110,6 +146,8 @@ static void vhdboot_unload(void)
 {
     free(file_name);
     free(target_name);
+    for (unsigned i = 0; i < options.drives; i++)
+        free(drive_name[i]);
 }
 
 static void *vhdboot_open(int readonly)
@@ -233,13 +271,19 @@ static struct nbdkit_plugin plugin = {
     .description = "Serves the virtual disk of a VHD or VHDX file, read and written.",
     .config = vhdboot_config,
     .config_complete = vhdboot_config_complete,
-    .config_help = "file=FILE            a VHD or VHDX, or TARGET:/path on its NTFS volume\n"
-                   "target=TARGET        a disk with a boot menu\n"
-                   "entry=NAME           an entry of it; the default one otherwise\n"
-                   "write=persistent|discard|none\n"
-                   "partition=N          of TARGET",
+    .config_help =
+        "file=FILE            a VHD or VHDX, or TARGET:/path on its NTFS volume\n"
+        "target=TARGET        a disk with a boot menu\n"
+        "entry=NAME           an entry of it; the default one otherwise\n"
+        "drive=TARGET         another disk of the machine, which a parent may lie on\n"
+        "write=persistent|discard|none\n"
+        "partition=N          of TARGET\n"
+        "direct=true          past the page cache (O_DIRECT)\n"
+        "flush=SECONDS        what is written lasts after so long at the latest; default\n"
+        "                     5, 0: when a client flushes",
     .magic_config_key = "file",
     .get_ready = vhdboot_get_ready,
+    .after_fork = vhdboot_after_fork,
     .cleanup = vhdboot_cleanup,
     .unload = vhdboot_unload,
     .open = vhdboot_open,

@@ -22,6 +22,7 @@
 #pragma GCC diagnostic ignored "-Wundef"
 #include <ntfs-3g/attrib.h>
 #include <ntfs-3g/bitmap.h>
+#include <ntfs-3g/cache.h>
 #include <ntfs-3g/device.h>
 #include <ntfs-3g/dir.h>
 #include <ntfs-3g/inode.h>

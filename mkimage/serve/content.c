@@ -74,7 +74,7 @@ enum status content_open(struct content *s, const char *name, unsigned partition
     struct serve_options options = {.file = name, .partition = partition, .write = WRITE_NONE};
     s->serve = serve_open(&options, &f);
     if (!s->serve)
-        return say_fail(&f);
+        return serve_say(&f);
     s->size = serve_size(s->serve);
     return STATUS_OK;
 }
@@ -174,7 +174,7 @@ enum status content_copy(struct content *s, struct serve *to, const char *to_nam
             status = content_read(s, piece, (size_t)len, at);
         if (!status && !zero)
             status = piece_write(to, to_name, piece, (size_t)len, at);
-        progress_add(len);
+        (zero ? progress_skip : progress_add)(len);
         at += len;
     }
     progress_end();
@@ -223,7 +223,7 @@ static enum status compare(struct content *pair, uint8_t *buffer)
                 return STATUS_FAILED;
             }
         }
-        progress_add(n);
+        (zero[0] && zero[1] ? progress_skip : progress_add)(n);
         at += n;
     }
     if (pair[0].size == pair[1].size)

@@ -3,12 +3,52 @@
 #include "serve/fresh.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <dirent.h>
 #include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* Is this NAME.PID.part, where NAME is the last part of a path? */
+static bool is_part_of(const char *entry, const char *name)
+{
+    size_t length = strlen(name);
+    if (strncmp(entry, name, length) || entry[length] != '.')
+        return false;
+    const char *digits = entry + length + 1, *rest = digits + strspn(digits, "0123456789");
+    return rest > digits && !strcmp(rest, ".part");
+}
+
+/* Whoever makes such a file has it locked: one that is not is of a run that was killed. */
+static void remove_if_left(int folder, const char *entry)
+{
+    struct stat st;
+    int fd = openat(folder, entry, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    if (!fstat(fd, &st) && S_ISREG(st.st_mode) && !flock(fd, LOCK_EX | LOCK_NB) &&
+        !unlinkat(folder, entry, 0))
+        say("%s: removed: a run that was cut off had left it", entry);
+    close(fd);
+}
+
+static void remove_left(const char *name)
+{
+    char *copy = strdup(name), *again = strdup(name);
+    DIR *dir = copy && again ? opendir(dirname(copy)) : NULL;
+    const char *last = again ? basename(again) : "";
+    for (struct dirent *e; dir && (e = readdir(dir));) {
+        if (is_part_of(e->d_name, last))
+            remove_if_left(dirfd(dir), e->d_name);
+    }
+    if (dir)
+        closedir(dir);
+    free(copy);
+    free(again);
+}
 
 enum status fresh_open(struct fresh *fresh, const char *name, bool replace)
 {
@@ -17,14 +57,17 @@ enum status fresh_open(struct fresh *fresh, const char *name, bool replace)
     bool there = !lstat(name, &st);
     if (there && !replace)
         return say_error("Choose another name, or remove it.", "%s: is there already", name);
+    remove_left(name);
     if (asprintf(&fresh->path, "%s.%d.part", name, (int)getpid()) < 0) {
         fresh->path = NULL;
         return say_no_memory();
     }
     fresh->fd =
         open(fresh->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, there ? st.st_mode & 0777 : 0666);
-    if (fresh->fd >= 0)
+    if (fresh->fd >= 0) {
+        (void)flock(fresh->fd, LOCK_EX | LOCK_NB);
         return STATUS_OK;
+    }
     enum status status = say_error("Choose a folder that can be written to.",
                                    "%s: cannot be made: %s", fresh->path, strerror(errno));
     free(fresh->path);

@@ -6,13 +6,18 @@
 #include "core/base/bits.h"
 #include "core/base/bounds.h"
 #include "serve/serve.h"
+#include "serve/unused.h"
 
 #define PIECE_SECTORS 2048u
 #define GRAIN_SECTORS 128u /* what is judged to be zeros at once, where zeros need no place */
 
+/* Of a failure that was said already. */
+static const char layer_said[] = "could not be read";
+
 struct copier {
     struct chain_link *link;
     struct serve *to;
+    struct unused *unused;
     uint8_t *data; /* PIECE_SECTORS */
     bool child;
 };
@@ -67,6 +72,12 @@ static enum err copy(struct copier *c, uint64_t sectors, struct fail *f)
             return err;
         if (run.count > sectors - lba)
             run.count = sectors - lba;
+        bool free = false;
+        if (c->unused && run.state != IMAGE_ABSENT &&
+            unused_look(c->unused, lba, &run.count, &free))
+            return fail(f, ERR_READ, layer_said, 0);
+        if (free)
+            run.state = IMAGE_ABSENT;
         if (run.state == IMAGE_DATA && run.count > PIECE_SECTORS)
             run.count = PIECE_SECTORS - lba % PIECE_SECTORS;
         if (run.state == IMAGE_DATA)
@@ -75,17 +86,18 @@ static enum err copy(struct copier *c, uint64_t sectors, struct fail *f)
             err = f->err;
         if (err)
             return err;
-        progress_add(run.count << SECTOR_SHIFT);
+        (run.state == IMAGE_DATA ? progress_add : progress_skip)(run.count << SECTOR_SHIFT);
         lba += run.count;
     }
     return ERR_OK;
 }
 
 enum status layer_copy(struct chain_link *link, struct serve *to, uint64_t sectors,
-                       const char *what)
+                       struct unused *unused, const char *what)
 {
     struct copier c = {.link = link,
                        .to = to,
+                       .unused = unused,
                        .data = malloc(PIECE_SECTORS * SECTOR_SIZE),
                        .child = link->image.kind == IMAGE_DIFFERENCING};
     if (!c.data)
@@ -95,5 +107,5 @@ enum status layer_copy(struct chain_link *link, struct serve *to, uint64_t secto
     enum err err = copy(&c, sectors, &f);
     progress_end();
     free(c.data);
-    return err ? say_fail(&f) : STATUS_OK;
+    return !err ? STATUS_OK : f.sentence == layer_said ? STATUS_FAILED : say_fail(&f);
 }

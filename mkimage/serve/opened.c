@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -16,11 +17,12 @@
 #include "flash/source.h"
 #include "flash/target.h"
 #include "host/files.h"
-#include "serve/lock.h"
+#include "host/lock.h"
 #include "serve/vhdx_log.h"
 
 struct opened {
     enum write_mode write;
+    bool direct, direct_if_able;
     bool on_volume;
     char *path;    /* of the leaf, in its own world */
     char *disk_of; /* TARGET, where FILE was TARGET:/path */
@@ -36,7 +38,11 @@ struct opened {
     struct entry entry;
 
     struct store *store[CHAIN_MAX];
+    int locked[CHAIN_MAX]; /* descriptors of what is locked */
+    unsigned locks;
 };
+
+const char opened_said[] = "cannot be opened";
 
 struct chain *opened_chain(struct opened *o)
 {
@@ -50,6 +56,8 @@ struct store *const *opened_stores(struct opened *o)
 
 static void world_close(struct opened *o)
 {
+    while (o->locks)
+        lock_release(o->locked[--o->locks]);
     if (o->on_volume) {
         device_close(&o->writer);
         target_close(&o->target);
@@ -77,6 +85,17 @@ static void stores_close(struct opened *o)
     }
 }
 
+static enum err lock_file(struct opened *o, int fd, bool write, const char *path, struct fail *f)
+{
+    const char *wrong = lock_try(fd, write ? LOCK_WRITER : LOCK_READER);
+    if (wrong) {
+        (void)fail(f, ERR_WRITE, wrong, 0);
+        return fail_subject(f, path);
+    }
+    o->locked[o->locks++] = fd;
+    return ERR_OK;
+}
+
 /* What forbids writing in the image itself. */
 static enum err leaf_judge(struct opened *o, struct arena *a, struct fail *f)
 {
@@ -89,9 +108,20 @@ static enum err leaf_judge(struct opened *o, struct arena *a, struct fail *f)
     return leaf->check ? leaf->check(leaf, a, f) : ERR_OK;
 }
 
+static enum err store_judge(const struct opened *o, struct store *store, const char *path,
+                            struct fail *f)
+{
+    if (!store)
+        return fail(f, ERR_MEMORY, "out of memory", 0);
+    if (!(o->direct || o->direct_if_able) || !store_direct(store) || !o->direct)
+        return ERR_OK;
+    (void)fail(f, ERR_UNSUPPORTED, "lies where single sectors cannot go past the page cache", 0);
+    return fail_subject(f, path);
+}
+
 /* --- Files of the host */
 
-/* One more descriptor of the same open file would share its locks, so it is opened anew. */
+/* For writing it has to be opened anew, and the name may lead to another file by now. */
 static int reopen(const struct hostfile *host, bool write)
 {
     int fd = open(host->path, (write ? O_RDWR : O_RDONLY) | O_CLOEXEC);
@@ -116,11 +146,11 @@ static enum err host_stores(struct opened *o, struct fail *f)
             return fail_subject(f, host->path);
         }
         o->store[i] = store_host(fd, host->size);
-        if (!o->store[i]) {
+        if (!o->store[i])
             close(fd);
-            return fail(f, ERR_MEMORY, "out of memory", 0);
-        }
-        enum err err = lock_image(fd, write, host->path, f);
+        enum err err = store_judge(o, o->store[i], host->path, f);
+        if (!err)
+            err = lock_file(o, host->fd, write, host->path, f);
         if (err)
             return err;
     }
@@ -138,24 +168,49 @@ static enum err host_world(struct opened *o, struct fail *f)
 
 /* --- An NTFS volume */
 
+static const struct device *drive_of(const struct opened *o, const struct chain_link *link)
+{
+    return link->drive_index ? &o->target.further[link->drive_index - 1] : &o->target.device;
+}
+
+/* A descriptor of the store's own; past the page cache it must not be the one that core reads by.
+ */
+static int store_fd(const struct opened *o, const struct device *drive, bool write)
+{
+    char name[40];
+    snprintf(name, sizeof name, "/proc/self/fd/%d", drive->fd);
+    if (o->direct || o->direct_if_able)
+        return open(name, (write ? O_RDWR : O_RDONLY) | O_CLOEXEC);
+    return fcntl(drive->fd, F_DUPFD_CLOEXEC, 0);
+}
+
+static enum err target_store(struct opened *o, unsigned i, bool write, struct fail *f)
+{
+    const struct chain_link *link = o->entry.disk.chain.link[i];
+    const struct device *drive = drive_of(o, link);
+    int fd = store_fd(o, write && !i ? &o->writer : drive, write && !i);
+    o->store[i] = fd < 0 ? NULL : store_volume(fd, link->file.size, &link->extents);
+    if (fd >= 0 && !o->store[i])
+        close(fd);
+    enum err err = store_judge(o, o->store[i], drive->path, f);
+    /* What is written has its lock from device_open. */
+    bool held = write && drive == drive_of(o, o->entry.disk.chain.link[0]);
+    return err || held || drive->is_block ? err : lock_file(o, drive->fd, false, drive->path, f);
+}
+
 static enum err target_stores(struct opened *o, struct fail *f)
 {
     const struct chain *chain = &o->entry.disk.chain;
     bool write = o->write == WRITE_PERSISTENT;
-    const char *path = o->target.device.path;
+    const char *path = drive_of(o, chain->link[0])->path;
     if (write && device_open(&o->writer, path, DEVICE_WRITE)) {
-        (void)fail(f, ERR_WRITE, "cannot be opened for writing", 0);
+        (void)fail(f, ERR_WRITE, opened_said, 0);
         return fail_subject(f, path);
     }
-    int fd = write ? o->writer.fd : o->target.device.fd;
-    for (unsigned i = 0; i < chain->count; i++) {
-        struct chain_link *link = chain->link[i];
-        o->store[i] = store_volume(fd, link->file.size, &link->extents);
-        if (!o->store[i])
-            return fail(f, ERR_MEMORY, "out of memory", 0);
-    }
-    /* A writer has its locks from device_open. */
-    return write || o->target.device.is_block ? ERR_OK : lock_image(fd, write, path, f);
+    enum err err = ERR_OK;
+    for (unsigned i = 0; !err && i < chain->count; i++)
+        err = target_store(o, i, write, f);
+    return err;
 }
 
 /* Would the loader write to the image? Its last note says why not. */
@@ -183,8 +238,9 @@ static enum err target_judge(struct opened *o, struct fail *f)
 static enum err target_world(struct opened *o, const struct serve_options *options, struct fail *f)
 {
     const char *path = o->disk_of ? o->disk_of : options->target;
-    if (target_open(&o->target, path, options->partition)) {
-        (void)fail(f, ERR_READ, "cannot be opened", 0);
+    if (target_open(&o->target, path, options->partition) ||
+        target_further(&o->target, options->drive, options->drives)) {
+        (void)fail(f, ERR_READ, opened_said, 0);
         return fail_subject(f, path);
     }
     struct config_entry chosen = {.name = o->path, .title = o->path, .vhd = o->path};
@@ -211,6 +267,8 @@ static enum err options_take(struct opened *o, const struct serve_options *optio
 {
     const char *path = options->file;
     o->write = options->write;
+    o->direct = options->direct;
+    o->direct_if_able = options->direct_if_able;
     o->on_volume = options->target;
     if (!path && !options->target)
         return fail(f, ERR_CONFIG, "neither a file nor a target is named", 0);

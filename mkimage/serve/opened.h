@@ -10,6 +10,9 @@
 
 struct opened;
 
+/* The sentence of a failure that was said already, with its reason, when it was met. */
+extern const char opened_said[];
+
 /* NULL with the reason in `f`. */
 struct opened *opened_open(const struct serve_options *options, struct fail *f);
 

@@ -10,8 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include "core/base/bounds.h"
+#include "host/lock.h"
 #include "serve/discard.h"
+#include "serve/flusher.h"
 #include "serve/leaf.h"
+#include "serve/lower.h"
 #include "serve/opened.h"
 
 #define SECTOR_MASK  ((uint64_t)SECTOR_SIZE - 1)
@@ -19,14 +22,6 @@
 #define UNSURE       "an earlier flush failed: nothing more is written"
 #define READ_FAILED  "byte %u of the disk could not be read"
 #define WRITE_FAILED "byte %u of the disk could not be written"
-
-/* Where a parent, or an image that is only read, was asked last. */
-struct layer {
-    struct image *image;
-    struct store *store;
-    uint64_t start, end; /* of the disk's sectors; empty before the first */
-    struct image_run run;
-};
 
 struct serve {
     pthread_mutex_t lock; /* of all below; data are moved without it */
@@ -37,63 +32,20 @@ struct serve {
     unsigned first, layers; /* those that are asked after `leaf` */
     uint64_t sectors;
     unsigned busy; /* threads that move data */
+    bool owes;     /* something was written that no flush has made lasting */
     bool through;  /* tables are flushed before a request is answered that changed them */
     const char *kind;
+    struct flusher *flusher;
     struct opened *opened; /* what serve_open() opened; NULL in tests */
 };
 
-/* Data in a file, or zeros. */
-struct piece {
-    struct store *store; /* NULL: zeros */
-    uint64_t offset, count;
-};
-
 /* --- Looking up, under the lock */
-
-static int layer_find(struct layer *layer, uint64_t lba, struct fail *f)
-{
-    if (lba >= layer->start && lba < layer->end)
-        return 0;
-    layer->end = 0;
-    if (layer->image->run(layer->image, lba, &layer->run, f)) {
-        (void)fail_subject(f, layer->image->file->path);
-        return EIO;
-    }
-    layer->start = lba;
-    layer->end = lba + layer->run.count;
-    return 0;
-}
-
-/* The images that are only read, child first, from `lba` on; *count is cut. */
-static int layers_find(struct serve *s, uint64_t lba, uint64_t count, struct piece *piece,
-                       struct fail *f)
-{
-    *piece = (struct piece){.count = count};
-    for (unsigned i = s->first; i < s->layers; i++) {
-        struct layer *layer = &s->layer[i];
-        if (lba >= layer->image->sectors) /* a parent smaller than its child */
-            return 0;
-        int error = layer_find(layer, lba, f);
-        if (error)
-            return error;
-        if (piece->count > layer->end - lba)
-            piece->count = layer->end - lba;
-        if (layer->run.state == IMAGE_ZERO)
-            return 0;
-        if (layer->run.state == IMAGE_DATA) {
-            piece->store = layer->store;
-            piece->offset = (layer->run.file_sector + (lba - layer->start)) << SECTOR_SHIFT;
-            return 0;
-        }
-    }
-    return 0;
-}
 
 static int piece_find(struct serve *s, uint64_t lba, uint64_t count, struct piece *piece,
                       struct fail *f)
 {
     if (!s->leaf)
-        return layers_find(s, lba, count, piece, f);
+        return lower_find(s->layer + s->first, s->layers - s->first, lba, count, piece, f);
     struct leaf_run run;
     int error = s->leaf->ops->find(s->leaf, lba, &run, f);
     if (error)
@@ -102,7 +54,7 @@ static int piece_find(struct serve *s, uint64_t lba, uint64_t count, struct piec
         run.count = count;
     *piece = (struct piece){.count = run.count};
     if (run.state == IMAGE_ABSENT)
-        return layers_find(s, lba, run.count, piece, f);
+        return lower_find(s->layer + s->first, s->layers - s->first, lba, run.count, piece, f);
     if (run.state == IMAGE_DATA) {
         piece->store = s->leaf->store;
         piece->offset = run.offset;
@@ -159,6 +111,7 @@ static int leaf_write(struct serve *s, const uint8_t *from, uint64_t lba, uint64
                      : leaf->store->zero(leaf->store, bytes, offset, hole);
         (void)store_fail(f, error, WRITE_FAILED, lba << SECTOR_SHIFT);
         pthread_mutex_lock(&s->lock);
+        s->owes = true;
         if (!error)
             error = leaf->ops->written(leaf, lba, n, f);
         s->busy--;
@@ -180,6 +133,7 @@ static int leaf_zero(struct serve *s, uint64_t lba, uint64_t count, bool hole, s
         pthread_mutex_lock(&s->lock);
         int error = s->leaf->store->unsure ? store_fail(f, EIO, UNSURE, 0)
                                            : s->leaf->ops->erase(s->leaf, lba, count, &done, f);
+        s->owes = true;
         pthread_mutex_unlock(&s->lock);
         if (!error && !done) {
             /* One block at a time: the next one may be whole. */
@@ -206,6 +160,7 @@ static int leaf_trim(struct serve *s, uint64_t lba, uint64_t count, struct fail 
         pthread_mutex_lock(&s->lock);
         int error = s->leaf->store->unsure ? store_fail(f, EIO, UNSURE, 0)
                                            : leaf->ops->erase(leaf, lba, count, &done, f);
+        s->owes = true;
         if (!error && !done)
             error = leaf->ops->find(leaf, lba, &run, f);
         pthread_mutex_unlock(&s->lock);
@@ -355,8 +310,33 @@ int serve_flush(struct serve *s, struct fail *f)
     int error =
         s->leaf->store->unsure ? store_fail(f, EIO, UNSURE, 0) : s->leaf->ops->flush(s->leaf, f);
     s->leaf->quiet = false;
+    s->owes &= error != 0;
     pthread_mutex_unlock(&s->lock);
     return error;
+}
+
+bool serve_owes(struct serve *s)
+{
+    pthread_mutex_lock(&s->lock);
+    bool owes = s->owes;
+    pthread_mutex_unlock(&s->lock);
+    return owes;
+}
+
+/* A failure is remembered (store->unsure): the next flush that somebody waits for fails. */
+static void flush_owed(void *ctx)
+{
+    struct fail f;
+    if (serve_owes(ctx))
+        (void)serve_flush(ctx, &f);
+}
+
+int serve_keep(struct serve *s, unsigned seconds, struct fail *f)
+{
+    if (!s->leaf || s->flusher)
+        return 0;
+    s->flusher = flusher_start(seconds, flush_owed, s);
+    return s->flusher ? 0 : store_fail(f, ENOMEM, "no more threads can be started", 0);
 }
 
 int serve_extent(struct serve *s, uint64_t off, uint64_t *len, bool *zero, struct fail *f)
@@ -504,8 +484,17 @@ struct serve *serve_open(const struct serve_options *options, struct fail *f)
     return s;
 }
 
+enum status serve_say(const struct fail *f)
+{
+    if (f->sentence == opened_said)
+        return STATUS_FAILED;
+    return say_fail_advice(f, lock_says(f->sentence) ? LOCK_ADVICE : NULL);
+}
+
 int serve_close(struct serve *s, struct fail *f)
 {
+    flusher_end(s->flusher);
+    s->flusher = NULL;
     int error = serve_flush(s, f);
     if (!error && s->leaf)
         error = s->leaf->ops->finish(s->leaf, f);

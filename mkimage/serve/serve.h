@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "cli/say.h"
 #include "core/chain/chain.h"
 #include "core/entry/config.h"
 #include "serve/store.h"
@@ -22,17 +23,25 @@ struct above;
 struct serve;
 
 struct serve_options {
-    const char *file;   /* a file of the host, or TARGET:/path; NULL: an entry of `target` */
-    const char *target; /* with `file`: the path lies on its volume */
-    const char *entry;  /* NULL: the default one */
-    unsigned partition; /* 0: pick one */
+    const char *file;         /* a file of the host, or TARGET:/path; NULL: an entry of `target` */
+    const char *target;       /* with `file`: the path lies on its volume */
+    const char *entry;        /* NULL: the default one */
+    unsigned partition;       /* 0: pick one */
+    const char *const *drive; /* the machine's further disks, which parents may lie on */
+    unsigned drives;
     enum write_mode write;
     bool write_of_entry; /* as the entry says instead, where it is one */
+    bool direct;         /* past the host's page cache; refused where that cannot be */
+    bool direct_if_able; /* the same, but not refused */
 };
 
 /* Opens, and locks the files as QEMU does. An image that cannot be written as asked is a failure
  * that says why. NULL with the reason in `f`. */
 struct serve *serve_open(const struct serve_options *options, struct fail *f);
+
+/* Says why that was, with what to do on a host; nothing where it was said already. Returns
+ * STATUS_FAILED. */
+enum status serve_say(const struct fail *f);
 
 /* An image that is open: `store` has one for each link of the chain, and they become the engine's,
  * as does the leaf's image where it is written. For serve_open() and tests. */
@@ -71,6 +80,12 @@ int serve_trim(struct serve *s, uint64_t len, uint64_t off, struct fail *f);
 
 int serve_flush(struct serve *s, struct fail *f);
 
+/* Has anything been written that no flush has made lasting? */
+bool serve_owes(struct serve *s);
+
+/* Flushes every so many seconds what is owed, in a thread of this process (after its last fork),
+ * until it is closed. A failure is the next flush's. 0 or an errno. */
+int serve_keep(struct serve *s, unsigned seconds, struct fail *f);
 /* From now on whatever is answered is owed to nobody: should this process die, one that opens the
  * disk anew finds all of it. A change of the tables costs a flush then. */
 void serve_write_through(struct serve *s);

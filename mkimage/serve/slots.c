@@ -7,18 +7,21 @@
 #include <errno.h>
 #include <string.h>
 #include "core/base/bounds.h"
+#include "core/base/note.h"
 #include "core/vhd/format.h"
 
 #define GROWTH_SECTORS (((uint64_t)128 << 20) / SECTOR_SIZE)
 #define WRITE_FAILED   "writing the footer at byte %u failed"
 
-int slots_open(struct slots *s, struct store *store, const struct vhd_slack *slack, struct fail *f)
+int slots_open(struct slots *s, struct store *store, const struct image_slack *slack,
+               struct fail *f)
 {
     *s = (struct slots){.store = store,
                         .size = slack->bitmap_sectors + slack->block_sectors,
                         .stride = slack->stride,
                         .next = slack->first,
                         .limit = slack->limit,
+                        .noted = slack->noted,
                         .zero_from = slack->limit};
     if (!recycle_open(&s->recycle))
         return store_fail(f, ENOMEM, "out of memory", 0);
@@ -71,8 +74,23 @@ static int grow(struct slots *s, struct fail *f)
     return store_fail(f, error, WRITE_FAILED, one << SECTOR_SHIFT);
 }
 
+int slots_forget_note(struct slots *s, struct fail *f)
+{
+    if (!s->noted)
+        return 0;
+    uint64_t at = s->limit - SLACK_NOTE_SIZE; /* the file has not grown yet */
+    int error = s->store->zero(s->store, SLACK_NOTE_SIZE, at, false);
+    if (!error)
+        error = store_sync(s->store);
+    s->noted = error != 0;
+    return store_fail(f, error, "the note at byte %u could not be taken away", at);
+}
+
 int slots_take(struct slots *s, uint32_t *start, uint64_t *dirty_end, struct fail *f)
 {
+    int error = slots_forget_note(s, f);
+    if (error)
+        return error;
     if (recycle_take(&s->recycle, start)) {
         *dirty_end = ((uint64_t)*start + s->size) << SECTOR_SHIFT;
         return 0;
@@ -81,7 +99,7 @@ int slots_take(struct slots *s, uint32_t *start, uint64_t *dirty_end, struct fai
         if (!s->store->grows)
             return store_fail(f, ENOSPC,
                               "no room is left inside the VHD file: mkimage reserve makes some", 0);
-        int error = grow(s, f);
+        error = grow(s, f);
         if (error)
             return error;
     }

@@ -9,7 +9,7 @@
 
 #include <stdint.h>
 #include "core/base/errors.h"
-#include "core/vhd/slack.h"
+#include "core/base/growth.h"
 #include "serve/recycle.h"
 #include "serve/store.h"
 
@@ -19,14 +19,20 @@ struct slots {
     uint64_t next;         /* sector of the first slot that was never used */
     uint64_t limit;        /* bytes: the footer starts here */
     uint64_t zero_from;    /* bytes: from here to the footer the file is zeros */
+    bool noted;            /* in front of it stands a note that the slack is zeros */
     bool grew;
     struct recycle recycle;
     uint8_t footer[512];
 };
 
 /* 0 or an errno. */
-int slots_open(struct slots *s, struct store *store, const struct vhd_slack *slack, struct fail *f);
+int slots_open(struct slots *s, struct store *store, const struct image_slack *slack,
+               struct fail *f);
 void slots_close(struct slots *s);
+
+/* Takes away a note that the slack is zeros: before something is written there, or a block gets out
+ * of use that may lie at its start. */
+int slots_forget_note(struct slots *s, struct fail *f);
 
 /* A place for a block: the sector where it starts. What of it may hold something else than zeros is
  * [start, *dirty_end) in bytes. */

@@ -9,21 +9,56 @@
 #include "core/base/bits.h"
 #include "core/base/bounds.h"
 #include "host/fd.h"
+#include "serve/direct.h"
 
 #define PIECE ((size_t)1 << 16)
 
 static const uint8_t zeros[PIECE];
 
-struct host_store {
+/* What both are; the engine's `ctx`. */
+struct bytes {
     struct store store;
     int fd;
+    struct direct *direct;          /* NULL: through the page cache */
+    const struct extent_list *list; /* of a volume */
 };
 
-struct volume_store {
-    struct store store;
-    int fd;
-    const struct extent_list *list;
-};
+static bool bytes_read(const struct bytes *b, void *buf, size_t len, uint64_t off)
+{
+    if (!b->direct)
+        return fd_pread(b->fd, buf, len, off);
+    errno = direct_read(b->direct, buf, len, off);
+    return !errno;
+}
+
+static bool bytes_write(const struct bytes *b, const void *buf, size_t len, uint64_t off)
+{
+    if (!b->direct)
+        return fd_pwrite(b->fd, buf, len, off);
+    errno = direct_write(b->direct, buf, len, off);
+    return !errno;
+}
+
+int store_direct(struct store *s)
+{
+    struct bytes *b = s->ctx;
+    b->direct = direct_open(b->fd);
+    return b->direct ? 0 : errno;
+}
+
+static int bytes_sync(struct store *s)
+{
+    const struct bytes *b = s->ctx;
+    return fdatasync(b->fd) ? errno : 0;
+}
+
+static void bytes_close(struct store *s)
+{
+    struct bytes *b = s->ctx;
+    direct_close(b->direct);
+    close(b->fd);
+    free(b);
+}
 
 int store_fail(struct fail *f, int error, const char *sentence, uint64_t value)
 {
@@ -68,14 +103,14 @@ static uint64_t host_size(const struct store *s)
 
 static int host_read(struct store *s, void *buf, size_t len, uint64_t off)
 {
-    const struct host_store *h = s->ctx;
-    return !range_ok(off, len, host_size(s)) ? EIO : fd_pread(h->fd, buf, len, off) ? 0 : errno;
+    const struct bytes *h = s->ctx;
+    return !range_ok(off, len, host_size(s)) ? EIO : bytes_read(h, buf, len, off) ? 0 : errno;
 }
 
 static int host_write(struct store *s, const void *buf, size_t len, uint64_t off)
 {
-    const struct host_store *h = s->ctx;
-    if (!fd_pwrite(h->fd, buf, len, off))
+    const struct bytes *h = s->ctx;
+    if (!bytes_write(h, buf, len, off))
         return errno;
     if (off + len > host_size(s))
         __atomic_store_n(&s->size, off + len, __ATOMIC_RELEASE);
@@ -84,7 +119,7 @@ static int host_write(struct store *s, const void *buf, size_t len, uint64_t off
 
 static int host_zero(struct store *s, uint64_t len, uint64_t off, bool hole)
 {
-    const struct host_store *h = s->ctx;
+    const struct bytes *h = s->ctx;
     if (!len)
         return 0;
     int mode = hole ? FALLOC_FL_PUNCH_HOLE : FALLOC_FL_ZERO_RANGE;
@@ -95,44 +130,31 @@ static int host_zero(struct store *s, uint64_t len, uint64_t off, bool hole)
     return write_zeros(s, len, off);
 }
 
-static int host_sync(struct store *s)
-{
-    const struct host_store *h = s->ctx;
-    return fdatasync(h->fd) ? errno : 0;
-}
-
 static int host_resize(struct store *s, uint64_t size)
 {
-    const struct host_store *h = s->ctx;
+    const struct bytes *h = s->ctx;
     if (ftruncate(h->fd, (off_t)size))
         return errno;
     __atomic_store_n(&s->size, size, __ATOMIC_RELEASE);
     return 0;
 }
 
-static void host_close(struct store *s)
-{
-    struct host_store *h = s->ctx;
-    close(h->fd);
-    free(h);
-}
-
 struct store *store_host(int fd, uint64_t size)
 {
-    struct host_store *h = malloc(sizeof *h);
+    struct bytes *h = malloc(sizeof *h);
     if (!h)
         return NULL;
-    *h = (struct host_store){.store = {.size = size,
-                                       .holes = true,
-                                       .grows = true,
-                                       .ctx = h,
-                                       .read = host_read,
-                                       .write = host_write,
-                                       .zero = host_zero,
-                                       .sync = host_sync,
-                                       .resize = host_resize,
-                                       .close = host_close},
-                             .fd = fd};
+    *h = (struct bytes){.store = {.size = size,
+                                  .holes = true,
+                                  .grows = true,
+                                  .ctx = h,
+                                  .read = host_read,
+                                  .write = host_write,
+                                  .zero = host_zero,
+                                  .sync = bytes_sync,
+                                  .resize = host_resize,
+                                  .close = bytes_close},
+                        .fd = fd};
     return &h->store;
 }
 
@@ -140,7 +162,7 @@ struct store *store_host(int fd, uint64_t size)
 
 /* The drive's bytes behind [off, off + *len) of the file, as far as they lie in one piece; `*at` is
  * UINT64_MAX for a hole. */
-static bool volume_place(const struct volume_store *v, uint64_t off, size_t *len, uint64_t *at)
+static bool volume_place(const struct bytes *v, uint64_t off, size_t *len, uint64_t *at)
 {
     const struct extent *e = extent_find(v->list, off >> SECTOR_SHIFT);
     if (!e || !range_ok(off, *len, v->store.size))
@@ -155,7 +177,7 @@ static bool volume_place(const struct volume_store *v, uint64_t off, size_t *len
 
 static int volume_read(struct store *s, void *buf, size_t len, uint64_t off)
 {
-    const struct volume_store *v = s->ctx;
+    const struct bytes *v = s->ctx;
     for (uint8_t *to = buf; len;) { /* ends: len shrinks */
         size_t n = len;
         uint64_t at;
@@ -163,7 +185,7 @@ static int volume_read(struct store *s, void *buf, size_t len, uint64_t off)
             return EIO;
         if (at == UINT64_MAX)
             memset(to, 0, n);
-        else if (!fd_pread(v->fd, to, n, at))
+        else if (!bytes_read(v, to, n, at))
             return errno;
         to += n;
         off += n;
@@ -174,13 +196,13 @@ static int volume_read(struct store *s, void *buf, size_t len, uint64_t off)
 
 static int volume_write(struct store *s, const void *buf, size_t len, uint64_t off)
 {
-    const struct volume_store *v = s->ctx;
+    const struct bytes *v = s->ctx;
     for (const uint8_t *from = buf; len;) { /* ends: len shrinks */
         size_t n = len;
         uint64_t at;
         if (!volume_place(v, off, &n, &at) || at == UINT64_MAX)
             return ENOSPC;
-        if (!fd_pwrite(v->fd, from, n, at))
+        if (!bytes_write(v, from, n, at))
             return errno;
         from += n;
         off += n;
@@ -207,36 +229,25 @@ static int volume_zero(struct store *s, uint64_t len, uint64_t off, bool hole)
     return 0;
 }
 
-static int volume_sync(struct store *s)
-{
-    const struct volume_store *v = s->ctx;
-    return fdatasync(v->fd) ? errno : 0;
-}
-
 static int volume_resize(struct store *s, uint64_t size)
 {
     return size == s->size ? 0 : ENOSPC;
 }
 
-static void volume_close(struct store *s)
-{
-    free(s->ctx);
-}
-
 struct store *store_volume(int fd, uint64_t size, const struct extent_list *list)
 {
-    struct volume_store *v = malloc(sizeof *v);
+    struct bytes *v = malloc(sizeof *v);
     if (!v)
         return NULL;
-    *v = (struct volume_store){.store = {.size = size,
-                                         .ctx = v,
-                                         .read = volume_read,
-                                         .write = volume_write,
-                                         .zero = volume_zero,
-                                         .sync = volume_sync,
-                                         .resize = volume_resize,
-                                         .close = volume_close},
-                               .fd = fd,
-                               .list = list};
+    *v = (struct bytes){.store = {.size = size,
+                                  .ctx = v,
+                                  .read = volume_read,
+                                  .write = volume_write,
+                                  .zero = volume_zero,
+                                  .sync = bytes_sync,
+                                  .resize = volume_resize,
+                                  .close = bytes_close},
+                        .fd = fd,
+                        .list = list};
     return &v->store;
 }

@@ -30,9 +30,13 @@ struct store {
 /* A file of the host; takes over `fd`. NULL: out of memory. */
 struct store *store_host(int fd, uint64_t size);
 
-/* A file on a volume: its sectors lie on the drive behind `fd`, which stays the caller's, as `list`
+/* A file on a volume: its sectors lie on the drive behind `fd`, which it takes over, as `list`
  * says, which must last. Holes read as zeros and cannot be written. */
 struct store *store_volume(int fd, uint64_t size, const struct extent_list *list);
+
+/* Reads and writes of one of the two go past the host's page cache from now on (direct.h). For a
+ * store on a volume that needs a descriptor that nobody else reads by. 0 or an errno. */
+int store_direct(struct store *s);
 
 void store_close(struct store *s);
 

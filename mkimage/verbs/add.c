@@ -25,6 +25,7 @@
 #include "flash/lineage.h"
 #include "flash/needed.h"
 #include "flash/plan.h"
+#include "flash/sums.h"
 #include "image/slack.h"
 #include "ntfs/volume.h"
 #include "verbs/verbs.h"
@@ -214,6 +215,40 @@ static enum status put_images(struct add *a)
     return status;
 }
 
+/* Sums of what was put there, and of what was there without one. In a rehearsal they are zeros. */
+static enum status put_sums(struct add *a)
+{
+    struct edit *e = &a->lineage.edit;
+    struct ntfs *volume = &e->session.target.volume;
+    struct sums sums;
+    bool any = false;
+    enum status status = sums_read(&sums, volume);
+    for (unsigned i = 0; !status && i < a->plan.count; i++) {
+        const struct flash_image *image = &a->plan.image[i];
+        uint8_t digest[SHA256_SIZE] = {0};
+        struct file file;
+        struct fail f;
+        if (a->there[i] && sums_find(&sums, image->path))
+            continue;
+        any = true;
+        progress_start("summing", flash_image_size(image));
+        if (a->there[i])
+            status = ntfs_open(volume, image->path, &file, &f) ? say_fail(&f)
+                     : e->rehearsal                            ? STATUS_OK
+                                                               : sums_of_file(&file, digest);
+        else if (!e->rehearsal)
+            status = flash_image_sum(image, digest);
+        progress_end();
+        bool written = !image->is_parent && a->write == WRITE_PERSISTENT;
+        if (!status)
+            status = sums_set(&sums, image->path, digest, written);
+    }
+    if (!status && any)
+        status = sums_put(e, &sums);
+    sums_free(&sums);
+    return status;
+}
+
 /* Opens what was put there as the machine will. */
 static enum status look_again(struct add *a)
 {
@@ -248,6 +283,8 @@ static enum status make(struct add *a)
         status = lineage_reopen_menu(l);
     if (!status && real)
         status = look_again(a);
+    if (!status)
+        status = put_sums(a);
     return status || !entries || a->was_empty ? status : lineage_put_then(l, &a->config);
 }
 

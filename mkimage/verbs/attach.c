@@ -76,6 +76,9 @@ static enum status what_it_is(struct serve_options *disk, const struct options *
     bool is_target = options->entry;
     disk->entry = options->entry;
     disk->partition = options->partition;
+    disk->drive = options->drive;
+    disk->drives = options->drives;
+    disk->direct_if_able = true;
     disk->write = options->read_only ? WRITE_NONE
                   : options->discard ? WRITE_DISCARD
                                      : WRITE_PERSISTENT;
@@ -119,7 +122,7 @@ static enum status serve_device(const struct serve_options *disk, int index, int
     struct fail f;
     struct serve *s = serve_open(disk, &f);
     if (!s)
-        return say_fail(&f);
+        return serve_say(&f);
     backend_make(backend, disk, s);
     struct attach_options options = {.index = index, .backend = backend};
     daemon_settle();

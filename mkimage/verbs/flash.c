@@ -4,26 +4,33 @@
  * before OUTPUT is touched; the MBR, without which nothing boots, is written last.
  */
 #include <linux/fs.h>
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include "cli/bytes.h"
 #include "cli/options.h"
 #include "cli/progress.h"
 #include "cli/say.h"
 #include "core/base/bounds.h"
-#include "core/base/endian.h"
 #include "core/entry/config.h"
 #include "core/entry/open.h"
 #include "core/part/format.h"
 #include "flash/bootcode.h"
 #include "flash/entry.h"
+#include "flash/newvolume.h"
 #include "flash/output.h"
 #include "flash/plan.h"
 #include "flash/start_check.h"
+#include "flash/sums.h"
 #include "flash/target.h"
+#include "flash/verify.h"
+#include "host/confirm.h"
 #include "host/device.h"
 #include "host/random.h"
+#include "host/fd.h"
 #include "image/slack.h"
 #include "ntfs/mkfs.h"
 #include "ntfs/place.h"
@@ -41,6 +48,8 @@
 
 struct flash {
     const struct options *options;
+    struct sums sums;
+    struct placement sums_place;
     uint64_t size;               /* bytes of OUTPUT that are used */
     uint64_t start, volume_size; /* bytes: the partition */
     struct flash_plan plan;
@@ -95,56 +104,6 @@ static enum status check_size(struct flash *flash)
     return STATUS_OK;
 }
 
-/* A sector number as cylinder, head and sector of a 255/63 geometry, or the "beyond" mark. */
-static void put_chs(uint8_t chs[3], uint64_t lba)
-{
-    uint64_t cylinder = lba / (255 * 63);
-    if (cylinder > 1023) {
-        memcpy(chs, "\xfe\xff\xff", 3);
-        return;
-    }
-    chs[0] = (uint8_t)(lba / 63 % 255);
-    chs[1] = (uint8_t)(lba % 63 + 1) | (uint8_t)(cylinder >> 8 << 6);
-    chs[2] = (uint8_t)cylinder;
-}
-
-static enum status write_mbr(struct flash *flash)
-{
-    struct mbr mbr = {0};
-    uint64_t start = flash->start >> SECTOR_SHIFT, sectors = flash->volume_size >> SECTOR_SHIFT;
-    bootcode_mbr(&mbr);
-    do {
-        if (random_fill(&mbr.disk_signature, sizeof mbr.disk_signature))
-            return STATUS_FAILED;
-    } while (!le32_get(mbr.disk_signature));
-    mbr.entry[0] = (struct mbr_entry){.active = MBR_ACTIVE,
-                                      .type = MBR_TYPE_NTFS,
-                                      .start_lba = le32_make((uint32_t)start),
-                                      .sectors = le32_make((uint32_t)sectors)};
-    put_chs(mbr.entry[0].chs_first, start);
-    put_chs(mbr.entry[0].chs_last, start + sectors - 1);
-    /* A new file is worth nothing before it is complete: it goes to the disk when the host likes.
-     */
-    if (!device_pwrite(&flash->output.device, &mbr, sizeof mbr, 0) ||
-        (flash->output.is_block && !device_sync(&flash->output.device)))
-        return device_write_failed(&flash->output.device);
-    return STATUS_OK;
-}
-
-/* The boot record, and its copy in the partition's last sector. */
-static enum status write_vbr(struct flash *flash)
-{
-    struct boot_record vbr;
-    uint64_t copy = flash->start + flash->volume_size - SECTOR_SIZE;
-    if (!device_pread(&flash->output.device, &vbr, sizeof vbr, flash->start))
-        return device_read_failed(&flash->output.device);
-    bootcode_vbr(&vbr);
-    if (!device_pwrite(&flash->output.device, &vbr, sizeof vbr, flash->start) ||
-        !device_pwrite(&flash->output.device, &vbr.first, sizeof vbr.first, copy))
-        return device_write_failed(&flash->output.device);
-    return STATUS_OK;
-}
-
 /* What an older partition table left before and behind the partition would be taken for a GPT. */
 static enum status wipe(struct flash *flash)
 {
@@ -161,24 +120,12 @@ static enum status wipe(struct flash *flash)
     return STATUS_OK;
 }
 
-static enum status place_stage2(struct volume *v)
-{
-    struct placement p;
-    enum status status = place_find(v, stage2_size(), &p);
-    if (status)
-        return status;
-    status = place_claim(v, &p);
-    if (!status)
-        status = place_file(v, "\\vhdboot.bin", stage2_size(), &p);
-    if (!status)
-        status = place_fill_memory(v, &p, blob_stage2, stage2_size());
-    placement_free(&p);
-    return status;
-}
-
 static enum status place_image(struct volume *v, struct flash_image *image)
 {
     enum status status = volume_make_folders(v, image->path);
+    image->placed = true;
+    if (!image->size) /* of a clone: nothing to place */
+        return status ? status : volume_write_file(v, image->path, "", 0);
     if (!status)
         status = place_find(v, flash_image_size(image), &image->placement);
     if (!status)
@@ -194,16 +141,60 @@ static struct flash_image *largest_left(struct flash_plan *plan)
     struct flash_image *largest = NULL;
     for (unsigned i = 0; i < plan->count; i++) {
         struct flash_image *image = &plan->image[i];
-        if (!image->placement.piece && (!largest || image->size > largest->size))
+        if (!image->placed && (!largest || image->size > largest->size))
             largest = image;
     }
     return largest;
 }
 
+/* Room for the sums, whose text has its length already. */
+static enum status place_sums(struct flash *flash, struct volume *v)
+{
+    static const uint8_t none[SHA256_SIZE];
+    char *text = NULL;
+    size_t size = 0;
+    enum status status = STATUS_OK;
+    for (unsigned i = 0; !status && i < flash->plan.count; i++)
+        status = sums_set(&flash->sums, flash->plan.image[i].path, none,
+                          flash->plan.image[i].is_written);
+    if (!status)
+        status = sums_text(&flash->sums, &text, &size);
+    if (!status)
+        status = place_find(v, size, &flash->sums_place);
+    if (!status)
+        status = place_claim(v, &flash->sums_place);
+    if (!status)
+        status = place_file(v, SUMS_PATH, size, &flash->sums_place);
+    free(text);
+    return status;
+}
+
+/* The sources once more, which the host still has in memory as a rule. */
+static enum status fill_sums(struct flash *flash, struct volume *v, uint64_t total)
+{
+    char *text = NULL;
+    size_t size = 0;
+    enum status status = STATUS_OK;
+    progress_start("summing", total);
+    for (unsigned i = 0; !status && i < flash->plan.count; i++) {
+        const struct flash_image *image = &flash->plan.image[i];
+        status = flash_image_sum(image, sums_find(&flash->sums, image->path)->digest);
+    }
+    progress_end();
+    if (!status)
+        status = sums_text(&flash->sums, &text, &size);
+    if (!status)
+        status = place_fill_memory(v, &flash->sums_place, text, size);
+    free(text);
+    return status;
+}
+
 static enum status write_files(struct flash *flash, struct volume *v)
 {
     struct flash_plan *plan = &flash->plan;
-    enum status status = place_stage2(v);
+    enum status status = newvolume_stage2(v);
+    if (!status && !flash->options->no_sums)
+        status = place_sums(flash, v);
     if (!status && plan->config_size)
         status = volume_write_file(v, "\\vhdboot.cfg", plan->config, plan->config_size);
     for (struct flash_image *image; !status && (image = largest_left(plan));)
@@ -219,9 +210,11 @@ static enum status write_files(struct flash *flash, struct volume *v)
         total += flash_image_size(&plan->image[i]);
     progress_start("copying", total);
     for (unsigned i = 0; !status && i < plan->count; i++)
-        status = flash_image_fill(v, &plan->image[i], &plan->image[i].placement);
+        status = plan->image[i].size
+                     ? flash_image_fill(v, &plan->image[i], &plan->image[i].placement)
+                     : STATUS_OK;
     progress_end();
-    return status;
+    return status || flash->options->no_sums ? status : fill_sums(flash, v, total);
 }
 
 static enum status make(struct flash *flash)
@@ -236,11 +229,11 @@ static enum status make(struct flash *flash)
     if (!status)
         status = write_files(flash, &v);
     if (!status)
-        status = write_vbr(flash);
+        status = newvolume_boot_record(&flash->output.device, flash->start, flash->volume_size);
     if (!status && flash->output.is_block && !device_sync(&flash->output.device))
         status = device_write_failed(&flash->output.device);
     if (!status)
-        status = write_mbr(flash);
+        status = newvolume_table(&flash->output.device, flash->start, flash->volume_size);
     if (!status && flash->output.is_block) /* the kernel may show the new partition, or not yet */
         (void)ioctl(flash->output.device.fd, BLKRRPART);
     return status;
@@ -260,7 +253,10 @@ static enum status verify(const struct flash *flash)
     if (status)
         return status;
     t.device.path = flash->output.path;
-    if (boot_entries(&config, &from_file, &t.volume, &t.arena, &f))
+    enum err err = boot_entries(&config, &from_file, &t.volume, &t.arena, &f);
+    if (err == ERR_NOT_FOUND && flash->plan.is_clone) /* nor has the master an entry */
+        config.count = 0;
+    else if (err)
         status = say_fail(&f);
     for (unsigned i = 0; !status && i < config.count; i++) {
         static struct boot_disk disk;
@@ -271,7 +267,7 @@ static enum status verify(const struct flash *flash)
                      : start_check(&t, &config.entry[i], text, sizeof text, &f)) {
             char sentence[512];
             errors_format(&f, sentence, sizeof sentence);
-            if (flash->options->config)
+            if (flash->options->config || flash->plan.is_clone)
                 say_warning("entry %s would not start: %s", config.entry[i].name, sentence);
             else
                 status = say_fail(&f);
@@ -312,43 +308,128 @@ static void warn_of_no_system(const struct flash_plan *plan)
     }
 }
 
+/* Reads all of it back from the drive, not from the host's memory. */
+static enum status read_back(const struct flash *flash)
+{
+    struct target t;
+    struct verify_counts counts;
+    enum status status = target_open(&t, output_name(&flash->output), 0);
+    if (status)
+        return status;
+    t.device.path = flash->output.path;
+    device_forget(&t.device);
+    status = verify_images(&t, NULL, NULL, &counts);
+    target_close(&t);
+    if (!status && counts.images != counts.same)
+        status = say_error("The drive may be failing, or smaller than it says: use another one.",
+                           "%s: %zu of %zu images read back as something else than was written",
+                           flash->output.path, counts.images - counts.same, counts.images);
+    if (!status)
+        say("%s: %zu image%s read back, %s", flash->output.path, counts.images,
+            counts.images == 1 ? "" : "s", "each as it was written");
+    return status;
+}
+
 /* The device is closed before it is looked at: the kernel may keep what it was told otherwise. */
 static enum status complete(struct flash *flash)
 {
     if (flash->output.is_block)
         device_close(&flash->output.device);
     enum status status = verify(flash);
+    if (!status && (flash->options->verify || flash->plan.is_clone) && flash->sums.count)
+        status = read_back(flash);
     return status ? status : output_finish(&flash->output);
+}
+
+/* Everything that is known before the first byte is written. */
+static enum status check(struct flash *flash, const char *path)
+{
+    flash_plan_again(&flash->plan);
+    flash->output = (struct output){.path = path, .device.fd = -1};
+    enum status status = output_check(&flash->output, &flash->plan, flash->options);
+    return status ? status : check_size(flash);
+}
+
+static enum status check_all(struct flash *flash, const char *const *path, unsigned count)
+{
+    const char *block[ARGUMENTS_MAX];
+    unsigned blocks = 0;
+    enum status status = STATUS_OK;
+    for (unsigned i = 0; !status && i < count; i++) {
+        for (unsigned k = 0; !status && k < i; k++) {
+            struct stat one, two;
+            if (!strcmp(path[i], path[k]) ||
+                (!stat(path[i], &one) && !stat(path[k], &two) && one.st_ino == two.st_ino &&
+                 one.st_dev == two.st_dev && one.st_rdev == two.st_rdev))
+                status = say_usage("%s and %s: are the same", path[k], path[i]);
+        }
+        if (!status)
+            status = check(flash, path[i]);
+        if (!status && flash->output.is_block)
+            block[blocks++] = path[i];
+    }
+    return status || !blocks ? status : confirm_overwrite(block, blocks, flash->options);
+}
+
+/* One after the other; one that fails does not stop the others. */
+static enum status make_all(struct flash *flash, const char *const *path, unsigned count)
+{
+    enum status result = STATUS_OK;
+    for (unsigned i = 0; i < count; i++) {
+        enum status status = check(flash, path[i]);
+        if (!status && !flash->options->dry_run) {
+            status = output_open(&flash->output, flash->size);
+            if (!status)
+                status = make(flash);
+            if (!status)
+                status = complete(flash);
+            output_close(&flash->output);
+        }
+        if (!status)
+            report(flash, flash->options->dry_run ? "would become " : "");
+        sums_free(&flash->sums);
+        placement_free(&flash->sums_place);
+        result = status ? status : result;
+    }
+    return result;
+}
+
+/* The plan is made; it goes with this. */
+static enum status flash_all(struct flash *flash, const char *const *path, unsigned count)
+{
+    enum status status = check_all(flash, path, count);
+    if (!status)
+        status = make_all(flash, path, count);
+    if (!status && flash->options->dry_run)
+        warn_of_no_system(&flash->plan);
+    flash_plan_free(&flash->plan);
+    return status;
 }
 
 enum status verb_flash(const struct options *options)
 {
-    struct flash flash = {.options = options,
-                          .output = {.path = options->argument[0], .device.fd = -1}};
+    static struct flash flash;
+    flash = (struct flash){.options = options};
     if (!options->vhds)
         return say_usage("flash needs --vhd FILE");
+    if (options->verify && options->no_sums)
+        return say_usage("flash takes --verify or --no-sums, not both");
     if (bootcode_check())
         return STATUS_FAILED;
     if (options->label && (strlen(options->label) > 32 || !*options->label))
         return say_usage("--label %s: a label has 1 to 32 characters", options->label);
     enum status status = flash_plan(&flash.plan, options);
-    if (status)
-        return status;
-    status = output_check(&flash.output, &flash.plan, options);
-    if (!status)
-        status = check_size(&flash);
-    if (!status && !options->dry_run) {
-        status = output_open(&flash.output, flash.size);
-        if (!status)
-            status = make(&flash);
-        if (!status)
-            status = complete(&flash);
-        output_close(&flash.output);
-    }
-    if (!status)
-        report(&flash, options->dry_run ? "would become " : "");
-    if (!status && options->dry_run)
-        warn_of_no_system(&flash.plan);
-    flash_plan_free(&flash.plan);
-    return status;
+    return status ? status : flash_all(&flash, options->argument, options->arguments);
+}
+
+enum status verb_clone(const struct options *options)
+{
+    static struct flash flash;
+    flash = (struct flash){.options = options};
+    if (bootcode_check())
+        return STATUS_FAILED;
+    if (options->label && (strlen(options->label) > 32 || !*options->label))
+        return say_usage("--label %s: a label has 1 to 32 characters", options->label);
+    enum status status = flash_plan_clone(&flash.plan, options, options->argument[0]);
+    return status ? status : flash_all(&flash, options->argument + 1, options->arguments - 1);
 }

@@ -16,6 +16,9 @@
 #include "flash/backup.h"
 #include "flash/bootcode.h"
 #include "flash/change.h"
+#include "flash/config_entries.h"
+#include "flash/config_text.h"
+#include "flash/gap_change.h"
 #include "flash/session.h"
 #include "host/device.h"
 #include "ntfs/mirror.h"
@@ -60,7 +63,86 @@ static bool is_there(struct session *s, const uint8_t *data, uint64_t size, cons
            !file_writable_in_place(&file, &list, &f);
 }
 
-static enum status build(struct session *s, const struct options *options, struct backup *b)
+/* What is put onto the volume besides the boot code. */
+struct files {
+    struct session_file file[3];
+    unsigned count;
+    uint8_t *kept; /* the bytes of \\vhdboot.old */
+    struct config_text config;
+    const char *loader; /* of Windows, that an entry of a new config starts; or NULL */
+};
+
+static void add_file(struct files *files, const char *path, const void *data, uint64_t size)
+{
+    files->file[files->count++] = (struct session_file){path, data, size};
+}
+
+static bool is_on_volume(struct session *s, const char *path)
+{
+    struct file file;
+    struct fail f;
+    return ntfs_open(&s->target.volume, path, &file, &f) != ERR_NOT_FOUND;
+}
+
+/*
+ * Another program's boot code is kept on the volume itself, the first one that was found there. Not
+ * beside a \vhdboot.bin that is there already: that is an install's as a rule, and one that makes
+ * no new name in the folder survives a write that is torn as well.
+ */
+static enum status keep_old(struct session *s, struct files *files, const struct backup *b)
+{
+    size_t size;
+    struct backup code = *b;
+    if (bootcode_vbr_is_vhdboots(&b->vbr) || b->stage2_size != BACKUP_NO_FILE ||
+        is_on_volume(s, BACKUP_PATH))
+        return STATUS_OK;
+    code.sectors = 0;
+    files->kept = backup_bytes(&code, &size);
+    if (!files->kept)
+        return say_no_memory();
+    add_file(files, BACKUP_PATH, files->kept, size);
+    return STATUS_OK;
+}
+
+/* Where a Windows starts from this volume, and no config says what the menu has: it stays in it. */
+static enum status keep_windows(struct session *s, struct files *files)
+{
+    static const char *const loaders[] = {"\\bootmgr", "\\ntldr"};
+    struct arena *arena = &s->target.arena;
+    for (unsigned i = 0; !files->loader && i < 2; i++)
+        files->loader = is_on_volume(s, loaders[i]) ? loaders[i] : NULL;
+    if (!files->loader || is_on_volume(s, BOOT_CONFIG_PATH))
+        return STATUS_OK;
+    struct config_entry entry = {.name = "windows", .title = "Windows", .vhd = ""};
+    entry.start = (struct start){.kind = START_FILE, .path = files->loader};
+    enum status status = config_text_open_empty(&files->config, &s->target.volume, arena);
+    if (!status)
+        status = config_text_complete(&files->config, arena);
+    if (!status)
+        status = config_entries_add(&files->config, &entry, arena);
+    if (!status)
+        add_file(files, BOOT_CONFIG_PATH, files->config.text, files->config.size);
+    return status;
+}
+
+static enum status put_files(struct session *s, const struct backup *b, const char **loader)
+{
+    struct files files = {0};
+    enum status status = keep_old(s, &files, b);
+    if (!is_there(s, blob_stage2, stage2_size(), b->stage2, b->stage2_size))
+        add_file(&files, BOOT_STAGE2_PATH, blob_stage2, stage2_size());
+    if (!status)
+        status = keep_windows(s, &files);
+    if (!status && files.count)
+        status = session_files(s, files.file, files.count);
+    *loader = files.loader;
+    config_text_close(&files.config);
+    free(files.kept);
+    return status;
+}
+
+static enum status build(struct session *s, const struct options *options, struct backup *b,
+                         const char **loader)
 {
     struct boot_record vbr;
     struct mbr mbr;
@@ -79,8 +161,8 @@ static enum status build(struct session *s, const struct options *options, struc
     status = mirror_mend(&s->device, start << SECTOR_SHIFT); /* also where nothing else is to do */
     if (!status)
         status = read_old(s, &b->stage2, &b->stage2_size);
-    if (!status && !is_there(s, blob_stage2, stage2_size(), b->stage2, b->stage2_size))
-        status = session_stage2(s, blob_stage2, stage2_size());
+    if (!status)
+        status = put_files(s, b, loader);
     if (status)
         return status;
     bootcode_vbr(&vbr);
@@ -95,7 +177,7 @@ static enum status build(struct session *s, const struct options *options, struc
 }
 
 /* What can be known to go wrong at boot, though not for the lack of code. */
-static void warn(const struct session *s, const struct options *options)
+static void warn(struct session *s, const struct options *options, const char *loader)
 {
     const struct part *part = s->target.part;
     const char *path = s->device.path;
@@ -107,13 +189,24 @@ static void warn(const struct session *s, const struct options *options)
     if (!s->copy_lba)
         say_warning("%s: there is no place for a copy of the boot record", path);
     if (!options->backup && !options->dry_run && s->overlay.count)
-        say("%s: no --backup was asked for, so there is nothing to restore from", path);
+        say("%s: no --backup was asked for, so there is nothing to restore from but the boot code "
+            "that uninstall brings back",
+            path);
+    if (loader)
+        say("%s: %s is there; %s", path, loader,
+            is_on_volume(s, BOOT_CONFIG_PATH)
+                ? "an entry with boot = that path starts it"
+                : "an entry of the new \\vhdboot.cfg starts it; mkimage add adds images");
 }
 
-static enum status check_table(const struct session *s, const struct options *options)
+static enum status check_table(const struct session *s, const struct options *options, bool gap)
 {
+    if (gap && !options->no_mbr)
+        return STATUS_OK;
+    if (gap)
+        return say_usage("install takes --place gap or --no-mbr, not both");
     if (s->target.table.scheme == PART_GPT && !options->no_mbr)
-        return say_error("Use an MBR disk, or say --no-mbr if something else starts the partition.",
+        return say_error("Say --place gap, or --no-mbr if something else starts the partition.",
                          "%s: is a GPT disk, whose MBR starts no partition", s->device.path);
     return STATUS_OK;
 }
@@ -149,7 +242,31 @@ static enum status commit(struct session *s, const struct options *options, cons
     return status;
 }
 
-enum status verb_install(const struct options *options)
+/* update is for what install has made: what is there already is said. */
+static enum status check_installed(struct session *s, const struct backup *b)
+{
+    const char *path = s->device.path;
+    bool file = b->stage2_size != BACKUP_NO_FILE, vbr = bootcode_vbr_is_vhdboots(&b->vbr);
+    if (!file && !vbr)
+        return say_error("mkimage install puts it there.", "%s: vhdboot is not installed", path);
+    const char *same = "is of this version", *other = "is of another version";
+    if (b->has_mbr)
+        say("%s: the master boot record %s", path,
+            bootcode_mbr_is_ours(&b->mbr)       ? same
+            : bootcode_mbr_is_vhdboots(&b->mbr) ? other
+                                                : "is another program's");
+    say("%s: the boot record %s", path,
+        bootcode_vbr_is_ours(&b->vbr) ? same
+        : vbr                         ? other
+                                      : "is another program's");
+    say("%s: %s %s", path, BOOT_STAGE2_PATH,
+        !file                                                                ? "is not there"
+        : is_there(s, blob_stage2, stage2_size(), b->stage2, b->stage2_size) ? same
+                                                                             : other);
+    return STATUS_OK;
+}
+
+static enum status run(const struct options *options, bool update)
 {
     enum status status = bootcode_check();
     if (!status)
@@ -162,16 +279,33 @@ enum status verb_install(const struct options *options)
     if (status)
         return status;
     struct backup backup = {0};
-    status = check_table(&s, options);
-    if (!status)
+    const char *loader = NULL;
+    bool gap = options->gap || (update && gap_is_installed(&s));
+    status = check_table(&s, options, gap);
+    if (!status && gap)
+        status = gap_install(&s, options->backup, &backup);
+    if (!status && !gap)
         status = session_check_boot_file(&s);
-    if (!status)
-        status = build(&s, options, &backup);
+    if (!status && !gap)
+        status = build(&s, options, &backup, &loader);
+    if (!status && update && !gap)
+        status = check_installed(&s, &backup);
     if (!status) {
-        warn(&s, options);
+        if (!gap)
+            warn(&s, options, loader);
         status = commit(&s, options, &backup);
     }
     free(backup.stage2); /* the sectors are the overlay's */
     session_close(&s);
     return status;
+}
+
+enum status verb_install(const struct options *options)
+{
+    return run(options, false);
+}
+
+enum status verb_update(const struct options *options)
+{
+    return run(options, true);
 }

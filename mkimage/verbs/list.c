@@ -65,7 +65,7 @@ static void look(struct row *row, struct target *t, const struct config *config,
         (struct row){.entry = &config->entry[index], .is_default = config->default_entry == index};
     bool found = t->volumes.found;
     size_t mark = arena_mark(&t->arena);
-    enum err err = row->entry->start.kind == START_IMAGE
+    enum err err = row->entry->start.kind == START_IMAGE && !row->entry->native
                        ? look_at_image(row, t, &f)
                        : start_check(t, row->entry, row->text, sizeof row->text, &f);
     row->boots = !err;
@@ -103,16 +103,18 @@ static void print_row(const struct row *row)
 {
     const struct config_entry *e = row->entry;
     char room[80] = "";
+    const char *hidden = e->hidden ? ", hidden" : "";
     if (row->has_free)
         snprintf(room, sizeof room, ", room for %s", bytes_text(row->free));
     bool titled = strcmp(e->title, e->name) != 0;
     if (e->start.kind != START_IMAGE)
-        say_out("%s %s: %s%s%s%s", row->is_default ? ">" : " ", e->name, titled ? e->title : "",
-                titled ? ", " : "", row->boots ? "" : "does not start: ", row->text);
+        say_out("%s %s: %s%s%s%s%s", row->is_default ? ">" : " ", e->name, titled ? e->title : "",
+                titled ? ", " : "", row->boots ? "" : "does not start: ", row->text, hidden);
     else
-        say_out("%s %s: %s%s%s, write = %s%s, %s%s%s", row->is_default ? ">" : " ", e->name,
+        say_out("%s %s: %s%s%s, write = %s%s%s, %s%s%s", row->is_default ? ">" : " ", e->name,
                 titled ? e->title : "", titled ? ", " : "", e->vhd, entry_write_name(e),
-                e->ram ? ", ram = yes" : "", row->boots ? "" : "does not start: ", row->text, room);
+                e->ram ? ", ram = yes" : "", hidden,
+                row->boots ? "" : "does not start: ", row->text, room);
 }
 
 static void print_row_json(const struct row *row, bool from_file)
@@ -122,11 +124,11 @@ static void print_row_json(const struct row *row, bool from_file)
     json_object(NULL);
     json_string("name", e->name);
     json_string("title", e->title);
-    json_string("from", from_file ? "config" : "folder");
+    json_string("from", e->where ? "bcd" : from_file ? "config" : "folder");
     json_string("vhd", image ? e->vhd : NULL);
     json_string("write", image ? entry_write_name(e) : NULL);
     json_bool("ram", e->ram);
-    json_bool("hidden", false);
+    json_bool("hidden", e->hidden);
     json_bool("default", row->is_default);
     json_bool("boots", row->boots);
     json_string("error", row->boots ? NULL : row->text);

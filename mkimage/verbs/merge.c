@@ -17,6 +17,7 @@
 #include "flash/lineage.h"
 #include "flash/menus.h"
 #include "flash/merge_mark.h"
+#include "flash/sums.h"
 #include "verbs/verbs.h"
 
 struct merge {
@@ -106,10 +107,16 @@ static enum status unmark(struct merge *m)
 
 static enum status make(struct merge *m)
 {
-    enum status status = grow_parent(m);
-    if (!status && m->add)
+    struct slack before = m->absorb.slack;
+    uint32_t add = m->add;
+    enum status status = sums_mark_written(&m->lineage.edit, m->parent);
+    if (!status)
+        status = grow_parent(m);
+    if (!status && add)
         status = lineage_reopen(&m->lineage, m->path);
-    if (!status && m->add)
+    if (!status && add)
+        status = grow_note(&m->lineage.edit, &before, add, &m->lineage.chain.link[1]->extents);
+    if (!status && add)
         status = look(m);
     if (!status && m->add)
         status = say_error("Run this again.", "%s: has not got the room it needs", m->parent);

@@ -24,6 +24,7 @@
 #include "flash/lineage.h"
 #include "flash/needed.h"
 #include "flash/plan.h"
+#include "flash/sums.h"
 #include "image/slack.h"
 #include "ntfs/volume.h"
 #include "verbs/verbs.h"
@@ -47,7 +48,7 @@ struct replacement {
     struct flash_plan plan; /* one image */
     struct child *child;
     unsigned children;
-    bool drop, same;
+    bool drop, same, writes;
     struct lineage_config config;
     bool edits;
     uint32_t pieces;
@@ -303,6 +304,7 @@ static enum status plan_room(struct replacement *r)
     struct flash_image *image = &r->plan.image[0];
     uint64_t free_bytes = 0;
     const char *writer = find_writer(r);
+    r->writes = writer;
     image->grows = image->has_slack && writer;
     enum status status = edit_free(&l->edit, &free_bytes);
     if (!status && image->size > free_bytes)
@@ -389,6 +391,30 @@ static enum status fill(void *ctx, struct volume *v, const struct placement *p)
     return flash_image_fill(v, ctx, p);
 }
 
+/* In a rehearsal it is a sum of zeros. */
+static enum status put_sum(struct replacement *r)
+{
+    struct edit *e = &r->lineage.edit;
+    const struct flash_image *image = &r->plan.image[0];
+    struct sums sums;
+    uint8_t digest[SHA256_SIZE] = {0};
+    enum status status = e->rehearsal ? STATUS_OK : lineage_reopen_menu(&r->lineage);
+    if (!status)
+        status = sums_read(&sums, &e->session.target.volume);
+    if (status)
+        return status;
+    progress_start("summing", flash_image_size(image));
+    if (!e->rehearsal)
+        status = flash_image_sum(image, digest);
+    progress_end();
+    if (!status)
+        status = sums_set(&sums, r->old.path, digest, r->writes);
+    if (!status)
+        status = sums_put(e, &sums);
+    sums_free(&sums);
+    return status;
+}
+
 /* All that is written; in a rehearsal, nothing is. */
 static enum status make(struct replacement *r)
 {
@@ -396,12 +422,14 @@ static enum status make(struct replacement *r)
     struct flash_image *image = &r->plan.image[0];
     struct edit_content content = {.size = flash_image_size(image), .fill = fill, .ctx = image};
     enum status status = r->drop ? drop_children(r) : STATUS_OK;
+    if (!status && !e->rehearsal)
+        status = sums_forget(e, r->old.path);
     if (!e->rehearsal)
         progress_start("copying", content.size);
     if (!status)
         status = edit_put(e, r->old.path, &content, &r->pieces);
     progress_end();
-    return status;
+    return status ? status : put_sum(r);
 }
 
 static void report(const struct replacement *r)

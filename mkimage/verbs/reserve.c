@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * mkimage reserve: slack for a dynamic or differencing VHD, on the host or on a flash. The order,
+ * mkimage reserve: slack for a dynamic or differencing image, on the host or on a flash. The order,
  * in which the file has a good footer at its end throughout: zeros and the footer beyond the old
- * end, which nothing refers to yet; the file's new size; and, when that is on the disk, zeros over
- * the old footer.
+ * end, which nothing refers to yet; the file's new size; when that is on the disk, zeros over the
+ * old footer and the old note; then the sector bitmaps that a differencing VHDX lacks; and when
+ * those are there, the note that all is zeros.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,13 +26,16 @@
 #include "core/ntfs/ntfs.h"
 #include "core/raw/raw.h"
 #include "core/vhd/vhd.h"
+#include "core/vhdx/format.h"
 #include "core/vhdx/vhdx.h"
 #include "flash/dependents.h"
 #include "flash/edit.h"
 #include "flash/entry.h"
 #include "flash/grow.h"
+#include "flash/image_file.h"
 #include "flash/merge_mark.h"
 #include "flash/source.h"
+#include "flash/sums.h"
 #include "flash/target.h"
 #include "host/device.h"
 #include "host/fd.h"
@@ -41,20 +45,17 @@
 
 static const uint8_t zeros[1 << 18];
 
-/* Reads or writes a part of the image's file. */
-typedef bool transfer(void *ctx, uint64_t off, void *buf, size_t size, bool write);
-
 /*
- * What another program, or a cut of this one, left in the slack of a dynamic VHD becomes zero: the
- * loader does that by itself when it takes a slot, but not every program does. A differencing
- * VHD's bitmaps hide it.
+ * What another program, or a cut of this one, left in the slack of a dynamic image becomes zero:
+ * the loader does that by itself when it takes a slot, but not every program does. A differencing
+ * one's bitmaps hide it.
  */
-static enum status clean(const struct image *image, const struct slack *s,
-                         const struct device *device, transfer *io, void *ctx)
+static enum status clean(const struct image *image, struct slack *s, const struct device *device,
+                         slack_io *io, void *ctx)
 {
     static uint8_t buffer[sizeof zeros];
     enum status status = STATUS_OK;
-    if (image->kind != IMAGE_DYNAMIC)
+    if (image->kind == IMAGE_DIFFERENCING)
         return STATUS_OK;
     uint64_t off = round_up_shift(s->now.end, SECTOR_SHIFT);
     progress_start("looking through the slack", s->now.limit > off ? s->now.limit - off : 0);
@@ -72,7 +73,24 @@ static enum status clean(const struct image *image, const struct slack *s,
         off += n;
     }
     progress_end();
+    s->zero_from = round_up_shift(s->now.end, SECTOR_SHIFT);
     return status;
+}
+
+/* A note in a slack that was looked through and gets no longer: where one was, or where its sector
+ * costs no slot that is of use. */
+static bool note_again(const struct image *image, const struct slack *s, slack_io *io, void *ctx)
+{
+    struct slack_tail tail;
+    uint64_t end = s->now.count ? s->now.first + (uint64_t)(s->now.count - 1) * s->now.stride +
+                                      s->now.bitmap_sectors + s->now.block_sectors
+                                : s->now.limit >> SECTOR_SHIFT;
+    bool fits = end < s->now.limit >> SECTOR_SHIFT || s->now.count > s->absent;
+    if (image->kind == IMAGE_DIFFERENCING || !s->now.count || !(s->now.noted || fits) ||
+        s->now.limit != s->file_size - slack_footer_size(s))
+        return true;
+    slack_tail_make(&tail, s, s->zero_from, s->file_size);
+    return io(ctx, s->now.limit - sizeof tail.note, &tail.note, sizeof tail.note, true);
 }
 
 /* How many slots there will be; says so where nothing needs to be done. */
@@ -107,34 +125,56 @@ static bool allocate(int fd, uint64_t from, uint64_t to)
     return !fallocate(fd, FALLOC_FL_KEEP_SIZE, (off_t)from, (off_t)(to - from));
 }
 
-/* The footer goes to the new end in one write, which makes the file longer at the same time; only
- * where the file system cannot allocate ahead are the zeros written behind it. */
-static bool extend(int fd, const struct slack *s, uint64_t size)
-{
-    uint64_t end = size - sizeof s->footer;
-    bool allocated = allocate(fd, s->file_size, size);
-    if (!allocated && (errno == ENOSPC || errno == EFBIG))
-        return false;
-    if (!fd_pwrite(fd, s->footer, sizeof s->footer, end) || fsync(fd))
-        return false;
-    for (uint64_t off = s->file_size; !allocated && off < end;) { /* ends: off grows */
-        size_t n = end - off < sizeof zeros ? (size_t)(end - off) : sizeof zeros;
-        if (!fd_pwrite(fd, zeros, n, off))
-            return false;
-        progress_add(n);
-        off += n;
-    }
-    return (allocated || !fsync(fd)) && fd_pwrite(fd, zeros, sizeof s->footer, s->now.limit) &&
-           !fsync(fd);
-}
-
 static bool host_io(void *ctx, uint64_t off, void *buf, size_t size, bool write)
 {
     const struct device *device = ctx;
     return write ? fd_pwrite(device->fd, buf, size, off) : fd_pread(device->fd, buf, size, off);
 }
 
-static enum status extend_host(const char *path, const struct image *image, const struct slack *s,
+/* Zeros to [from, to). */
+static bool zero_host(int fd, uint64_t from, uint64_t to)
+{
+    for (uint64_t off = from; off < to;) { /* ends: off grows */
+        size_t n = to - off < sizeof zeros ? (size_t)(to - off) : sizeof zeros;
+        if (!fd_pwrite(fd, zeros, n, off))
+            return false;
+        progress_add(n);
+        off += n;
+    }
+    return true;
+}
+
+/* The footer goes to the new end in one write, which makes the file longer at the same time; only
+ * where the file system cannot allocate ahead are the zeros written behind it. */
+static bool extend(struct device *device, const struct slack *s, uint64_t size)
+{
+    int fd = device->fd;
+    uint64_t end = size - slack_footer_size(s);
+    bool allocated = size <= s->file_size || allocate(fd, s->file_size, size);
+    if (!allocated && (errno == ENOSPC || errno == EFBIG))
+        return false;
+    if (slack_footer_size(s) ? !fd_pwrite(fd, s->footer, sizeof s->footer, end)
+                             : size > s->file_size && ftruncate(fd, (off_t)size))
+        return false;
+    if (fsync(fd) || (!allocated && (!zero_host(fd, s->file_size, end) || fsync(fd))))
+        return false;
+    uint64_t tail, old = slack_old_tail(s, &tail);
+    uint64_t bitmaps_end = s->bitmap_at + ((uint64_t)s->bitmaps << VHDX_MIB_SHIFT);
+    return fd_pwrite(fd, zeros, (size_t)tail, old) && !fsync(fd) &&
+           zero_host(fd, s->bitmap_at, bitmaps_end) && !fsync(fd) &&
+           slack_bitmaps_link(s, host_io, device) && !fsync(fd);
+}
+
+/* When all of that is there: the note. */
+static bool note_host(struct device *device, const struct slack *s, uint64_t size)
+{
+    struct slack_tail tail;
+    slack_tail_make(&tail, s, s->zero_from, size);
+    return fd_pwrite(device->fd, &tail.note, sizeof tail.note, size - slack_tail_size(s)) &&
+           !fsync(device->fd);
+}
+
+static enum status extend_host(const char *path, const struct image *image, struct slack *s,
                                uint32_t add)
 {
     uint64_t size = slack_size(s, add);
@@ -145,8 +185,11 @@ static enum status extend_host(const char *path, const struct image *image, cons
     if (status)
         return status;
     status = clean(image, s, &device, host_io, &device);
+    if (!status && fsync(device.fd))
+        status = device_write_failed(&device);
     progress_start("reserving", size - s->file_size);
-    if (!status && add && !extend(device.fd, s, size))
+    if (!status && !(add || s->bitmaps ? extend(&device, s, size) && note_host(&device, s, size)
+                                       : note_again(image, s, host_io, &device)))
         status = device_write_failed(&device);
     progress_end();
     device_close(&device);
@@ -161,11 +204,12 @@ static enum status reserve_on_host(const struct options *options, struct file *f
     struct slack s;
     struct fail f;
     bool is_vhdx = false;
-    if (!vhdx_probe(file, &is_vhdx, &f) && is_vhdx) {
-        image = (struct image){.file = file, .format = IMAGE_VHDX};
-        return slack_allowed(&image);
-    }
-    enum status status = vhd_open(&image, file, arena, &f) ? say_fail(&f) : slack_allowed(&image);
+    enum err err = vhdx_probe(file, &is_vhdx, &f);
+    if (!err)
+        err = is_vhdx ? vhdx_open(&image, file, arena, &f) : vhd_open(&image, file, arena, &f);
+    if (!err && image.kind == IMAGE_FIXED && image.check)
+        err = image.check(&image, arena, &f);
+    enum status status = err ? say_fail(&f) : slack_allowed(&image);
     if (!status)
         status = slack_look(&s, &image, arena);
     if (status)
@@ -179,61 +223,6 @@ static enum status reserve_on_host(const struct options *options, struct file *f
 }
 
 /* --- A file of a flash */
-
-/* The file that is meant: --file, else the entry's image, which may name the volume. */
-static enum status find_path(struct edit *e, const struct options *options, const char **path)
-{
-    static struct entry entry;
-    struct fail f;
-    *path = options->file;
-    if (*path)
-        return STATUS_OK;
-    entry = (struct entry){0};
-    if (entry_choose(&entry, &e->session.target, options->entry, &f)) {
-        (void)fail_subject(&f, e->path);
-        return say_fail(&f);
-    }
-    *path = entry.chosen->vhd;
-    if (entry.chosen->start.kind != START_IMAGE)
-        return say_error("Name another --entry, or a --file.", "%s: entry %s starts no image",
-                         e->path, entry.chosen->name);
-    return STATUS_OK;
-}
-
-static enum status open_image(struct edit *e, const char *path, struct image *image,
-                              struct file *file, struct extent_list *list)
-{
-    struct fail f;
-    struct arena *arena = &e->session.target.arena;
-    bool is_vhd = false, is_vhdx = false, is_raw = false;
-    struct volumes *volumes = &e->session.target.volumes;
-    unsigned volume = 0;
-    enum err err = chain_path_volume(path) ? volumes_find(volumes, &f) : ERR_OK;
-    if (!err)
-        err = volumes_open(volumes, path, file, &volume, &f);
-    if (!err && volume)
-        return say_error("Name the disk that it lies on as TARGET, with its partition.",
-                         "%s: lies on another volume", path);
-    if (!err)
-        err = vhd_probe(file, &is_vhd, &f);
-    if (!err && !is_vhd)
-        err = vhdx_probe(file, &is_vhdx, &f);
-    if (!err && !is_vhd && !is_vhdx)
-        err = raw_probe(file, path, &is_raw, &f);
-    *image = (struct image){.file = file, .format = IMAGE_VHDX};
-    if (!err && is_raw)
-        err = raw_open(image, file, &f);
-    else if (!err && !is_vhdx)
-        err = vhd_open(image, file, arena, &f);
-    if (!err)
-        err = file_extents(file, list, arena, &f);
-    if (!err)
-        err = file_writable_in_place(file, list, &f);
-    if (!err)
-        return STATUS_OK;
-    (void)fail_subject(&f, path);
-    return say_fail_advice(&f, err == ERR_NOT_FOUND ? "Check the name." : NULL);
-}
 
 /* Takes the mark of a merge off an image whose child is gone; the image is open afterwards. */
 static enum status unmark(struct edit *e, const char *path, struct image *image, struct file *file,
@@ -252,7 +241,7 @@ static enum status unmark(struct edit *e, const char *path, struct image *image,
     status = merge_mark_set(e, &link, IMAGE_MERGE_NONE, NULL);
     if (!status)
         status = edit_reopen(e);
-    return status ? status : open_image(e, path, image, file, list);
+    return status ? status : image_file_open(e, path, image, file, list);
 }
 
 /* A file of the flash, with the extents that it has. */
@@ -268,25 +257,39 @@ static bool flash_io(void *ctx, uint64_t off, void *buf, size_t size, bool write
                  : edit_read_at(file->edit, file->list, off, buf, size);
 }
 
+/* The slots, and when they are there, the note about them. */
+static enum status grow(struct edit *e, const char *path, const struct slack *s, uint32_t add,
+                        struct extent_list *list, uint32_t *pieces)
+{
+    struct file file;
+    struct image image;
+    enum status status = grow_slots(e, path, s, add, list, pieces);
+    if (!status)
+        status = edit_reopen(e);
+    if (!status)
+        status = image_file_open(e, path, &image, &file, list);
+    return status ? status : grow_note(e, s, add, list);
+}
+
 static enum status reserve_on_flash(const struct options *options)
 {
     struct edit e;
     struct file file;
     struct image image;
     struct extent_list list;
-    struct slack s;
-    const char *path;
+    struct slack s = {0};
+    const char *path = NULL;
     uint32_t pieces = 0;
     enum status status = edit_open(&e, options);
     if (status)
         return status;
-    status = find_path(&e, options, &path);
+    status = image_file_path(&e, options, &path);
     char *kept = status ? NULL : strdup(path); /* outlives core's view */
     path = kept;
     if (!status && !kept)
         status = say_no_memory();
     if (!status)
-        status = open_image(&e, path, &image, &file, &list);
+        status = image_file_open(&e, path, &image, &file, &list);
     if (!status)
         path += chain_path_volume(path); /* it is this one */
     if (!status)
@@ -296,16 +299,21 @@ static enum status reserve_on_flash(const struct options *options)
     if (!status)
         status = slack_look(&s, &image, &e.session.target.arena);
     uint32_t add = status ? 0 : wanted(path, &s, options);
-    if (add) {
+    if (!status && (add || s.bitmaps)) {
         edit_rehearse(&e);
         status = grow_slots(&e, path, &s, add, &list, &pieces);
         edit_end_rehearsal(&e);
     }
     struct flash_file on_flash = {&e, &list};
     if (!status && !options->dry_run)
+        status = sums_mark_written(&e, path);
+    if (!status && !options->dry_run)
         status = clean(&image, &s, &e.session.device, flash_io, &on_flash);
-    if (!status && add && !options->dry_run)
-        status = grow_slots(&e, path, &s, add, &list, &pieces);
+    if (!status && !options->dry_run &&
+        (!edit_sync(&e) || (!add && !s.bitmaps && !note_again(&image, &s, flash_io, &on_flash))))
+        status = device_write_failed(&e.session.device);
+    if (!status && (add || s.bitmaps) && !options->dry_run)
+        status = grow(&e, path, &s, add, &list, &pieces);
     if (!status && add)
         report(path, &s, add, options->dry_run ? "would get" : "got", pieces);
     free(kept);

@@ -17,6 +17,7 @@
 #include "flash/entry.h"
 #include "flash/grow.h"
 #include "flash/lineage.h"
+#include "flash/sums.h"
 #include "image/newvhd.h"
 #include "image/slack.h"
 #include "verbs/verbs.h"
@@ -161,14 +162,18 @@ static enum status add_slots(struct rollback *r)
     struct edit *e = &r->lineage.edit;
     struct slack s = r->vhd.slack;
     uint32_t left = r->slots - r->first;
-    s.now.count = r->first;
-    s.now.limit = slack_size(&r->vhd.slack, r->first) - VHD_FOOTER_SIZE;
-    s.file_size = s.now.limit + VHD_FOOTER_SIZE;
+    slack_placed(&s, r->first);
     enum status status = STATUS_OK;
     if (!e->rehearsal)
         status = lineage_reopen(&r->lineage, r->path);
-    return status ? status
-                  : grow_slots(e, r->path, &s, left, &r->lineage.chain.link[0]->extents, NULL);
+    const struct extent_list *list = &r->lineage.chain.link[0]->extents;
+    if (!status)
+        status = grow_slots(e, r->path, &s, left, list, NULL);
+    if (status || e->rehearsal)
+        return status;
+    status = lineage_reopen(&r->lineage, r->path);
+    list = &r->lineage.chain.link[0]->extents;
+    return status ? status : grow_note(e, &s, left, list);
 }
 
 static enum status empty(struct rollback *r)
@@ -176,12 +181,13 @@ static enum status empty(struct rollback *r)
     struct edit *e = &r->lineage.edit;
     struct edit_content content = {.front = r->vhd.front,
                                    .front_size = r->vhd.front_size,
-                                   .back = r->vhd.slack.footer,
-                                   .back_size = sizeof r->vhd.slack.footer,
                                    .size = slack_size(&r->vhd.slack, r->first)};
+    newvhd_end(&r->vhd, &content.back, &content.back_size, content.size);
+    enum status status = e->rehearsal ? STATUS_OK : sums_mark_written(e, r->path);
     if (!e->rehearsal)
         progress_start("making an empty child", content.size);
-    enum status status = edit_put(e, r->path, &content, NULL);
+    if (!status)
+        status = edit_put(e, r->path, &content, NULL);
     progress_end();
     if (!status && r->first < r->slots)
         status = add_slots(r);

@@ -23,6 +23,7 @@
 #include "flash/lineage.h"
 #include "flash/menus.h"
 #include "flash/merge_mark.h"
+#include "flash/sums.h"
 #include "image/newvhd.h"
 #include "image/slack.h"
 #include "ntfs/volume.h"
@@ -177,13 +178,14 @@ static enum status make(struct snapshot *s)
     bool real = !l->edit.rehearsal;
     struct edit_content content = {.front = s->vhd.front,
                                    .front_size = s->vhd.front_size,
-                                   .back = s->vhd.slack.footer,
-                                   .back_size = sizeof s->vhd.slack.footer,
                                    .size = slack_size(&s->vhd.slack, s->slots)};
+    newvhd_end(&s->vhd, &content.back, &content.back_size, content.size);
     unsigned depth = l->chain.count;
     enum status status = STATUS_OK;
     if (real && l->chain.link[0]->image.merge) /* of a child that is gone */
         status = merge_mark_set(&l->edit, l->chain.link[0], IMAGE_MERGE_NONE, NULL);
+    if (!status && real)
+        status = sums_mark_written(&l->edit, s->parent);
     if (!status)
         status = lineage_put_first(l, &s->config);
     if (!status && real && s->config.first)

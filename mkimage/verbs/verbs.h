@@ -7,6 +7,7 @@
 #include "cli/say.h"
 
 enum status verb_flash(const struct options *options);
+enum status verb_clone(const struct options *options);
 enum status verb_install(const struct options *options);
 enum status verb_restore(const struct options *options);
 enum status verb_reserve(const struct options *options);
@@ -17,6 +18,10 @@ enum status verb_add(const struct options *options);
 enum status verb_replace(const struct options *options);
 enum status verb_remove(const struct options *options);
 enum status verb_list(const struct options *options);
+enum status verb_update(const struct options *options);
+enum status verb_uninstall(const struct options *options);
+enum status verb_shrink(const struct options *options);
+enum status verb_verify(const struct options *options);
 enum status verb_check(const struct options *options);
 enum status verb_map(const struct options *options);
 enum status verb_read(const struct options *options);
@@ -34,9 +39,12 @@ enum status verb_vhd_resize(const struct options *options);
 enum status verb_vhd_compact(const struct options *options);
 enum status verb_vhd_rebase(const struct options *options);
 enum status verb_vhd_merge(const struct options *options);
+enum status verb_windows_doctor(const struct options *options);
+enum status verb_windows_tune(const struct options *options);
 enum status verb_attach(const struct options *options);
 enum status verb_detach(const struct options *options);
 enum status verb_attached(const struct options *options);
+enum status verb_windows_apply(const struct options *options);
 enum status verb_windows_boot(const struct options *options);
 
 #endif

@@ -17,14 +17,15 @@
 #include "core/vhdx/vhdx.h"
 #include "flash/target.h"
 #include "host/files.h"
+#include "host/lock.h"
 #include "image/newdisk.h"
 #include "serve/fresh.h"
 #include "serve/layer.h"
-#include "serve/lock.h"
 #include "serve/relatives.h"
 #include "serve/serve.h"
 #include "serve/content.h"
 #include "serve/vhdx_log.h"
+#include "serve/unused.h"
 #include "verbs/verbs.h"
 
 /* The image that is changed, and the one that is made. */
@@ -45,11 +46,10 @@ static struct chain_link *leaf(struct change *c)
 
 static enum status lock_open(struct change *c, const char *path)
 {
-    struct fail f;
     c->lock = open(path, O_RDWR | O_CLOEXEC);
     if (c->lock < 0)
         return say_error("Choose one that may be written.", "%s: %s", path, strerror(errno));
-    return lock_image(c->lock, true, path, &f) ? say_fail(&f) : STATUS_OK;
+    return lock_hold(c->lock, path, LOCK_WRITER);
 }
 
 /* `parent` helps to find one that the image does not lead to; NULL: none. */
@@ -89,7 +89,7 @@ static enum status change_begin(struct change *c, const struct newdisk *d)
     struct fail f;
     struct serve_options options = {.file = c->fresh.path, .write = WRITE_PERSISTENT};
     if (!status && !(c->to = serve_open(&options, &f)))
-        status = say_fail(&f);
+        status = serve_say(&f);
     return status;
 }
 
@@ -147,8 +147,10 @@ static enum status change_end(struct change *c, enum status status)
     status = fresh_end(&c->fresh, status);
     hostfiles_close(&c->host);
     arena_close(&c->arena);
-    if (c->lock >= 0)
+    if (c->lock >= 0) {
+        lock_release(c->lock);
         close(c->lock);
+    }
     free(c->path);
     return status;
 }
@@ -221,7 +223,7 @@ enum status verb_vhd_resize(const struct options *options)
         uint64_t sectors = leaf(&c)->image.sectors;
         if (sectors > d.size >> SECTOR_SHIFT)
             sectors = d.size >> SECTOR_SHIFT;
-        status = layer_copy(leaf(&c), c.to, sectors, "resizing");
+        status = layer_copy(leaf(&c), c.to, sectors, NULL, "resizing");
     }
     if (!status)
         status = written(&c, &leaf(&c)->image);
@@ -244,8 +246,16 @@ enum status verb_vhd_compact(const struct options *options)
         before = leaf(&c)->file.size;
         status = change_begin(&c, &d);
     }
+    struct content disk = {.fd = -1};
+    struct unused *unused = NULL;
+    if (!status && options->free)
+        status = content_open(&disk, c.path, 0);
+    if (!status && options->free)
+        status = unused_open(&unused, &disk, name);
     if (!status)
-        status = layer_copy(leaf(&c), c.to, leaf(&c)->image.sectors, "compacting");
+        status = layer_copy(leaf(&c), c.to, leaf(&c)->image.sectors, unused, "compacting");
+    unused_close(unused);
+    content_close(&disk);
     if (!status)
         status = written(&c, &leaf(&c)->image);
     struct stat st;
@@ -311,7 +321,7 @@ enum status verb_vhd_rebase(const struct options *options)
         status = change_begin(&c, &d);
     }
     if (!status)
-        status = layer_copy(leaf(&c), c.to, leaf(&c)->image.sectors, "rebasing");
+        status = layer_copy(leaf(&c), c.to, leaf(&c)->image.sectors, NULL, "rebasing");
     if (!status)
         status = written(&c, &leaf(&c)->image);
     status = change_end(&c, status);
@@ -353,24 +363,26 @@ static enum status merge(struct change *c, const char *parent)
                          parent);
     enum status status = relatives_refuse(parent, old, c->path, &c->arena);
     int from = open(parent, O_RDWR | O_CLOEXEC);
-    if (!status && (from < 0 || lock_image(from, true, parent, &f)))
-        status = from < 0 ? say_error("Choose one that may be written.", "%s: %s", parent,
-                                      strerror(errno))
-                          : say_fail(&f);
+    if (!status && from < 0)
+        status = say_error("Choose one that may be written.", "%s: %s", parent, strerror(errno));
+    if (!status)
+        status = lock_hold(from, parent, LOCK_WRITER);
     if (!status)
         status = fresh_open(&c->fresh, parent, true);
     if (!status)
         status = file_copy(from, c->fresh.fd, parent);
     struct serve_options options = {.file = c->fresh.path, .write = WRITE_PERSISTENT};
     if (!status && !(c->to = serve_open(&options, &f)))
-        status = say_fail(&f);
+        status = serve_say(&f);
     if (!status)
-        status = layer_copy(leaf(c), c->to, child->sectors, "merging");
+        status = layer_copy(leaf(c), c->to, child->sectors, NULL, "merging");
     if (!status)
         status = written(c, old);
     status = fresh_end(&c->fresh, status);
-    if (from >= 0)
+    if (from >= 0) {
+        lock_release(from);
         close(from);
+    }
     return status;
 }
 

@@ -10,63 +10,10 @@
 #include "flash/target.h"
 #include "image/newdisk.h"
 #include "serve/fresh.h"
+#include "serve/newimage.h"
 #include "serve/serve.h"
 #include "serve/content.h"
 #include "verbs/verbs.h"
-
-/* What --format, --kind and --block-size say, or the file's name. */
-static enum status kind_choose(struct newdisk *d, const struct options *options, const char *name)
-{
-    const char *dot = strrchr(name, '.');
-    d->format = dot && !strcasecmp(dot, ".vhdx") ? IMAGE_VHDX : IMAGE_VHD;
-    d->kind = IMAGE_DYNAMIC;
-    if (options->format && strcmp(options->format, "vhd") && strcmp(options->format, "vhdx"))
-        return say_usage("--format %s: neither vhd nor vhdx", options->format);
-    if (options->format)
-        d->format = strcmp(options->format, "vhd") ? IMAGE_VHDX : IMAGE_VHD;
-    if (options->kind && strcmp(options->kind, "fixed") && strcmp(options->kind, "dynamic"))
-        return say_usage("--kind %s: neither fixed nor dynamic", options->kind);
-    if (options->kind && !strcmp(options->kind, "fixed"))
-        d->kind = IMAGE_FIXED;
-    d->block_size = (uint32_t)options->block_size;
-    if (options->block_size > UINT32_MAX)
-        return say_usage("--block-size: 256M at the most");
-    return STATUS_OK;
-}
-
-/* Makes d->parent out of the file, which stays open in `host`. */
-static enum status parent_open(struct newdisk *d, const char *name, const char *file,
-                               struct hostfiles *host, struct arena *arena, struct chain *chain)
-{
-    struct fail f;
-    hostfiles_init(host);
-    char *path = realpath(name, NULL);
-    if (!path)
-        return say_error("Check the name.", "%s: %s", name, strerror(errno));
-    if (chain_open(chain, &host->files, path, arena, &f))
-        return say_fail(&f);
-    d->parent = &chain->link[0]->image;
-    d->parent_path = path;
-    d->format = d->parent->format;
-    d->kind = IMAGE_DIFFERENCING;
-    if (d->size && d->size != d->parent->sectors << SECTOR_SHIFT)
-        return say_error("Leave --size out.", "%s: a child has the size of its parent", file);
-    d->size = d->parent->sectors << SECTOR_SHIFT;
-    /* The child's own folder, whole, for the way from there. */
-    char *folder = strdup(file);
-    char *slash = folder ? strrchr(folder, '/') : NULL;
-    if (slash)
-        slash[slash == folder] = '\0';
-    char *whole = realpath(slash ? folder : ".", NULL);
-    char *child = NULL;
-    const char *last = strrchr(file, '/');
-    if (!whole || asprintf(&child, "%s/%s", whole, last ? last + 1 : file) < 0)
-        return say_error("Check the folder.", "%s: %s", file, strerror(errno));
-    free(folder);
-    free(whole);
-    d->path = child;
-    return STATUS_OK;
-}
 
 enum status verb_vhd_create(const struct options *options)
 {
@@ -79,11 +26,11 @@ enum status verb_vhd_create(const struct options *options)
         return say_usage("--size is missing");
     if (options->parent && (options->kind || options->format))
         return say_usage("--parent: the parent says format and kind");
-    enum status status = kind_choose(&d, options, file);
+    enum status status = newimage_choose(&d, options, file);
     if (!status && options->parent) {
         status = arena_open(&arena);
         if (!status)
-            status = parent_open(&d, options->parent, file, &host, &arena, &chain);
+            status = newimage_parent(&d, options->parent, file, &host, &arena, &chain);
     }
     if (!status)
         status = newdisk_allowed(&d);
@@ -103,7 +50,7 @@ enum status verb_vhd_convert(const struct options *options)
     const char *file = options->argument[1];
     struct content source;
     struct newdisk d = {0};
-    enum status status = kind_choose(&d, options, file);
+    enum status status = newimage_choose(&d, options, file);
     if (!status)
         status = content_open(&source, options->argument[0], options->partition);
     if (status)
@@ -119,7 +66,7 @@ enum status verb_vhd_convert(const struct options *options)
     struct serve *to = NULL;
     struct serve_options to_options = {.file = fresh.path, .write = WRITE_PERSISTENT};
     if (!status && !(to = serve_open(&to_options, &f)))
-        status = say_fail(&f);
+        status = serve_say(&f);
     if (!status)
         status = content_copy(&source, to, file, "converting");
     if (to && serve_close(to, &f) && !status)

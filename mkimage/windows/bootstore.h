@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include "windows/bcd.h"
+#include "windows/numbers.h"
 #include "windows/element.h"
 #include "windows/tree.h"
 
@@ -20,7 +20,7 @@ struct bootstore_entry {
     const struct element_partition *partition; /* of the image, or of Windows; NULL: searched for,
                                                 * or the boot manager's own */
     bool modern;                               /* Windows 8 or later */
-    char id[BCD_GUID_TEXT_SIZE];               /* out: the entry's object */
+    char id[STORE_ID_SIZE];                    /* out: the entry's object */
 };
 
 /* A store without entries. `partition`: where the boot manager lies; NULL: where it was started
@@ -30,6 +30,9 @@ enum status bootstore_new(struct tree *t, struct arena *arena,
 
 /* Has it what a store must have? `name` is for the sentence that says what not. */
 enum status bootstore_check(const struct tree *t, const char *name);
+
+/* The entry that starts the image at this path, in whatever form it is named: its object's name. */
+bool bootstore_find(struct tree *t, const char *vhd, char *id);
 
 /* Adds an entry at the end of the order; it becomes the default where there is none. *there: there
  * is an entry for this image already, and nothing was changed. */

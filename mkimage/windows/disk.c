@@ -128,15 +128,16 @@ enum status disk_open(struct disk *d, const struct disk_where *where)
     enum status status = image ? STATUS_OK : entry_path(where, &d->vhd);
     if (status)
         return status;
-    d->name = d->vhd ? NULL : strdup(where->file);
-    if (d->vhd && asprintf(&d->name, "%s:%s", where->file, d->vhd) < 0)
-        d->name = NULL;
+    d->path = d->vhd ? NULL : strdup(where->file);
+    if (d->vhd && asprintf(&d->path, "%s:%s", where->file, d->vhd) < 0)
+        d->path = NULL;
+    d->name = d->path ? strdup(where->name ? where->name : d->path) : NULL;
     if (!d->name)
         status = say_no_memory();
     else if (image || d->vhd)
         status = serve_it(d, where, !image);
     else
-        status = device_open(&d->device, d->name, DEVICE_READ);
+        status = device_open(&d->device, d->path, DEVICE_READ);
     return status ? disk_close(d, status) : STATUS_OK;
 }
 
@@ -157,8 +158,9 @@ enum status disk_close(struct disk *d, enum status status)
         device_close(&d->device);
     d->serve = NULL;
     free(d->name);
+    free(d->path);
     free(d->vhd);
-    d->name = d->vhd = NULL;
+    d->name = d->path = d->vhd = NULL;
     return status;
 }
 
@@ -189,7 +191,7 @@ enum status disk_find_windows(struct disk *d)
 {
     struct target *t = &d->inside;
     struct fail f, other;
-    enum status status = target_open_device_disk(t, d->name, d->serve ? &d->device : NULL);
+    enum status status = target_open_device_disk(t, d->serve ? d->name : d->path, disk_device(d));
     if (status)
         return status;
     d->mounted = true;

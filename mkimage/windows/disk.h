@@ -17,6 +17,7 @@ struct disk {
     struct serve *serve;  /* NULL: a raw disk */
     struct device device; /* the virtual disk */
     char *name;           /* for messages: the image */
+    char *path;           /* the same, as it can be opened */
     char *vhd;            /* where it lies on TARGET's volume; NULL: it is a file of the host */
     struct target inside; /* the volume with Windows */
     bool mounted;         /* `inside` is open */
@@ -28,6 +29,7 @@ struct disk_where {
     const char *entry;
     unsigned partition; /* of TARGET */
     bool write;
+    const char *name; /* what messages call it; NULL: by what it is */
 };
 
 /* Opens the image. Says what is wrong. */

@@ -36,6 +36,9 @@
 /* Byte: how many hard disks there are. */
 #define BDA_HD_COUNT  0x475
 
+/* Word: rows of dots in a character of the screen's text. */
+#define BDA_FONT_ROWS 0x485
+
 /* Byte: bit 5 is set where there are Virtual DMA Services. */
 #define BDA_VDS       0x47B
 

@@ -49,6 +49,9 @@ void console_print(const char *s);
 /* Prints `a`, `b`, as console_text, and a line's end. */
 void console_line(const char *a, const char *b);
 
+/* Goes back to the line's start, to write it again. */
+void console_rewind(void);
+
 /* Takes the last character of the line away. */
 void console_erase(void);
 
@@ -56,8 +59,12 @@ void console_erase(void);
 void console_goto_row(unsigned row);
 
 /* From now on all goes to a serial port and comes from there too, and the screen is left alone
- * unless `and_screen`. Returns whether there is such a port: if not, nothing changes. */
+ * unless `and_screen`. Not where the firmware sends the screen over this port already: then all
+ * stays as it is. Returns whether there is such a port: if not, nothing changes. */
 bool console_serial(unsigned port, uint32_t baud, bool and_screen);
+
+/* Is text written to the screen, and not just to a serial line? */
+bool console_on_screen(void);
 
 /* For screen.c: the screen's width and mode; clears it, cursor at the top; writes a character
  * `count` times, not to the serial line; ends a row, so that what mirrors the screen ends its line.
@@ -66,6 +73,9 @@ unsigned console_columns(unsigned *mode);
 void console_clear(void);
 void console_cells(unsigned row, unsigned at, uint8_t glyph, uint8_t attribute, unsigned count);
 void console_next_row(void);
+
+/* Would console_key return one? */
+bool console_key_waits(void);
 
 /* The key pressed, KEY_NONE where none is waiting. */
 unsigned console_key(void);

@@ -4,6 +4,7 @@
 #include "pc/screen.h"
 #include "core/base/mem.h"
 #include "pc/console.h"
+#include "pc/font.h"
 #include "pc/glyphs.h"
 #include "pc/serial.h"
 
@@ -40,6 +41,7 @@ void screen_begin(void)
     if (screen_width > SCREEN_COLUMNS || screen_width < 40)
         screen_width = SCREEN_COLUMNS;
     monochrome = mode == MONOCHROME;
+    font_begin(console_on_screen());
     console_clear();
     blank(wanted);
     blank(shown);
@@ -48,6 +50,7 @@ void screen_begin(void)
 void screen_end(void)
 {
     console_clear();
+    font_end();
 }
 
 unsigned screen_columns(void)
@@ -74,9 +77,13 @@ void screen_text(unsigned row, unsigned column, unsigned width, enum screen_styl
     unsigned end = column + width;
     screen_fill(row, column, width, style, ' ');
     while (*text && column < end) {
-        unsigned count = glyphs_of(console_utf8_next(&text), glyph);
+        uint32_t c = console_utf8_next(&text);
+        uint8_t letter = font_glyph(c);
+        unsigned count = letter ? 1 : glyphs_of(c, glyph);
+        if (letter)
+            glyph[0] = letter;
         for (unsigned i = 0; i < count && column < end; i++)
-            screen_fill(row, column++, 1, style, glyph[i]);
+            screen_fill(row, column++, 1, style, letter || font_keep(glyph[i]) ? glyph[i] : '?');
     }
 }
 
@@ -111,7 +118,7 @@ static void show_row(unsigned row)
         if (wanted[row][column].style != style)
             serial_reverse(wanted[row][column].style);
         style = wanted[row][column].style;
-        serial_char(glyph_code_point(wanted[row][column].glyph));
+        serial_char(font_code_point(wanted[row][column].glyph));
     }
     if (style)
         serial_reverse(false);

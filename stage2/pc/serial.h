@@ -13,6 +13,11 @@
  * divides 115200. */
 bool serial_open(unsigned number, uint32_t baud);
 
+/* Does anybody send over this port what is shown on the screen? `speak`, called with 0, 1, 2 ...,
+ * shows something and gives time, and says when there was enough of it. Nothing leaves the port
+ * meanwhile, and what comes is lost. */
+bool serial_is_used(unsigned number, bool (*speak)(unsigned round));
+
 /* Is a port open? */
 bool serial_is_open(void);
 
@@ -29,5 +34,6 @@ void serial_reverse(bool on);
 /* The key that came, as console_key() has them; KEY_NONE. Waits a moment for what follows an
  * escape, which may be an arrow key or Esc. */
 unsigned serial_key(void);
+bool serial_key_waits(void);
 
 #endif

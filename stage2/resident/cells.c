@@ -6,6 +6,7 @@
  * Never reads or writes a cell beyond cell_count.
  */
 #include "resident/cells.h"
+#include "resident/face.h"
 #include "core/map/format.h"
 #include "resident/request.h"
 #include "resident/resident.h"
@@ -66,10 +67,8 @@ uint64_t cell_at(uint32_t index)
 
 void cell_put(uint32_t index, uint64_t cell)
 {
-    static uint64_t put;
-
-    put = cell;
-    machine_copy_high(cell_address(index), machine_linear(&put), 2);
+    *(uint64_t *)bounce = cell; /* nothing else is on its way there */
+    machine_copy_high(cell_address(index), machine_linear(bounce), 2);
 }
 
 /* What follows narrows these down: the place in what the cell stands for, and how many sectors from
@@ -84,13 +83,25 @@ static void left_limit(uint32_t sectors)
         found.left = sectors;
 }
 
-/* 32 bits of a record's bitmap, the most significant one first: those of sector `within` and of its
- * neighbours. */
+/* 32 bits of a record's bitmap: those of sector `within` and of its neighbours; of the lowest one
+ * first. The bits are in the order of the file's. */
 static uint32_t bits_at(uint32_t record, uint32_t within)
 {
     uint64_t cell = cell_at(record + MAP_RECORD_BITMAP + (within >> 6));
+    uint32_t bits = (uint32_t)(within & 32 ? cell >> 32 : cell);
 
-    return __builtin_bswap32((uint32_t)(within & 32 ? cell >> 32 : cell));
+    return FACE_MSB_FIRST ? __builtin_bswap32(bits) : bits;
+}
+
+/* What is left of such bits from sector n on, and how many sectors come before the first 1. */
+static inline uint32_t bits_from(uint32_t bits, uint32_t n)
+{
+    return FACE_MSB_FIRST ? bits << (n & 31) : bits >> (n & 31);
+}
+
+static inline uint32_t bits_before(uint32_t bits)
+{
+    return (uint32_t)(FACE_MSB_FIRST ? __builtin_clz(bits) : __builtin_ctz(bits));
 }
 
 /* A MIXED page: are its own sectors meant, or what it stands on? Returns the cell. */
@@ -98,15 +109,15 @@ static uint64_t mixed_find(uint32_t record)
 {
     uint32_t n = found.within;
     uint32_t bits = bits_at(record, n);
-    uint32_t own = bits << (n & 31) >> 31;
+    uint32_t own = FACE_MSB_FIRST ? bits << (n & 31) >> 31 : bits >> (n & 31) & 1;
 
     left_limit(piece.packet.count);
     /* Ends where the bits change, and at the end of a sector of them: what is written is made known
      * by writing one. */
     for (;;) {
-        uint32_t other = (bits ^ -own) << (n & 31);
+        uint32_t other = bits_from(bits ^ -own, n);
         if (other) {
-            n += (uint32_t)__builtin_clz(other);
+            n += bits_before(other);
             break;
         }
         n = (n | 31) + 1;

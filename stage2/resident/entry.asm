@@ -45,6 +45,8 @@ header:
         pad_to  int18_entry
         dw      int18_entry
         dw      int19_entry
+        pad_to  overlaid_entry
+        dw      overlaid_entry
         times   HEADER_size - ($ - header) db 0
 
         section .text progbits alloc exec write align=4
@@ -54,6 +56,7 @@ int13_entry:
         cmp     dl, FIRST_HD
         jb      .chain
         ja      .physical
+.ours:
         cli                             ; a hook above may have come here with interrupts enabled
         cmp     byte [cs:busy], 0
         je      enter_c
@@ -67,6 +70,18 @@ int13_entry:
         jbe     physical_drive
 .chain:
         jmp     far [cs:HEADER(old_int13)]
+
+; INT 13h where the map lies over a drive: functions 02h, 03h, 42h and 43h of that one come here, all
+; else is the BIOS's.
+overlaid_entry:
+        cmp     dl, [cs:HEADER(overlaid)]
+        jne     int13_entry.chain
+        push    ax
+        and     ah, 0xBE
+        cmp     ah, 2
+        pop     ax
+        je      int13_entry.ours
+        jmp     int13_entry.chain
 
 ; enter_c: runs int13_disk on the own stack and returns to the interrupted program
 ;   in: IF = 0, not busy

@@ -1,18 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The first write to a page that has no sectors of its own. Promises, wherever power fails: the
- * image is sound, and each of its sectors holds what it held or what was being written.
+ * image is sound, and each of its sectors holds what it held or what was being written. What of it
+ * depends on the image's format is in tables_vhd.h and tables_vhdx.h; the handler is built once
+ * with each.
  */
 #include "resident/grow.h"
 #include <stdbool.h>
-#include "core/base/endian.h"
 #include "core/map/format.h"
 #include "resident/cells.h"
+#include "resident/face.h"
 #include "resident/resident.h"
 #include "resident/transfer.h"
+#ifdef RESIDENT_VHDX
+#include "resident/tables_vhdx.h"
+#else
+#include "resident/tables_vhd.h"
+#endif
 #include <machine/machine.h>
-
-#define BAT_ABSENT 0xffffffffu
 
 void bits_set(uint32_t record, uint32_t within, uint32_t count)
 {
@@ -25,18 +30,13 @@ void bits_set(uint32_t record, uint32_t within, uint32_t count)
         dwords = 128;
     machine_copy_high(low, bits, dwords);
     for (; count; count--, within++)
-        machine_bit_set(bounce, within % MAP_BITMAP_BITS);
+        machine_bit_set(bounce, within % MAP_BITMAP_BITS ^ (FACE_MSB_FIRST ? 0 : 7));
     uint64_t own = cell_at(record + MAP_RECORD_OWN);
-    if (map_cell_kind(own) == MAP_FILE)
-        file_transfer((uint32_t)map_cell_lba(own) - header.bitmap_sectors + sector, true);
+    if (!FACE_MEMORY || map_cell_kind(own) == MAP_FILE)
+        file_transfer(bitmap_end((uint32_t)map_cell_lba(own)) - header.bitmap_sectors + sector,
+                      true);
     machine_copy_high(bits, low, dwords);
     cells_forget();
-}
-
-static be32 *bat_entry(uint32_t page, bool write)
-{
-    file_transfer(header.bat_sector + (page >> 7), write);
-    return (be32 *)bounce + (page & 127);
 }
 
 /* Zeros over whatever a block's slot held before. */
@@ -54,42 +54,49 @@ static void scrub(uint32_t sector)
     }
 }
 
+/* All bits of a block, first to last; `data` is where its data start. */
+static void bitmap_fill(uint32_t data, uint8_t fill)
+{
+    uint32_t end = bitmap_end(data);
+
+    __builtin_memset(bounce, fill, 512);
+    for (uint32_t i = header.bitmap_sectors; i; i--)
+        file_transfer(end - i, true);
+}
+
 void page_grow(uint32_t page)
 {
     uint64_t old = cell_at(page), new;
     uint32_t record = header.record_next;
     uint32_t data; /* first of the block's, behind its bitmap */
-    bool dynamic = header.growth == MAP_GROWS_DYNAMIC;
+    bool dynamic = header.growth == MAP_GROWS_DYNAMIC || block_is_zero(old);
     bool absent = !dynamic || map_cell_kind(old) == MAP_ZERO;
 
     if (!header.growth || map_cell_kind(old) >= MAP_MIXED ||
-        (absent && record >= header.record_end))
+        (absent ? record >= header.record_end : !FACE_DYNAMIC_BITMAPS))
         machine_throw(STATUS_FAULT);
     if (absent) {
         data = (uint32_t)map_cell_lba(cell_at(record + MAP_RECORD_OWN));
-        if (dynamic && record >= header.record_clean)
+        if ((dynamic || FACE_DYNAMIC_BITMAPS) && record - header.record_clean < header.record_dirty)
             scrub(data);
     } else {
-        data = be32_get(*bat_entry(page, false));
-        if (data + 1 <= 1)
-            map_broken();
-        data += header.bitmap_sectors;
+        data = block_data(page);
     }
-    if (header.growth != MAP_GROWS_IN_MEMORY) {
-        __builtin_memset(bounce, dynamic ? 0xff : 0, 512);
-        for (uint32_t i = header.bitmap_sectors; i; i--)
-            file_transfer(data - i, true);
-    }
+    /* Whatever fails, a slot that is not linked gets nothing but zeros: the next start may have
+     * been told that it holds none but those. */
+    if (header.growth == MAP_GROWS_DIFFERENCING && !block_is_zero(old))
+        bitmap_fill(data, 0);
     if (absent) {
         /* Taken even if what follows fails: nobody knows then what the drive holds. */
         header.record_next = record + header.record_cells;
-        if (header.growth != MAP_GROWS_IN_MEMORY) {
-            *bat_entry(page, false) = be32_make(data - header.bitmap_sectors);
-            bat_entry(page, true);
-        }
+        if (!FACE_MEMORY || header.growth != MAP_GROWS_IN_MEMORY)
+            block_link(page, data, dynamic);
     }
     new = map_cell(MAP_FILE, 0, 0, data) | MAP_WRITABLE;
-    if (!dynamic) {
+    if (dynamic) {
+        if (FACE_DYNAMIC_BITMAPS)
+            bitmap_fill(data, 0xff);
+    } else {
         cell_put(record + MAP_RECORD_BASE, old);
         new = map_cell(MAP_MIXED, 0, 0, record) | MAP_WRITABLE;
     }

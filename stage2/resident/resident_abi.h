@@ -75,7 +75,9 @@ struct resident_header {
     char vendor[8];        /* 0x0b: "GRUB4DOS": drivers look for this name; linked */
     le32 old_int13;        /* 0x13: far pointer, offset first; by the Windows 9x convention here */
     uint8_t safe_flags[4]; /* 0x17: 0: no protected-mode driver may take over the raw drive */
-    uint8_t pad[5];        /* 0x1b */
+    uint8_t pad;           /* 0x1b */
+    /* 0x1c: differencing VHDX: index of the cells that say, page by page, where its bitmap lies */
+    uint32_t bitmap_cell;
 
     /* From here on vhdboot's own; filled in by stage2 except where "linked" is said. Far pointers
      * have their segment in the high half. */
@@ -120,19 +122,27 @@ struct resident_header {
                             * of the disk's pages */
     uint32_t record_next;  /* 0xe4: index of the next free record's first cell */
     uint32_t record_end;   /* 0xe8: no free record from here on */
-    uint32_t record_clean; /* 0xec: DYNAMIC: own sectors of records below are known to be zero */
+    uint32_t record_clean; /* 0xec: index of the first record whose own sectors may hold
+                            * something else than zeros */
     uint32_t bat_sector;   /* 0xf0: of the leaf's file: where its BAT starts */
     uint8_t bitmap_sectors; /* 0xf4: of a block, in front of its data */
-    uint8_t reserved[3];    /* 0xf5 */
-    uint32_t boot_table;    /* 0xf8: address of the boot table (core/entry/format.h); 0: none */
-    uint8_t reserved2[4];   /* 0xfc */
+    /* 0xf5: the number of the drive that the map lies over, which is then shown as it is but for
+     * what the map has in memory: only reads and writes of it come here, all else goes to the BIOS.
+     * 0: the disk is one of its own, 80h, in front of the drives */
+    uint8_t overlaid;
+    uint16_t overlaid_entry; /* 0xf6: INT 13h is hooked here then */
+    uint32_t boot_table;     /* 0xf8: address of the boot table (core/entry/format.h); 0: none */
+    uint32_t record_dirty;   /* 0xfc: cells of records, from record_clean on, of which the same
+                              * holds; 0 where it does not matter */
 };
+static_assert(offsetof(struct resident_header, boot_table) == 0xf8, "resident header");
 static_assert(sizeof(struct resident_header) == 0x100, "resident header");
+static_assert(offsetof(struct resident_header, bitmap_cell) == 0x1c, "resident header");
 static_assert(offsetof(struct resident_header, old_int15) == 0x20, "resident header");
 static_assert(offsetof(struct resident_header, fdpt) == 0x98, "resident header");
 static_assert(offsetof(struct resident_header, edd) == 0xa8, "resident header");
 static_assert(offsetof(struct resident_header, old_int18) == 0xc8, "resident header");
 static_assert(offsetof(struct resident_header, file_page) == 0xe0, "resident header");
-static_assert(offsetof(struct resident_header, boot_table) == 0xf8, "resident header");
+static_assert(offsetof(struct resident_header, overlaid) == 0xf5, "resident header");
 
 #endif

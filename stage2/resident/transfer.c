@@ -6,6 +6,7 @@
 #include "resident/transfer.h"
 #include "core/map/format.h"
 #include "resident/cells.h"
+#include "resident/face.h"
 #include "resident/request.h"
 #include "resident/resident.h"
 #include <machine/machine.h>
@@ -82,7 +83,7 @@ void piece_transfer(void)
     }
     if (kind == MAP_DIRECT)
         drive_transfer();
-    else if (kind == MAP_RAM)
+    else if (FACE_MEMORY && kind == MAP_RAM)
         memory_transfer();
     else
         map_broken();

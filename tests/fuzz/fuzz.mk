@@ -32,6 +32,20 @@ $(B)/fuzz/fuzz_%: $(B)/fuzz/fuzz_%.o $(CORE_SRC:stage2/core/%.c=$(B)/fuzz/core/%
 	@mkdir -p $(@D)
 	$(call run,FUZZLD)$(FUZZ_CC) -fsanitize=fuzzer,address,undefined $^ -o $@
 
+# The serving engine, for its fuzzer.
+$(B)/fuzz/mkimage/%.o: mkimage/%.c $(wildcard stage2/core/*/*.h mkimage/*/*.h)
+	@mkdir -p $(@D)
+	$(call run,FUZZCC)$(FUZZ_CC) $(FUZZ_CFLAGS) $(FUZZ_HOST) -fsanitize=$(FUZZ_SANITIZE) -c $< -o $@
+
+FUZZ_HOST = -Imkimage -D_FILE_OFFSET_BITS=64 -D_GNU_SOURCE -DVERSION='"$(VERSION)"'
+$(B)/fuzz/fuzz_serve.o: FUZZ_CFLAGS += $(FUZZ_HOST)
+$(B)/fuzz/fuzz_serve: $(SERVE_SRC:mkimage/%.c=$(B)/fuzz/mkimage/%.o)
+
+# What is made of hives and their logs.
+$(B)/fuzz/fuzz_hivelog.o: FUZZ_CFLAGS += $(FUZZ_HOST)
+$(B)/fuzz/fuzz_hivelog: $(patsubst %,$(B)/fuzz/mkimage/%.o,windows/hivelog windows/tree windows/tree_write) \
+                        $(SERVE_SRC:mkimage/%.c=$(B)/fuzz/mkimage/%.o)
+
 $(B)/fuzz/seeds_%/made: tests/fuzz/fuzz_%.c
 	@mkdir -p $(@D)
 	@if [ -x tests/fuzz/seeds_$* ]; then tests/fuzz/seeds_$* $(@D); fi

@@ -17,6 +17,7 @@
 #include "core/vhdx/vhdx.h"
 #include "core/vhdx/format.h"
 #include "core/vhdx/write.h"
+#include "fuzz/growth.h"
 #include "fuzz/parents.h"
 
 #define HEAD         4
@@ -139,7 +140,7 @@ static void check_header(const struct image *image)
     static uint8_t page[VHDX_HEADER_SIZE];
     uint64_t at;
     struct fail f = {0};
-    if (vhdx_header_next(image, seed, page, &at, &f)) {
+    if (vhdx_header_next(image, VHDX_CHANGES_DISK, seed, page, &at, &f)) {
         if (!f.sentence || !f.err)
             abort();
     } else if (image->read_only || (at != VHDX_HEADER_1 && at != VHDX_HEADER_2)) {
@@ -209,6 +210,7 @@ static void use_image(struct image *image, struct arena *a)
     (void)check_run(image, image->sectors - 1);
     (void)check_run(image, 0);
     check_header(image);
+    growth_check(image, a);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -1,7 +1,7 @@
 ; SPDX-License-Identifier: GPL-2.0-or-later
 ; Measures INT 13h writes, of zeros, as bench.asm does reads: `rounds` sequential writes of 63.5 KiB from lba 64 on, warmed
-; up once: "guest: sequential HIGHLOW least ONE". Then, when a key is pressed, `fault_count` writes of one sector,
-; `fault_step` apart from `fault_first` on: "guest: spread HIGHLOW least ONE".
+; up once: "guest: sequential HIGHLOW least ONE". Then, when a key is pressed, `fault_count` writes of `fault_sectors`
+; (1), `fault_step` apart from `fault_first` on: "guest: spread HIGHLOW least ONE".
 ; At the end "guest: done" or "guest: failed".
         %include "guest.inc"
 
@@ -64,7 +64,7 @@ spread:
         call    writes_start
         mov     esi, [fault_count]
         mov     eax, [fault_first]
-        mov     cx, 1
+        mov     cx, [fault_sectors]
 .next:
         sub     esi, 1
         jb      .done
@@ -91,4 +91,5 @@ text_failed     db "guest: failed", 13, 10, 0
 fault_first     dd 0
 fault_step      dd 0
 fault_count     dd 0
+fault_sectors   dd 1
         times 16 * 512 - ($ - $$) db 0

@@ -43,13 +43,14 @@ def build(name):
 class Disk:
     """A partitioned disk with one NTFS volume, boot code, vhdboot.bin and `files` in its root."""
 
-    def __init__(self, folder, files, size=48, stage2=None):
+    def __init__(self, folder, files, size=48, stage2=None, label=""):
         self.path = os.path.join(folder, "disk.img")
         self.part = os.path.join(folder, "part.img")
         self.folder = folder
         with open(self.part, "wb") as part:
             part.truncate((size - 1) << 20)
-        self._run("mkntfs", "-q", "-F", "-Q", "-c", "4096", "-p", str(FIRST), "-H", "255", "-S", "63", self.part)
+        self._run("mkntfs", "-q", "-F", "-Q", "-c", "4096", "-p", str(FIRST), "-H", "255", "-S", "63", "-L", label,
+                  self.part)
         self._copy("vhdboot.bin", build("vhdboot.bin") if stage2 is None else stage2)
         for name, content in files.items():
             self._copy(name, content)
@@ -96,12 +97,12 @@ class Disk:
 
 
 @functools.cache
-def image(name):
-    """A fixed VHD whose boot sector says its name."""
+def image(name, guest=GUEST):
+    """A fixed VHD whose boot sector says its name, or is another program."""
     with tempfile.TemporaryDirectory() as folder:
         source = os.path.join(folder, "guest.asm")
         with open(source, "w", encoding="ascii") as file:
-            file.write(GUEST.replace("NAME", name))
+            file.write(guest.replace("NAME", name))
         subprocess.run(["nasm", "-f", "bin", "-o", os.path.join(folder, "guest"), source], check=True)
         path = os.path.join(folder, "image.vhd")
         vhd.make_fixed(path, SECTORS)

@@ -248,13 +248,17 @@ class Qemu(Emulator):
                 return entry["stats"]
         raise KeyError(disk)
 
-    def screen(self):
-        """The 80x25 text screen as QEMU's memory holds it, trailing blanks removed."""
+    def cells(self, at=0xB8000, columns=80):
+        """The 25 rows of the text screen as QEMU's memory holds them: characters and attributes in turn."""
         path = os.path.join(self.folder, "screen")
-        self.qmp("pmemsave", val=0xB8000, size=4000, filename=path)
+        self.qmp("pmemsave", val=at, size=50 * columns, filename=path)
         with open(path, "rb") as dump:
-            cells = dump.read()[::2].decode("cp437").replace("\0", " ")
-        return "\n".join(cells[i:i + 80].rstrip() for i in range(0, 2000, 80))
+            cells = dump.read()
+        return [cells[i:i + 2 * columns] for i in range(0, len(cells), 2 * columns)]
+
+    def screen(self):
+        """The text of a screen of 80 columns, trailing blanks removed."""
+        return "\n".join(row[::2].decode("cp437").replace("\0", " ").rstrip() for row in self.cells())
 
     def close(self):
         if self.running():

@@ -124,6 +124,19 @@ class Workshop:
         mkimage("install", disk, "--yes")
         return disk
 
+    def stick(self, config, files=None, mib=40, name="flash.img"):
+        """A disk with vhdboot, this config (None: none) and these files: {"/bootmgr": file, ...}."""
+        disk = self.partitioned(self.volume(mib, name=f"{name}.volume"), name)
+        files = dict(files or {})
+        if config is not None:
+            files["/vhdboot.cfg"] = self.path("vhdboot.cfg")
+            with open(files["/vhdboot.cfg"], "w", encoding="utf-8") as file:
+                file.write(config)
+        for path, source in files.items():
+            run(tool("tools/fragment"), disk, source, path, 1)
+        mkimage("install", disk, "--yes")
+        return disk
+
     def far(self, image, border):
         """A sparse volume without a partition table that holds the image around that sector of the drive."""
         disk = self.volume((border // 2048) + 256, cluster=65536, start=0, name="far.img")

@@ -9,6 +9,7 @@ nothing here is shared with the project's own code. Fixed ones are in vhd.py.
 What belongs to nothing (gaps, sectors whose bit is 0) is filled with `poison`."""
 import struct
 import uuid
+import zlib
 
 SECTOR = 512
 DYNAMIC, DIFFERENCING = 3, 4
@@ -25,6 +26,23 @@ def footer(size, kind, identity, header_at, saved_state=0, creator=b"win ", chs=
     data = struct.pack(">8sIIQI4sI4sQQHBBII16sB427x", b"conectix", 2, 0x10000, header_at, 0x2A000000,
                        creator, 0x60001, b"Wi2k", size, size, *chs, kind, 0, identity, saved_state)
     return checksum(data, 64)
+
+
+def note(identity, first, end):
+    """vhdboot's own sector for byte `end` of a file: all from byte `first` to there is zeros."""
+    data = bytearray(struct.pack(">8sIIQQ16s464x", b"vhdbzero", 1, 0, first, end, identity))
+    data[12:16] = struct.pack(">I", zlib.crc32(data))
+    return bytes(data)
+
+
+def noted(data):
+    """Where the zeros begin, by the note in front of the footer at the end of a file's bytes; None where there is
+    none that fits. What it says must be true."""
+    place = len(data) - 2 * SECTOR
+    first = int.from_bytes(data[place + 16:place + 24], "big")
+    if data[place:place + SECTOR] != note(data[-SECTOR + 68:-SECTOR + 84], first, place):
+        return None
+    return first
 
 
 def sectors(tag, lba, count):
@@ -46,7 +64,9 @@ class DynamicVhd:
         self.align = SECTOR                     # of a block's data
         self.gap = 0                            # bytes before each block
         self.slack = 0                          # bytes before the footer: zeros,
-        self.junk = False                       # or poison
+        self.junk = False                       # or poison, up to the middle where the note is "of a part"
+        self.note = None                        # a sector more of slack: a note that is "true", "of a part", or
+                                                # not one: "another file's", "of another place", "half written"
         self.spare = 0                          # entries of the BAT beyond the disk
         self.header_at = SECTOR
         self.bat_at = 1536
@@ -122,7 +142,15 @@ class DynamicVhd:
                 bat[number] = start // SECTOR
                 end = f.tell()
             f.seek(end)
-            f.write((self.filler(self.slack) if self.junk else bytes(self.slack)) + foot)
+            junk = (self.slack // 2 // SECTOR * SECTOR if self.note == "of a part" else self.slack) * self.junk
+            f.write(self.filler(junk) + bytes(self.slack - junk))
+            if self.note:
+                place = f.tell()
+                wrong = self.note == "another file's"
+                data = note(bytes(16) if wrong else self.identity, end + junk * (self.note == "of a part"),
+                            place + SECTOR * (self.note == "of another place"))
+                f.write(data[:40] + bytes(472) if self.note == "half written" else data)
+            f.write(foot)
             f.seek(0)
             f.write(foot)
             f.seek(self.header_at)

@@ -66,5 +66,10 @@ def inside(image, path):
     data = read("inside.raw.vhd")
     with open("inside.ntfs", "wb") as file:
         file.write(data[2048 * 512:2048 * 512 + int.from_bytes(data[458:462], "little") * 512])
+    return peek(path)
+
+
+def peek(path):
+    """One more file of the volume that `inside` has just cut out."""
     done = run("ntfscat", "-f", "inside.ntfs", path, status=None)
     return done.stdout if done.returncode == 0 else None

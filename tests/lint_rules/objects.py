@@ -12,7 +12,7 @@ from lint_rules.tree import C_ENDS
 
 # Objects' folder in the build, and the sources'.
 BUILT = {"core32": "stage2/core", "mkimage.o": "mkimage", "stage2": "stage2",
-         "nbdkit/nbdkit": "mkimage/nbdkit"}
+         "nbdkit/nbdkit": "mkimage/nbdkit", "wim/wim": "mkimage/wim"}
 FROM_OUTSIDE = ("memcpy", "memmove", "memset", "memcmp")
 WRITABLE = (".data", ".bss", ".tdata", ".tbss")
 

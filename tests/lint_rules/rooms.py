@@ -46,7 +46,9 @@ BELOW = {
     "mkimage/attach": ("mkimage/serve",),
     "mkimage/nbdkit": ("mkimage/serve",),
     "mkimage/guest": ("mkimage/attach",),
-    "mkimage/windows": ("mkimage/serve",),
+    "mkimage/windows": ("mkimage/serve", "mkimage/wim/wim.h"),
+    "mkimage/wim/wim.h": (),
+    "mkimage/wim": ("mkimage/ntfs", "mkimage/wim/wim.h"),
     "mkimage/verbs": ("mkimage/flash", "mkimage/attach", "mkimage/guest", "mkimage/windows"),
     "mkimage": ("mkimage/verbs",),
 
@@ -66,7 +68,7 @@ APART = {"mkimage/verbs": "mkimage/verbs/verbs.h"}
 
 # Headers that stay inside few rooms, whoever is above them: a beginning of the name, and the rooms. Tests have a second
 # hand, which uses ntfs-3g and nothing of ours.
-INSIDE = {"ntfs/libntfs.h": ("mkimage/ntfs",), "ntfs-3g/": ("mkimage/ntfs", "tests")}
+INSIDE = {"ntfs/libntfs.h": ("mkimage/ntfs", "mkimage/wim"), "ntfs-3g/": ("mkimage/ntfs", "tests")}
 
 # The one header with two bodies: unit tests put a simulated machine in its place, found by -I alone.
 SEAMS = {"machine/machine.h": "stage2/resident/machine/machine.h"}

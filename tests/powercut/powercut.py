@@ -27,19 +27,21 @@ JUDGE = tool("powercut/judge")
 class Case:
     """One cell of the matrix. depth: 0 fixed, 1 dynamic, then 1 + the number of parents."""
 
-    def __init__(self, depth, block_size, junk, bus="ahci", pieces=5, clear_bits=False):
+    def __init__(self, depth, block_size, junk, bus="ahci", pieces=5, clear_bits=False, note=None):
         self.depth = depth
         self.block_size = block_size
         self.junk = junk
         self.bus = bus
         self.pieces = pieces
         self.clear_bits = clear_bits                # of a dynamic one, over zeros
+        self.note = note                            # about the slack, as vhd_dynamic.py has them
 
     def __str__(self):
         kind = ("fixed", "dynamic", *(f"differencing, {n} parents" for n in (1, 2, 3)))[self.depth]
         if not self.depth:
             return kind if self.bus == "ahci" else f"{kind}, {self.bus}"
-        return f"{kind}, blocks of {self.block_size // KIB} KiB, {'junk' if self.junk else 'zeroed'} slack"
+        return (f"{kind}, blocks of {self.block_size // KIB} KiB, {'junk' if self.junk else 'zeroed'} slack" +
+                (f", a note {self.note}" if self.note else ""))
 
 
 def deal(rng, chain, data):
@@ -80,6 +82,7 @@ def images(shop, case, rng, rounds, slack=None, **guest):
     absent = SECTORS * SECTOR // case.block_size - len(chain[0].blocks)
     chain[0].slack = (absent if slack is None else slack) * (case.block_size + 4096 + 4096) + 4096
     chain[0].junk = case.junk
+    chain[0].note = case.note
     chain[0].align = 4096
     chain[0].all_bits = not case.clear_bits
     names = ["disk.vhd"] + [f"base{n}.vhd" for n in range(case.depth - 2, -1, -1)]
@@ -195,5 +198,9 @@ def matrix():
         for depth in range(1, 5):
             which = (turn + 4 * depth + 5) % 6
             cells.append(Case(depth, blocks[which % 3], which >= 3))
-    cells[3:3] = [Case(0, 0, False), Case(0, 0, False, bus="ide")]
+    cells[3:3] = [Case(0, 0, False), Case(0, 0, False, bus="ide"),
+                  Case(1, 512 * KIB, False, note="true"), Case(1, 512 * KIB, True, note="of another place")]
+    cells += [Case(1, 2 * MIB, False, note="true"), Case(1, 512 * KIB, True, note="of a part"),
+              Case(1, 512 * KIB, True, note="another file's"), Case(1, 512 * KIB, True, note="half written"),
+              Case(2, 512 * KIB, True, note="another file's"), Case(2, 512 * KIB, False, note="true")]
     return cells

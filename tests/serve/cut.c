@@ -12,6 +12,7 @@
  *         --shuffles N   cuts of each place with changes since the last sync lost at random
  *         --slack        the file never grows: it is one on an NTFS volume
  *         --faults N     instead: N runs, in each of which one change or sync fails
+ *         --list         instead: the changes and syncs of the run, a line each
  *         --keep DIR N   writes N of the cut files there, with what is read of them beside
  *
  * After each cut core must open the image, and each sector must be what it was at the last flush
@@ -27,6 +28,9 @@
 #include <string.h>
 #include "core/base/bits.h"
 #include "core/base/bounds.h"
+#include "core/vhd/format.h"
+#include "core/base/note.h"
+#include "core/vhd/slack.h"
 #include "core/vhd/vhd.h"
 #include "serve/world.h"
 
@@ -58,12 +62,12 @@ struct run {
 static struct options {
     uint64_t seed;
     uint32_t requests, every, shuffles, faults, keep;
-    bool slack;
+    bool slack, list;
     const char *folder;
 } options = {.seed = 1, .requests = 60, .every = 1, .shuffles = 2};
 
 static uint64_t random_state;
-static uint64_t cuts, losses, reopened, faults, kept;
+static uint64_t cuts, losses, reopened, faults, kept, noted;
 
 static void die(const char *what, const struct fail *f)
 {
@@ -352,6 +356,23 @@ static void keep_file(const struct run *r)
     kept++;
 }
 
+/* A note that fits is true: all behind the first slot is zeros. */
+static bool note_is_true(struct run *r)
+{
+    struct fail f;
+    struct image_slack slack;
+    struct image *image = &r->world.chain.link[0]->image;
+    if (image->format != IMAGE_VHD || image->kind == IMAGE_FIXED ||
+        vhd_slack_find(image, &slack, &f) || !slack.noted || !slack.count)
+        return true;
+    uint64_t from = ((uint64_t)slack.first + slack.stride) << SECTOR_SHIFT;
+    uint64_t end = slack.limit - SLACK_NOTE_SIZE;
+    noted++;
+    if (from < slack.zero_from)
+        from = slack.zero_from;
+    return from >= end || bytes_are(r->world.file[0].data + from, end - from, 0);
+}
+
 static void judge(struct run *r, const struct window *v, const char *kind, uint32_t cut)
 {
     struct fail f;
@@ -373,6 +394,8 @@ static void judge(struct run *r, const struct window *v, const char *kind, uint3
     if (vhd_bitmap_check(&w->chain.link[0]->image, &w->arena, &f) ||
         w->chain.link[0]->image.notes.count != notes)
         loss(r, kind, cut, "data under a clear bit of a dynamic VHD", 0);
+    if (!note_is_true(r))
+        loss(r, kind, cut, "the note about the slack lies", 0);
     if (options.folder && kept < options.keep && !rnd(7))
         keep_file(r);
     if (cuts % REOPEN_EVERY)
@@ -450,6 +473,8 @@ static void parse(int *argc, char ***argv)
     for (; *a && !strncmp(*a, "--", 2); a++) {
         if (!strcmp(*a, "--slack")) {
             options.slack = true;
+        } else if (!strcmp(*a, "--list")) {
+            options.list = true;
         } else if (!strcmp(*a, "--seed") && a[1]) {
             options.seed = strtoull(*++a, NULL, 10);
         } else if (!strcmp(*a, "--keep") && a[1] && a[2]) {
@@ -486,6 +511,19 @@ static void run_prepare(struct run *r, char **paths, unsigned count)
     r->request = calloc(r->requests, sizeof *r->request);
 }
 
+/* Each change with the first 64 bytes of it: a header's say which log counts. */
+static void list(const struct memfile *m)
+{
+    static const char *const names[] = {"write", "resize", "sync"};
+    for (uint32_t i = 0; i < m->records; i++) {
+        const struct record *r = &m->record[i];
+        printf("%s %" PRIu64 " %" PRIu64 " ", names[r->kind], r->offset, r->length);
+        for (uint32_t n = 0; r->data && n < 64 && n < r->length; n++)
+            printf("%02x", r->data[n]);
+        putchar('\n');
+    }
+}
+
 int main(int argc, char **argv)
 {
     static struct run r;
@@ -494,6 +532,8 @@ int main(int argc, char **argv)
         die("usage", NULL);
     run_prepare(&r, argv, (unsigned)argc);
     run_all(&r, UINT32_MAX, 0);
+    if (options.list)
+        return list(&r.world.file[0]), 0;
     uint32_t changes = r.world.file[0].records;
     if (!options.faults)
         cut_all(&r, false);
@@ -504,7 +544,7 @@ int main(int argc, char **argv)
         cut_all(&r, true);
     }
     printf("%u requests, %u changes, %" PRIu64 " cuts, %" PRIu64 " opened for writing, %" PRIu64
-           " faults, %" PRIu64 " losses\n",
-           r.requests, changes, cuts, reopened, faults, losses);
+           " faults, %" PRIu64 " notes, %" PRIu64 " losses\n",
+           r.requests, changes, cuts, reopened, faults, noted, losses);
     return losses ? 1 : 0;
 }

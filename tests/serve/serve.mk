@@ -6,4 +6,4 @@ CHECK_FILES += $(SERVE_CUT)
 
 $(SERVE_CUT): $(wildcard tests/serve/*.c tests/serve/*.h) $(filter-out %/main.o,$(MKIMAGE_LINKED))
 	@mkdir -p $(@D)
-	$(call run,LD)$(CC) $(MKIMAGE_CFLAGS) -Itests -MF $@.d -MT $@ $(filter %.c %.o,$^) -o $@
+	$(call run,LD)$(CC) $(MKIMAGE_CFLAGS) -Itests -MF $@.d -MT $@ $(filter %.c %.o,$^) $(MKIMAGE_LIBS) -o $@

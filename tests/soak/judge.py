@@ -10,6 +10,7 @@ from model import Refuse, split
 from programs import BROKEN, Loss
 
 CONFIG, CODE = "/vhdboot.cfg", "/vhdboot.bin"
+ASIDE = ("/vhdboot.sum", "/vhdboot.old")        # which no entry and no image needs
 
 
 @functools.cache
@@ -101,11 +102,12 @@ def differences(model, seen, before, touched):
     """All that is not as the model says. `before`: sizes and hashes of files; `touched`: those that may differ."""
     empty = tuple(f"menu\t{v}\t" for v in model.menus if not model.menu(v))
     out = [odd for odd in seen.odd if not odd.startswith(empty)]
-    extra, missing = set(seen.files) - set(model.files), set(model.files) - set(seen.files)
+    there = {place for place in seen.files if place[1] not in ASIDE}
+    extra, missing = there - set(model.files), set(model.files) - there
     out += [f"{place} is there" for place in sorted(extra)]
     out += [f"{place} is not there" for place in sorted(missing)]
     for place, now in seen.files.items():
-        if place in before and before[place] != now and place not in touched:
+        if place in before and before[place] != now and place not in touched and place[1] not in ASIDE:
             out.append(f"the bytes of {place} changed")
     for volume in model.menus:
         menu, found = model.menu(volume), seen.entries.get(volume, [])
@@ -121,6 +123,15 @@ def differences(model, seen, before, touched):
     return out
 
 
+def beneath(model, place):
+    """What a sector may hold that the image itself does not store."""
+    try:
+        disk, maybe = model.disk(model.chain_of(*place)[1:])
+    except Refuse:
+        return lambda lba: ()
+    return lambda lba: maybe.get(lba) or {disk.get(lba, 0)}
+
+
 def settle(model, seen):
     """What a cut left open is closed by what was seen: of files whose own disk was read."""
     for place, image in model.images():
@@ -129,10 +140,12 @@ def settle(model, seen):
         found = programs.tags(seen.images[place][2])
         if found is None:
             continue
-        left = {}
+        left, below = {}, beneath(model, place)
         for lba, options in image.maybe.items():
             if found[lba] == BROKEN and BROKEN in options:
                 left[lba] = options
+            elif None in options and found[lba] in options and found[lba] in below(lba):
+                left[lba] = {None, found[lba]}  # its own, or the parent's: both look the same
             elif found[lba] in options:
                 image.own[lba] = found[lba]
             elif None not in options:

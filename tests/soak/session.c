@@ -67,11 +67,12 @@ static bool more_slots(void)
     return slots_left && slots_left--;
 }
 
-static void no_progress(struct map_ram_progress *progress, uint64_t done, uint64_t total)
+static bool no_progress(struct map_ram_progress *progress, uint64_t done, uint64_t total)
 {
     (void)progress;
     (void)done;
     (void)total;
+    return true;
 }
 
 /* What stage2's handoff does to the map and the handler's header. */
@@ -101,8 +102,10 @@ static enum err hand_over(struct boot_disk *disk, struct fail *f)
     header.record_next = map->record_first;
     header.record_end = map->record_end;
     header.record_clean = map->record_clean;
+    header.record_dirty = map_dirty_cells(map);
     header.bat_sector = map->bat_sector;
     header.bitmap_sectors = (uint8_t)map->bitmap_sectors;
+    header.bitmap_cell = map->bitmap_cell;
     header.write_protected = disk->write_protected || !map->writable;
     return ERR_OK;
 }

@@ -54,6 +54,8 @@ static const char *const advice[] = {
     [ERR_HIVE] =
         "Take this registry file from a backup; a boot store can be made anew by bcdboot, or "
         "mkimage windows boot.",
+    [ERR_STORE] =
+        "mkimage windows boot makes \\Boot\\BCD, with an entry for each image of the stick.",
     [ERR_NOT_FOUND] =
         "Check the name and the folder in vhdboot.cfg; paths start at the volume's root.",
     [ERR_PARTITION] =
@@ -82,6 +84,7 @@ static const char *const advice[] = {
     [ERR_CONFIG] = "Correct vhdboot.cfg.",
     [ERR_NO_SYSTEM] = "Install a system for BIOS (Generation 1) on it, or choose another entry.",
     [ERR_FOREIGN] = "Convert it (qemu-img convert -O vpc -o force_size=on OLD NEW.vhd).",
+    [ERR_STOPPED] = "Start it again, or choose another entry.",
     [ERR_BIOS] = "Try another port or another drive, or a newer BIOS.",
 };
 

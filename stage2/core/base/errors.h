@@ -24,6 +24,7 @@ enum err {
     ERR_CUT_OFF,     /* the drive ends before the volume on it does */
     ERR_IMAGE,       /* a structure in an image file contradicts itself */
     ERR_HIVE,        /* a registry file or boot store contradicts itself */
+    ERR_STORE,       /* Windows' boot store does not start the image */
     ERR_NOT_FOUND,   /* no such file or section */
     ERR_PARTITION,   /* no partition table, or no such partition in it */
     ERR_NOT_NTFS,    /* another file system, or none */
@@ -44,6 +45,7 @@ enum err {
     ERR_NO_SYSTEM,   /* nothing on the virtual disk that a BIOS could start */
     ERR_BIOS,        /* the machine's firmware cannot do what is needed */
     ERR_FOREIGN,     /* a disk image of a kind that other programs use */
+    ERR_STOPPED,     /* the user wants no more of it */
 };
 
 #define FAIL_SUBJECT_MAX 192

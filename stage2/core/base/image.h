@@ -12,6 +12,8 @@
 
 struct arena;
 struct file;
+struct image_block;
+struct image_slack;
 
 enum image_format { IMAGE_VHD, IMAGE_VHDX, IMAGE_RAW };
 enum image_kind { IMAGE_FIXED, IMAGE_DYNAMIC, IMAGE_DIFFERENCING };
@@ -87,6 +89,19 @@ struct image {
      * refuse and at blocks that lie over each other. Open has done it already where the table is
      * small; NULL where there is nothing to walk. Gives its memory back to `a`. */
     enum err (*check)(struct image *image, struct arena *a, struct fail *f);
+
+    /* The next three (growth.h) are NULL where the image never gets new blocks. `slack` walks the
+     * block table where opening the image has not. ERR_UNSUPPORTED where the table lies so that no
+     * block can be added. */
+    enum err (*slack)(struct image *image, struct image_slack *slack, struct fail *f);
+
+    /* One block (< the disk's blocks). */
+    enum err (*block)(struct image *image, uint32_t block, struct image_block *found,
+                      struct fail *f);
+
+    /* Differencing VHDX, else NULL: where sector bitmap `chunk` (< slack.chunks) lies in the file;
+     * 0: there is none. */
+    enum err (*bitmap)(struct image *image, uint32_t chunk, uint32_t *sector, struct fail *f);
 };
 
 /* "fixed VHD", "dynamic VHDX", "raw disk" … */

@@ -88,6 +88,10 @@ static void end_section(struct parser *p)
         complain(p, p->entry_line, "an entry has vhd or boot, not both; boot is left out", name);
         e->start = (struct start){.kind = START_IMAGE};
     }
+    if (e->native && !e->vhd) {
+        complain(p, p->entry_line, "via takes an image, which vhd = names; via is left out", name);
+        e->native = false;
+    }
     if (!e->vhd && e->start.kind == START_IMAGE) {
         complain(p, p->entry_line, "this entry has neither a vhd = nor a boot = line", name);
         p->config->count--;
@@ -224,6 +228,9 @@ static enum err set_global(struct parser *p, struct word key, struct word value)
     } else if (word_is(key, "default")) {
         p->default_name = value;
         p->default_line = p->line;
+        p->config->default_given = true;
+    } else if (word_is(key, "windows")) {
+        p->config->no_windows = !yes_or_no(p, value, true, "windows takes yes or no; yes is used");
     } else if (word_is(key, "password")) {
         return set_password(p, &p->config->password, value);
     } else if (word_is(key, "console")) {
@@ -293,6 +300,10 @@ static enum err set_entry(struct parser *p, struct word key, struct word value)
         e->force = yes_or_no(p, value, false, "force takes yes or no; no is used");
     } else if (word_is(key, "hide")) {
         e->hide = yes_or_no(p, value, true, "hide takes yes or no; yes is used");
+    } else if (word_is(key, "via")) {
+        e->native = word_is(value, "bootmgr");
+        if (!e->native)
+            complain(p, p->line, "via takes bootmgr; the image is started by vhdboot", value);
     } else if (word_is(key, "quiet")) {
         e->quiet = yes_or_no(p, value, false, "quiet takes yes or no; no is used");
     } else if (word_is(key, "hidden")) {
@@ -411,6 +422,7 @@ enum err config_parse_telling(struct config *config, const uint8_t *text, uint32
             return err;
     }
     end_section(&p);
+    config->sections = config->count;
     pick_default(&p);
     static const struct password closed;
     for (unsigned i = 0; p.password_lost && i < config->count; i++) {

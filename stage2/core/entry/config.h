@@ -12,6 +12,7 @@
 #include "core/entry/start.h"
 
 struct arena;
+struct bcd_level;
 struct password;
 
 #define CONFIG_ENTRIES_MAX    32
@@ -48,6 +49,10 @@ struct config_entry {
     bool quiet;           /* warnings do not hold up the start */
     bool hidden;          /* not listed; started by its name, or as the default */
     const struct password *password; /* asked before it starts; NULL: none of its own */
+    bool native; /* via = bootmgr: Windows' boot manager starts it, from the real drive */
+    /* From Windows' boot store: what the image lies on; NULL: the entry is of the config, and `vhd`
+     * says it all. */
+    const struct bcd_level *where;
 };
 
 struct config_complaint {
@@ -58,10 +63,14 @@ struct config_complaint {
 
 struct config {
     uint32_t timeout_seconds;
-    unsigned default_entry; /* index; 0 where `default` is missing or names no section */
+    unsigned default_entry;    /* index; 0 where `default` is missing or names no section */
+    bool default_given;        /* there is a `default` line */
+    bool no_windows;           /* windows = no: Windows' boot store is not listed */
+    const char *windows_fault; /* why the boot store that is there cannot be listed; NULL: it can */
     enum config_console console;
     unsigned serial_port; /* 1: COM1 */
     uint32_t serial_baud;
+    unsigned sections; /* entries of the file's own */
     unsigned count;
     struct config_entry entry[CONFIG_ENTRIES_MAX];
     const struct password *password; /* asked before what is not the default's plain start */

@@ -9,6 +9,7 @@
 #include "core/base/text.h"
 #include "core/chain/path.h"
 #include "core/entry/password.h"
+#include "core/entry/windows.h"
 #include "core/entry/writes.h"
 #include "core/map/format.h"
 #include "core/map/room.h"
@@ -105,8 +106,21 @@ static enum err boot_list(struct config *config, struct ntfs *vol, struct arena 
     return ERR_OK;
 }
 
-enum err boot_entries(struct config *config, bool *from_file, struct ntfs *vol, struct arena *a,
-                      struct fail *f)
+static enum err boot_nothing(bool from_file, struct fail *f)
+{
+    if (from_file) {
+        (void)fail(f, ERR_NOT_FOUND, "the config names no image, and the root directory holds none",
+                   0);
+        return fail_subject(f, BOOT_CONFIG_PATH);
+    }
+    return fail(f, ERR_NOT_FOUND,
+                "neither " BOOT_CONFIG_PATH " nor a *.vhd or *.vhdx is in the root directory", 0);
+}
+
+/* The config's entries, or, where there is none or it names no image, those of what stands in the
+ * root directory; perhaps none at all. */
+static enum err boot_list_own(struct config *config, bool *from_file, struct ntfs *vol,
+                              struct arena *a, struct fail *f)
 {
     *config = (struct config){.timeout_seconds = CONFIG_TIMEOUT_UNSET};
     struct file file;
@@ -116,20 +130,24 @@ enum err boot_entries(struct config *config, bool *from_file, struct ntfs *vol, 
         err = config_read(config, &file, a, f);
     if (err && err != ERR_NOT_FOUND)
         return err;
-    if (config->count)
-        return ERR_OK;
+    return config->count ? ERR_OK : boot_list(config, vol, a, f);
+}
 
-    /* No config, or one that names no image: what stands in the root directory. */
-    err = boot_list(config, vol, a, f);
-    if (err || config->count)
+enum err boot_own_entries(struct config *config, bool *from_file, struct ntfs *vol, struct arena *a,
+                          struct fail *f)
+{
+    enum err err = boot_list_own(config, from_file, vol, a, f);
+    return err || config->count ? err : boot_nothing(*from_file, f);
+}
+
+enum err boot_entries(struct config *config, bool *from_file, struct ntfs *vol, struct arena *a,
+                      struct fail *f)
+{
+    enum err err = boot_list_own(config, from_file, vol, a, f);
+    if (err)
         return err;
-    if (*from_file) {
-        (void)fail(f, ERR_NOT_FOUND, "the config names no image, and the root directory holds none",
-                   0);
-        return fail_subject(f, BOOT_CONFIG_PATH);
-    }
-    return fail(f, ERR_NOT_FOUND,
-                "neither " BOOT_CONFIG_PATH " nor a *.vhd or *.vhdx is in the root directory", 0);
+    windows_list(config, vol, a);
+    return config->count ? ERR_OK : boot_nothing(*from_file, f);
 }
 
 static bool boot_names_volume(const struct config_entry *entry)
@@ -171,34 +189,45 @@ static void note_room(struct boot_disk *disk, const struct map_writes *writes)
                   map_memory_bytes(map) >> 20);
 }
 
-/* The entry's image and its parents; `leaf_volume` is the one that the image lies on. */
-static enum err boot_chain(struct chain *chain, unsigned *leaf_volume,
+/* The entry's image and its parents; `vol` is the one that the image lies on. */
+static enum err boot_chain(struct chain *chain, const struct ntfs **vol,
                            const struct config_entry *entry, struct volumes *volumes,
-                           struct arena *a, struct fail *f)
+                           struct notes *notes, struct arena *a, struct fail *f)
 {
+    struct volumes seen;
     chain->count = 0;
     if (entry->start.kind != START_IMAGE) {
         (void)fail(f, ERR_CONFIG, "this entry starts no image, but what boot = says", 0);
         return fail_subject(f, entry->name);
     }
     enum err err = boot_names_volume(entry) ? volumes_find(volumes, f) : ERR_OK;
+    unsigned first = 0;
+    if (!err && entry->where)
+        err = windows_volume(volumes, entry, &first, notes, f);
     if (err)
         return err;
+    if (first) { /* paths without a volume's name are of the first one */
+        seen = *volumes;
+        seen.volume[0] = volumes->volume[first];
+        seen.volume[first] = volumes->volume[0];
+        volumes = &seen;
+    }
     struct boot_files on = {.volumes = volumes};
     struct chain_files files = {.open = boot_open_file,
                                 .ctx = &on,
                                 .parent = entry->parent,
                                 .parent_count = entry->parent_count};
     err = chain_open(chain, &files, entry->vhd, a, f);
-    *leaf_volume = on.leaf_volume;
+    *vol = volumes->volume[on.leaf_volume].ntfs;
     return err;
 }
 
 enum err boot_open_chain(struct chain *chain, const struct config_entry *entry,
                          struct volumes *volumes, struct arena *a, struct fail *f)
 {
-    unsigned leaf_volume;
-    return boot_chain(chain, &leaf_volume, entry, volumes, a, f);
+    const struct ntfs *vol;
+    struct notes ignored = {0};
+    return boot_chain(chain, &vol, entry, volumes, &ignored, a, f);
 }
 
 /* All but the map. */
@@ -207,12 +236,11 @@ static enum err boot_prepare(struct boot_disk *disk, const struct config_entry *
                              struct map_writes *writes, struct arena *a, struct fail *f)
 {
     *disk = (struct boot_disk){.hide_drives = entry->hide, .in_memory = entry->ram};
-    unsigned leaf_volume;
-    enum err err = boot_chain(&disk->chain, &leaf_volume, entry, volumes, a, f);
+    const struct ntfs *vol;
+    enum err err = boot_chain(&disk->chain, &vol, entry, volumes, &disk->notes, a, f);
     if (err)
         return err;
 
-    const struct ntfs *vol = volumes->volume[leaf_volume].ntfs;
     const struct chain *chain = &disk->chain;
     notes_add_all(&disk->notes, &vol->notes, NULL);
     for (unsigned i = 0; i < chain->count; i++)
@@ -225,7 +253,10 @@ enum err boot_look(struct boot_disk *disk, const struct config_entry *entry,
                    struct volumes *volumes, struct arena *a, struct fail *f)
 {
     struct map_writes writes;
-    return boot_prepare(disk, entry, volumes, a->size, &writes, a, f);
+    enum err err = boot_prepare(disk, entry, volumes, a->size, &writes, a, f);
+    if (!err)
+        disk->write_protected = !writes.in_place && writes.growth == MAP_GROWS_NOT;
+    return err;
 }
 
 enum err boot_open(struct boot_disk *disk, const struct config_entry *entry,

@@ -24,6 +24,10 @@ struct ntfs;
 /* Reads the volume's config, or, where there is none or it names no image, makes an entry of every
  * *.vhd and *.vhdx in the root directory in name order (without a config timeout is unset, and a
  * single one starts at once). ERR_NOT_FOUND where there is neither. */
+MUST_CHECK enum err boot_own_entries(struct config *config, bool *from_file, struct ntfs *vol,
+                                     struct arena *a, struct fail *f);
+
+/* The menu: those, and behind them the entries of Windows' boot store (windows.h). */
 MUST_CHECK enum err boot_entries(struct config *config, bool *from_file, struct ntfs *vol,
                                  struct arena *a, struct fail *f);
 

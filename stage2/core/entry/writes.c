@@ -4,17 +4,19 @@
 #include <stdbool.h>
 #include "core/base/bounds.h"
 #include "core/base/file.h"
+#include "core/base/growth.h"
 #include "core/base/image.h"
 #include "core/chain/chain.h"
 #include "core/entry/config.h"
 #include "core/map/format.h"
 #include "core/map/map.h"
 #include "core/ntfs/ntfs.h"
-#include "core/vhd/slack.h"
 
 /* Growth in the file: a page is a block. */
 #define BLOCK_SECTORS_MIN (1u << MAP_PAGE_SHIFT_MIN)
 #define BLOCK_SECTORS_MAX (1u << MAP_PAGE_SHIFT_MAX)
+/* Of the disk that one sector of a bitmap tells about: no two blocks of a VHDX share one. */
+#define BITMAP_SECTORS    4096u
 #define GROWTH_BYTES_MAX  ((uint64_t)64 << 20)
 
 #define MEMORY_SHARE      4 /* discard_max: a quarter of memory */
@@ -68,45 +70,70 @@ static bool leaf_takes_writes(const struct chain_link *leaf, bool force, struct 
     return force;
 }
 
-static enum err choose_vhd(struct map_writes *writes, struct chain *chain, struct notes *notes,
-                           struct fail *f)
+/* What stands against new blocks, beside that there is no slack: a sentence, with a number. */
+static const char *growth_hindered(struct chain *chain, uint64_t *number)
+{
+    const struct image *leaf = &chain->link[0]->image;
+    uint32_t block_sectors = leaf->block_size / SECTOR_SIZE;
+    bool vhdx = leaf->format == IMAGE_VHDX;
+    *number = leaf->block_size;
+    if (block_sectors < BLOCK_SECTORS_MIN || block_sectors > BLOCK_SECTORS_MAX)
+        return vhdx ? "the VHDX has blocks of %u bytes; it gets new ones only up to 32 MiB: writes "
+                      "that need a new block will fail"
+                    : "the VHD has blocks of %u bytes; only those of 4 KiB to 32 MiB are written: "
+                      "the disk is write-protected";
+    if (vhdx && leaf->kind == IMAGE_DIFFERENCING && block_sectors < BITMAP_SECTORS)
+        return "the VHDX has blocks of %u bytes; a differencing one gets new ones only from 2 MiB "
+               "on: writes that need a new block will fail";
+    *number = map_growth_bytes(chain, block_sectors);
+    if (*number > GROWTH_BYTES_MAX)
+        return vhdx ? "the VHDX has so many blocks that adding some would take %u bytes of memory: "
+                      "writes that need a new block will fail"
+                    : "the VHD has so many blocks that writing them would take %u bytes of memory: "
+                      "the disk is write-protected";
+    return NULL;
+}
+
+/* An image with blocks. What of a VHDX is there is written in place whatever stands against more.
+ */
+static enum err choose_blocks(struct map_writes *writes, struct chain *chain, struct notes *notes,
+                              struct fail *f)
 {
     struct image *leaf = &chain->link[0]->image;
-    enum err err = vhd_slack_find(leaf, &writes->slack, f);
+    uint64_t number;
+    const char *hindered = growth_hindered(chain, &number);
+    writes->in_place = leaf->format == IMAGE_VHDX;
+    if (hindered) {
+        notes_add(notes, hindered, number);
+        return ERR_OK;
+    }
+    enum err err = leaf->slack(leaf, &writes->slack, f);
     if (err == ERR_UNSUPPORTED) {
-        notes_add(notes, "the VHD's BAT starts within a sector: the disk is write-protected", 0);
+        notes_add(notes,
+                  writes->in_place ? "the VHDX's table lies where it cannot be written: writes "
+                                     "that need a new block will fail"
+                                   : "the VHD's BAT starts within a sector: the disk is "
+                                     "write-protected",
+                  0);
         return ERR_OK;
     }
     if (err)
         return err;
-    if (writes->slack.block_sectors < BLOCK_SECTORS_MIN ||
-        writes->slack.block_sectors > BLOCK_SECTORS_MAX) {
-        notes_add(notes,
-                  "the VHD has blocks of %u bytes; only those of 4 KiB to 32 MiB are written: the "
-                  "disk is write-protected",
-                  leaf->block_size);
-        return ERR_OK;
-    }
-    uint64_t bytes = map_growth_bytes(chain, &writes->slack);
-    if (bytes > GROWTH_BYTES_MAX) {
-        notes_add(notes,
-                  "the VHD has so many blocks that writing them would take %u bytes of memory: "
-                  "the disk is write-protected",
-                  bytes);
-        return ERR_OK;
-    }
     bool whole = leaf->allocated >= leaf->sectors << SECTOR_SHIFT; /* it never needs a new block */
     if (!writes->slack.count && !whole)
         notes_add(notes,
-                  "no room is left inside the VHD file: writes that need a new block will fail; "
-                  "mkimage reserve makes room",
+                  writes->in_place ? "no room is left inside the VHDX file: writes that need a new "
+                                     "block will fail; mkimage reserve makes room"
+                                   : "no room is left inside the VHD file: writes that need a new "
+                                     "block will fail; mkimage reserve makes room",
                   0);
-    if (leaf->kind == IMAGE_DYNAMIC) {
-        writes->growth = MAP_GROWS_DYNAMIC;
-    } else {
-        writes->growth = MAP_GROWS_DIFFERENCING;
-        writes->in_place = true;
-    }
+    else if (writes->slack.bitmaps < writes->slack.chunks)
+        notes_add(notes,
+                  "parts of the disk have no sector bitmap in the VHDX: writes that need a new "
+                  "block there will fail; mkimage reserve makes them",
+                  0);
+    writes->growth = leaf->kind == IMAGE_DIFFERENCING ? MAP_GROWS_DIFFERENCING : MAP_GROWS_DYNAMIC;
+    writes->in_place |= leaf->kind == IMAGE_DIFFERENCING;
     return ERR_OK;
 }
 
@@ -119,12 +146,8 @@ static enum err choose_persistent(struct map_writes *writes, const struct config
     may = leaf_takes_writes(leaf, entry->force, notes) && may;
     if (!may)
         return ERR_OK;
-    if (leaf->image.format == IMAGE_VHD && leaf->image.kind != IMAGE_FIXED)
-        return choose_vhd(writes, chain, notes, f);
-    if (leaf->image.format == IMAGE_VHDX)
-        notes_add(notes,
-                  "a VHDX is written only where it has full blocks: writes anywhere else will fail",
-                  0);
+    if (leaf->image.slack)
+        return choose_blocks(writes, chain, notes, f);
     writes->in_place = true;
     return ERR_OK;
 }

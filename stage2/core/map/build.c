@@ -7,6 +7,7 @@
 #include "core/base/arena.h"
 #include "core/base/bounds.h"
 #include "core/base/errors.h"
+#include "core/base/image.h"
 #include "core/base/mem.h"
 #include "core/chain/chain.h"
 #include "core/map/format.h"
@@ -14,7 +15,6 @@
 #include "core/map/ram.h"
 #include "core/map/room.h"
 #include "core/map/source.h"
-#include "core/vhd/bat.h"
 
 /* Pages get larger where their cells would pass this. */
 #define MAP_PAGES_BYTES_MAX   ((uint64_t)16 << 20)
@@ -149,14 +149,16 @@ static enum err fill_differencing(struct map_builder *b, struct map_source *sour
     struct image *leaf = &source->chain->link[0]->image;
     for (uint32_t block = 0; block < map->file_page; block++) {
         uint64_t end = (uint64_t)(block + 1) << map->page_shift;
-        struct vhd_block found;
-        enum err err = vhd_block_get(leaf, block, &found, f);
+        struct image_block found;
+        enum err err = leaf->block(leaf, block, &found, f);
         if (err)
             return err;
-        source->first = found.full ? 0 : 1;
+        source->first = found.full || found.zero ? 0 : 1;
         err = fill_runs(b, source, end < map->sectors ? end : map->sectors, f);
         if (err)
             return err;
+        if (found.zero && map_cell_kind(map->cell[block]) == MAP_ZERO)
+            map->cell[block] = MAP_ZERO_OWN;
         if (!found.present || found.full)
             continue;
         uint64_t record =
@@ -185,6 +187,28 @@ static enum err fill_file(struct map_builder *b, struct map_source *source, stru
     return ERR_OK;
 }
 
+/* Where the bitmaps of a differencing VHDX's pages lie. */
+static enum err fill_bitmaps(struct map_builder *b, struct map_source *source,
+                             const struct map_writes *writes, struct fail *f)
+{
+    struct image *leaf = &source->chain->link[0]->image;
+    unsigned shift = b->map->page_shift;
+    if (!writes->slack.chunks || b->map->growth != MAP_GROWS_DIFFERENCING)
+        return ERR_OK;
+    b->map->bitmap_cell = (uint32_t)b->cells;
+    for (uint32_t page = 0; page < b->map->file_page; page++) {
+        uint64_t lba = (uint64_t)page << shift;
+        uint32_t in = (uint32_t)lba & ((1u << MAP_CHUNK_SHIFT) - 1), sector;
+        enum err err = leaf->bitmap(leaf, (uint32_t)(lba >> MAP_CHUNK_SHIFT), &sector, f);
+        if (err)
+            return err;
+        uint32_t end = sector + (in >> 3 >> SECTOR_SHIFT) + b->map->bitmap_sectors;
+        builder_cell(b, map_cell(MAP_FILE, 0, 0, sector ? end : 0));
+    }
+    b->page_first = b->cells;
+    return ERR_OK;
+}
+
 /* The free records: a slot of the slack each, or a page of memory. */
 static void fill_records(struct map_builder *b, const struct map_writes *writes)
 {
@@ -196,8 +220,12 @@ static void fill_records(struct map_builder *b, const struct map_writes *writes)
     uint64_t count = memory ? map_room_pages(map, writes, b->cells, b->arena) : writes->slack.count;
 
     map->record_first = (uint32_t)b->cells;
+    map->record_noted = UINT32_MAX;
     for (uint64_t i = 0; i < count && i < most; i++) {
         uint64_t slot = writes->slack.first + i * writes->slack.stride;
+        if (map->record_noted == UINT32_MAX && i >= writes->slack.unsure && !memory &&
+            slot << SECTOR_SHIFT >= writes->slack.zero_from)
+            map->record_noted = (uint32_t)b->cells;
         builder_record(b, 0,
                        memory ? map_cell(MAP_RAM, 0, 0, 0)
                               : map_cell(MAP_FILE, 0, 0, slot + writes->slack.bitmap_sectors),
@@ -205,6 +233,8 @@ static void fill_records(struct map_builder *b, const struct map_writes *writes)
     }
     map->record_clean = map->record_first;
     map->record_end = (uint32_t)b->cells;
+    if (map->record_noted > map->record_end)
+        map->record_noted = map->record_end;
     /* What is read into memory is written there, free records or none. */
     map->writable |=
         map->record_end != map->record_first || (writes->contents && map_ram_bytes(map));
@@ -218,6 +248,8 @@ static enum err map_fill(struct map_builder *b, struct map_source *source,
                                                          : fill_runs(b, source, map->sectors, f);
     if (!err && map->page_count > map->file_page)
         err = fill_file(b, source, f);
+    if (!err)
+        err = fill_bitmaps(b, source, writes, f);
     if (err)
         return err;
     if (map->growth != MAP_GROWS_NOT && b->cells <= b->room)
@@ -236,9 +268,11 @@ static enum err choose_pages(struct map *map, const struct map_writes *writes,
 {
     if (map->growth == MAP_GROWS_DYNAMIC || map->growth == MAP_GROWS_DIFFERENCING) {
         map->page_shift = log2_u32(writes->slack.block_sectors);
-        map->bitmap_sectors = writes->slack.bitmap_sectors;
         map->bat_sector = writes->slack.bat_sector;
         map->record_cells = MAP_RECORD_BITMAP;
+        map->vhdx = chain->link[0]->image.format == IMAGE_VHDX;
+        map->bitmap_sectors =
+            map->vhdx ? page_sectors(map) >> 3 >> SECTOR_SHIFT : writes->slack.bitmap_sectors;
         if (map->growth == MAP_GROWS_DIFFERENCING)
             map->record_cells += map->bitmap_sectors * (SECTOR_SIZE / sizeof map->cell[0]);
         map->file_page = (uint32_t)pages_of(map->sectors, map->page_shift);
@@ -294,9 +328,9 @@ enum err map_build(struct map *map, const struct chain *chain, const struct map_
     return err;
 }
 
-uint64_t map_growth_bytes(const struct chain *chain, const struct vhd_slack *slack)
+uint64_t map_growth_bytes(const struct chain *chain, uint32_t block_sectors)
 {
-    unsigned shift = log2_u32(slack->block_sectors);
+    unsigned shift = log2_u32(block_sectors);
     return (pages_of(chain->link[0]->image.sectors, shift) +
             pages_of(chain->link[0]->file.size >> SECTOR_SHIFT, shift))
            << 3;
@@ -306,6 +340,14 @@ uint32_t map_records(const struct map *map)
 {
     return map->growth == MAP_GROWS_NOT ? 0
                                         : (map->record_end - map->record_first) / map->record_cells;
+}
+
+uint32_t map_dirty_cells(const struct map *map)
+{
+    return (map->growth == MAP_GROWS_DYNAMIC || map->bitmap_cell) &&
+                   map->record_noted > map->record_clean
+               ? map->record_noted - map->record_clean
+               : 0;
 }
 
 uint64_t map_memory_bytes(const struct map *map)

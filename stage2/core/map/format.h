@@ -19,7 +19,8 @@
  *   drive      index into the drive table that goes with the map
  *   first      in a run: the sector of the page at which it starts; ends where the next run
  *              starts, or with the page. In a SPLIT page: number of its runs, less one. In a
- *              DIRECT page: on so many more pages its run goes on, at least (map_join)
+ *              DIRECT page: on so many more pages its run goes on, at least (map_join). In a
+ *              ZERO page: 1 where a differencing VHDX itself says that its block is zeros
  *   lba        ZERO    0
  *              DIRECT  first sector on the drive
  *              SPLIT   index of its first run's cell
@@ -39,6 +40,11 @@
  *
  * Pages of the file are DIRECT or SPLIT, all writable.
  *
+ * A VHDX's sector bitmaps do not lie in front of the own sectors: where a differencing one grows,
+ * there is a cell for each page of the disk, somewhere behind, FILE, whose lba is the sector behind
+ * the page's bitmap, or 0 where there is none. There, and in its records, the least significant
+ * bit of a byte is the first.
+ *
  * In memory, MAP_SEAL follows the last cell: who sees it there sees the map.
  */
 #ifndef CORE_MAP_FORMAT_H
@@ -51,14 +57,16 @@ enum map_kind { MAP_ZERO, MAP_DIRECT, MAP_SPLIT, MAP_MIXED, MAP_RAM, MAP_FILE };
 /* Where the first write to a page goes that has no sectors of its own. */
 enum map_growth {
     MAP_GROWS_NOT,
-    MAP_GROWS_DYNAMIC,      /* a new block of a dynamic VHD */
-    MAP_GROWS_DIFFERENCING, /* a new block of a differencing VHD */
+    MAP_GROWS_DYNAMIC,      /* a new block of a dynamic image */
+    MAP_GROWS_DIFFERENCING, /* a new block of a differencing image */
     MAP_GROWS_IN_MEMORY,    /* memory: changes are gone at power off */
 };
 
 #define MAP_RECORD_BASE    0 /* cells of a record */
 #define MAP_RECORD_OWN     1
 #define MAP_RECORD_BITMAP  2
+
+#define MAP_CHUNK_SHIFT    23 /* of the sectors that one sector bitmap of a VHDX tells about */
 
 #define MAP_KIND_MASK      7u
 #define MAP_WRITABLE       8u
@@ -82,6 +90,9 @@ static inline uint64_t map_cell(enum map_kind kind, unsigned drive, uint32_t fir
     return (uint64_t)kind | (uint64_t)drive << MAP_DRIVE_SHIFT |
            (uint64_t)first << MAP_FIRST_SHIFT | drive_lba << MAP_LBA_SHIFT;
 }
+
+/* The page of a block that reads as zeros, whatever is behind it. */
+#define MAP_ZERO_OWN ((uint32_t)MAP_ZERO | 1u << MAP_FIRST_SHIFT)
 
 static inline enum map_kind map_cell_kind(uint64_t cell)
 {

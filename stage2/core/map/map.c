@@ -18,8 +18,9 @@ static void find_mixed(const struct map *map, struct map_place *p)
 {
     const uint64_t *record = map->cell + map_cell_lba(p->cell);
     const uint8_t *bitmap = (const uint8_t *)(record + MAP_RECORD_BITMAP);
-    bool own = bit_get(bitmap, p->in, BITS_MSB_FIRST);
-    p->end = p->in + bits_alike(bitmap, p->in, p->end, BITS_MSB_FIRST);
+    enum bit_order order = map->vhdx ? BITS_LSB_FIRST : BITS_MSB_FIRST;
+    bool own = bit_get(bitmap, p->in, order);
+    p->end = p->in + bits_alike(bitmap, p->in, p->end, order);
     p->cell = record[own ? MAP_RECORD_OWN : MAP_RECORD_BASE];
 }
 

@@ -9,8 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "core/base/errors.h"
+#include "core/base/growth.h"
 #include "core/map/format.h"
-#include "core/vhd/slack.h"
 
 struct arena;
 struct blk;
@@ -18,12 +18,12 @@ struct chain;
 
 /* How the disk is to be written. */
 struct map_writes {
-    bool in_place;          /* present sectors of the leaf, where they lie */
-    enum map_growth growth; /* and the others */
-    struct vhd_slack slack; /* MAP_GROWS_DYNAMIC, MAP_GROWS_DIFFERENCING */
-    uint64_t memory;        /* MAP_GROWS_IN_MEMORY: most bytes for changes */
-    uint64_t machine;       /* likewise: bytes that the machine has; 0: nobody knows */
-    bool contents;          /* likewise: what is stored goes to memory, too (map_ram_load) */
+    bool in_place;            /* present sectors of the leaf, where they lie */
+    enum map_growth growth;   /* and the others */
+    struct image_slack slack; /* MAP_GROWS_DYNAMIC, MAP_GROWS_DIFFERENCING */
+    uint64_t memory;          /* MAP_GROWS_IN_MEMORY: most bytes for changes */
+    uint64_t machine;         /* likewise: bytes that the machine has; 0: nobody knows */
+    bool contents;            /* likewise: what is stored goes to memory, too (map_ram_load) */
 };
 
 struct map {
@@ -39,9 +39,12 @@ struct map {
     enum map_growth growth;
     uint32_t record_cells;             /* cells of a record */
     uint32_t record_first, record_end; /* cells of the free ones */
-    uint32_t record_clean;   /* DYNAMIC: own sectors of free records below are zero (map_scrub) */
-    uint32_t bat_sector;     /* of the file */
-    uint32_t bitmap_sectors; /* of a block */
+    uint32_t record_clean; /* DYNAMIC: own sectors of free records below are zero (map_scrub) */
+    uint32_t record_noted; /* likewise: those of records from here on, as a note in the file says */
+    uint32_t bat_sector;   /* of the file */
+    uint32_t bitmap_sectors; /* of a block, in front of its data */
+    bool vhdx;               /* the file's tables are a VHDX's */
+    uint32_t bitmap_cell;    /* differencing VHDX: index of the cells that say where bitmaps lie */
 };
 
 /* What one run of the map says. */
@@ -67,7 +70,7 @@ MUST_CHECK enum err map_build(struct map *map, const struct chain *chain,
 void map_join(struct map *map);
 
 /* Bytes of the page cells that growth in the leaf's file takes. */
-uint64_t map_growth_bytes(const struct chain *chain, const struct vhd_slack *slack);
+uint64_t map_growth_bytes(const struct chain *chain, uint32_t block_sectors);
 
 /* MAP_GROWS_IN_MEMORY: bytes that the free records' own sectors take, and where they are. */
 uint64_t map_memory_bytes(const struct map *map);
@@ -75,6 +78,10 @@ void map_memory_place(struct map *map, uint64_t address);
 
 /* Free records: pages that can still get sectors of their own. */
 uint32_t map_records(const struct map *map);
+
+/* How many cells of free records, from record_clean on, have own sectors that must be looked at
+ * before they are used. */
+uint32_t map_dirty_cells(const struct map *map);
 
 /* The run at lba (< map->sectors): ZERO, DIRECT or RAM. Same walk as the resident handler's. */
 struct map_run map_find(const struct map *map, uint64_t lba);

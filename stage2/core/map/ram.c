@@ -76,7 +76,8 @@ enum err map_ram_load(struct map *map, struct blk *const *drive, uint64_t addres
                 return err;
             at += n;
             done += n;
-            progress->tell(progress, done, total);
+            if (!progress->tell(progress, done, total))
+                return fail(f, ERR_STOPPED, "reading the disk into memory was stopped", 0);
         }
     }
     return ERR_OK;

@@ -38,7 +38,7 @@ void map_scrub(struct map *map, struct blk *const *drive, bool (*more)(void),
     map->record_clean = map->record_first;
     if (map->growth != MAP_GROWS_DYNAMIC)
         return;
-    while (map->record_clean < map->record_end && more()) { /* ends: record_clean grows */
+    while (map->record_clean < map->record_noted && more()) { /* ends: record_clean grows */
         uint64_t own = map->cell[map->record_clean + MAP_RECORD_OWN];
         if (!scrub(map, drive, map_cell_lba(own), buffer))
             return;

@@ -13,9 +13,10 @@ struct map;
 
 /*
  * Makes the own sectors of free records zero, in order, as long as `more` says; what it got done is
- * map->record_clean. The resident handler does the rest when a slot is needed, a sector at a time.
- * Nothing refers to a slot yet, so power may fail at any point. `drive` is indexed by the map's
- * drive numbers. A sector that fails ends it: the handler will meet it and tell the guest.
+ * map->record_clean. Those that a note vouches for (map->record_noted) are left alone. The resident
+ * handler does the rest when a slot is needed, a sector at a time. Nothing refers to a slot yet, so
+ * power may fail at any point. `drive` is indexed by the map's drive numbers. A sector that fails
+ * ends it: the handler will meet it and tell the guest.
  */
 void map_scrub(struct map *map, struct blk *const *drive, bool (*more)(void),
                uint8_t buffer[MAP_SCRUB_SECTORS * 512]);

@@ -67,11 +67,12 @@ enum err vhd_bitmap_load(struct image *image, uint32_t block, uint32_t entry, st
     return err;
 }
 
-enum err vhd_block_get(struct image *image, uint32_t block, struct vhd_block *found, struct fail *f)
+enum err vhd_block_get(struct image *image, uint32_t block, struct image_block *found,
+                       struct fail *f)
 {
     struct vhd_disk *disk = image->ctx;
     uint32_t entry;
-    *found = (struct vhd_block){0};
+    *found = (struct image_block){0};
     enum err err = vhd_bat_get(image, block, &entry, f);
     if (err)
         return fail_subject(f, image->file->path);

@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include "core/base/endian.h"
 #include "core/base/errors.h"
+#include "core/base/growth.h"
 
 struct image;
 
@@ -43,15 +44,8 @@ MUST_CHECK enum err vhd_bat_get(struct image *image, uint32_t block, uint32_t *e
 MUST_CHECK enum err vhd_bitmap_load(struct image *image, uint32_t block, uint32_t entry,
                                     struct fail *f);
 
-/* What the BAT says of `block` (< the disk's blocks). `data` is the file's sector where its data
- * start. In a differencing disk, `bitmap` is the block's, until the next call. */
-struct vhd_block {
-    bool present;
-    bool full; /* differencing: all bits that belong to the disk are 1 */
-    uint32_t data;
-    const uint8_t *bitmap;
-};
-MUST_CHECK enum err vhd_block_get(struct image *image, uint32_t block, struct vhd_block *found,
+/* image->block. */
+MUST_CHECK enum err vhd_block_get(struct image *image, uint32_t block, struct image_block *found,
                                   struct fail *f);
 
 #endif

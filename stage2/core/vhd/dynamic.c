@@ -12,6 +12,7 @@
 #include "core/vhd/footer.h"
 #include "core/vhd/format.h"
 #include "core/vhd/overlap.h"
+#include "core/vhd/slack.h"
 #include "core/vhd/parent.h"
 
 #define BAT_PIECE_ENTRIES (127u * SECTOR_SIZE / sizeof(be32)) /* what a BIOS reads in one call */
@@ -175,6 +176,8 @@ enum err vhd_dynamic_open(struct image *image, const struct vhd_footers *footers
 
     image->run = vhd_dynamic_run;
     image->check = vhd_overlap_check;
+    image->slack = vhd_slack_find;
+    image->block = vhd_block_get;
     if (image->kind == IMAGE_DIFFERENCING) {
         err = vhd_parent_list(image, header, a, f);
         if (err)

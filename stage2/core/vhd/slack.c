@@ -6,6 +6,7 @@
 #include "core/base/image.h"
 #include "core/vhd/bat.h"
 #include "core/vhd/format.h"
+#include "core/base/note.h"
 
 #define ALIGN_SHIFT 3 /* 4 KiB, in sectors: what flash drives and newer disks write at once */
 
@@ -27,13 +28,30 @@ static enum err blocks_end(struct image *image, struct fail *f)
     return ERR_OK;
 }
 
+/* Is there a note, about this file and this place? What cannot be read says nothing. */
+static void look_for_note(struct image *image, struct image_slack *slack)
+{
+    struct slack_note note;
+    struct fail ignored;
+    slack->zero_from = UINT64_MAX;
+    if (slack->limit & (SECTOR_SIZE - 1) || slack->limit < sizeof note ||
+        slack->limit - sizeof note < slack->end)
+        return;
+    uint64_t at = slack->limit - sizeof note, first;
+    if (file_read(image->file, at, &note, sizeof note, &ignored) ||
+        !slack_note_fits(&note, image->id, at, &first))
+        return;
+    slack->noted = true;
+    slack->zero_from = first;
+}
+
 /* How many slots fit between sectors `first` and `limit`. */
 static uint32_t slots(uint64_t first, uint32_t limit, uint32_t stride, uint32_t size)
 {
     return first + size > limit ? 0 : (limit - (uint32_t)first - size) / stride + 1;
 }
 
-enum err vhd_slack_find(struct image *image, struct vhd_slack *slack, struct fail *f)
+enum err vhd_slack_find(struct image *image, struct image_slack *slack, struct fail *f)
 {
     struct vhd_disk *disk = image->ctx;
     if (disk->bat_offset & (SECTOR_SIZE - 1)) {
@@ -47,18 +65,20 @@ enum err vhd_slack_find(struct image *image, struct vhd_slack *slack, struct fai
         if (err)
             return err;
     }
-    *slack = (struct vhd_slack){.bitmap_sectors = disk->bitmap_sectors,
-                                .block_sectors = 1u << disk->block_shift,
-                                .bat_sector = (uint32_t)(disk->bat_offset >> SECTOR_SHIFT),
-                                .end = disk->blocks_end,
-                                .limit = disk->limit};
+    *slack = (struct image_slack){.bitmap_sectors = disk->bitmap_sectors,
+                                  .block_sectors = 1u << disk->block_shift,
+                                  .bat_sector = (uint32_t)(disk->bat_offset >> SECTOR_SHIFT),
+                                  .end = disk->blocks_end,
+                                  .limit = disk->limit,
+                                  .unsure = true};
+    look_for_note(image, slack);
 
     uint32_t size = slack->bitmap_sectors + slack->block_sectors;
     uint32_t stride = (uint32_t)round_up_shift(size, ALIGN_SHIFT);
     uint64_t end = round_up_shift(slack->end, SECTOR_SHIFT) >> SECTOR_SHIFT;
     uint64_t first =
         round_up_shift(end + slack->bitmap_sectors, ALIGN_SHIFT) - slack->bitmap_sectors;
-    uint64_t limit = slack->limit >> SECTOR_SHIFT;
+    uint64_t limit = (slack->limit >> SECTOR_SHIFT) - slack->noted;
     if (limit > VHD_BAT_ABSENT) /* a BAT can name no sector behind */
         limit = VHD_BAT_ABSENT;
     uint32_t packed = slots(end, (uint32_t)limit, size, size);

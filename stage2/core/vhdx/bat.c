@@ -11,6 +11,7 @@
 #include "core/base/bounds.h"
 #include "core/base/endian.h"
 #include "core/base/file.h"
+#include "core/base/growth.h"
 #include "core/base/image.h"
 #include "core/vhdx/format.h"
 #include "core/vhdx/pages.h"
@@ -65,7 +66,7 @@ static const le64 *window_entry(const struct vhdx *v, uint32_t index)
     return (const le64 *)(v->window + ((index << ENTRY_SHIFT) - v->window_at));
 }
 
-static enum err bat_entry(struct vhdx *v, uint32_t index, uint64_t *entry, struct fail *f)
+enum err vhdx_bat_entry(struct vhdx *v, uint32_t index, uint64_t *entry, struct fail *f)
 {
     if (!window_holds(v, index)) {
         uint32_t start = index << ENTRY_SHIFT & ~(SECTOR_SIZE - 1);
@@ -91,7 +92,7 @@ static uint64_t block_length(const struct vhdx *v, uint32_t number)
 static enum err block_get(struct vhdx *v, uint32_t number, struct block *b, struct fail *f)
 {
     uint64_t entry;
-    enum err err = bat_entry(v, entry_index(v, number), &entry, f);
+    enum err err = vhdx_bat_entry(v, entry_index(v, number), &entry, f);
     if (err)
         return err;
     b->kind = kind_of[(uint32_t)entry & VHDX_STATE_MASK];
@@ -115,7 +116,7 @@ static enum err bitmap_get(struct vhdx *v, uint32_t chunk, bool *present, uint64
                            struct fail *f)
 {
     uint64_t entry;
-    enum err err = bat_entry(v, ((chunk + 1) << v->ratio_shift) + chunk, &entry, f);
+    enum err err = vhdx_bat_entry(v, ((chunk + 1) << v->ratio_shift) + chunk, &entry, f);
     if (err)
         return err;
     *present = ((uint32_t)entry & VHDX_STATE_MASK) == VHDX_FULLY_PRESENT;
@@ -285,6 +286,44 @@ static enum err bat_run(struct image *image, uint64_t lba, struct image_run *run
     return ERR_OK;
 }
 
+/* image->block */
+static enum err bat_block(struct image *image, uint32_t number, struct image_block *found,
+                          struct fail *f)
+{
+    struct vhdx *v = image->ctx;
+    struct block b;
+    *found = (struct image_block){0};
+    enum err err = block_get(v, number, &b, f);
+    if (err)
+        return fail_subject(f, image->file->path);
+    found->zero = b.kind == BLOCK_ZERO;
+    found->present = b.kind == BLOCK_FULL || b.kind == BLOCK_PARTIAL;
+    found->full = b.kind == BLOCK_FULL;
+    found->data = (uint32_t)(b.offset >> SECTOR_SHIFT);
+    if (b.kind != BLOCK_PARTIAL)
+        return ERR_OK;
+    bool here;
+    uint32_t count;
+    err = partial_run(v, number, 0, &here, &count, f);
+    if (err)
+        return fail_subject(f, image->file->path);
+    found->full = here && count >= block_length(v, number) >> SECTOR_SHIFT;
+    uint32_t in_chunk = number & ((1u << v->ratio_shift) - 1);
+    uint32_t bit = in_chunk << (v->block_shift - SECTOR_SHIFT);
+    found->bitmap = v->bits + ((bit & (BITS_SECTORS - 1)) >> 3);
+    return ERR_OK;
+}
+
+/* image->bitmap */
+static enum err bat_bitmap(struct image *image, uint32_t chunk, uint32_t *sector, struct fail *f)
+{
+    bool present;
+    uint64_t offset;
+    enum err err = bitmap_get(image->ctx, chunk, &present, &offset, f);
+    *sector = !err && present ? (uint32_t)(offset >> SECTOR_SHIFT) : 0;
+    return err ? fail_subject(f, image->file->path) : ERR_OK;
+}
+
 /* Takes [offset, offset + length) of the file for a block, as whole MiB; false: it is taken. */
 static bool claim(uint8_t *claimed, uint64_t offset, uint64_t length)
 {
@@ -364,6 +403,9 @@ enum err vhdx_bat_load(struct vhdx *v, struct image *image, struct arena *a, str
     v->bits_at = UINT64_MAX;
     image->run = bat_run;
     image->check = bat_check;
+    image->block = bat_block;
+    if (v->has_parent)
+        image->bitmap = bat_bitmap;
     if (v->has_parent) {
         v->bits = arena_alloc(a, VHDX_BITS_SIZE);
         if (!v->bits)

@@ -41,6 +41,7 @@ struct vhdx {
 
     struct vhdx_area area[VHDX_AREAS_MAX];
     unsigned area_count;
+    uint64_t regions_end; /* all regions, unknown ones among them, end here */
 
     uint64_t metadata_offset;
     uint32_t metadata_length;

@@ -12,6 +12,7 @@
 #include "core/vhdx/log.h"
 #include "core/vhdx/metadata.h"
 #include "core/vhdx/pages.h"
+#include "core/vhdx/slack.h"
 #include "core/vhdx/state.h"
 
 #define MIB_MASK (((uint64_t)1 << VHDX_MIB_SHIFT) - 1)
@@ -93,6 +94,9 @@ static enum err region_add(struct vhdx *v, const struct vhdx_region *region, str
     uint64_t offset = le64_get(region->offset);
     uint32_t length = le32_get(region->length);
     bool is_bat = !memcmp(region->id, bat_id, 16);
+    uint64_t end = offset < v->size ? offset + length : v->size;
+    if (end > v->regions_end)
+        v->regions_end = end;
     if (!is_bat && memcmp(region->id, metadata_id, 16)) {
         if (le32_get(region->flags) & VHDX_REGION_REQUIRED)
             return fail(f, ERR_UNSUPPORTED,
@@ -196,6 +200,7 @@ enum err vhdx_open(struct image *image, struct file *file, struct arena *a, stru
     v->window = window;
     v->window_at = VHDX_NONE;
     image->ctx = v;
+    image->slack = vhdx_slack_find;
     enum err err = vhdx_load(v, image, a, f);
     return err ? fail_subject(f, file->path) : ERR_OK;
 }

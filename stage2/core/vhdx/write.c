@@ -6,6 +6,7 @@
 #include "core/base/file.h"
 #include "core/base/image.h"
 #include "core/base/mem.h"
+#include "core/base/note.h"
 #include "core/vhdx/format.h"
 #include "core/vhdx/state.h"
 
@@ -31,8 +32,9 @@ static void id_make(uint8_t id[16], const uint8_t seed[16], uint64_t sequence, e
         id[9]++; /* ends: after two rounds, there are two old ids */
 }
 
-enum err vhdx_header_next(const struct image *image, const uint8_t seed[16], uint8_t page[4096],
-                          uint64_t *file_offset, struct fail *f)
+enum err vhdx_header_next(const struct image *image, enum vhdx_change change,
+                          const uint8_t seed[16], uint8_t page[4096], uint64_t *file_offset,
+                          struct fail *f)
 {
     const struct vhdx *v = image->ctx;
     const struct vhdx_header *old = &v->header;
@@ -51,9 +53,28 @@ enum err vhdx_header_next(const struct image *image, const uint8_t seed[16], uin
     *header = *old;
     header->sequence = le64_make(sequence);
     id_make(header->file_write_id, seed, sequence, ID_OF_FILE, old);
-    id_make(header->data_write_id, seed, sequence, ID_OF_DATA, old);
+    if (change == VHDX_CHANGES_DISK)
+        id_make(header->data_write_id, seed, sequence, ID_OF_DATA, old);
     memset(header->log_id, 0, sizeof header->log_id);
     header->crc = le32_make(vhdx_crc(page, VHDX_HEADER_SIZE));
     *file_offset = v->header_offset == VHDX_HEADER_1 ? VHDX_HEADER_2 : VHDX_HEADER_1;
     return ERR_OK;
+}
+
+bool vhdx_note_next(const struct image *image, const uint8_t page[4096], uint8_t note[512],
+                    uint64_t *file_offset)
+{
+    const struct vhdx *v = image->ctx;
+    const struct vhdx_header *next = (const struct vhdx_header *)page;
+    struct slack_note *sector = (struct slack_note *)note;
+    struct fail ignored;
+    uint64_t end = image->file->size >> SECTOR_SHIFT << SECTOR_SHIFT, first;
+    if (end < sizeof *sector)
+        return false;
+    *file_offset = end - sizeof *sector;
+    if (file_read(image->file, *file_offset, sector, sizeof *sector, &ignored) ||
+        !slack_note_fits(sector, v->header.file_write_id, *file_offset, &first))
+        return false;
+    slack_note_make(sector, next->file_write_id, first, *file_offset);
+    return true;
 }

@@ -124,14 +124,14 @@ def test_boot_record_written_in_part(records):
     says(half.path, "vhdboot: cannot load the boot record")
 
 
-def test_boot_record_less_than_352_kib_of_low_memory(records):
+def test_boot_record_less_than_368_kib_of_low_memory(records):
     poor = records.volume()
     code = bytearray(load("vbr.bin"))
     jump = code.find(bytes.fromhex("813e1304"))             # cmp word [413h]: ask for more than there is
     assert jump > 0, "the comparison is not there"
     struct.pack_into("<H", code, jump + 4, 1000)
     poor.install(bytes(code))
-    says(poor.path, CANNOT + "less than 352 KiB of low memory")
+    says(poor.path, CANNOT + "less than 368 KiB of low memory")
 
 
 @pytest.mark.parametrize("place", [

@@ -30,7 +30,7 @@ def test_records_of_4096_bytes_sectors_of_512_on_clusters_of(records, cluster):
     boots(v.path)
 
 
-@pytest.mark.parametrize("size", [400, 512, 4096, 65536, 65537, 98304])
+@pytest.mark.parametrize("size", [400, 512, 4096, 65536, 65537, 114688])
 def test_a_file_of_so_many_bytes(records, size):
     boots(records.volume(data=stage2(size)).path)
 

@@ -35,15 +35,7 @@ def standin(shop):
 @pytest.fixture
 def stick(shop):
     """stick(config, {"/bootmgr": file}) is a disk with vhdboot, this config and these files."""
-    def make(config, files=None, mib=40):
-        disk = shop.partitioned(shop.volume(mib))
-        with open(shop.path("vhdboot.cfg"), "w", encoding="utf-8") as file:
-            file.write(config)
-        for name, source in {"/vhdboot.cfg": shop.path("vhdboot.cfg"), **(files or {})}.items():
-            run(tool("tools/fragment"), disk, source, name, 1)
-        mkimage("install", disk, "--yes")
-        return disk
-    return make
+    return shop.stick
 
 
 def said(pc):

@@ -8,6 +8,7 @@ import subprocess
 import vhd
 from emulator import Qemu
 from flash import MIB, mkimage_json, run, tool
+from served import Server
 from vhd_dynamic import SECTOR, DynamicVhd
 
 SIZE_MIB = 12
@@ -125,6 +126,9 @@ def test_parents_on_another_drive_where_the_entry_names_them(shop):
     same_disk(first, disk, "--drive", bases)
     answer = mkimage_json("check", first, "--drive", bases)
     assert answer["boots"], answer["error"]
+    with Server(shop.folder, "target=" + first, "drive=" + bases, "write=discard") as server:
+        served = server.connect()
+        assert b"".join(served.pread(MIB, at) for at in range(0, len(disk), MIB)) == disk
     entry = "vhd = \\lone.vhd\nparent = bases:\\middle.vhd\n"
     several = shop.formatted(lone, to="/lone.vhd", config=f"[a]\n{entry}[b]\n{entry}write = none\n[c]\n{entry}",
                              name="several.img")

@@ -151,7 +151,7 @@ def test_reading_verbs_agree_with_the_tools():
     assert info["chain"] == [os.path.abspath("a.vhd")] and isinstance(info["warnings"], list)
     mkimage("vhd", "check", "a.vhd")
     lines = mkimage("ls", "out.img:/").stdout.decode().split("\n")
-    assert [line.split()[1] for line in lines if line] == ["a.vhd", "vhdboot.bin", "vhdboot.cfg"]
+    assert [line.split()[1] for line in lines if line] == ["a.vhd", "vhdboot.bin", "vhdboot.cfg", "vhdboot.sum"]
     refused("cat", "out.img:/nothing", words="nothing")
     refused("ls", "out.img:/a.vhd")
     refused("extents", "missing.img:/a.vhd", words="missing.img")

@@ -14,7 +14,7 @@ from layers import (SECTORS, SIZE, Fixed, child, dynamic, extents, flash, highes
                     steps)
 from ntfsdisk import MIB, START, volume
 from tools import FRAGMENT, MKIMAGE, mkimage, refused, run
-from vhd_dynamic import SECTOR, DynamicVhd, checksum, flatten
+from vhd_dynamic import SECTOR, DynamicVhd, checksum, flatten, noted
 
 pytestmark = pytest.mark.usefixtures("folder")
 
@@ -34,7 +34,9 @@ def test_reserve_on_the_host_keeps_the_content(block, options):
     old_end = len(before) - SECTOR
     absent = -(-SIZE // block) - len(image.blocks)
     assert after[:old_end] == before[:old_end] and after[-SECTOR:] == before[-SECTOR:]
-    assert not any(after[old_end:-SECTOR]), "what is added is not zero"
+    assert not any(after[old_end:-2 * SECTOR]), "what is added is not zero"
+    if len(after) > len(before):
+        assert noted(after) == SECTOR * highest("d.vhd")[0], "the note about it"
     assert len(after) - len(before) >= min(absent * block, MIB) - options.get("slack", 0), said
     assert os.stat("d.vhd").st_blocks * 512 >= len(after) - len(before), "holes"
     assert mkimage("vhd", "read", "d.vhd").stdout == content
@@ -88,7 +90,8 @@ def test_reserve_cleans_what_others_left():
     mkimage("reserve", "d.vhd", "--size", "1M")
     mkimage("reserve", name, "--size", "1M")
     for data in (read("d.vhd"), mkimage("cat", f"{name}:/vhd/d.vhd").stdout):
-        assert data[:end] == read("dirty.vhd", 0, end) and not any(data[end:-SECTOR])
+        assert data[:end] == read("dirty.vhd", 0, end) and not any(data[end:-2 * SECTOR])
+        assert noted(data) == end
     assert seven_zip("d.vhd") == content
     holds(name, content)
 
@@ -156,7 +159,8 @@ def test_reserve_on_a_flash(cluster, pieces):
     assert len(extents(name, "/vhd/leaf.vhd")["extents"]) <= pieces + 1, "it is contiguous where possible"
     data = mkimage("cat", f"{name}:/vhd/leaf.vhd").stdout
     old = read("leaf.vhd")
-    assert data[:len(old) - SECTOR] == old[:-SECTOR] and not any(data[len(old) - SECTOR:-SECTOR])
+    assert data[:len(old) - SECTOR] == old[:-SECTOR] and not any(data[len(old) - SECTOR:-2 * SECTOR])
+    assert noted(data) == len(old) - SECTOR
     holds(name, content)
     mkimage("reserve", name, "--file", "/vhd/base.vhd", "--size", "1M")
     mkimage("reserve", f"{name}:/vhd/BASE.vhd", "--size", "1M")

@@ -193,7 +193,7 @@ def test_remove_of_a_folder_without_a_config(rng):
     dynamic("b", rng)
     flash(["a", "b"], folder="", config="")
     mkimage("remove", "f.img", "--entry", "a.vhd")
-    assert names() == ["b.vhd"] and files(path="/") == ["b.vhd", "vhdboot.bin"]
+    assert names() == ["b.vhd"] and files(path="/") == ["b.vhd", "vhdboot.bin", "vhdboot.old"]
 
 
 def test_remove_of_what_is_shared_or_gone(rng):

@@ -45,6 +45,34 @@ def test_model(kind, tmp_path):
     assert parents == [open(path, "rb").read() for path in image.chain[1:]], "a parent was written"
 
 
+def past_the_page_cache(server, path):
+    """Has the server the file open with O_DIRECT, for its data?"""
+    folder = f"/proc/{server.process.pid}"
+    for fd in os.listdir(folder + "/fd"):
+        try:
+            if os.path.realpath(f"{folder}/fd/{fd}") == os.path.realpath(path):
+                with open(f"{folder}/fdinfo/{fd}", encoding="ascii") as info:
+                    if int(info.read().split("flags:")[1].split()[0], 8) & os.O_DIRECT:
+                        return True
+        except FileNotFoundError:
+            pass
+    return False
+
+
+@pytest.mark.parametrize("kind", ["fixed VHD", "differencing VHD, depth 3", "dynamic VHDX", "differencing VHDX"])
+def test_model_past_the_page_cache(kind, tmp_path):
+    image = KINDS[kind](str(tmp_path))
+    model = Model(image, kind)
+    for _ in range(2):
+        with Server(tmp_path, "file=" + image.path, "direct=true") as server:
+            assert all(past_the_page_cache(server, path) for path in image.chain)
+            disk = server.connect()
+            for _ in range(STEPS):
+                model.step(disk)
+            model.compare(disk)
+        judge(image, bytes(model.content))
+
+
 @pytest.mark.parametrize("form, options", [("vpc", "force_size=on"), ("vhdx", "block_size=1M"), ("vhdx", "")])
 def test_in_turns_with_qemu(form, options, tmp_path):
     """QEMU and we add blocks to one file in turns."""

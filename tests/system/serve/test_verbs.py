@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """mkimage vhd create, convert, compare, resize, compact, rebase, merge: what comes out holds what it must, for
 us and for other readers, and who is killed leaves the old image."""
+import fcntl
 import os
 import random
 import shutil
@@ -17,6 +18,7 @@ from served import KINDS, MIB, Server, vhd_chain, vhdx_chain                    
 
 MKIMAGE = os.path.join(os.path.abspath(os.environ.get("B", "build")), "mkimage")
 GIB, TIB = 1 << 30, 1 << 40
+PART = 24 * MIB
 
 
 def stored(path):
@@ -159,6 +161,72 @@ def test_compact(kind, tmp_path):
     assert os.path.getsize(image.path) < before or len(image.chain) > 1
     assert images.info(image.path)["ids"] == ids
     mkimage("vhd", "check", image.path)
+
+
+def used_junk(folder):
+    """A raw disk of junk with an NTFS partition and a file in it, and which of its sectors are in use."""
+    raw, part = folder / "raw", folder / "part"
+    junk = random.Random(12).randbytes(PART)
+    part.write_bytes(junk)
+    images.run("mkntfs", "-q", "-Q", "-F", "-p", "2048", "-H", "16", "-S", "63", "-c", "2048", part)
+    (folder / "file").write_bytes(random.Random(13).randbytes(3 * MIB))
+    images.run("ntfscp", part, folder / "file", "file")
+    bits = images.run("ntfscat", part, "$Bitmap").stdout
+    used = {2048 + cluster * 4 + i for cluster in range(PART // 2048)
+            if bits[cluster // 8] >> cluster % 8 & 1 for i in range(4)}
+    used |= {*range(2048), *range(25 * 2048 - 1, 25 * 2048 + 2048)}     # outside of it, and its last sector
+    raw.write_bytes(junk[:MIB] + part.read_bytes() + junk[MIB:2 * MIB])
+    subprocess.run(["/usr/sbin/sfdisk", "-q", raw], input=b"2048,49152,7\n", check=True)
+    return raw, part, used
+
+
+@pytest.mark.parametrize("name", ["disk.vhd", "disk.vhdx", "child.vhd"])
+def test_compact_of_what_ntfs_does_not_use(name, tmp_path):
+    raw, _, used = used_junk(tmp_path)
+    path, content = tmp_path / name, raw.read_bytes()
+    if name == "child.vhd":
+        mkimage("vhd", "create", tmp_path / "base.vhd", "--size", len(content))
+        mkimage("vhd", "create", path, "--parent", tmp_path / "base.vhd")
+        write(path, content, 0, tmp_path)
+    else:
+        mkimage("vhd", "convert", raw, path, "--block-size", "2M" if name == "disk.vhd" else "1M")
+    mkimage("vhd", "compact", path)
+    before = os.path.getsize(path)
+    assert before > PART
+    done = mkimage("vhd", "compact", path, "--free")
+    assert os.path.getsize(path) < before - 8 * MIB, done.stderr
+    now = images.read(path)
+    assert all(now[n * 512:n * 512 + 512] == content[n * 512:n * 512 + 512] for n in used)
+    (tmp_path / "part").write_bytes(now[MIB:MIB + PART])
+    assert images.run("ntfscat", tmp_path / "part", "file").stdout == (tmp_path / "file").read_bytes()
+    images.run("ntfsfix", "-n", tmp_path / "part")
+    mkimage("vhd", "check", path)
+
+
+def test_compact_leaves_a_dirty_volume_alone(tmp_path):
+    raw, part, _ = used_junk(tmp_path)
+    images.run("ntfsfix", part)                         # marks it
+    content = bytearray(raw.read_bytes())
+    content[MIB:MIB + PART] = part.read_bytes()
+    raw.write_bytes(content)
+    path = tmp_path / "disk.vhd"
+    mkimage("vhd", "convert", raw, path)
+    said = mkimage("vhd", "compact", path, "--free").stderr.decode()
+    assert "partition 1 keeps its free space: " in said and "no clean NTFS volume" in said, said
+    images.equal(images.read(path)[:len(content)], bytes(content), "mkimage")
+
+
+def test_what_a_killed_run_left_is_removed(tmp_path):
+    path, other = tmp_path / "disk.vhd", tmp_path / "disk.vhd.x.part"
+    mkimage("vhd", "create", path, "--size", "4M")
+    left, busy = tmp_path / "disk.vhd.1.part", tmp_path / "disk.vhd.2.part"
+    for name in (other, left, busy):
+        name.write_bytes(b"part")
+    with open(busy, "rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        said = mkimage("vhd", "compact", path).stderr.decode()
+    assert "disk.vhd.1.part: removed" in said
+    assert (left.exists(), busy.exists(), other.exists()) == (False, True, True)
 
 
 @pytest.mark.parametrize("make", [vhd_chain, vhdx_chain])

@@ -14,7 +14,7 @@ from flash import Workshop
 from model import WRONG, Model
 
 CELLS = int(os.environ.get("POWERCUT_CELLS", "0"))
-USUAL_CELLS = 9                         # they have each value of each axis
+USUAL_CELLS = 11                        # they have each value of each axis
 USUALLY = {"rounds": 24, "every": 31, "oracles": 1}
 WHOLLY = {"rounds": 60, "every": 1, "oracles": 2}
 SECTOR = 512

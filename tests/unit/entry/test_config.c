@@ -316,6 +316,32 @@ TEST(config_hides_drives_where_it_does_not_understand)
     CHECK(config.entry[0].hide);
 }
 
+TEST(config_via)
+{
+    parse("[a]\nvhd = a\nvia = bootmgr\n[b]\nvhd = b\n");
+    CHECK(config.entry[0].native && !config.entry[1].native);
+    CHECK_EQ(config.complaint_count, 0);
+    parse("[a]\nvhd = a\nvia = grub\n[b]\nboot = next\nvia = bootmgr\n");
+    CHECK(!config.entry[0].native && !config.entry[1].native);
+    CHECK_EQ(config.complaint_count, 2);
+}
+
+TEST(config_windows)
+{
+    parse("[a]\nvhd = a\n");
+    CHECK(!config.no_windows && !config.default_given);
+    CHECK_EQ(config.sections, 1);
+    parse("windows = no\ndefault = b\n[a]\nvhd = a\n");
+    CHECK(config.no_windows && config.default_given);
+    parse("windows = yes\n[a]\nvhd = a\n");
+    CHECK(!config.no_windows);
+    CHECK_EQ(config.complaint_count, 0);
+    parse("windows = 7\n");
+    CHECK(!config.no_windows);
+    CHECK_EQ(config.complaint_count, 1);
+    CHECK_EQ(config.sections, 0);
+}
+
 TEST(config_hidden)
 {
     parse("[a]\nvhd = x\nhidden = yes\n[b]\nvhd = x\n[c]\nvhd = x\nhidden = maybe\n");

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* From a volume to a block map: which entries there are, what is opened for one, and what may be
- * written, by the volume's state, the image's and the entry's word. */
+ * written, by the volume's state, the image's and the entry's word. Long because all of it is about
+ * the same few volumes. */
 #define image volume_image /* the builder's struct has core's name for something else */
 #include "unit/ntfs_image.h"
 #undef image
 #include "core/entry/open.h"
 #include "core/map/scrub.h"
+#include "core/base/note.h"
 #include "unit/vhd_builder.h"
 
 #define CLUSTER  1024u
@@ -422,6 +424,45 @@ TEST(boot_dynamic_disk_gets_its_slack_emptied)
         slots_left = 9;
         map_scrub(&disk.map, drive, more_slots, buffer);
         CHECK_EQ(disk.map.record_clean, disk.map.record_first + writes * disk.map.record_cells);
+    }
+}
+
+/* With a note only the first slot, and what lies below its range, is looked at. */
+TEST(boot_dynamic_disk_with_a_note)
+{
+    static uint8_t buffer[MAP_SCRUB_SECTORS * 512];
+    struct blk *drive[1];
+    for (uint32_t noted = 0; noted < 5; noted++) { /* zeros are said to begin so many slots on */
+        static uint8_t bytes[256 * 1024];
+        struct vhd_build b;
+        uint8_t id[16];
+        memset(id, 1, sizeof id);
+        vhd_build_start(&b, bytes, sizeof bytes, 3, DISK, 16384, 1);
+        vhd_build_block(&b, 2);
+        uint32_t first = b.used;
+        b.used += 3 * 33 * 512;
+        slack_note_make((struct slack_note *)(bytes + b.used), id,
+                        noted < 4 ? first + noted * 33 * 512 : b.used, b.used);
+        b.used += 512;
+        vhd_build_end(&b);
+        volume_start();
+        memcpy(add_file("a.vhd", b.used), bytes, b.used);
+        mount();
+        drive[0] = &im->blk;
+        im->blk.write = im_write;
+        im->bad_lba = UINT64_MAX;
+        CHECK_EQ(open_entry(WRITE_PERSISTENT, false), ERR_OK);
+        CHECK_EQ(map_records(&disk.map), 3);
+        uint32_t dirty = noted < 1 ? 1 : noted > 3 ? 3 : noted;
+        CHECK_EQ(map_dirty_cells(&disk.map), dirty * disk.map.record_cells);
+        slots_left = 9;
+        map_scrub(&disk.map, drive, more_slots, buffer);
+        CHECK_EQ(slots_left, 9 - dirty);
+        CHECK_EQ(map_dirty_cells(&disk.map), 0);
+        for (uint32_t slot = 0; slot < 3; slot++) {
+            uint64_t lba = map_find_file(&disk.map, first / 512 + slot * 33 + 1).drive_lba;
+            CHECK_EQ(im->data[lba * 512], slot < dirty ? 0 : VHD_POISON);
+        }
     }
 }
 

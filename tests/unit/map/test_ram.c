@@ -8,14 +8,15 @@
 #define ADDRESS 0x4000000u
 
 static uint8_t memory[1 << 20];
-static uint64_t told_done, told_total;
+static uint64_t told_done, told_total, stop_at = UINT64_MAX;
 
-static void tell(struct map_ram_progress *progress, uint64_t done, uint64_t total)
+static bool tell(struct map_ram_progress *progress, uint64_t done, uint64_t total)
 {
     (void)progress;
     CHECK(done > told_done && done <= total);
     told_done = done;
     told_total = total;
+    return done < stop_at;
 }
 
 /* Page 0 whole, page 1 zeros, page 2 in three runs, page 3, the last, cut at 28 sectors. */
@@ -94,6 +95,20 @@ TEST(map_ram_read_error)
     struct map_ram_progress progress = {tell};
     struct fail f;
     CHECK_EQ(map_ram_load(&map, drive, ADDRESS, memory, &progress, &f), ERR_READ);
+}
+
+TEST(map_ram_stopped)
+{
+    struct map map = the_map();
+    struct blk drives[] = {stamped_drive(1), stamped_drive(2)};
+    struct blk *drive[] = {&drives[0], &drives[1]};
+    struct map_ram_progress progress = {tell};
+    struct fail f;
+    told_done = 0;
+    stop_at = 100;
+    CHECK_EQ(map_ram_load(&map, drive, ADDRESS, memory, &progress, &f), ERR_STOPPED);
+    CHECK(told_done >= 100 && told_done < told_total);
+    stop_at = UINT64_MAX;
 }
 
 TEST(map_ram_without_writes)

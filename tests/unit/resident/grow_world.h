@@ -197,6 +197,8 @@ static void slots_make(uint32_t *cell)
     }
     header.record_end = *cell;
     header.record_clean = w.junk ? header.record_next : *cell;
+    header.record_dirty =
+        w.growth == MAP_GROWS_DYNAMIC ? header.record_end - header.record_clean : 0;
 }
 
 static void world_make(void)

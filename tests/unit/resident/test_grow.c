@@ -97,10 +97,10 @@ TEST(order_dynamic)
     world_make();
     uint32_t from = sim.writes, slot = w.first_slot;
     CHECK_EQ(w.bitmap, 2);
-    CHECK_EQ(write_new(100, 3), 0); /* absent: bitmap of ones, BAT, data */
+    CHECK_EQ(write_new(100, 3), 0); /* absent: BAT, bitmap of ones, data */
     check_order(from,
-                (int64_t[]){slot, slot + 1, BAT_SECTOR, slot + 102, slot + 103, slot + 104, -1});
-    CHECK(filled(from + 1, 0xff) && filled(from + 2, 0xff));
+                (int64_t[]){BAT_SECTOR, slot, slot + 1, slot + 102, slot + 103, slot + 104, -1});
+    CHECK(filled(from + 2, 0xff) && filled(from + 3, 0xff));
     CHECK_EQ(sim.single, 3);
     from = sim.writes;
     CHECK_EQ(write_new(101, 2), 0); /* there now: data alone */
@@ -124,15 +124,69 @@ TEST(order_dynamic_scrub)
     uint32_t from = sim.writes;
     CHECK_EQ(write_new(6, 1), 0);
     check_order(from, (int64_t[]){slot + 1, slot + 2, slot + 3, slot + 5, slot + 6, slot + 7,
-                                  slot + 8, slot, BAT_SECTOR, slot + 7, -1});
+                                  slot + 8, BAT_SECTOR, slot, slot + 7, -1});
     header.record_clean = header.record_end; /* the others are said to be clean */
     for (uint32_t i = 0; i < w.stride; i++)
         file_put(slot + w.stride + i, 0, 0, 0, 0);
     from = sim.writes;
     CHECK_EQ(write_new(4 * 8 + 1, 1), 0);
     slot += w.stride;
-    check_order(from, (int64_t[]){slot, BAT_SECTOR, slot + 2, -1});
+    check_order(from, (int64_t[]){BAT_SECTOR, slot, slot + 2, -1});
     judge();
+}
+
+/* Of three slots the first was looked at ahead, and a note vouches for the last: what is said to be
+ * zero is not even read, and only the one between is made so. */
+TEST(order_dynamic_between_looked_at_and_noted)
+{
+    w = (struct world){
+        .growth = MAP_GROWS_DYNAMIC, .shift = 3, .pages = 16, .slots = 3, .junk = true};
+    world_make();
+    header.record_clean = header.record_next + header.record_cells;
+    header.record_dirty = header.record_cells;
+    for (uint32_t n = 0; n < 3; n++) {
+        uint32_t slot = w.first_slot + n * w.stride;
+        for (uint32_t i = 0; i < w.stride && n != 1; i++)
+            file_put(slot + i, 0, 0, 0, 0);
+        uint32_t from = sim.writes;
+        CHECK_EQ(write_new(n * 4 * 8 + 2, 1), 0);
+        check_order(from,
+                    n == 1 ? (int64_t[]){slot + 1, slot + 2, slot + 3, slot + 4, slot + 5, slot + 6,
+                                         slot + 7, slot + 8, BAT_SECTOR, slot, slot + 3, -1}
+                           : (int64_t[]){BAT_SECTOR, slot, slot + 3, -1});
+    }
+    judge();
+}
+
+/* Slots that are not linked hold zeros still, whichever write to them or to the BAT has failed. */
+TEST(what_failed_leaves_slots_empty)
+{
+    w = (struct world){.growth = MAP_GROWS_DYNAMIC, .shift = 3, .pages = 40, .slots = 6};
+    for (unsigned late = 0; late < 2; late++)
+        for (uint32_t step = 0; step < 3; step++) {
+            uint8_t data[512], zeros[512] = {0}, bat[512];
+            world_make();
+            for (uint32_t n = 0; n < 6; n++) {
+                sim.late = late;
+                sim.write_left = step;
+                (void)write_new(n * 4 * 8 + 2, 1);
+                sim.write_left = NEVER;
+            }
+            file_sector(bat, BAT_SECTOR);
+            for (uint32_t n = 0; n < 6; n++) {
+                uint32_t slot = w.first_slot + n * w.stride;
+                bool linked = false;
+                for (uint32_t page = 0; page < w.pages; page++) {
+                    be32 entry;
+                    memcpy(&entry, bat + page * 4, 4);
+                    linked |= be32_get(entry) == slot;
+                }
+                for (uint32_t i = 0; i < w.stride && !linked; i++) {
+                    file_sector(data, slot + i);
+                    CHECK(!memcmp(data, zeros, 512));
+                }
+            }
+        }
 }
 
 TEST(order_differencing)

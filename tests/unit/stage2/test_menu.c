@@ -1,92 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The menu's keys and the console's tables. */
+/* The menu's keys, what it draws, its countdown. */
 #include "unit/unit.h"
-
-static uint8_t low_memory[0x600];
-#define BIOS_LOW_MEMORY low_memory
-
-/* A serial port at 3F8h; a line that takes nothing while `busy`. */
-#define SERIAL_PORTS
-static struct {
-    uint8_t line_control, sent[300];
-    unsigned count, looks;
-    const char *received;
-    bool busy;
-} uart;
-
-static void port_out(uint16_t port, uint8_t value)
-{
-    if (port == 0x3fb)
-        uart.line_control = value;
-    if (port == 0x3f8 && !(uart.line_control & 0x80) && uart.count < sizeof uart.sent - 1)
-        uart.sent[uart.count++] = value;
-}
-
-static uint8_t port_in(uint16_t port)
-{
-    uart.looks++;
-    if (port == 0x3fb)
-        return uart.line_control;
-    if (port == 0x3fd)
-        return (uint8_t)((uart.busy ? 0 : 0x20) | (uart.received && *uart.received ? 1 : 0));
-    return port == 0x3f8 && uart.received ? (uint8_t)*uart.received++ : 0xff;
-}
-
-#include "pc/serial.c"
-#include "pc/glyphs.c"
-#include "pc/console.c"
-#include "pc/screen.c"
+#include "unit/stage2/pc.h"
 #include "menu.c"
-
-static void set_ticks(uint32_t ticks)
-{
-    memcpy(low_memory + BDA_TICKS, &ticks, 4);
-}
-
-static struct {
-    uint8_t mode;
-    unsigned sets;                     /* of the mode */
-    unsigned columns, beyond, written; /* characters that no row has; all */
-} screen;
-
-static char printed[200];
-static uint16_t key; /* AX of the next one; 0: none */
-static uint32_t key_at;
-
-static unsigned screen_at; /* column */
-
-void bios_call(uint8_t vector, struct bios_regs *r)
-{
-    r->eflags = BIOS_ZERO; /* no key */
-    if (vector == 0x10 && r->eax >> 8 == 0x0e) {
-        size_t at = strlen(printed);
-        printed[at < sizeof printed - 1 ? at : sizeof printed - 2] = (char)r->eax;
-    }
-    if (vector == 0x10 && r->eax >> 8 == 2)
-        screen_at = r->edx & 0xff;
-    if (vector == 0x10 && r->eax >> 8 == 9) {
-        screen.written += r->ecx;
-        screen.beyond += screen.columns && screen_at + r->ecx > screen.columns;
-    }
-    if (vector == 0x16 && key && bda_ticks() >= key_at) {
-        r->eflags = 0;
-        if (r->eax >> 8 == 0) {
-            r->eax = key;
-            key = 0;
-        }
-    }
-    if (vector == 0x10 && r->eax >> 8 == 0x0f) {
-        r->eax = (screen.columns ? screen.columns : 80u) << 8 | screen.mode;
-    } else if (vector == 0x10 && r->eax >> 8 == 0) {
-        screen.mode = (uint8_t)r->eax;
-        screen.sets++;
-    }
-}
-
-void bios_idle(void)
-{
-    set_ticks(bda_ticks() + 1);
-}
 
 static struct menu m;
 
@@ -197,54 +113,6 @@ TEST(menu_scrolls)
     CHECK_EQ(m.first, 0);
 }
 
-TEST(console_keys)
-{
-    CHECK_EQ(console_key_of(0x1c0d), KEY_ENTER);
-    CHECK_EQ(console_key_of(0x4800), KEY_UP);
-    CHECK_EQ(console_key_of(0x50e0), KEY_DOWN);
-    CHECK_EQ(console_key_of(0x0231), '1');
-    CHECK_EQ(console_key_of(0x3b00), KEY_OTHER);
-}
-
-static const char *glyphs(uint32_t code_point)
-{
-    static char text[GLYPHS_MAX + 1];
-    uint8_t glyph[GLYPHS_MAX];
-    unsigned count = glyphs_of(code_point, glyph);
-    memcpy(text, glyph, count);
-    text[count] = '\0';
-    return text;
-}
-
-TEST(console_letters)
-{
-    CHECK_STR(glyphs('a'), "a");
-    CHECK_STR(glyphs(0xe4), "\x84");
-    CHECK_STR(glyphs(0xdf), "\xe1");
-    CHECK_STR(glyphs(0xf1), "\xa4");
-    CHECK_STR(glyphs(0x3a9), "\xea");
-    CHECK_STR(glyphs(0x395), "E");
-    CHECK_STR(glyphs(0x416), "Zh");
-    CHECK_STR(glyphs(0x44f), "ya");
-    CHECK_STR(glyphs(0x160), "S");
-    CHECK_STR(glyphs(0x152), "OE");
-    CHECK_STR(glyphs(0x2026), "...");
-    CHECK_STR(glyphs(0x2603), "?");
-    CHECK_STR(glyphs(7), "?");
-    CHECK_STR(glyphs(0), "?");
-    CHECK_STR(glyphs(0x9b), "?");
-}
-
-TEST(letters_of_other_alphabets_are_never_question_marks)
-{
-    for (uint32_t c = 0xc0; c <= 0x17f; c++)
-        CHECK(strcmp(glyphs(c), "?"));
-    for (uint32_t c = 0x391; c <= 0x3ce; c++)
-        CHECK(c == 0x3a2 || strcmp(glyphs(c), "?")); /* 3A2h is no letter */
-    for (uint32_t c = 0x410; c <= 0x44f; c++)
-        CHECK(strcmp(glyphs(c), "?"));
-}
-
 TEST(menu_commands)
 {
     menu_init(&m, 3, 1, 5);
@@ -261,117 +129,12 @@ TEST(menu_commands)
     CHECK_EQ(menu_key(&m, '/'), MENU_NAME);
 }
 
-/* A file is sent as it is, in the terminal's own words; a line that takes nothing costs little. */
-TEST(serial_sends_and_never_waits_for_ever)
-{
-    memset(&uart, 0, sizeof uart);
-    CHECK(serial_open(1, 9600));
-    serial_goto(1, 22);
-    serial_char(0xe4);
-    serial_char(0x2500);
-    CHECK_STR((const char *)uart.sent, "\x1b[2;23H\xc3\xa4-");
-    uart.busy = true;
-    uart.looks = 0;
-    for (unsigned i = 0; i < 1000; i++)
-        serial_byte('x');
-    CHECK(uart.looks < POLLS + 1100);
-    uart.busy = false;
-    serial_byte('y');
-    CHECK_EQ(uart.sent[uart.count - 1], 'y');
-    base = 0;
-    CHECK(!serial_open(2, 9600)); /* there is none */
-    CHECK(!serial_is_open());
-    serial_byte('z');
-    CHECK_EQ(uart.sent[uart.count - 1], 'y');
-}
-
-static unsigned typed(const char *bytes)
-{
-    uart.received = bytes;
-    return serial_key();
-}
-
-TEST(serial_keys)
-{
-    memset(&uart, 0, sizeof uart);
-    CHECK(serial_open(1, 115200));
-    CHECK_EQ(typed(""), KEY_NONE);
-    CHECK_EQ(typed("a"), 'a');
-    CHECK_EQ(typed("\r"), KEY_ENTER);
-    CHECK_EQ(typed("\n"), KEY_ENTER);
-    CHECK_EQ(typed("\x1b"), KEY_ESCAPE);
-    CHECK_EQ(typed("\x1b[A"), KEY_UP);
-    CHECK_EQ(typed("\x1bOB"), KEY_DOWN);
-    CHECK_EQ(typed("\x1b[5~"), KEY_PAGE_UP);
-    CHECK_EQ(typed("\x1b[1~"), KEY_HOME);
-    CHECK_EQ(typed("\x1b[F"), KEY_END);
-    CHECK_EQ(typed("\x1b[19~"), KEY_F8);
-    CHECK_EQ(typed("\x1b[99~"), KEY_OTHER);
-    CHECK_EQ(typed("\x1b[1234567"), KEY_OTHER);
-    CHECK_EQ(typed("\x1bx"), KEY_OTHER);
-    base = 0;
-}
-
-TEST(console_utf8)
-{
-    const char *s = "a\xc3\xa4\xe2\x98\x83\xff\xc3";
-    CHECK_EQ(console_utf8_next(&s), 'a');
-    CHECK_EQ(console_utf8_next(&s), 0xe4);
-    CHECK_EQ(console_utf8_next(&s), 0x2603);
-    CHECK_EQ(console_utf8_next(&s), 0xfffd);
-    CHECK_EQ(console_utf8_next(&s), 0xfffd);
-    CHECK_EQ(*s, 0); /* never beyond the end */
-}
-
-/* A mode with bit 7 is the same without clearing the screen. */
-static unsigned sets_from(uint8_t mode, void (*act)(void))
-{
-    screen.mode = mode;
-    screen.sets = 0;
-    act();
-    return screen.sets;
-}
-
-TEST(console_keeps_any_text_mode)
-{
-    CHECK_EQ(sets_from(2, console_init), 0);
-    CHECK_EQ(sets_from(3, console_init), 0);
-    CHECK_EQ(sets_from(0x83, console_init), 0);
-    CHECK_EQ(sets_from(7, console_init), 0);
-    CHECK_EQ(sets_from(0x12, console_init), 1);
-    CHECK_EQ(screen.mode, 3);
-}
-
-TEST(guest_gets_mode_3)
-{
-    CHECK_EQ(sets_from(3, console_text_mode), 0);
-    CHECK_EQ(sets_from(0x83, console_text_mode), 0);
-    CHECK_EQ(sets_from(2, console_text_mode), 1);
-    CHECK_EQ(screen.mode, 3);
-    CHECK_EQ(sets_from(7, console_text_mode), 1);
-    CHECK_EQ(screen.mode, 3);
-}
-
-/* A file may have any name: none of it reaches the screen, or the serial line behind it, as a
- * command. */
-TEST(console_shows_no_control_characters_of_names)
-{
-    memset(printed, 0, sizeof printed);
-    at_column = 0;
-    console_text("a\nb\r\x1b[2J\x07\x7f\xc2\x9b\xe2\x80\xae.vhd");
-    CHECK_STR(printed, "a?b??[2J????.vhd");
-    memset(printed, 0, sizeof printed);
-    at_column = 0;
-    console_line("\n", "x\ny");
-    CHECK_STR(printed, "?x?y\r\n");
-}
-
 static bool hold(uint16_t ax, uint32_t after)
 {
     set_ticks(1000);
     console_init();
-    key = ax;
-    key_at = 1000 + after;
+    pressed = ax;
+    pressed_at = 1000 + after;
     return menu_hold();
 }
 

@@ -106,6 +106,7 @@ TEST(header_holds_what_the_map_says)
     m->record_first = 5;
     m->record_end = 6;
     m->record_clean = 7;
+    m->record_noted = 17;
     m->bat_sector = 8;
     m->bitmap_sectors = 9;
     tables_header(&header, &disk, drive, 2, &small);
@@ -119,6 +120,7 @@ TEST(header_holds_what_the_map_says)
     CHECK_EQ(header.record_next, 5);
     CHECK_EQ(header.record_end, 6);
     CHECK_EQ(header.record_clean, 7);
+    CHECK_EQ(header.record_dirty, 0); /* of what is differencing */
     CHECK_EQ(header.bat_sector, 8);
     CHECK_EQ(header.bitmap_sectors, 9);
 }
@@ -239,9 +241,10 @@ static enum err read_zeros(struct blk *b, uint64_t lba, uint32_t count, void *bu
     return ERR_OK;
 }
 
-static void tell_nobody(struct map_ram_progress *progress, uint64_t done, uint64_t total)
+static bool tell_nobody(struct map_ram_progress *progress, uint64_t done, uint64_t total)
 {
     (void)progress, (void)done, (void)total;
+    return true;
 }
 
 /* A slot with the drive's sector 0 as its start: a driver would write over the drive's own boot

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Slack: where new blocks of a VHD go, and what its BAT says of those that are there. */
 #include "core/vhd/vhd.h"
+#include "core/base/crc32.h"
 #include "core/vhd/bat.h"
+#include "core/base/note.h"
 #include "core/vhd/slack.h"
 #include "unit/vhd_builder.h"
 
@@ -11,8 +13,8 @@ static uint8_t bytes[4096 * KIB];
 static struct vhd_build b;
 static struct piece_file p;
 static struct image image;
-static struct vhd_slack slack;
-static struct vhd_block block;
+static struct image_slack slack;
+static struct image_block block;
 static struct fail f;
 static uint8_t memory[1024 * KIB];
 static struct arena arena;
@@ -119,6 +121,123 @@ TEST(slack_lies_behind_the_highest_block_and_all_structures)
     b.used += 129 * 512;
     find();
     CHECK_EQ(slack.count, 1);
+}
+
+/* A sector in front of the footer that is (nearly) a note about zeros from byte `first` on. */
+static uint8_t *note_put(uint64_t first)
+{
+    struct slack_note note;
+    uint8_t id[16];
+    memset(id, 5, sizeof id);
+    slack_note_make(&note, id, first, b.used);
+    memcpy(bytes + b.used, &note, sizeof note);
+    b.used += 512;
+    return bytes + b.used - 512;
+}
+
+static void note_start(uint32_t slots)
+{
+    start(3, 20, 64 * KIB);
+    vhd_build_block(&b, 3);
+    memset(bytes + b.used, 0, slots * 129 * 512);
+    b.used += slots * 129 * 512;
+}
+
+static void sum_again(uint8_t *note)
+{
+    put_be32(note + 12, 0);
+    put_be32(note + 12, crc32_ieee(0, note, 512));
+}
+
+TEST(note_is_laid_out_as_described)
+{
+    note_start(2);
+    uint32_t end = b.used;
+    uint8_t right[512] = "vhdbzero", *note = note_put(0x123400);
+    put_be32(right + 8, 1);
+    put_be64(right + 16, 0x123400);
+    put_be64(right + 24, end);
+    memset(right + 32, 5, 16);
+    sum_again(right);
+    CHECK(!memcmp(note, right, 512));
+}
+
+TEST(note_is_believed_and_takes_no_slot)
+{
+    note_start(3);
+    uint32_t first = b.used - 3 * 129 * 512;
+    note_put(first);
+    find();
+    CHECK(slack.noted);
+    CHECK_EQ(slack.zero_from, first);
+    CHECK_EQ(slack.count, 3);
+    CHECK_EQ(slack.first, first / 512);
+    CHECK_EQ(slack.limit, b.used - 512);
+    note_start(3); /* a slot would lie over it */
+    first = b.used - 3 * 129 * 512;
+    b.used -= 512;
+    note_put(first);
+    find();
+    CHECK(slack.noted);
+    CHECK_EQ(slack.count, 2);
+    note_start(0); /* nothing but the note */
+    note_put(b.used);
+    find();
+    CHECK(slack.noted);
+    CHECK_EQ(slack.count, 0);
+}
+
+/* All that makes it another file's, another place's, or half a note. */
+TEST(note_that_does_not_fit_says_nothing)
+{
+    for (unsigned wrong = 0; wrong < 527; wrong++) {
+        note_start(3);
+        uint8_t *note = note_put(b.used - 3 * 129 * 512);
+        if (wrong < 512) {
+            note[wrong] ^= wrong % 2 ? 0x80 : 1; /* each byte counts */
+        } else if (wrong == 512) {
+            note[32] ^= 1; /* another file's */
+        } else if (wrong == 513) {
+            put_be64(note + 24, b.used); /* another place's */
+        } else if (wrong == 514) {
+            put_be64(note + 24, b.used - 1024);
+        } else if (wrong == 515) {
+            put_be64(note + 16, b.used); /* a range that ends before it starts */
+        } else if (wrong == 516) {
+            put_be64(note + 16, UINT64_MAX - 511);
+        } else if (wrong == 517) {
+            put_be64(note + 16, b.used - 512 - 100); /* within a sector */
+        } else if (wrong == 518) {
+            put_be32(note + 8, 2); /* a later revision */
+        } else if (wrong == 519) {
+            memset(note, 0, 512);
+        } else if (wrong == 520) {
+            memset(note, 0xff, 512);
+        } else if (wrong < 526) {
+            memset(note + (wrong - 520) * 8, 0, 512 - (wrong - 520) * 8); /* half written */
+        }
+        if (wrong >= 512 && wrong < 519)
+            sum_again(note);
+        if (wrong == 526)
+            memset(bytes + b.used, 0, 512), b.used += 512; /* not in front of the footer */
+        find();
+        CHECK(!slack.noted);
+        CHECK_EQ(slack.zero_from, UINT64_MAX);
+        CHECK_EQ(slack.count, 3);
+    }
+}
+
+TEST(note_within_a_block_is_the_guests)
+{
+    note_start(1);
+    uint32_t sector = b.used / 512 - 129;
+    b.used -= 512;
+    note_put(0);
+    put_be32(bytes + b.bat_at + 4 * 4, sector);
+    find();
+    CHECK(!slack.noted);
+    CHECK_EQ(slack.count, 0);
+    CHECK_EQ(slack.end, b.used - 512);
 }
 
 TEST(slack_bat_within_a_sector)

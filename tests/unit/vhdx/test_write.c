@@ -30,7 +30,7 @@ static uint64_t get64(const uint8_t *p)
 
 static void next_ok(void)
 {
-    CHECK_EQ(vhdx_header_next(&image, seed, page, &place, &failure), ERR_OK);
+    CHECK_EQ(vhdx_header_next(&image, VHDX_CHANGES_DISK, seed, page, &place, &failure), ERR_OK);
 }
 
 static bool in_place_at(uint64_t lba, enum image_state state)
@@ -178,7 +178,8 @@ TEST(no_next_header_for_what_is_read_only)
     vx_log_entry(x, 0, 0, 1, (struct vx_write[]){{.offset = 7 * MIB, .zero = 4096}}, 1);
     vx_dirty(x);
     opened(x);
-    CHECK_EQ(vhdx_header_next(&image, seed, page, &place, &failure), ERR_UNSUPPORTED);
+    CHECK_EQ(vhdx_header_next(&image, VHDX_CHANGES_DISK, seed, page, &place, &failure),
+             ERR_UNSUPPORTED);
     char text[200];
     errors_format(&failure, text, sizeof text);
     CHECK_STR(text, "\\disk.vhdx: the VHDX cannot be written: it was not closed");
@@ -191,7 +192,7 @@ TEST(sequence_number_at_its_end)
     vx_header(x, 1, UINT64_MAX);
     vx_seal(x);
     opened(x);
-    CHECK_EQ(vhdx_header_next(&image, seed, page, &place, &failure), ERR_IMAGE);
+    CHECK_EQ(vhdx_header_next(&image, VHDX_CHANGES_DISK, seed, page, &place, &failure), ERR_IMAGE);
     vx_free(x);
 }
 

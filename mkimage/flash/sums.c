@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A small text, read and written as a whole. Whether a difference is a fault is verify's question.
+ */
+#include "flash/sums.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "cli/path.h"
+#include "cli/progress.h"
+#include "ntfs/volume.h"
+
+#define SUMS_SIZE_MAX (1u << 20)
+#define BUFFER        (256u << 10)
+
+static const char head[] =
+    "# SHA-256 of the images, as mkimage wrote them: mkimage verify compares.\n";
+static const char written_head[] = "# Written to since, or it may be:\n";
+
+struct sum *sums_find(const struct sums *s, const char *path)
+{
+    for (size_t i = 0; i < s->count; i++) {
+        if (volume_same_path(s->line[i].path, path))
+            return &s->line[i];
+    }
+    return NULL;
+}
+
+enum status sums_set(struct sums *s, const char *path, const uint8_t digest[SHA256_SIZE],
+                     bool written)
+{
+    struct sum *line = sums_find(s, path);
+    if (!line) {
+        struct sum *more = realloc(s->line, (s->count + 1) * sizeof *more);
+        if (!more)
+            return say_no_memory();
+        s->line = more;
+        line = &more[s->count];
+        if (asprintf(&line->path, "\\%s", path + strspn(path, "\\/")) < 0)
+            return say_no_memory();
+        path_backslashes(line->path);
+        s->count++;
+    }
+    memcpy(line->digest, digest, sizeof line->digest);
+    line->written = written;
+    return STATUS_OK;
+}
+
+bool sums_drop(struct sums *s, const char *path)
+{
+    struct sum *line = sums_find(s, path);
+    if (!line)
+        return false;
+    free(line->path);
+    size_t index = (size_t)(line - s->line);
+    memmove(line, line + 1, (--s->count - index) * sizeof *line);
+    return true;
+}
+
+void sums_free(struct sums *s)
+{
+    for (size_t i = 0; i < s->count; i++)
+        free(s->line[i].path);
+    free(s->line);
+    *s = (struct sums){0};
+}
+
+/* A line: 64 digits, a blank, a blank or a star, the path. */
+static enum status parse_line(struct sums *s, char *line, unsigned number, bool *written)
+{
+    uint8_t digest[SHA256_SIZE];
+    if (!strncmp(line, written_head, sizeof written_head - 2))
+        *written = true;
+    if (!*line || *line == '#')
+        return STATUS_OK;
+    if (strlen(line) > SHA256_HEX + 2 && sha256_parse(line, digest) && line[SHA256_HEX] == ' ' &&
+        strchr(" *", line[SHA256_HEX + 1]))
+        return sums_set(s, line + SHA256_HEX + 2, digest, *written);
+    say_warning("%s, line %u: is no sum", SUMS_PATH, number);
+    return STATUS_OK;
+}
+
+enum status sums_read(struct sums *s, struct ntfs *volume)
+{
+    struct file file;
+    struct fail f;
+    *s = (struct sums){0};
+    enum err err = ntfs_open(volume, SUMS_PATH, &file, &f);
+    if (err == ERR_NOT_FOUND)
+        return STATUS_OK;
+    if (!err && file.size > SUMS_SIZE_MAX)
+        err = fail(&f, ERR_LIMIT, "%u bytes are more than it can have", file.size);
+    char *text = err ? NULL : malloc(file.size + 1);
+    if (!err && !text)
+        return say_no_memory();
+    if (!err && file.size)
+        err = file_read(&file, 0, text, (uint32_t)file.size, &f);
+    enum status status = STATUS_OK;
+    if (err) {
+        (void)fail_subject(&f, SUMS_PATH);
+        status = say_fail_advice(&f, "Remove that file: then no sums are kept.");
+    } else {
+        text[file.size] = '\0';
+        bool written = false;
+        char *rest = text, *line;
+        for (unsigned number = 1; !status && (line = strsep(&rest, "\n")); number++) {
+            line[strcspn(line, "\r")] = '\0';
+            status = parse_line(s, line, number, &written);
+        }
+    }
+    free(text);
+    if (status)
+        sums_free(s);
+    return status;
+}
+
+static void write_lines(FILE *file, const struct sums *s, bool written)
+{
+    for (size_t i = 0; i < s->count; i++) {
+        char hex[SHA256_HEX + 1];
+        if (s->line[i].written != written)
+            continue;
+        sha256_text(s->line[i].digest, hex);
+        fprintf(file, "%s  ", hex);
+        for (const char *c = s->line[i].path + 1; *c; c++)
+            fputc(*c == '\\' ? '/' : *c, file);
+        fputc('\n', file);
+    }
+}
+
+enum status sums_text(const struct sums *s, char **text, size_t *size)
+{
+    FILE *file = open_memstream(text, size);
+    if (!file)
+        return say_no_memory();
+    fputs(head, file);
+    write_lines(file, s, false);
+    fputs(written_head, file);
+    write_lines(file, s, true);
+    return fclose(file) ? say_no_memory() : STATUS_OK;
+}
+
+enum status sums_put(struct edit *e, const struct sums *s)
+{
+    char *text = NULL;
+    size_t size = 0;
+    enum status status = sums_text(s, &text, &size);
+    struct edit_content content = {.front = text, .front_size = size, .size = size};
+    if (!status)
+        status = edit_put(e, SUMS_PATH, &content, NULL);
+    free(text);
+    return status;
+}
+
+enum status sums_mark_written(struct edit *e, const char *path)
+{
+    struct sums sums;
+    enum status status = sums_read(&sums, &e->session.target.volume);
+    struct sum *line = status ? NULL : sums_find(&sums, path);
+    if (line && !line->written) {
+        line->written = true;
+        status = sums_put(e, &sums);
+    }
+    sums_free(&sums);
+    return status;
+}
+
+enum status sums_forget(struct edit *e, const char *path)
+{
+    struct sums sums;
+    enum status status = sums_read(&sums, &e->session.target.volume);
+    if (!status && sums_drop(&sums, path))
+        status = sums_put(e, &sums);
+    sums_free(&sums);
+    return status;
+}
+
+enum status sums_of_file(struct file *file, uint8_t digest[SHA256_SIZE])
+{
+    static uint8_t buffer[BUFFER];
+    struct sha256 sum;
+    struct fail f;
+    sha256_start(&sum);
+    for (uint64_t off = 0; off < file->size;) { /* ends: off grows */
+        uint64_t left = file->size - off;
+        uint32_t n = left < BUFFER ? (uint32_t)left : BUFFER;
+        if (file_read(file, off, buffer, n, &f)) {
+            (void)fail_subject(&f, file->path);
+            return say_fail(&f);
+        }
+        sha256_add(&sum, buffer, n);
+        progress_add(n);
+        off += n;
+    }
+    sha256_end(&sum, digest);
+    return STATUS_OK;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * \vhdboot.sum: the SHA-256 of each image as mkimage wrote it, in lines that sha256sum -c takes on
+ * the mounted volume. Below a heading stand those that something may have written to since: that
+ * they differ is no surprise. A file that has no line is no fault either.
+ */
+#ifndef MKIMAGE_FLASH_SUMS_H
+#define MKIMAGE_FLASH_SUMS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "cli/say.h"
+#include "core/base/file.h"
+#include "core/ntfs/ntfs.h"
+#include "flash/edit.h"
+#include "host/sha256.h"
+
+#define SUMS_PATH "\\vhdboot.sum"
+
+struct sum {
+    char *path; /* with backslashes, a leading one */
+    uint8_t digest[SHA256_SIZE];
+    bool written; /* it may have been, since */
+};
+
+struct sums {
+    struct sum *line;
+    size_t count;
+};
+
+/* What the volume's file says; nothing where there is none. What is not understood is told. */
+enum status sums_read(struct sums *s, struct ntfs *volume);
+void sums_free(struct sums *s);
+
+/* The line of this path, or NULL. */
+struct sum *sums_find(const struct sums *s, const char *path);
+
+/* One line more, or a new one for the old. */
+enum status sums_set(struct sums *s, const char *path, const uint8_t digest[SHA256_SIZE],
+                     bool written);
+
+/* Takes a line out; false where there is none. */
+bool sums_drop(struct sums *s, const char *path);
+
+/* The file's text, allocated: its length depends on the paths alone. */
+enum status sums_text(const struct sums *s, char **text, size_t *size);
+
+/* Writes it. */
+enum status sums_put(struct edit *e, const struct sums *s);
+
+/* Before a verb changes an image: from now on it is no surprise that it differs. Does nothing where
+ * that is known already. Not in a rehearsal. */
+enum status sums_mark_written(struct edit *e, const char *path);
+
+/* Before a verb removes a file: its line goes. Not in a rehearsal. */
+enum status sums_forget(struct edit *e, const char *path);
+
+/* Of all bytes of a file. */
+enum status sums_of_file(struct file *file, uint8_t digest[SHA256_SIZE]);
+
+#endif

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* libhivex works on files: they are the kernel's, in memory. */
+#include "windows/editing.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <hivex.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "core/base/endian.h"
+#include "host/fd.h"
+
+#define NAME_MAX_BYTES 64
+
+struct memory_file {
+    int fd;
+    char path[NAME_MAX_BYTES];
+};
+
+static bool memory_open(struct memory_file *m)
+{
+    m->fd = memfd_create("hive", MFD_CLOEXEC);
+    snprintf(m->path, sizeof m->path, "/proc/self/fd/%d", m->fd);
+    return m->fd >= 0;
+}
+
+/* The key at a path, made where it is missing and `make` says so; 0: there is none. */
+static hive_node_h find(hive_h *h, const char *path, bool make)
+{
+    hive_node_h node = hivex_root(h);
+    char part[200];
+    while (node && *path) { /* ends: the path gets shorter */
+        size_t n = strcspn(path, "\\");
+        snprintf(part, sizeof part, "%.*s", (int)n, path);
+        hive_node_h below = hivex_node_get_child(h, node, part);
+        node = below || !make ? below : hivex_node_add_child(h, node, part);
+        path += n + (path[n] == '\\');
+    }
+    return node;
+}
+
+/* All values of the key but this one: libhivex has no way to remove one. */
+static bool drop_value(hive_h *h, hive_node_h node, const char *name)
+{
+    hive_value_h *values = hivex_node_values(h, node);
+    size_t count = 0, kept = 0;
+    while (values && values[count])
+        count++;
+    hive_set_value *set = calloc(count + 1, sizeof *set);
+    bool ok = values && set;
+    for (size_t i = 0; ok && i < count; i++) {
+        char *key = hivex_value_key(h, values[i]);
+        ok = key;
+        if (key && strcasecmp(key, name)) {
+            set[kept].key = key;
+            set[kept].value = hivex_value_value(h, values[i], &set[kept].t, &set[kept].len);
+            ok = set[kept].value || !set[kept].len;
+            kept++;
+        } else {
+            free(key);
+        }
+    }
+    ok = ok && !hivex_node_set_values(h, node, kept, set, 0);
+    for (size_t i = 0; set && i < kept; i++) {
+        free(set[i].key);
+        free(set[i].value);
+    }
+    free(set);
+    free(values);
+    return ok;
+}
+
+static bool change(hive_h *h, const struct tuning_change *c)
+{
+    hive_node_h node = find(h, c->key, c->kind == TUNING_NUMBER);
+    le32 number = le32_make(c->number);
+    char nothing[2] = {0};
+    hive_set_value value = {.key = (char *)(uintptr_t)c->value};
+    if (!node)
+        return false;
+    switch (c->kind) {
+    case TUNING_NUMBER:
+        value.t = hive_t_REG_DWORD;
+        value.len = sizeof number;
+        value.value = (char *)&number;
+        return !hivex_node_set_value(h, node, &value, 0);
+    case TUNING_NO_LIST:
+        value.t = hive_t_REG_MULTI_SZ;
+        value.len = sizeof nothing;
+        value.value = nothing;
+        return !hivex_node_set_value(h, node, &value, 0);
+    case TUNING_NO_VALUE:
+        return drop_value(h, node, c->value);
+    case TUNING_NO_KEY:
+        return !hivex_node_delete_child(h, node);
+    }
+    return false;
+}
+
+static bool take(const struct memory_file *m, uint8_t **after, size_t *size)
+{
+    struct stat st;
+    int fd = open(m->path, O_RDONLY | O_CLOEXEC);
+    bool ok = fd >= 0 && !fstat(fd, &st);
+    *size = ok ? (size_t)st.st_size : 0;
+    *after = ok ? malloc(*size + 1) : NULL;
+    ok = *after && fd_pread(fd, *after, *size, 0);
+    if (fd >= 0)
+        close(fd);
+    return ok;
+}
+
+enum status editing_apply(const char *name, const uint8_t *before, size_t size,
+                          const struct tuning *changes, uint8_t **after, size_t *after_size)
+{
+    struct memory_file from = {.fd = -1}, to = {.fd = -1};
+    bool ok = memory_open(&from) && memory_open(&to) && fd_pwrite(from.fd, before, size, 0);
+    hive_h *h = ok ? hivex_open(from.path, HIVEX_OPEN_WRITE) : NULL;
+    *after = NULL;
+    ok = h;
+    for (unsigned i = 0; ok && i < changes->count; i++)
+        ok = change(h, &changes->change[i]);
+    ok = ok && !hivex_commit(h, to.path, 0) && take(&to, after, after_size);
+    int keep = errno;
+    if (h)
+        hivex_close(h);
+    if (from.fd >= 0)
+        close(from.fd);
+    if (to.fd >= 0)
+        close(to.fd);
+    if (ok)
+        return STATUS_OK;
+    free(*after);
+    *after = NULL;
+    return say_error("Start that Windows once and shut it down, or restore the hive.",
+                     "%s: libhivex cannot change it: %s", name, strerror(keep));
+}

@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""mkimage windows tune: exactly the values that are listed change, as another program's export of the hive shows."""
+import os
+import re
+import subprocess
+
+import pytest
+
+from files import read
+from hive import hive
+from ntfsdisk import MIB, spoil
+from tools import ENV, MKIMAGE, mkimage, refused, run
+from winimage import inside, peek, windows_tree, windows_vhd
+from winregistry import as_left_by_windows, software, system, system_tree, yesterday
+
+SYSTEM = "Windows/System32/config/SYSTEM"
+BACKUP = SYSTEM + ".vhdboot-backup"
+SET = "\\ControlSet001\\"
+
+
+def export(data, name="h.hive"):
+    """{(key, value): text} as hivexregedit exports it; (key, None) for the key itself."""
+    with open(name, "wb") as file:
+        file.write(data)
+    text = run("hivexregedit", "--export", name, "\\").stdout.decode("utf-8", "replace").replace("\\\n  ", "")
+    values, key = {}, None
+    for line in text.splitlines():
+        if line.startswith("["):
+            key = line[1:-1]
+            values[key, None] = ""
+        elif "=" in line:
+            value, _, content = line.partition("=")
+            values[key, value.strip('"')] = content
+    return values
+
+
+def changes(before, after):
+    """{(key, value): new text, or None where it is gone}."""
+    one, two = export(before), export(after)
+    return {place: two.get(place) for place in {**one, **two} if one.get(place) != two.get(place)}
+
+
+def number(n):
+    return f"dword:{n:08x}"
+
+
+COMMON = {
+    (SET + "Services\\FsDepends\\Parameters", "VirtualDiskExpandOnMount"): number(4),
+    (SET + "Control\\Session Manager\\Memory Management", "PagingFiles"): "hex(7):00,00",
+    (SET + "Control\\Session Manager\\Memory Management", "ExistingPageFiles"): None,
+}
+EXPECTED = {
+    7601: {**COMMON, (SET + "Control", "BootDriverFlags"): number(0x14),
+           (SET + "Control\\PnP", "PollBootPartitionTimeout"): number(30000),
+           **{(SET + "Services\\" + name, "Start"): number(0) for name in ("msahci", "pciide", "iaStorV")}},
+    9600: {**COMMON,
+           ("\\HardwareConfig\\{11111111-2222-3333-4444-555555555555}", "BootDriverFlags"): number(0x14),
+           **{(SET + f"Services\\{name}\\StartOverride", value): None
+              for name in ("storahci", "pciide", "intelide", "stornvme", "iaStorV") for value in (None, "0")}},
+}
+
+
+@pytest.mark.parametrize("build, kind", [(7601, "vhd"), (9600, "vhdx")])
+def test_values(folder, build, kind):
+    del folder
+    image = windows_vhd("a." + kind, windows_tree(build, SYSTEM=system(build), SOFTWARE=software(build, "Enterprise")),
+                        48 * MIB)
+    before = inside(image, SYSTEM)
+    whole = read(image)
+    listed = mkimage("windows", "tune", image, "--dry-run").stdout.decode()
+    assert read(image) == whole, "a dry run writes nothing"
+    done = mkimage("windows", "tune", image)
+    assert done.stdout.decode() == listed
+    after = inside(image, SYSTEM)
+    run("ntfsresize", "-i", "-f", "inside.ntfs")
+    assert changes(before, after) == EXPECTED[build]
+    assert inside(image, BACKUP) == before
+    names = {key[1:] + ("\\" + value if value else "") for key, value in EXPECTED[build] if value != "0"}
+    assert {re.split(r" = |: removed", line)[0] for line in listed.splitlines()} == names
+    again = mkimage("windows", "tune", image)
+    assert b"everything was set already" in again.stderr and not again.stdout
+    assert inside(image, SYSTEM) == after
+    more = mkimage("windows", "tune", image, "--san-policy", *(["--portable"] if build > 9000 else []))
+    assert more.stdout.count(b"\n") == (2 if build > 9000 else 1)
+    wanted = {(SET + "Services\\partmgr\\Parameters", "SanPolicy"): number(4)}
+    if build > 9000:
+        wanted[SET + "Control", "PortableOperatingSystem"] = number(1)
+    assert changes(after, inside(image, SYSTEM)) == wanted
+    mkimage("windows", "tune", image, "--undo")
+    assert inside(image, SYSTEM) == after and inside(image, BACKUP) is None
+    refused("windows", "tune", image, "--undo", words="nothing to undo")
+    for program in (["reged", "-x", "h.hive", "HKEY", "\\", "all.reg"], ["regfinfo", "h.hive"]):
+        assert subprocess.run(program, env=ENV, stdout=subprocess.DEVNULL, check=False).returncode in (0, 2)
+    if build < 9000:
+        refused("windows", "tune", image, "--portable", words="cannot be marked as portable")
+
+
+def test_logs_are_taken_up(folder):
+    """A hive whose changes wait in its logs: they are in the new one, and in the backup."""
+    del folder
+    new = hive(system_tree(19045), minor=5, lists="lh")
+    dirty, log1, log2 = as_left_by_windows(hive(yesterday(system_tree(19045)), minor=5, lists="lh"), new)
+    tree = windows_tree(19045, SYSTEM=dirty, SYSTEM_LOG1=log1, SYSTEM_LOG2=log2, SOFTWARE=software(19045, "Pro"))
+    image = windows_vhd("a.vhdx", tree, 48 * MIB)
+    said = mkimage("windows", "tune", image).stderr.decode()
+    assert "takes up 3 changes that waited in its logs" in said
+    after = inside(image, SYSTEM)
+    assert changes(new, after) == EXPECTED[9600]
+    assert changes(new, inside(image, BACKUP)) == {}
+    sequence = int.from_bytes(after[4:8], "little")
+    assert sequence == int.from_bytes(after[8:12], "little") > 42, "no entry of the logs is later than the hive"
+    assert inside(image, SYSTEM + ".LOG1") == log1
+    del tree[SYSTEM + ".LOG1"], tree[SYSTEM + ".LOG2"]
+    image = windows_vhd("b.vhdx", tree, 48 * MIB)
+    whole = read(image)
+    refused("windows", "tune", image, words="not up to date, and no log beside it holds the rest")
+    assert read(image) == whole
+
+
+def test_on_a_stick(folder):
+    """An entry of a menu; a parent is refused; a child takes the change, its parent keeps its bytes."""
+    del folder
+    tree = windows_tree(7601, SYSTEM=system(7601), SOFTWARE=software(7601, "Ultimate"))
+    image = windows_vhd("a.vhd", tree, 48 * MIB)
+    mkimage("flash", "s.img", "--vhd", image, "--size", "200M")
+    mkimage("windows", "tune", "s.img")
+    assert b"ok   USB 2" in mkimage("windows", "doctor", "s.img", status=None).stdout \
+        or b"the file of" in mkimage("windows", "doctor", "s.img", status=None).stdout
+    mkimage("windows", "tune", "s.img", "--undo", "--entry", "a")
+    mkimage("snapshot", "s.img", "--size", "30M")
+    parent = mkimage("cat", "s.img:/a.vhd").stdout
+    refused("windows", "tune", "s.img:/a.vhd", words="is the parent of")
+    mkimage("windows", "tune", "s.img")
+    assert mkimage("cat", "s.img:/a.vhd").stdout == parent
+    assert b"everything was set already" in mkimage("windows", "tune", "s.img").stderr
+    mkimage("vhd", "create", "child.vhd", "--parent", image)
+    refused("windows", "tune", image, words="is a child of")
+    mkimage("windows", "tune", "child.vhd")
+
+
+@pytest.mark.parametrize("what, words", [("dirty", "dirty"), ("hibernated", "hibernated"), ("full", "no room|space")])
+def test_volume_refused(folder, what, words):
+    del folder
+    windows_vhd("a.vhd", windows_tree(7601, SYSTEM=system(7601)), 48 * MIB)
+    mkimage("vhd", "convert", "a.vhd", "f.vhd", "--kind", "fixed")
+    with open("raw.img", "wb") as file:
+        file.write(read("f.vhd")[:-512])
+    spoil("raw.img", what)
+    mkimage("vhd", "convert", "raw.img", "b.vhd")
+    whole = read("b.vhd")
+    refused("windows", "tune", "b.vhd", words=words)
+    assert read("b.vhd") == whole
+
+
+@pytest.mark.takes(20)
+@pytest.mark.parametrize("verb", [("tune",), ("tune", "--undo"), ("boot", "--inside")])
+def test_each_cut(cutting, verb):
+    """The power fails at each write to the image: the hive, or the store, is the old one or the new one."""
+    del cutting
+    tree = windows_tree(7601, SYSTEM=system(7601), SOFTWARE=software(7601, "Ultimate"))
+    windows_vhd("old.vhd", tree, 24 * MIB)
+    if "--undo" in verb:
+        mkimage("windows", "tune", "old.vhd")
+    before = inside("old.vhd", SYSTEM)
+    kept = peek(BACKUP) or before
+    run("cp", "old.vhd", "d.vhd")
+    mkimage("windows", verb[0], "d.vhd", *verb[1:])
+    after = inside("d.vhd", SYSTEM)
+    step = 1 if verb == ("tune",) else 2 if verb[0] == "tune" else 50
+    states = set()
+    for count in range(0, 100000, step):
+        run("cp", "old.vhd", "d.vhd")
+        env = {**ENV, "LD_PRELOAD": os.path.abspath("cut.so"), "CUT_FILE": "d.vhd", "CUT_AFTER": str(count),
+               "CUT_SECTORS": str(count % 3)}
+        done = subprocess.run([MKIMAGE, "windows", verb[0], "d.vhd", *verb[1:]], env=env, timeout=60,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+        assert done.returncode in (0, 99), done.stderr
+        now = inside("d.vhd", SYSTEM)
+        assert now in (before, after), f"cut {count}"
+        states.add(now == after)
+        text = run("ntfsresize", "-i", "-f", "inside.ntfs", status=None)
+        assert b"missing" not in text.stdout and b"Corrupt" not in text.stdout, f"cut {count}: {text.stdout}"
+        backup = peek(BACKUP)
+        assert backup in (None, kept)
+        assert now == before or verb != ("tune",) or backup == before, "changed, and nothing kept"
+        if count % 5 == 0:
+            assert peek("Windows/Boot/PCAT/bootmgr") == tree["Windows/Boot/PCAT/bootmgr"]
+        if done.returncode == 0:
+            break
+        if "--undo" not in verb and count % 4 == 0:
+            mkimage("windows", verb[0], "d.vhd", *verb[1:])
+            assert inside("d.vhd", SYSTEM) == after
+    assert states == ({True, False} if verb[0] == "tune" else {True})
