@@ -3,6 +3,8 @@
  * One lock guards the tables; data move outside of it. A place that a thread was given stays good
  * while it uses it: places of blocks that went away are given to others only by a flush that finds
  * no thread at work (leaf->quiet).
+ *
+ * Long because who holds which lock can only be seen where all that take it stand together.
  */
 #include "serve/serve.h"
 #include <errno.h>
