@@ -3,6 +3,7 @@
 
 A small one runs in every `make check`; `make linux-root` (LINUX_ROOT=1) runs whole Debians over the matrix below.
 """
+import gzip
 import hashlib
 import os
 import re
@@ -167,6 +168,12 @@ def test_says_nothing_where_vhdboot_has_not_started(tmp_path):
     assert time.monotonic() - start < 0.5
     done = subprocess.run([ATTACH, "info", "--memory", memory], stdout=subprocess.PIPE, check=False)
     assert (done.returncode, done.stdout) == (1, b"This system was not started by vhdboot.\n")
+
+
+def test_is_small_enough_for_an_initramfs():
+    assert os.path.getsize(ATTACH) <= 1 << 20
+    with open(ATTACH, "rb") as file:
+        assert len(gzip.compress(file.read())) <= 500 << 10
 
 
 def memory_with(path, table, at=0x200000):
