@@ -9,7 +9,7 @@ MKIMAGE_SRC    := $(sort $(filter-out mkimage/nbdkit/% mkimage/guest/% mkimage/w
                     $(wildcard mkimage/*.c mkimage/*/*.c)))
 MKIMAGE_OBJ    := $(MKIMAGE_SRC:mkimage/%.c=$(B)/mkimage.o/%.o) $(B)/mkimage.o/blobs.o
 # CPPFLAGS, CFLAGS and LDFLAGS of whoever builds a package of it are for the host's programs alone.
-MKIMAGE_CFLAGS := $(HOST_CFLAGS) -Imkimage -DVERSION='"$(VERSION)"' $(CPPFLAGS) $(CFLAGS)
+MKIMAGE_CFLAGS := $(HOST_CFLAGS) -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables -Imkimage -DVERSION='"$(VERSION)"' $(CPPFLAGS) $(CFLAGS)
 
 include mkimage/wim/wim.mk
 
