@@ -24,8 +24,9 @@ ATTACH_OBJ := $(patsubst mkimage/%.c,$(B)/mkimage.o/%.o,$(wildcard mkimage/attac
 
 # The files that include libntfs.h.
 MKIMAGE_NTFS   := $(patsubst %,$(B)/mkimage.o/ntfs/%.o,find io place volume)
-# SHA-256; libhivex, which changes registry hives: statically, as it is small and not everywhere.
-MKIMAGE_LIBS   := -lnettle -l:libhivex.a
+# SHA-256; what is on a device that is to be overwritten; libhivex, which changes registry hives:
+# statically, as it is small and not everywhere.
+MKIMAGE_LIBS   := -lnettle -lblkid -l:libhivex.a
 MKIMAGE_LINKED := $(filter-out $(MKIMAGE_NTFS),$(MKIMAGE_OBJ)) $(B)/mkimage.o/libntfs.a.o $(CORE64)
 
 # All that mkimage stands on, and the boot code inside it, has to be there first.

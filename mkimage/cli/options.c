@@ -190,6 +190,8 @@ static const struct row table[] = {
     {OPTION_DEVICE, "device", "/dev/nbdN", set_text, FIELD(device), "default: a free one"},
     {OPTION_VERIFY, "verify", NULL, set_flag, FIELD(verify),
      "read everything back in the end, and compare its sums"},
+    {OPTION_FORCE, "force", NULL, set_flag, FIELD(force),
+     "yes, this device, although it cannot be taken out of the machine"},
     {OPTION_NO_SUMS, "no-sums", NULL, set_flag, FIELD(no_sums),
      "keep no SHA-256 of the images, which takes another reading of them"},
     {OPTION_INSIDE, "inside", NULL, set_flag, FIELD(inside),
@@ -279,8 +281,9 @@ static const char *stumbled_over(const struct parse *parse, const struct argp_st
 static enum status take_argument(const struct parse *parse, const char *argument)
 {
     struct options *o = parse->o;
-    if (o->arguments == parse->verb->arguments_needed)
-        return say_usage("%s: one argument too many: %s", parse->verb->name, argument);
+    const struct verb *verb = parse->verb;
+    if (o->arguments == (verb->arguments_most ? verb->arguments_most : verb->arguments_needed))
+        return say_usage("%s: one argument too many: %s", verb->name, argument);
     o->argument[o->arguments++] = argument;
     return STATUS_OK;
 }

@@ -57,7 +57,7 @@ enum option_bit {
     OPTION_UNDO = 1ull << 45,
 };
 
-#define ARGUMENTS_MAX 2
+#define ARGUMENTS_MAX 32
 #define VHDS_MAX      32
 #define DRIVES_MAX    7
 
@@ -99,7 +99,8 @@ struct verb {
     const char *brief; /* one line for the list of verbs; NULL: the summary's first sentence */
     const char *arguments, *summary;
     unsigned arguments_needed;
-    uint64_t options; /* bits of enum option_bit */
+    unsigned arguments_most; /* 0: no more than are needed */
+    uint64_t options;        /* bits of enum option_bit */
     enum status (*run)(const struct options *options);
 };
 

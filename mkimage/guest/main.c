@@ -77,7 +77,7 @@ static void print_room(void)
     struct fail f;
     char room[32];
     struct text t;
-    if (!leaf->slack || leaf->slack(leaf, &slack, &f))
+    if (!leaf->slack || leaf->kind == IMAGE_FIXED || leaf->slack(leaf, &slack, &f))
         return;
     text_init(&t, room, sizeof room);
     text_bytes(&t, (uint64_t)slack.count * slack.block_sectors << SECTOR_SHIFT);

@@ -9,7 +9,7 @@
 
 #include <stdint.h>
 #include "core/base/errors.h"
-#include "core/vhd/slack.h"
+#include "core/base/growth.h"
 #include "serve/recycle.h"
 #include "serve/store.h"
 

@@ -12,7 +12,6 @@
 #include "core/entry/open.h"
 #include "core/ntfs/ntfs.h"
 #include "core/part/format.h"
-#include "core/part/part.h"
 #include "flash/backup.h"
 #include "flash/bootcode.h"
 #include "flash/change.h"
