@@ -27,8 +27,6 @@
 #include "flash/target.h"
 #include "flash/verify.h"
 #include "host/device.h"
-#include "host/random.h"
-#include "host/fd.h"
 #include "image/slack.h"
 #include "ntfs/mkfs.h"
 #include "ntfs/place.h"
