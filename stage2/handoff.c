@@ -130,7 +130,7 @@ void handoff_hook_overlay(const struct resident_header *h, uint32_t base)
     uint32_t segment = base >> 4 << 16;
 
     *(volatile uint16_t *)bios_data(BDA_LOW_KIB) = (uint16_t)(base >> 10);
-    bios_vector_set(0x13, segment | RESIDENT_HEADER);
+    bios_vector_set(0x13, segment | h->overlaid_entry);
     bios_vector_set(0x15, segment | h->int15_entry);
     bios_vector_set(0x19, segment | h->int19_entry);
 }

@@ -33,7 +33,7 @@ MUST_CHECK enum err handoff_drives_check(struct drive *const *drive, unsigned co
 MUST_CHECK enum err handoff_resident_place(uint32_t *base, struct fail *f);
 /* All beyond its binary is zero. `vhdx`: the handler that knows how a VHDX grows. */
 struct resident_header *handoff_resident_put(uint32_t base, bool vhdx);
-void handoff_remember(struct resident_header *h);            /* what INT 19h gives back */
+void handoff_remember(struct resident_header *h); /* what INT 19h gives back */
 /* The map goes to `address`, its seal behind it; [hidden, end) is what INT 15h does not report. */
 void handoff_map_put(struct resident_header *h, struct map *map, uint32_t base, uint64_t hidden,
                      uint64_t address, uint64_t end);

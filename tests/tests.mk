@@ -57,6 +57,8 @@ $(SYSTEM_DISKS): tests/guest/osdisk.py tests/lib/initramfs.py
 	@mkdir -p $(@D)
 	$(call run,DISK)tests/guest/osdisk.py $(SYSTEM) "$$(ls $(CACHE)/linux-image-*.deb | tail -n 1)" $@
 
+include tests/guest/linuxroot.mk
+
 # --- deps, demo
 
 .PHONY: deps demo demo-image check check-run bench bench-run
@@ -116,3 +118,8 @@ bench: deps
 
 bench-run: all $(GUEST_FILES) $(B)/demo.vhd
 	@tests/bench.py
+
+#? make bench-serve  the plugin and the verbs that copy, beside nbdkit's file plugin and QEMU's tools
+.PHONY: bench-serve
+bench-serve: all
+	@/usr/bin/python3 tests/bench_serve.py

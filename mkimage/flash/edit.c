@@ -187,6 +187,13 @@ enum status edit_extend(struct edit *e, const char *path, uint64_t old_size,
     return status ? status : finish(e, &v, false, place_resize(&v, path, content->size));
 }
 
+enum status edit_truncate(struct edit *e, const char *path, uint64_t size)
+{
+    struct volume v;
+    enum status status = session_volume(&e->session, &v);
+    return status ? status : finish(e, &v, false, place_truncate(&v, path, size));
+}
+
 enum status edit_remove(struct edit *e, const char *path)
 {
     struct volume v;

@@ -67,6 +67,9 @@ enum status edit_put_like(struct edit *e, const char *path, const char *like,
 enum status edit_extend(struct edit *e, const char *path, uint64_t old_size,
                         const struct edit_content *content, uint32_t *pieces);
 
+/* Makes a file shorter, in one change. */
+enum status edit_truncate(struct edit *e, const char *path, uint64_t size);
+
 enum status edit_remove(struct edit *e, const char *path);
 
 /* Gives a file or folder these attributes (NTFS_FILE_READONLY, _HIDDEN, _SYSTEM ...) besides those

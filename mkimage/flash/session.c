@@ -11,6 +11,7 @@
 #include "core/part/table.h"
 #include "flash/backup.h"
 #include "flash/change.h"
+#include "host/confirm.h"
 #include "layout.h"
 #include "ntfs/mirror.h"
 
@@ -21,9 +22,7 @@ enum status session_confirm(const struct options *options)
 {
     const char *path = options->argument[0];
     struct stat st;
-    if (!stat(path, &st) && S_ISBLK(st.st_mode) && !options->yes && !options->dry_run)
-        return say_error("Say --yes if you mean it.", "%s: is a block device", path);
-    return STATUS_OK;
+    return !stat(path, &st) && S_ISBLK(st.st_mode) ? confirm_write(path, options) : STATUS_OK;
 }
 
 static bool below(const void *device, void *buf, size_t size, uint64_t off)

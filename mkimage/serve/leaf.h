@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "core/base/bits.h"
 #include "core/base/errors.h"
 #include "core/base/image.h"
 #include "serve/store.h"
@@ -26,8 +27,9 @@ struct leaf_run {
 
 struct leaf {
     struct store *store;
-    uint64_t sectors; /* of the disk */
-    bool quiet;       /* the engine: nothing is being read or written outside of the lock */
+    uint64_t sectors;     /* of the disk */
+    unsigned block_shift; /* log2 of a block's sectors, where there are blocks */
+    bool quiet;           /* the engine: nothing is being read or written outside of the lock */
     const struct leaf_ops *ops;
 };
 
@@ -57,6 +59,43 @@ struct leaf_ops {
 
     void (*free)(struct leaf *l);
 };
+
+/* --- Of use to all that have blocks and bitmaps */
+
+static inline uint32_t leaf_block(const struct leaf *l, uint64_t lba)
+{
+    return (uint32_t)(lba >> l->block_shift);
+}
+
+static inline uint64_t leaf_in_block(const struct leaf *l, uint64_t lba)
+{
+    return lba & (((uint64_t)1 << l->block_shift) - 1);
+}
+
+/* Sectors from `lba` to the end of block `last`, or of the disk. */
+static inline uint64_t leaf_left(const struct leaf *l, uint64_t lba, uint32_t last)
+{
+    uint64_t end = ((uint64_t)last + 1) << l->block_shift;
+    return (end < l->sectors ? end : l->sectors) - lba;
+}
+
+static inline uint64_t leaf_block_left(const struct leaf *l, uint64_t lba)
+{
+    return leaf_left(l, lba, leaf_block(l, lba));
+}
+
+static inline bool leaf_covers_block(const struct leaf *l, uint64_t lba, uint64_t count)
+{
+    return !leaf_in_block(l, lba) && count >= leaf_block_left(l, lba);
+}
+
+/* Cuts a run of data to the bits from `bit` on, of `unit` bits, that are alike: clear ones are
+ * sectors that the image does not have. */
+void leaf_run_by_bits(struct leaf_run *run, const uint8_t *bits, uint32_t bit, uint32_t unit,
+                      enum bit_order order);
+
+/* Sets or clears bits [bit, end); was any of them otherwise? */
+bool leaf_bits_put(uint8_t *bits, uint32_t bit, uint32_t end, bool set, enum bit_order order);
 
 /* For an open image that may be written; NULL with the reason in `f`. */
 struct leaf *leaf_vhd(struct image *image, struct store *store, struct fail *f);

@@ -35,13 +35,11 @@
 struct vhd_leaf {
     struct leaf leaf;
     bool differencing;
-    unsigned block_shift; /* log2 of sectors */
     uint32_t bitmap_sectors, blocks;
     uint64_t bat_offset, structures_end;
     struct table bat;       /* uint32_t a block: the complement of the BAT's entry, 0 absent */
-    struct table bat_dirty; /* a bit for each of its sectors */
-    bool bat_changed;
-    struct table sound; /* a bit a block: dynamic: all bits are known to be set */
+    struct marks bat_dirty; /* each of its sectors */
+    struct table sound;     /* a bit a block: dynamic: all bits are known to be set */
     struct meta bitmaps;
     struct slots slots;
 };
@@ -54,8 +52,7 @@ static uint32_t *entry_of(struct vhd_leaf *v, uint32_t block)
 static void entry_set(struct vhd_leaf *v, uint32_t block, uint32_t entry)
 {
     *entry_of(v, block) = ~entry;
-    table_bit_set(&v->bat_dirty, block / BAT_ENTRIES);
-    v->bat_changed = true;
+    marks_set(&v->bat_dirty, block / BAT_ENTRIES);
 }
 
 static uint64_t data_offset(struct vhd_leaf *v, uint32_t block)
@@ -63,18 +60,11 @@ static uint64_t data_offset(struct vhd_leaf *v, uint32_t block)
     return ((uint64_t) ~*entry_of(v, block) + v->bitmap_sectors) << SECTOR_SHIFT;
 }
 
-/* Sectors from `lba` to the end of its block, or of the disk. */
-static uint64_t block_left(const struct vhd_leaf *v, uint64_t lba)
-{
-    uint64_t end = ((lba >> v->block_shift) + 1) << v->block_shift;
-    return (end < v->leaf.sectors ? end : v->leaf.sectors) - lba;
-}
-
 /* The unit that holds the bit of `lba`, whose block is there. */
 static int bits_get(struct vhd_leaf *v, uint64_t lba, uint8_t **bits, uint32_t *bit, struct fail *f)
 {
-    uint32_t block = (uint32_t)(lba >> v->block_shift);
-    uint32_t in = (uint32_t)lba & ((1u << v->block_shift) - 1);
+    uint32_t block = leaf_block(&v->leaf, lba);
+    uint32_t in = (uint32_t)leaf_in_block(&v->leaf, lba);
     *bit = in % BITS_A_SECTOR;
     int error = meta_get(&v->bitmaps, (uint64_t) ~*entry_of(v, block) + in / BITS_A_SECTOR, bits);
     return store_fail(f, error, "the bitmap of block %u could not be read", block);
@@ -83,19 +73,17 @@ static int bits_get(struct vhd_leaf *v, uint64_t lba, uint8_t **bits, uint32_t *
 static int vhd_find(struct leaf *l, uint64_t lba, struct leaf_run *run, struct fail *f)
 {
     struct vhd_leaf *v = (struct vhd_leaf *)l;
-    uint32_t block = (uint32_t)(lba >> v->block_shift);
+    uint32_t block = leaf_block(&v->leaf, lba);
     if (!*entry_of(v, block)) {
         uint32_t next = block + 1;
         while (next < v->blocks && next - block < ABSENT_LOOK && !*entry_of(v, next))
             next++;
-        uint64_t end = (uint64_t)next << v->block_shift;
-        *run = (struct leaf_run){.state = IMAGE_ABSENT,
-                                 .count = (end < l->sectors ? end : l->sectors) - lba};
+        *run = (struct leaf_run){.state = IMAGE_ABSENT, .count = leaf_left(l, lba, next - 1)};
         return 0;
     }
-    uint64_t in = lba & (((uint64_t)1 << v->block_shift) - 1);
+    uint64_t in = leaf_in_block(l, lba);
     *run = (struct leaf_run){.state = IMAGE_DATA,
-                             .count = block_left(v, lba),
+                             .count = leaf_block_left(l, lba),
                              .offset = data_offset(v, block) + (in << SECTOR_SHIFT)};
     if (!v->differencing)
         return 0;
@@ -104,11 +92,7 @@ static int vhd_find(struct leaf *l, uint64_t lba, struct leaf_run *run, struct f
     int error = bits_get(v, lba, &bits, &bit, f);
     if (error)
         return error;
-    uint64_t end = bit + run->count;
-    run->count =
-        bits_alike(bits, bit, end < BITS_A_SECTOR ? (uint32_t)end : BITS_A_SECTOR, BITS_MSB_FIRST);
-    if (!bit_get(bits, bit, BITS_MSB_FIRST))
-        run->state = IMAGE_ABSENT;
+    leaf_run_by_bits(run, bits, bit, BITS_A_SECTOR, BITS_MSB_FIRST);
     return 0;
 }
 
@@ -124,7 +108,7 @@ static int bits_fill(struct vhd_leaf *v, uint32_t start, bool look, bool *change
         int error = look ? store->read(store, held, sizeof held, at) : 0;
         if (error)
             return error;
-        uint32_t used = 1u << v->block_shift;
+        uint32_t used = 1u << v->leaf.block_shift;
         used = used < BITS_A_SECTOR ? used / 8 : SECTOR_SIZE;
         if (look && used && bytes_are(held, used, 0xff))
             continue;
@@ -185,7 +169,7 @@ static int vhd_place(struct leaf *l, uint64_t lba, uint64_t *count, uint64_t *of
                      struct fail *f)
 {
     struct vhd_leaf *v = (struct vhd_leaf *)l;
-    uint32_t block = (uint32_t)(lba >> v->block_shift);
+    uint32_t block = leaf_block(&v->leaf, lba);
     int error = 0;
     if (!*entry_of(v, block))
         error = block_new(v, block, f);
@@ -193,9 +177,9 @@ static int vhd_place(struct leaf *l, uint64_t lba, uint64_t *count, uint64_t *of
         error = block_sound(v, block, f);
     if (error)
         return error;
-    if (*count > block_left(v, lba))
-        *count = block_left(v, lba);
-    uint64_t in = lba & (((uint64_t)1 << v->block_shift) - 1);
+    if (*count > leaf_block_left(l, lba))
+        *count = leaf_block_left(l, lba);
+    uint64_t in = leaf_in_block(l, lba);
     *offset = data_offset(v, block) + (in << SECTOR_SHIFT);
     return 0;
 }
@@ -214,12 +198,7 @@ static int vhd_written(struct leaf *l, uint64_t lba, uint64_t count, struct fail
         if (error)
             return error;
         uint32_t n = BITS_A_SECTOR - bit < count ? BITS_A_SECTOR - bit : (uint32_t)count;
-        bool changed = false;
-        for (uint32_t i = bit; i < bit + n; i++) {
-            changed |= !bit_get(bits, i, BITS_MSB_FIRST);
-            bits[i >> 3] |= (uint8_t)(0x80 >> (i & 7));
-        }
-        if (changed)
+        if (leaf_bits_put(bits, bit, bit + n, true, BITS_MSB_FIRST))
             meta_dirty(&v->bitmaps, bits);
         lba += n;
         count -= n;
@@ -230,8 +209,8 @@ static int vhd_written(struct leaf *l, uint64_t lba, uint64_t count, struct fail
 static int vhd_erase(struct leaf *l, uint64_t lba, uint64_t count, uint64_t *done, struct fail *f)
 {
     struct vhd_leaf *v = (struct vhd_leaf *)l;
-    uint32_t block = (uint32_t)(lba >> v->block_shift);
-    uint64_t left = block_left(v, lba);
+    uint32_t block = leaf_block(l, lba);
+    uint64_t left = leaf_block_left(l, lba);
     *done = 0;
     if (v->differencing)
         return 0;
@@ -240,8 +219,7 @@ static int vhd_erase(struct leaf *l, uint64_t lba, uint64_t count, uint64_t *don
         return 0;
     }
     /* The last block's place may be shorter than others: nothing else goes there. */
-    bool whole = !(lba & (((uint64_t)1 << v->block_shift) - 1)) && count >= left;
-    if (!whole || block + 1 == v->blocks)
+    if (!leaf_covers_block(l, lba, count) || block + 1 == v->blocks)
         return 0;
     int error = slots_forget_note(&v->slots, f);
     if (error || !recycle_leave(&v->slots.recycle, ~*entry_of(v, block)))
@@ -286,12 +264,11 @@ static int bat_sector_write(struct vhd_leaf *v, uint32_t sector)
 
 static int bat_write(struct vhd_leaf *v)
 {
-    for (uint32_t i = 0; v->bat_changed && i < bat_sectors(v); i++) {
-        int error = table_bit(&v->bat_dirty, i) ? bat_sector_write(v, i) : 0;
-        if (error)
-            return error;
-    }
-    return 0;
+    int error = 0;
+    for (uint32_t i = marks_next(&v->bat_dirty, 0); !error && i < v->bat_dirty.count;
+         i = marks_next(&v->bat_dirty, i + 1))
+        error = bat_sector_write(v, i);
+    return error;
 }
 
 static void place_emptied(void *ctx, uint32_t start)
@@ -307,11 +284,7 @@ static void place_emptied(void *ctx, uint32_t start)
 static void flushed(struct vhd_leaf *v)
 {
     meta_clean(&v->bitmaps);
-    for (uint32_t i = 0; v->bat_changed && i < bat_sectors(v); i++) {
-        if (table_bit(&v->bat_dirty, i))
-            table_bit_clear(&v->bat_dirty, i);
-    }
-    v->bat_changed = false;
+    marks_clear(&v->bat_dirty);
     if (v->leaf.quiet)
         recycle_settle(&v->slots.recycle, place_emptied, v);
 }
@@ -319,7 +292,7 @@ static void flushed(struct vhd_leaf *v)
 static int vhd_flush(struct leaf *l, struct fail *f)
 {
     struct vhd_leaf *v = (struct vhd_leaf *)l;
-    bool tables = v->bat_changed || v->bitmaps.dirty;
+    bool tables = v->bat_dirty.any || v->bitmaps.dirty;
     int error = store_sync(l->store);
     if (!error && tables)
         error = bitmaps_write(v);
@@ -335,7 +308,7 @@ static int vhd_flush(struct leaf *l, struct fail *f)
 static bool vhd_pending(const struct leaf *l)
 {
     const struct vhd_leaf *v = (const struct vhd_leaf *)l;
-    return v->bat_changed || v->bitmaps.dirty;
+    return v->bat_dirty.any || v->bitmaps.dirty;
 }
 
 static int vhd_finish(struct leaf *l, struct fail *f)
@@ -354,7 +327,7 @@ static void vhd_free(struct leaf *l)
 {
     struct vhd_leaf *v = (struct vhd_leaf *)l;
     table_close(&v->bat);
-    table_close(&v->bat_dirty);
+    marks_close(&v->bat_dirty);
     table_close(&v->sound);
     meta_close(&v->bitmaps);
     slots_close(&v->slots);
@@ -440,7 +413,7 @@ static int vhd_load(struct vhd_leaf *v, struct image *image, struct fail *f)
     struct image_slack slack;
     v->leaf.ops = &vhd_ops;
     v->differencing = image->kind == IMAGE_DIFFERENCING;
-    v->block_shift = disk->block_shift;
+    v->leaf.block_shift = disk->block_shift;
     v->bitmap_sectors = disk->bitmap_sectors;
     v->blocks = disk->blocks;
     v->bat_offset = disk->bat_offset;
@@ -450,8 +423,7 @@ static int vhd_load(struct vhd_leaf *v, struct image *image, struct fail *f)
     if (vhd_slack_find(image, &slack, f))
         return EIO;
     if (!table_open(&v->bat, (uint64_t)v->blocks * sizeof(uint32_t)) ||
-        !table_open(&v->bat_dirty, bat_sectors(v) / 8 + 1) ||
-        !table_open(&v->sound, v->blocks / 8 + 1) ||
+        !marks_open(&v->bat_dirty, bat_sectors(v)) || !table_open(&v->sound, v->blocks / 8 + 1) ||
         !meta_open(&v->bitmaps, v->leaf.store, SECTOR_SHIFT, BITMAP_UNITS))
         return store_fail(f, ENOMEM, "no memory for the tables of a VHD of %u blocks", v->blocks);
     int error = slots_open(&v->slots, v->leaf.store, &slack, f);

@@ -35,10 +35,8 @@
 struct vhdx_leaf {
     struct leaf leaf;
     struct vhdx_layout at;
-    unsigned block_shift;   /* log2 of sectors */
     struct table bat;       /* le64 an entry, as in the file */
-    struct table bat_dirty; /* a bit for each of its pages */
-    bool bat_changed;
+    struct marks bat_dirty; /* each of its pages */
     struct meta bits;
     struct vhdx_log log;
     struct recycle recycle; /* places of blocks, in MiB */
@@ -54,8 +52,7 @@ static void entry_set(struct vhdx_leaf *v, uint32_t index, enum vhdx_block_state
                       uint64_t offset)
 {
     ((le64 *)v->bat.base)[index] = le64_make(offset | state);
-    table_bit_set(&v->bat_dirty, index / ENTRIES_A_PAGE);
-    v->bat_changed = true;
+    marks_set(&v->bat_dirty, (uint32_t)(index / ENTRIES_A_PAGE));
 }
 
 static enum vhdx_block_state state_of(uint64_t entry)
@@ -71,27 +68,6 @@ static uint64_t offset_of(uint64_t entry)
 static uint64_t block_size(const struct vhdx_leaf *v)
 {
     return (uint64_t)1 << v->at.block_shift;
-}
-
-static uint32_t block_of(const struct vhdx_leaf *v, uint64_t lba)
-{
-    return (uint32_t)(lba >> v->block_shift);
-}
-
-static uint64_t in_block(const struct vhdx_leaf *v, uint64_t lba)
-{
-    return lba & (((uint64_t)1 << v->block_shift) - 1);
-}
-
-static uint64_t block_left(const struct vhdx_leaf *v, uint64_t lba)
-{
-    uint64_t end = ((lba >> v->block_shift) + 1) << v->block_shift;
-    return (end < v->leaf.sectors ? end : v->leaf.sectors) - lba;
-}
-
-static bool covers_block(const struct vhdx_leaf *v, uint64_t lba, uint64_t count)
-{
-    return !in_block(v, lba) && count >= block_left(v, lba);
 }
 
 /* The page with the bit of `lba`, whose chunk has a bitmap. */
@@ -123,19 +99,19 @@ static enum image_state image_state(enum vhdx_block_state state)
 static int vhdx_find(struct leaf *l, uint64_t lba, struct leaf_run *run, struct fail *f)
 {
     struct vhdx_leaf *v = (struct vhdx_leaf *)l;
-    uint32_t block = block_of(v, lba);
+    uint32_t block = leaf_block(l, lba);
     uint64_t entry = entry_get(v, vhdx_bat_block(&v->at, block));
-    *run = (struct leaf_run){.state = image_state(state_of(entry)), .count = block_left(v, lba)};
+    *run =
+        (struct leaf_run){.state = image_state(state_of(entry)), .count = leaf_block_left(l, lba)};
     if (run->state != IMAGE_DATA) {
         uint32_t next = block + 1;
         while (next < v->at.block_count && next - block < ALIKE_LOOK &&
                image_state(state_of(entry_get(v, vhdx_bat_block(&v->at, next)))) == run->state)
             next++;
-        uint64_t end = (uint64_t)next << v->block_shift;
-        run->count = (end < l->sectors ? end : l->sectors) - lba;
+        run->count = leaf_left(l, lba, next - 1);
         return 0;
     }
-    run->offset = offset_of(entry) + (in_block(v, lba) << SECTOR_SHIFT);
+    run->offset = offset_of(entry) + (leaf_in_block(l, lba) << SECTOR_SHIFT);
     if (state_of(entry) == VHDX_FULLY_PRESENT)
         return 0;
     uint8_t *bits;
@@ -143,11 +119,7 @@ static int vhdx_find(struct leaf *l, uint64_t lba, struct leaf_run *run, struct 
     int error = bits_get(v, lba, &bits, &bit, f);
     if (error)
         return error;
-    uint64_t end = bit + run->count;
-    run->count =
-        bits_alike(bits, bit, end < BITS_A_PAGE ? (uint32_t)end : BITS_A_PAGE, BITS_LSB_FIRST);
-    if (!bit_get(bits, bit, BITS_LSB_FIRST))
-        run->state = IMAGE_ABSENT;
+    leaf_run_by_bits(run, bits, bit, BITS_A_PAGE, BITS_LSB_FIRST);
     return 0;
 }
 
@@ -191,13 +163,7 @@ static int bits_put(struct vhdx_leaf *v, uint64_t lba, uint64_t count, bool set,
         if (error)
             return error;
         uint32_t n = BITS_A_PAGE - bit < count ? BITS_A_PAGE - bit : (uint32_t)count;
-        bool changed = false;
-        for (uint32_t i = bit; i < bit + n; i++) {
-            uint8_t mask = (uint8_t)(1u << (i & 7));
-            changed |= !(bits[i >> 3] & mask) == set;
-            bits[i >> 3] = (uint8_t)(set ? bits[i >> 3] | mask : bits[i >> 3] & ~mask);
-        }
-        if (changed)
+        if (leaf_bits_put(bits, bit, bit + n, set, BITS_LSB_FIRST))
             meta_dirty(&v->bits, bits);
         lba += n;
         count -= n;
@@ -207,7 +173,7 @@ static int bits_put(struct vhdx_leaf *v, uint64_t lba, uint64_t count, bool set,
 
 static int bits_room(struct vhdx_leaf *v, struct fail *f)
 {
-    uint32_t pages = (uint32_t)(((uint64_t)1 << v->block_shift) / BITS_A_PAGE) + 2;
+    uint32_t pages = (uint32_t)(((uint64_t)1 << v->leaf.block_shift) / BITS_A_PAGE) + 2;
     return meta_room(&v->bits, pages) ? 0 : vhdx_flush(&v->leaf, f);
 }
 
@@ -222,9 +188,9 @@ static int block_over_parent(struct vhdx_leaf *v, uint32_t block, struct fail *f
         if (!error)
             entry_set(v, bitmap, VHDX_FULLY_PRESENT, offset);
     }
-    uint64_t lba = (uint64_t)block << v->block_shift;
+    uint64_t lba = (uint64_t)block << v->leaf.block_shift;
     if (!error)
-        error = bits_put(v, lba, (uint64_t)1 << v->block_shift, false, f);
+        error = bits_put(v, lba, (uint64_t)1 << v->leaf.block_shift, false, f);
     if (!error)
         error = space_new(v, block_size(v), false, &offset, f);
     if (!error)
@@ -236,7 +202,7 @@ static int vhdx_place(struct leaf *l, uint64_t lba, uint64_t *count, uint64_t *o
                       struct fail *f)
 {
     struct vhdx_leaf *v = (struct vhdx_leaf *)l;
-    uint32_t block = block_of(v, lba);
+    uint32_t block = leaf_block(l, lba);
     uint32_t index = vhdx_bat_block(&v->at, block);
     enum vhdx_block_state state = state_of(entry_get(v, index));
     int error = vhdx_log_begin(&v->log);
@@ -252,20 +218,20 @@ static int vhdx_place(struct leaf *l, uint64_t lba, uint64_t *count, uint64_t *o
     }
     if (error)
         return error;
-    if (*count > block_left(v, lba))
-        *count = block_left(v, lba);
-    *offset = offset_of(entry_get(v, index)) + (in_block(v, lba) << SECTOR_SHIFT);
+    if (*count > leaf_block_left(l, lba))
+        *count = leaf_block_left(l, lba);
+    *offset = offset_of(entry_get(v, index)) + (leaf_in_block(l, lba) << SECTOR_SHIFT);
     return 0;
 }
 
 static int vhdx_written(struct leaf *l, uint64_t lba, uint64_t count, struct fail *f)
 {
     struct vhdx_leaf *v = (struct vhdx_leaf *)l;
-    uint32_t index = vhdx_bat_block(&v->at, block_of(v, lba));
+    uint32_t index = vhdx_bat_block(&v->at, leaf_block(l, lba));
     uint64_t entry = entry_get(v, index);
     if (state_of(entry) != VHDX_PARTIALLY_PRESENT)
         return 0;
-    if (covers_block(v, lba, count)) {
+    if (leaf_covers_block(l, lba, count)) {
         entry_set(v, index, VHDX_FULLY_PRESENT, offset_of(entry));
         return 0;
     }
@@ -276,18 +242,19 @@ static int vhdx_written(struct leaf *l, uint64_t lba, uint64_t count, struct fai
 static int vhdx_erase(struct leaf *l, uint64_t lba, uint64_t count, uint64_t *done, struct fail *f)
 {
     struct vhdx_leaf *v = (struct vhdx_leaf *)l;
-    uint32_t block = block_of(v, lba);
+    uint32_t block = leaf_block(l, lba);
     uint32_t index = vhdx_bat_block(&v->at, block);
     uint64_t entry = entry_get(v, index);
     enum image_state state = image_state(state_of(entry));
-    uint64_t left = block_left(v, lba);
+    uint64_t left = leaf_block_left(l, lba);
     *done = 0;
     if (state == IMAGE_ZERO || (state == IMAGE_ABSENT && !v->at.has_parent)) {
         *done = count < left ? count : left;
         return 0;
     }
     /* Some programs stored less than a block for the last one: nothing else goes there. */
-    if (!covers_block(v, lba, count) || (state == IMAGE_DATA && block + 1 == v->at.block_count))
+    if (!leaf_covers_block(l, lba, count) ||
+        (state == IMAGE_DATA && block + 1 == v->at.block_count))
         return 0;
     int error = vhdx_log_begin(&v->log);
     if (error)
@@ -323,9 +290,8 @@ static int tables_write(struct vhdx_leaf *v)
         if (error)
             return error;
     }
-    for (uint32_t i = 0; v->bat_changed && i < bat_pages(v); i++) {
-        if (!table_bit(&v->bat_dirty, i))
-            continue;
+    for (uint32_t i = marks_next(&v->bat_dirty, 0); i < v->bat_dirty.count;
+         i = marks_next(&v->bat_dirty, i + 1)) {
         uint64_t at = (uint64_t)i << VHDX_PAGE_SHIFT;
         int error = vhdx_log_add(&v->log, v->at.bat_offset + at, (uint8_t *)v->bat.base + at);
         if (error)
@@ -338,16 +304,12 @@ static int vhdx_flush(struct leaf *l, struct fail *f)
 {
     struct vhdx_leaf *v = (struct vhdx_leaf *)l;
     int error = vhdx_log_sync(&v->log);
-    if (!error && (v->bat_changed || v->bits.dirty))
+    if (!error && (v->bat_dirty.any || v->bits.dirty))
         error = tables_write(v);
     if (error)
         return store_fail(f, error, SENTENCE_LASTING, 0);
     meta_clean(&v->bits);
-    for (uint32_t i = 0; v->bat_changed && i < bat_pages(v); i++) {
-        if (table_bit(&v->bat_dirty, i))
-            table_bit_clear(&v->bat_dirty, i);
-    }
-    v->bat_changed = false;
+    marks_clear(&v->bat_dirty);
     if (l->quiet)
         recycle_settle(&v->recycle, place_emptied, v);
     return 0;
@@ -356,7 +318,7 @@ static int vhdx_flush(struct leaf *l, struct fail *f)
 static bool vhdx_pending(const struct leaf *l)
 {
     const struct vhdx_leaf *v = (const struct vhdx_leaf *)l;
-    return v->bat_changed || v->bits.dirty;
+    return v->bat_dirty.any || v->bits.dirty;
 }
 
 static int vhdx_finish(struct leaf *l, struct fail *f)
@@ -369,7 +331,7 @@ static void vhdx_free(struct leaf *l)
 {
     struct vhdx_leaf *v = (struct vhdx_leaf *)l;
     table_close(&v->bat);
-    table_close(&v->bat_dirty);
+    marks_close(&v->bat_dirty);
     meta_close(&v->bits);
     recycle_close(&v->recycle);
     vhdx_log_close(&v->log);
@@ -430,13 +392,13 @@ struct leaf *leaf_vhdx(struct image *image, struct store *store, struct fail *f)
     }
     v->leaf = (struct leaf){.store = store, .sectors = image->sectors, .ops = &vhdx_ops};
     vhdx_layout(image, &v->at);
-    v->block_shift = v->at.block_shift - SECTOR_SHIFT;
+    v->leaf.block_shift = v->at.block_shift - SECTOR_SHIFT;
     int error = 0;
     if (v->at.sectors_4k)
         error =
             store_fail(f, EINVAL, "the disk has sectors of %u bytes: only 512 are written", 4096);
     else if (!table_open(&v->bat, (uint64_t)bat_pages(v) << VHDX_PAGE_SHIFT) ||
-             !table_open(&v->bat_dirty, bat_pages(v) / 8 + 1) ||
+             !marks_open(&v->bat_dirty, bat_pages(v)) ||
              !meta_open(&v->bits, store, VHDX_PAGE_SHIFT, BITMAP_UNITS) ||
              !recycle_open(&v->recycle))
         error = store_fail(f, ENOMEM, "no memory for the tables of a VHDX of %u blocks",

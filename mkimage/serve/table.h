@@ -34,4 +34,24 @@ static inline void table_bit_clear(struct table *t, uint64_t i)
     ((uint8_t *)t->base)[i >> 3] &= (uint8_t) ~(1u << (i & 7));
 }
 
+/* Which of `count` things changed. */
+struct marks {
+    struct table bits;
+    uint32_t count;
+    bool any;
+};
+
+bool marks_open(struct marks *m, uint32_t count);
+void marks_close(struct marks *m);
+void marks_clear(struct marks *m);
+
+static inline void marks_set(struct marks *m, uint32_t i)
+{
+    table_bit_set(&m->bits, i);
+    m->any = true;
+}
+
+/* The first one from `i` on; `count` where there is none. */
+uint32_t marks_next(const struct marks *m, uint32_t i);
+
 #endif

@@ -113,13 +113,18 @@ static void walk(struct check *c)
     bool mounted = !target_mount(t, c->options->partition, &f);
     if (t->table.scheme != PART_NONE || t->table.count)
         check_boot_mbr(&c->steps, t);
-    if (t->part)
+    struct gap gap;
+    bool outside = check_boot_gap(t, &gap);
+    if (t->part && !outside)
         check_boot_vbr(&c->steps, t, mounted);
     if (!mounted) {
         steps_failed_as(&c->steps, t->part ? "volume" : "mbr", &f);
         return;
     }
-    check_boot_stage2(&c->steps, t);
+    if (outside)
+        check_boot_gap_file(&c->steps, t, &gap);
+    else
+        check_boot_stage2(&c->steps, t);
     bool chosen = check_config(c);
     check_volume(c);
     for (unsigned i = 0; chosen && i < c->menu.config.count; i++) {

@@ -45,14 +45,14 @@ header:
         pad_to  int18_entry
         dw      int18_entry
         dw      int19_entry
+        pad_to  overlaid_entry
+        dw      overlaid_entry
         times   HEADER_size - ($ - header) db 0
 
         section .text progbits alloc exec write align=4
 
 ; INT 13h. Dispatches on DL alone: callers leave garbage in AL.
 int13_entry:
-        cmp     byte [cs:HEADER(overlaid)], 0
-        jne     overlaid_drive
         cmp     dl, FIRST_HD
         jb      .chain
         ja      .physical
@@ -71,8 +71,9 @@ int13_entry:
 .chain:
         jmp     far [cs:HEADER(old_int13)]
 
-; Functions 02h, 03h, 42h and 43h of the drive that the map lies over; all else is the BIOS's.
-overlaid_drive:
+; INT 13h where the map lies over a drive: functions 02h, 03h, 42h and 43h of that one come here, all
+; else is the BIOS's.
+overlaid_entry:
         cmp     dl, [cs:HEADER(overlaid)]
         jne     int13_entry.chain
         push    ax

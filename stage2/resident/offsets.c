@@ -43,6 +43,7 @@ void offsets(void)
     HEADER(int18_entry);
     HEADER(int19_entry);
     HEADER(overlaid);
+    HEADER(overlaid_entry);
     SHARE("HEADER_hidden_map", offsetof(struct resident_header, hidden[HIDDEN_MAP]));
     SHARE("HIDDEN_END", offsetof(struct resident_range, end));
     SHARE("HIDDEN_SIZE", sizeof(struct resident_range));

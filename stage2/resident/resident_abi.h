@@ -130,10 +130,10 @@ struct resident_header {
      * what the map has in memory: only reads and writes of it come here, all else goes to the BIOS.
      * 0: the disk is one of its own, 80h, in front of the drives */
     uint8_t overlaid;
-    uint8_t reserved[2];   /* 0xf6 */
-    uint32_t boot_table;   /* 0xf8: address of the boot table (core/entry/format.h); 0: none */
-    uint32_t record_dirty; /* 0xfc: cells of records, from record_clean on, of which the same
-                            * holds; 0 where it does not matter */
+    uint16_t overlaid_entry; /* 0xf6: INT 13h is hooked here then */
+    uint32_t boot_table;     /* 0xf8: address of the boot table (core/entry/format.h); 0: none */
+    uint32_t record_dirty;   /* 0xfc: cells of records, from record_clean on, of which the same
+                              * holds; 0 where it does not matter */
 };
 static_assert(offsetof(struct resident_header, boot_table) == 0xf8, "resident header");
 static_assert(sizeof(struct resident_header) == 0x100, "resident header");

@@ -123,6 +123,15 @@ def differences(model, seen, before, touched):
     return out
 
 
+def beneath(model, place):
+    """What a sector may hold that the image itself does not store."""
+    try:
+        disk, maybe = model.disk(model.chain_of(*place)[1:])
+    except Refuse:
+        return lambda lba: ()
+    return lambda lba: maybe.get(lba) or {disk.get(lba, 0)}
+
+
 def settle(model, seen):
     """What a cut left open is closed by what was seen: of files whose own disk was read."""
     for place, image in model.images():
@@ -131,10 +140,12 @@ def settle(model, seen):
         found = programs.tags(seen.images[place][2])
         if found is None:
             continue
-        left = {}
+        left, below = {}, beneath(model, place)
         for lba, options in image.maybe.items():
             if found[lba] == BROKEN and BROKEN in options:
                 left[lba] = options
+            elif None in options and found[lba] in options and found[lba] in below(lba):
+                left[lba] = {None, found[lba]}  # its own, or the parent's: both look the same
             elif found[lba] in options:
                 image.own[lba] = found[lba]
             elif None not in options:
