@@ -83,9 +83,11 @@ def test_cuts():
     content = flatten([image], SECTORS)
     shutil.copy("f.img", "d.img")
     assert not cut(-1, 0, ["grow", "d.img"])
-    for count in range(cut_total()):
+    total = cut_total()
+    assert total > 8
+    for count in range(rng.randrange(2), total, 2):
         shutil.copy("f.img", "d.img")
-        assert cut(count, count % 2 and rng.randrange(1, 1 << 30), ["grow", "d.img"])
+        assert cut(count, rng.randrange(2) and rng.randrange(1, 1 << 30), ["grow", "d.img"])
         assert mkimage("read", "d.img").stdout == content, count
         said = run("ntfsresize", "-i", "-f", cut_out("d.img"), status=None)
         assert b"missing" not in said.stdout + said.stderr and b"orrupt" not in said.stdout + said.stderr, count
