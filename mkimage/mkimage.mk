@@ -23,7 +23,7 @@ SERVE_SRC := $(wildcard mkimage/serve/*.c) \
 ATTACH_OBJ := $(patsubst mkimage/%.c,$(B)/mkimage.o/%.o,$(wildcard mkimage/attach/*.c) $(SERVE_SRC)) $(CORE64)
 
 # The files that include libntfs.h.
-MKIMAGE_NTFS   := $(patsubst %,$(B)/mkimage.o/ntfs/%.o,find io place volume)
+MKIMAGE_NTFS   := $(patsubst %,$(B)/mkimage.o/ntfs/%.o,find io lengthen place volume)
 # SHA-256; what is on a device that is to be overwritten; libhivex, which changes registry hives:
 # statically, as it is small and not everywhere.
 MKIMAGE_LIBS   := -lnettle -lblkid -l:libhivex.a

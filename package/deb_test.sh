@@ -40,7 +40,11 @@ vhdboot snapshot flash.img
 vhdboot check flash.img --json | grep -q '"boots": true'
 test -f /usr/lib/*/nbdkit/plugins/nbdkit-vhdboot-plugin.so
 grep -q 'complete -F _vhdboot vhdboot' /usr/share/bash-completion/completions/vhdboot
-ls /usr/share/man/man1/vhdboot.1.gz /usr/share/man/man5/vhdboot.cfg.5.gz
+vhdboot-attach --version
+vhdboot-attach attach        # says nothing here: vhdboot has not started this system
+test -x /usr/share/initramfs-tools/hooks/vhdboot
+test -x /usr/lib/dracut/modules.d/90vhdboot/module-setup.sh
+ls /usr/share/man/man8/vhdboot-attach.8.gz /usr/share/man/man1/vhdboot.1.gz /usr/share/man/man5/vhdboot.cfg.5.gz
 for package in *.deb; do
     apt-get purge -y "${package%%_*}"
 done

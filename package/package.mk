@@ -27,7 +27,19 @@ INSTALL_TOOL = 755:$(B)/mkimage:$(BINDIR)/vhdboot \
                $(foreach document,$(PACKAGE_DOCS),644:$(document):$(DOCDIR)/$(document))
 INSTALL_NBDKIT = $(if $(wildcard $(NBDKIT_SO)),644:$(NBDKIT_SO):$(NBDKITDIR)/nbdkit-vhdboot-plugin.so \
                  644:package/man/nbdkit-vhdboot-plugin.1:$(MANDIR)/man1/nbdkit-vhdboot-plugin.1)
-INSTALLED = $(INSTALL_TOOL) $(INSTALL_NBDKIT)
+# What goes into a Linux inside an image. Its hooks are where initramfs-tools and dracut look, below /usr alone, and name
+# the program there; elsewhere, `vhdboot-attach install-hooks` puts them into a system.
+INITRAMFS     = $(PREFIX)/share/initramfs-tools
+DRACUT        = $(PREFIX)/lib/dracut/modules.d/90vhdboot
+INSTALL_HOOKS = 755:$(B)/hooks/initramfs-hook:$(INITRAMFS)/hooks/vhdboot \
+                755:$(B)/hooks/initramfs-script:$(INITRAMFS)/scripts/local-top/vhdboot \
+                755:$(B)/hooks/initramfs-script:$(INITRAMFS)/scripts/local-block/vhdboot \
+                755:$(B)/hooks/dracut-module:$(DRACUT)/module-setup.sh \
+                755:$(B)/hooks/dracut-hook:$(DRACUT)/vhdboot.sh
+INSTALL_GUEST = 755:$(B)/vhdboot-attach:$(SBINDIR)/vhdboot-attach \
+                644:package/man/vhdboot-attach.8:$(MANDIR)/man8/vhdboot-attach.8 \
+                $(if $(filter /usr,$(PREFIX)),$(INSTALL_HOOKS))
+INSTALLED = $(INSTALL_TOOL) $(INSTALL_NBDKIT) $(INSTALL_GUEST)
 
 .PHONY: install uninstall dist deb deb-test help
 

@@ -123,3 +123,8 @@ bench-run: all $(GUEST_FILES) $(B)/demo.vhd
 .PHONY: bench-serve
 bench-serve: all
 	@/usr/bin/python3 tests/bench_serve.py
+
+#? make network    machines that boot over a network, many from one master
+.PHONY: network
+network: all $(GUEST_FILES)
+	@$(PYTEST) -q tests/network/machines.py

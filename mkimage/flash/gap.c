@@ -4,9 +4,7 @@
  * of their own. */
 #include "flash/gap.h"
 #include <inttypes.h>
-#include "core/base/bounds.h"
 #include "core/base/endian.h"
-#include "layout.h"
 #include "stage2_format.h"
 
 #define GAP_END 2048u /* nobody leaves more free */

@@ -102,6 +102,9 @@ enum status device_read_failed(const struct device *d)
 
 enum status device_write_failed(const struct device *d)
 {
+    if (d->io && errno == ENOSPC)
+        return say_error("Give it some (mkimage reserve), then run this again.",
+                         "%s: the image has no room for new data", d->path);
     return say_error("Check its free space and its health, then run this again.",
                      "%s: writing failed: %s", d->path, strerror(errno));
 }

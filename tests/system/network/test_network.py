@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A machine that boots a flash image over HTTP; the other ways are tests/network/machines.py, `make network`."""
+import pytest
+
+import network
+from files import sha256
+
+
+@pytest.mark.takes(8)
+def test_a_flash_over_http(shop):
+    config = shop.path("menu.cfg")
+    with open(config, "w", encoding="ascii") as file:
+        file.write("timeout = 0\n[disk]\nvhd = \\pattern.vhd\nwrite = discard\n")
+    flash = shop.flash(shop.pattern_vhd("pattern", 1, rounds=10), options=("--config", config))
+    before = sha256(flash)
+    server = network.Http(shop.folder)
+    try:
+        with network.machine(shop.folder, server.uri("flash.img")) as pc:
+            pc.wait("guest: first instruction")
+            to_first = server.requests()
+            pc.guest()
+    finally:
+        server.close()
+    assert {(method, status) for method, status, _ in server.requests()} == {("HEAD", 200), ("GET", 206)}
+    assert len(to_first) < 150 and sum(size for _, _, size in to_first) < 400_000, to_first
+    assert sha256(flash) == before
