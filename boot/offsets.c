@@ -142,4 +142,8 @@ void stage2(void)
     FIELD("stage2.magic", stage2_header, magic);
     FIELD("stage2.size", stage2_header, size);
     SHARE("stage2_size", sizeof(struct stage2_header));
+    FIELD("gap.file_lba", gap_record, file_lba);
+    FIELD("gap.file_sectors", gap_record, file_sectors);
+    FIELD("gap.volume_lba", gap_record, volume_lba);
+    SHARE("gap_size", sizeof(struct gap_record));
 }

@@ -12,6 +12,8 @@ blob_\name\()_end:
         .endm
 
         blob    mbr, "mbr.bin"
+        blob    gap, "gap.bin"
+        blob    gap_loader, "gap_loader.bin"
         blob    vbr, "vbr.bin"
         blob    stage2, "vhdboot.bin"
         blob    wim, "wim.so"

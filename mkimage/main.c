@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* mkimage: makes, installs, checks and reads what vhdboot boots. This file only finds the verb. */
+/*
+ * mkimage: makes, installs, checks and reads what vhdboot boots. This file only finds the verb.
+ * Long because it is one table: what a verb is called, takes and does stands in one place.
+ */
 #include <errno.h>
 #include <locale.h>
 #include <stdio.h>
@@ -20,25 +23,38 @@ static const struct verb verbs[] = {
     {.name = "flash",
      .group = GROUP_MAKE,
      .brief = "a bootable flash of images, in a file or on a device",
-     .arguments = "OUTPUT --vhd FILE[,FILE...]",
+     .arguments = "OUTPUT... --vhd FILE[,FILE...]",
      .arguments_needed = 1,
+     .arguments_most = ARGUMENTS_MAX,
      .options = OPTION_VHD | OPTION_SIZE | OPTION_LABEL | OPTION_CONFIG | OPTION_RESERVE |
-                OPTION_NO_SUMS | OPTION_VERIFY | OPTION_DRY_RUN | OPTION_YES,
+                OPTION_NO_SUMS | OPTION_VERIFY | OPTION_FORCE | OPTION_DRY_RUN | OPTION_YES,
      .run = verb_flash,
      .summary = "Makes a bootable flash: MBR, one active NTFS partition at 1 MiB, boot code,\n"
                 "vhdboot.bin, a config, the images. OUTPUT is a new file (sparse) or a block\n"
                 "device (needs --yes). An image that the config names goes where it says, another\n"
                 "one beside the one before it, else into the root folder."},
+    {.name = "clone",
+     .group = GROUP_MAKE,
+     .brief = "further sticks with the files of a master stick",
+     .arguments = "MASTER OUTPUT...",
+     .arguments_needed = 2,
+     .arguments_most = ARGUMENTS_MAX,
+     .options = OPTION_SIZE | OPTION_LABEL | OPTION_FORCE | OPTION_DRY_RUN | OPTION_YES,
+     .run = verb_clone,
+     .summary = "Makes each OUTPUT a flash with all files of MASTER's volume, whatever its size,\n"
+                "as long as they fit. Each has a disk signature and a serial number of its own,\n"
+                "and is read back in the end."},
     {.name = "install",
      .group = GROUP_MAKE,
      .brief = "boot code into a disk that exists, as bootsect does",
      .arguments = "TARGET",
      .arguments_needed = 1,
-     .options = OPTION_PARTITION | OPTION_NO_MBR | OPTION_DRY_RUN | OPTION_BACKUP | OPTION_YES,
+     .options = OPTION_PARTITION | OPTION_BOOT_PLACE | OPTION_NO_MBR | OPTION_DRY_RUN |
+                OPTION_BACKUP | OPTION_YES,
      .run = verb_install,
      .summary = "Puts boot code into a disk or image that has an NTFS partition, and vhdboot.bin\n"
-                "into its root folder. Partition table, disk signature, BPB and every other byte\n"
-                "stay. A block device needs --yes."},
+                "into its root folder, or both outside of the volumes. Partition table, disk\n"
+                "signature, BPB and every other byte stay. A block device needs --yes."},
     {.name = "restore",
      .group = GROUP_MAKE,
      .brief = "back what install replaced",
@@ -63,9 +79,9 @@ static const struct verb verbs[] = {
      .arguments_needed = 1,
      .options = OPTION_PARTITION | OPTION_NO_MBR | OPTION_DRY_RUN | OPTION_YES,
      .run = verb_uninstall,
-     .summary = "Takes vhdboot's boot code and files away; images stay. The BIOS finds the boot code\n"
-                "that install found there, or else goes on to its next device. A block device\n"
-                "needs --yes."},
+     .summary = "Takes vhdboot's boot code and files away; images stay. The BIOS finds the boot\n"
+                "code that install found there, or else goes on to its next device. A block\n"
+                "device needs --yes."},
     {.name = "add",
      .group = GROUP_KEEP,
      .brief = "further images and entries onto a flash",
@@ -117,6 +133,27 @@ static const struct verb verbs[] = {
      .summary = "Gives a dynamic or differencing VHD room for so much new data, besides what it\n"
                 "has: zeros inside the file, which the loader makes blocks of. The image is a\n"
                 "file of the host, TARGET:/path, or an entry of TARGET's menu."},
+    {.name = "grow",
+     .group = GROUP_KEEP,
+     .brief = "partition and volume to the end of a larger drive",
+     .arguments = "TARGET",
+     .arguments_needed = 1,
+     .options = OPTION_PARTITION | OPTION_DRY_RUN | OPTION_YES,
+     .run = verb_grow,
+     .summary = "Makes the NTFS partition and its volume as long as the drive is, as after a copy\n"
+                "to a larger one by dd. Of a GPT disk: the volume as long as its partition is. A\n"
+                "block device needs --yes."},
+    {.name = "shrink",
+     .group = GROUP_KEEP,
+     .brief = "gives back room inside a VHD that no data are in",
+     .arguments = "TARGET|IMAGE",
+     .arguments_needed = 1,
+     .options = OPTION_PARTITION | OPTION_ENTRY | OPTION_FILE | OPTION_NEW_SIZE | OPTION_DRY_RUN |
+                OPTION_YES,
+     .run = verb_shrink,
+     .summary = "Gives back the slack of a dynamic or differencing VHD; with --size all but room\n"
+                "for so much new data. What is stored stays. The image is a file of the host,\n"
+                "TARGET:/path, or an entry of TARGET's menu."},
     {.name = "snapshot",
      .group = GROUP_KEEP,
      .brief = "a differencing child takes all changes from now on",
@@ -232,6 +269,8 @@ static const struct verb verbs[] = {
      .run = verb_vhd_check,
      .summary = "Checks the structure: exit status 0 clean, 1 damaged or refused."},
     {.name = "password",
+     .group = GROUP_KEEP,
+     .brief = "the line that locks a menu or an entry",
      .arguments = "",
      .run = verb_password,
      .summary =

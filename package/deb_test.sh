@@ -7,9 +7,7 @@ set -eu
 
 dist=$1 version=$2 epoch=$3 out=$4
 
-for program in mmdebstrap; do
-    command -v "$program" >/dev/null || { echo "deb-test: $program is missing; \`make deps\` installs it" >&2; exit 1; }
-done
+command -v mmdebstrap >/dev/null || { echo "deb-test: mmdebstrap is missing; \`make deps\` installs it" >&2; exit 1; }
 
 package/deb.sh "$dist" "$version" "$epoch" "$out-second-time" >/dev/null
 for package in "$out"/*.deb; do
@@ -25,8 +23,11 @@ cp "$out"/*.deb "$try/"
 cat >"$try/run" <<'END'
 set -eux
 cd /try
-dpkg-query -L base-files >/dev/null
-find / -xdev ! -path '/try*' ! -path '/var/*' ! -path '/proc/*' ! -path '/sys/*' ! -path '/dev/*' ! -path '/run/*' ! -path '/tmp*' | sort >before
+files()
+{
+    find /bin /boot /etc /lib* /media /mnt /opt /root /sbin /srv /usr -xdev | sort
+}
+files >before
 apt-get install -y --no-install-recommends ./*.deb
 vhdboot --version
 vhdboot help | grep -q 'usage: vhdboot'
@@ -44,7 +45,7 @@ for package in *.deb; do
     apt-get purge -y "${package%%_*}"
 done
 apt-get autoremove --purge -y
-find / -xdev ! -path '/try*' ! -path '/var/*' ! -path '/proc/*' ! -path '/sys/*' ! -path '/dev/*' ! -path '/run/*' ! -path '/tmp*' | sort >after
+files >after
 diff before after
 END
 # $1 is the new Debian's folder: mmdebstrap's word.

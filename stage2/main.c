@@ -521,7 +521,7 @@ static enum err start_choice(const struct menu_choice *choice, struct fail *f)
 }
 
 /* From the entries to a guest. Returns where there is only one, and it does not start. */
-static void choose_and_start(void)
+static void choose_and_start(bool wanted)
 {
     static struct fail f;
     static char sentence[LINE_SIZE];
@@ -534,7 +534,7 @@ static void choose_and_start(void)
     struct menu_choice choice = {config.default_entry, MENU_START};
     uint32_t timeout = config.timeout_seconds;
     size_t mark = arena_mark(&arena);
-    bool wanted = menu_wanted(), menu = wanted || config.count > 1;
+    bool menu = wanted || config.count > 1;
     if (wanted)
         timeout = CONFIG_TIMEOUT_NONE;
     for (;;) { /* every round but the first waits for the user */
@@ -589,8 +589,9 @@ static void run(uint8_t number, uint64_t volume_lba)
         print_error(&f);
         return;
     }
+    bool wanted = menu_wanted(); /* before keys are lost */
     open_console();
-    choose_and_start();
+    choose_and_start(wanted || menu_wanted());
 }
 
 void stage2_main(uint32_t drive_number, uint64_t volume_lba)

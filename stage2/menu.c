@@ -197,8 +197,10 @@ static void draw_foot(unsigned columns)
                          "starts");
     screen_text(ROW_KEYS + 1, 0, columns, SCREEN_BAR,
                 narrow ? " d discard n protected i info"
-                       : " d discard changes   n write-protected   i all about it   / by name   "
-                         "Esc stops");
+                       : " d discard changes   n write-protected   i all about it   / by name");
+    if (!narrow)
+        screen_text(ROW_KEYS + 1, columns - 11, 10, SCREEN_BAR,
+                    m->counting ? " Esc stops" : " Esc exits");
 }
 
 /* Draws as much of `text` as fits into a row of the box; returns the rest. */

@@ -8,7 +8,6 @@
 #include "core/base/mem.h"
 #include "core/map/overlay.h"
 #include "handoff.h"
-#include "pc/bios.h"
 #include "pc/memory.h"
 #include "tables.h"
 

@@ -57,6 +57,8 @@ $(SYSTEM_DISKS): tests/guest/osdisk.py tests/lib/initramfs.py
 	@mkdir -p $(@D)
 	$(call run,DISK)tests/guest/osdisk.py $(SYSTEM) "$$(ls $(CACHE)/linux-image-*.deb | tail -n 1)" $@
 
+include tests/guest/linuxroot.mk
+
 # --- deps, demo
 
 .PHONY: deps demo demo-image check check-run bench bench-run

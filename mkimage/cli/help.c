@@ -6,7 +6,7 @@
 #include "cli/program.h"
 
 #define WIDTH     79u
-#define NAME_SIZE 16u /* columns that a verb's name has in the list */
+#define NAME_SIZE 18u /* columns that a verb's name has in the list */
 #define LEFT_SIZE 24u /* and an option, in a verb's help */
 
 static const char *const titles[GROUP_COUNT] = {

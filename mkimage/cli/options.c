@@ -91,6 +91,14 @@ static enum status add_drive(struct options *o, const struct row *row, const cha
     return STATUS_OK;
 }
 
+static enum status set_place(struct options *o, const struct row *row, const char *value)
+{
+    *(bool *)field(o, row) = !strcmp(value, "gap");
+    if (!o->gap && strcmp(value, "volume"))
+        return say_usage("--%s %s: choose volume or gap", row->name, value);
+    return STATUS_OK;
+}
+
 /* --vhd a,b: split at commas, except that a name that exists as it stands is one name. */
 static enum status add_vhds(struct options *o, const struct row *row, const char *value)
 {
@@ -130,6 +138,9 @@ static const struct row table[] = {
      "active NTFS one, else the first NTFS one"},
     {OPTION_NO_MBR, "no-mbr", NULL, set_flag, FIELD(no_mbr),
      "leave the master boot record as it is"},
+    {OPTION_BOOT_PLACE, "place", "volume|gap", set_place, FIELD(gap),
+     "gap: vhdboot goes in front of the first partition, or into a GPT's BIOS boot partition; the "
+     "volume's boot record and which partition is active stay; default: volume"},
     {OPTION_BACKUP, "backup", "FILE", set_text, FIELD(backup),
      "save what is replaced in this new file, for restore"},
     {OPTION_ENTRY, "entry", "NAME", set_text, FIELD(entry),
@@ -179,6 +190,8 @@ static const struct row table[] = {
     {OPTION_DEVICE, "device", "/dev/nbdN", set_text, FIELD(device), "default: a free one"},
     {OPTION_VERIFY, "verify", NULL, set_flag, FIELD(verify),
      "read everything back in the end, and compare its sums"},
+    {OPTION_FORCE, "force", NULL, set_flag, FIELD(force),
+     "yes, this device, although it cannot be taken out of the machine"},
     {OPTION_NO_SUMS, "no-sums", NULL, set_flag, FIELD(no_sums),
      "keep no SHA-256 of the images, which takes another reading of them"},
     {OPTION_INSIDE, "inside", NULL, set_flag, FIELD(inside),
@@ -268,8 +281,9 @@ static const char *stumbled_over(const struct parse *parse, const struct argp_st
 static enum status take_argument(const struct parse *parse, const char *argument)
 {
     struct options *o = parse->o;
-    if (o->arguments == parse->verb->arguments_needed)
-        return say_usage("%s: one argument too many: %s", parse->verb->name, argument);
+    const struct verb *verb = parse->verb;
+    if (o->arguments == (verb->arguments_most ? verb->arguments_most : verb->arguments_needed))
+        return say_usage("%s: one argument too many: %s", verb->name, argument);
     o->argument[o->arguments++] = argument;
     return STATUS_OK;
 }

@@ -38,6 +38,7 @@ enum option_bit {
     OPTION_READ_ONLY = 1 << 26,
     OPTION_DISCARD = 1 << 27,
     OPTION_DEVICE = 1 << 28,
+    OPTION_BOOT_PLACE = 1ull << 48,
     OPTION_FREE = 1 << 29,
     OPTION_TITLE = 1ull << 32,
     OPTION_WRITE = 1ull << 33,
@@ -56,7 +57,7 @@ enum option_bit {
     OPTION_UNDO = 1ull << 45,
 };
 
-#define ARGUMENTS_MAX 2
+#define ARGUMENTS_MAX 32
 #define VHDS_MAX      32
 #define DRIVES_MAX    7
 
@@ -69,6 +70,7 @@ struct options {
     const char *drive[DRIVES_MAX];
     unsigned drives;
     const char *label, *config, *backup, *entry, *file, *name, *format, *kind, *parent, *device;
+    bool gap; /* --place gap */
     const char *title, *write, *children;
     uint64_t block_size;
     uint64_t size, lba, count;
@@ -97,7 +99,8 @@ struct verb {
     const char *brief; /* one line for the list of verbs; NULL: the summary's first sentence */
     const char *arguments, *summary;
     unsigned arguments_needed;
-    uint64_t options; /* bits of enum option_bit */
+    unsigned arguments_most; /* 0: no more than are needed */
+    uint64_t options;        /* bits of enum option_bit */
     enum status (*run)(const struct options *options);
 };
 

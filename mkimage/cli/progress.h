@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A line on the terminal for what takes longer than a second; nothing where there is none. */
+/* How far a task is, with rate and time left: on a terminal once it has taken a second, else in a
+ * line every five. */
 #ifndef MKIMAGE_CLI_PROGRESS_H
 #define MKIMAGE_CLI_PROGRESS_H
 

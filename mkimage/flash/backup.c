@@ -13,6 +13,7 @@
 #include "core/base/bounds.h"
 #include "core/base/endian.h"
 #include "flash/change.h"
+#include "flash/gap.h"
 #include "host/fd.h"
 #include "layout.h"
 
@@ -114,6 +115,15 @@ static enum status not_one(const char *path)
                      "%s: is no backup of mkimage, or is damaged", path);
 }
 
+/* Does vhdboot lie there, outside of the volumes, as the MBR says that install left: a new one, or
+ * the one that it found? */
+static bool is_of_gap(const struct backup *b, const struct backup_sector *first, uint64_t lba)
+{
+    struct gap gap;
+    const struct mbr *mbr = le64_get(first->lba) ? &b->mbr : (const struct mbr *)first->after;
+    return b->has_mbr && gap_read(mbr, &gap) && lba - gap.file_lba < gap.file_sectors;
+}
+
 /* Only what install can have written: sectors of the device in their order, each once, with a step;
  * of sector 0 of a disk with partitions, nothing but the code. Also in a file whose sum is right.
  */
@@ -130,7 +140,8 @@ static bool is_sane(const struct backup *b, const struct backup_header *header,
         bool table = !lba && b->start_lba &&
                      memcmp(sector[i].before + MBR_CODE_MAX, sector[i].after + MBR_CODE_MAX,
                             SECTOR_SIZE - MBR_CODE_MAX) != 0;
-        if (!in_order || lba >= device || table || (lba && lba < b->start_lba) ||
+        bool outside = lba && lba < b->start_lba;
+        if (!in_order || lba >= device || table || (outside && !is_of_gap(b, sector, lba)) ||
             le64_get(sector[i].step) >= CHANGE_STEPS)
             return false;
     }
@@ -203,6 +214,13 @@ enum status backup_load(struct backup *b, const char *path)
     if (status)
         backup_free(b);
     return status;
+}
+
+bool backup_is_of_gap(const struct backup *b, struct gap *gap)
+{
+    if (!b->sectors || !b->has_mbr)
+        return false;
+    return gap_read(b->sector[0].lba ? &b->mbr : (const struct mbr *)b->sector[0].after, gap);
 }
 
 void backup_free(struct backup *b)

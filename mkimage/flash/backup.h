@@ -12,6 +12,7 @@
 #include "cli/say.h"
 #include "core/part/format.h"
 #include "flash/bootcode.h"
+#include "flash/gap.h"
 #include "host/overlay.h"
 
 #define BACKUP_NO_FILE    UINT64_MAX
@@ -35,6 +36,9 @@ struct backup {
 
 /* Writes a new file and waits until it is on the disk; an existing one is not touched. */
 enum status backup_save(const struct backup *b, const char *path);
+
+/* Was vhdboot installed outside of the volumes? Then where. */
+bool backup_is_of_gap(const struct backup *b, struct gap *gap);
 
 /* The whole file in memory, allocated; NULL where memory is out. */
 uint8_t *backup_bytes(const struct backup *b, size_t *size);

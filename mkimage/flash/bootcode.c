@@ -5,6 +5,8 @@
 #include "core/base/endian.h"
 
 extern const uint8_t blob_mbr[], blob_mbr_end[];
+extern const uint8_t blob_gap[], blob_gap_end[];
+extern const uint8_t blob_gap_loader[], blob_gap_loader_end[];
 extern const uint8_t blob_vbr[], blob_vbr_end[];
 
 static size_t mbr_size(void)
@@ -14,8 +16,9 @@ static size_t mbr_size(void)
 
 enum status bootcode_check(void)
 {
-    if (mbr_size() && mbr_size() <= MBR_CODE_MAX && blob_vbr_end - blob_vbr == VBR_SIZE &&
-        stage2_size() && stage2_size() <= STAGE2_FILE_MAX)
+    if (mbr_size() && mbr_size() <= MBR_CODE_MAX && blob_gap_end - blob_gap == MBR_CODE_MAX &&
+        blob_gap_loader_end - blob_gap_loader == SECTOR_SIZE &&
+        blob_vbr_end - blob_vbr == VBR_SIZE && stage2_size() && stage2_size() <= STAGE2_FILE_MAX)
         return STATUS_OK;
     return say_error("Build it again with make.", "this mkimage was built without boot code");
 }
@@ -53,6 +56,31 @@ bool bootcode_vbr_is_ours(const struct boot_record *vbr)
     struct boot_record ours = *vbr;
     bootcode_vbr(&ours);
     return !memcmp(&ours, vbr, sizeof ours);
+}
+
+uint32_t bootcode_gap_file(uint8_t data[GAP_FILE_MAX])
+{
+    memset(data, 0, GAP_FILE_MAX);
+    memcpy(data, blob_gap_loader, SECTOR_SIZE);
+    memcpy(data + SECTOR_SIZE, blob_stage2, stage2_size());
+    return (uint32_t)(2 + (stage2_size() + SECTOR_SIZE - 1) / SECTOR_SIZE);
+}
+
+void bootcode_gap(struct mbr *mbr, const struct gap *gap)
+{
+    memcpy(mbr->code, blob_gap, sizeof mbr->code);
+    gap_write(mbr, gap);
+    mbr->signature = le16_make(MBR_BOOT_SIGNATURE);
+}
+
+bool bootcode_gap_is_ours(const struct mbr *mbr)
+{
+    struct mbr ours = *mbr;
+    struct gap gap;
+    if (!gap_read(mbr, &gap))
+        return false;
+    bootcode_gap(&ours, &gap);
+    return !memcmp(&ours, mbr, sizeof ours);
 }
 
 unsigned bootcode_mbr_likeness(const struct mbr *mbr)

@@ -13,6 +13,7 @@
 #include "core/base/bounds.h"
 #include "core/ntfs/format.h"
 #include "core/part/format.h"
+#include "flash/gap.h"
 #include "layout.h"
 
 /* The 16 sectors of $Boot, as the loader's boot record fills them. */
@@ -43,6 +44,15 @@ void bootcode_vbr_from(struct boot_record *vbr, const struct boot_record *code);
 /* Is it ours, byte for byte (but for what belongs to the disk)? */
 bool bootcode_mbr_is_ours(const struct mbr *mbr);
 bool bootcode_vbr_is_ours(const struct boot_record *vbr);
+
+/* What lies outside of the volumes (gap.h): a sector that loads vhdboot.bin, then vhdboot.bin
+ * itself, and a sector of zeros for the MBR that was there; in so many sectors. */
+#define GAP_FILE_MAX ((size_t)GAP_PLACE * SECTOR_SIZE)
+uint32_t bootcode_gap_file(uint8_t data[GAP_FILE_MAX]);
+
+/* The code of the MBR that loads it. */
+void bootcode_gap(struct mbr *mbr, const struct gap *gap);
+bool bootcode_gap_is_ours(const struct mbr *mbr);
 
 /* Is it vhdboot's, of whatever version? */
 bool bootcode_mbr_is_vhdboots(const struct mbr *mbr);

@@ -26,11 +26,13 @@ enum status change_allowed(const struct target *t)
     else
         return STATUS_OK;
     (void)fail_subject(&f, t->device.path);
-    return say_fail_advice(&f, f.err == ERR_HIBERNATED
-                                   ? "Start that Windows and shut it down fully (shutdown /s /f "
-                                     "/t 0)."
-                                   : "Run chkdsk on it in Windows (chkdsk /f), then unmount it "
-                                     "there.");
+    const char *advice = "Run chkdsk on it in Windows (chkdsk /f), then unmount it there.";
+    if (volume->hibernated)
+        advice = "Start that Windows and shut it down fully (shutdown /s /f /t 0).";
+    else if (!volume->log_unclean) /* no Windows has work in its log that would be lost by that */
+        advice = "Run chkdsk on it in Windows (chkdsk /f), then unmount it there; or, where Linux "
+                 "or ntfsresize had it last, ntfsfix -d on its partition.";
+    return say_fail_advice(&f, advice);
 }
 
 /* It holds an NTFS boot sector: there a copy was kept, and is kept on. */
@@ -148,6 +150,13 @@ void change_sort(struct overlay *o, const struct target *t, uint64_t copy_lba,
         if (s->step == CHANGE_STEPS)
             s->step = step_of_index(o, t, s->lba);
     }
+}
+
+void change_sort_gap(struct overlay *o)
+{
+    overlay_settle(o);
+    for (size_t i = 0; i < o->count; i++)
+        o->sector[i].step = o->sector[i].lba ? CHANGE_GAP : CHANGE_MBR;
 }
 
 static bool same_word(le16 a, le16 b)
@@ -273,17 +282,17 @@ enum status change_commit(struct device *device, const struct overlay *o, bool b
         bool both;
     };
     static const struct order forward[] = {
-        {CHANGE_DATA, false},     {CHANGE_BITMAP, true},    {CHANGE_EXTENSION, false},
-        {CHANGE_MIRRORED, false}, {CHANGE_RECORD, false},   {CHANGE_INDEX_NEW, false},
-        {CHANGE_FOLDER, false},   {CHANGE_LEAF, false},     {CHANGE_FREED, false},
-        {CHANGE_BITMAP, false},   {CHANGE_VBR_REST, false}, {CHANGE_VBR, false},
-        {CHANGE_VBR_COPY, false}, {CHANGE_MBR, false}};
+        {CHANGE_GAP, false},       {CHANGE_DATA, false},     {CHANGE_BITMAP, true},
+        {CHANGE_EXTENSION, false}, {CHANGE_MIRRORED, false}, {CHANGE_RECORD, false},
+        {CHANGE_INDEX_NEW, false}, {CHANGE_FOLDER, false},   {CHANGE_LEAF, false},
+        {CHANGE_FREED, false},     {CHANGE_BITMAP, false},   {CHANGE_VBR_REST, false},
+        {CHANGE_VBR, false},       {CHANGE_VBR_COPY, false}, {CHANGE_MBR, false}};
     static const struct order backward[] = {
         {CHANGE_MBR, false},      {CHANGE_VBR_REST, false}, {CHANGE_VBR, false},
         {CHANGE_VBR_COPY, false}, {CHANGE_BITMAP, true},    {CHANGE_INDEX_NEW, false},
         {CHANGE_FOLDER, false},   {CHANGE_LEAF, false},     {CHANGE_RECORD, false},
         {CHANGE_MIRRORED, false}, {CHANGE_FREED, false},    {CHANGE_EXTENSION, false},
-        {CHANGE_BITMAP, false},   {CHANGE_DATA, false}};
+        {CHANGE_BITMAP, false},   {CHANGE_DATA, false},     {CHANGE_GAP, false}};
     static_assert(sizeof forward == sizeof backward, "every step both ways");
     const struct order *order = backwards ? backward : forward;
     struct overlay *keep = device->overlay;
@@ -314,6 +323,7 @@ void change_list(const struct overlay *o)
         [CHANGE_VBR] = "boot record, sector 0",
         [CHANGE_VBR_COPY] = "copy of the boot record",
         [CHANGE_MBR] = "master boot record",
+        [CHANGE_GAP] = "vhdboot, outside of the volumes",
         [CHANGE_MIRRORED] = "the MFT's own records and their copies",
     };
     for (unsigned step = 0; step < CHANGE_STEPS; step++) {

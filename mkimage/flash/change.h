@@ -33,6 +33,7 @@ enum change_step {
     CHANGE_VBR_COPY,
     CHANGE_MBR,
     CHANGE_MIRRORED, /* with the records, before others: the first of the MFT and their copies */
+    CHANGE_GAP,      /* vhdboot outside of the volumes, which an MBR refers to that comes last */
     CHANGE_STEPS
 };
 
@@ -52,6 +53,10 @@ void change_keep_numbers(struct overlay *o, uint32_t record_size, uint32_t index
 /* Assigns each sector its step: by the first zone that holds it, else by what is in it. */
 void change_sort(struct overlay *o, const struct target *t, uint64_t copy_lba,
                  const struct volume_zone *zones, unsigned zone_count);
+
+/* The same where the change is the MBR and vhdboot outside of the volumes, and nothing else;
+ * sectors that change nothing are dropped. */
+void change_sort_gap(struct overlay *o);
 
 /* What somebody is told who interrupts the program now: how far it has come with `path`. The first
  * does nothing where something was changed before. */

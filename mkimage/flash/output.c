@@ -10,6 +10,7 @@
 #include "cli/bytes.h"
 #include "core/base/bounds.h"
 #include "host/busy.h"
+#include "host/confirm.h"
 #include "host/drives.h"
 #include "host/fd.h"
 #include "host/interrupt.h"
@@ -69,7 +70,7 @@ enum status output_check(struct output *o, const struct flash_plan *plan,
     o->old = st;
     if (check_sources(o, plan, &st))
         return STATUS_FAILED;
-    if (!options->yes && !options->dry_run)
+    if (!options->yes && !options->dry_run && !(o->is_block && confirm_possible()))
         return o->is_block ? say_error("Say --yes if you mean it.",
                                        "%s: is a block device, and all that is on it would be lost",
                                        o->path)

@@ -283,8 +283,7 @@ static enum status choose_paths(struct flash_plan *plan, const struct config *co
     return status;
 }
 
-/* Slack is for images that an entry writes to. */
-static void choose_growing(struct flash_plan *plan, const struct config *config)
+void flash_plan_writers(struct flash_plan *plan, const struct config *config)
 {
     for (unsigned i = 0; i < plan->count; i++) {
         struct flash_image *image = &plan->image[i];
@@ -309,7 +308,7 @@ enum status flash_plan_slack(struct flash_plan *plan, uint64_t bytes)
     for (unsigned i = 0; i < plan->count; i++) {
         struct flash_image *image = &plan->image[i];
         image->slots = image->grows ? slack_wanted(&image->slack, bytes) : 0;
-        if (!flash_image_size(image))
+        if (image->slots && !flash_image_size(image))
             return slack_too_large(image->source, "Choose a smaller --reserve.");
         plan->needed += flash_image_size(image) - image->size;
     }
@@ -325,7 +324,7 @@ void flash_plan_share_slack(struct flash_plan *plan, uint64_t room, uint64_t mos
         struct flash_image *image = &plan->image[i];
         uint64_t share = growing ? room / growing : 0;
         image->slots = image->grows ? slack_fitting(&image->slack, share < most ? share : most) : 0;
-        if (!flash_image_size(image))
+        if (image->slots && !flash_image_size(image))
             image->slots = 0;
     }
 }
@@ -367,15 +366,25 @@ static enum status plan_images(struct flash_plan *plan, const struct options *op
     return status;
 }
 
-/* Ends the making of a plan: what the files take. */
-static enum status finish_plan(struct flash_plan *plan, uint64_t others, enum status status)
+enum status flash_plan_finish(struct flash_plan *plan, uint64_t others, enum status status)
 {
     plan->needed = others;
     for (unsigned i = 0; i < plan->count; i++)
         plan->needed += plan->image[i].size + MKFS_CLUSTER;
+    plan->needed_bare = plan->needed;
     if (status)
         flash_plan_free(plan);
     return status;
+}
+
+void flash_plan_again(struct flash_plan *plan)
+{
+    plan->needed = plan->needed_bare;
+    for (unsigned i = 0; i < plan->count; i++) {
+        plan->image[i].slots = 0;
+        plan->image[i].placed = false;
+        placement_free(&plan->image[i].placement);
+    }
 }
 
 enum status flash_plan_add(struct flash_plan *plan, const struct options *options, const char *path,
@@ -391,7 +400,7 @@ enum status flash_plan_add(struct flash_plan *plan, const struct options *option
     for (unsigned i = 0; !status && i < plan->count; i++)
         plan->image[i].grows = plan->image[i].grows && writes && !plan->image[i].is_parent;
     arena_close(&arena);
-    return finish_plan(plan, 0, status);
+    return flash_plan_finish(plan, 0, status);
 }
 
 enum status flash_plan(struct flash_plan *plan, const struct options *options)
@@ -412,11 +421,11 @@ enum status flash_plan(struct flash_plan *plan, const struct options *options)
     if (!status)
         status = choose_paths(plan, config, &arena);
     if (!status)
-        choose_growing(plan, config);
+        flash_plan_writers(plan, config);
     if (!status && !options->config)
         status = menu_make(plan);
     arena_close(&arena);
-    return finish_plan(plan, plan->config_size + stage2_size() + 2 * MKFS_CLUSTER, status);
+    return flash_plan_finish(plan, plan->config_size + stage2_size() + 2 * MKFS_CLUSTER, status);
 }
 
 void flash_plan_free(struct flash_plan *plan)

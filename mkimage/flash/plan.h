@@ -11,13 +11,14 @@
 #include "cli/say.h"
 #include "core/base/file.h"
 #include "core/base/image.h"
+#include "core/entry/config.h"
 #include "flash/origin.h"
 #include "host/sha256.h"
 #include "image/slack.h"
 #include "ntfs/place.h"
 
 #define FLASH_START_LBA  2048u
-#define FLASH_IMAGES_MAX (VHDS_MAX + 64)
+#define FLASH_IMAGES_MAX 256
 
 struct flash_image {
     const char *source;    /* on the host */
@@ -36,6 +37,7 @@ struct flash_image {
     char kind[96];         /* "fixed VHD, 20 GiB" */
     const char *no_system; /* why no BIOS starts the disk; NULL: nothing is wrong, or not known */
     struct placement placement;
+    bool placed;
     bool is_written; /* an entry keeps what is written to it */
     bool is_raw;     /* a raw disk: only a config can name it */
     bool has_slack;  /* it can get new blocks, and `slack` tells what it has */
@@ -54,7 +56,9 @@ struct flash_plan {
     const char *label; /* of the volume */
     char *config;      /* text of \vhdboot.cfg */
     size_t config_size;
-    uint64_t needed; /* bytes that the files take */
+    uint64_t needed;      /* bytes that the files take */
+    uint64_t needed_bare; /* without slack */
+    bool is_clone;
 };
 
 /* Opens and checks every image, reads or writes the config, decides the paths. */
@@ -76,6 +80,20 @@ enum status flash_image_sum(const struct flash_image *image, uint8_t digest[SHA2
 
 /* Does the file hold what flash_image_fill would write, whatever slack it was given? */
 enum status flash_image_is(const struct flash_image *image, struct file *file, bool *same);
+
+/* All files of the volume of a flash that exists, to be put on another one as they are, but for
+ * vhdboot's own, which are made anew. */
+enum status flash_plan_clone(struct flash_plan *plan, const struct options *options,
+                             const char *master);
+
+/* Which images the entries of `config` write to; NULL: all. Slack is for those. */
+void flash_plan_writers(struct flash_plan *plan, const struct config *config);
+
+/* Ends the making of a plan: what the files take, and `others` bytes more. */
+enum status flash_plan_finish(struct flash_plan *plan, uint64_t others, enum status status);
+
+/* Forgets where the images of a flash that was made lie, and the slack that they got. */
+void flash_plan_again(struct flash_plan *plan);
 
 /* Gives every image that grows slack for so many bytes, and counts it as needed. */
 enum status flash_plan_slack(struct flash_plan *plan, uint64_t bytes);

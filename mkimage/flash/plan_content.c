@@ -2,10 +2,12 @@
 /* The bytes of a planned image on its way to the flash. What is here is the content alone: where it
  * goes is the caller's. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include "cli/progress.h"
 #include "core/base/bits.h"
+#include "core/base/bounds.h"
 #include "core/base/file.h"
 #include "core/vhd/format.h"
 #include "flash/plan.h"
@@ -98,37 +100,111 @@ static void next_data(const struct flash_image *image, uint64_t off, uint64_t en
         *hole = (uint64_t)at;
 }
 
-enum status flash_image_sum(const struct flash_image *image, uint8_t digest[SHA256_SIZE])
+/* Sectors of the source that become something else with slack: the BAT of a VHDX. */
+struct patches {
+    const struct flash_image *image;
+    struct {
+        uint64_t off;
+        uint8_t data[SECTOR_SIZE];
+    } * sector;
+    size_t count;
+};
+
+static bool patch_io(void *ctx, uint64_t off, void *buf, size_t size, bool write)
+{
+    struct patches *p = ctx;
+    if (!write && read_source(p->image, off, buf, (uint32_t)size))
+        return false;
+    for (size_t i = 0; i < p->count; i++) {
+        if (p->sector[i].off != off)
+            continue;
+        memcpy(write ? (void *)p->sector[i].data : buf, write ? buf : p->sector[i].data, size);
+        return true;
+    }
+    if (!write)
+        return true;
+    void *more = realloc(p->sector, (p->count + 1) * sizeof *p->sector);
+    if (!more || size != SECTOR_SIZE)
+        return false;
+    p->sector = more;
+    p->sector[p->count].off = off;
+    memcpy(p->sector[p->count++].data, buf, size);
+    return true;
+}
+
+static bool patches_find(struct patches *p, const struct flash_image *image)
+{
+    *p = (struct patches){.image = image};
+    return slack_bitmaps_link(&image->slack, patch_io, p);
+}
+
+/* A part of the source with the patches. */
+static enum status read_patched(const struct patches *p, uint64_t off, uint8_t *buf, uint32_t n)
+{
+    enum status status = read_source(p->image, off, buf, n);
+    for (size_t i = 0; !status && i < p->count; i++) {
+        for (uint32_t k = 0; k < SECTOR_SIZE; k++) {
+            uint64_t at = p->sector[i].off + k - off;
+            if (at < n)
+                buf[at] = p->sector[i].data[k];
+        }
+    }
+    return status;
+}
+
+/* The source up to byte `body`; holes are not read where nothing is patched. */
+static enum status sum_body(struct sha256 *sum, const struct patches *p, uint64_t body)
 {
     static uint8_t buffer[BUFFER];
-    const struct slack *s = &image->slack;
-    uint64_t body = image->slots ? s->now.limit : image->size, data, hole;
-    struct sha256 sum;
     enum status status = STATUS_OK;
-    sha256_start(&sum);
+    uint64_t data, hole;
     for (uint64_t off = 0; !status && off < body;) { /* ends: off grows */
-        next_data(image, off, body, &data, &hole);
-        sha256_add_zeros(&sum, data - off);
+        next_data(p->image, off, body, &data, &hole);
+        if (p->count) {
+            data = off;
+            hole = body;
+        }
+        sha256_add_zeros(sum, data - off);
         progress_add(data - off);
         for (off = data; !status && off < hole;) {
             uint32_t n = hole - off < BUFFER ? (uint32_t)(hole - off) : BUFFER;
-            status = read_source(image, off, buffer, n);
-            sha256_add(&sum, buffer, n);
+            status = read_patched(p, off, buffer, n);
+            sha256_add(sum, buffer, n);
             progress_add(n);
             off += n;
         }
     }
+    return status;
+}
+
+enum status flash_image_sum(const struct flash_image *image, uint8_t digest[SHA256_SIZE])
+{
+    const struct slack *s = &image->slack;
+    struct patches patches = {.image = image};
+    struct slack_tail tail;
+    struct sha256 sum;
+    uint64_t size = flash_image_size(image), old_size, body = image->size;
+    if (image->slots)
+        body = slack_old_tail(s, &old_size);
+    if (image->slots && !patches_find(&patches, image)) {
+        free(patches.sector);
+        return STATUS_FAILED; /* what failed has said so */
+    }
+    sha256_start(&sum);
+    enum status status = sum_body(&sum, &patches, body);
     if (image->slots) {
-        sha256_add_zeros(&sum, flash_image_size(image) - sizeof s->footer - body);
-        sha256_add(&sum, s->footer, sizeof s->footer);
+        slack_tail_make(&tail, s, s->zero_from, size);
+        sha256_add_zeros(&sum, size - slack_tail_size(s) - body);
+        sha256_add(&sum, &tail, slack_tail_size(s));
     }
     sha256_end(&sum, digest);
+    free(patches.sector);
     return status;
 }
 
 /* Is the file the same from `from` to `to`, or, with `zeros`, zero there? */
-static enum status compare(const struct flash_image *image, struct file *file, uint64_t from,
-                           uint64_t to, bool zeros, bool *same)
+static enum status compare(const struct patches *p, struct file *file, uint64_t from, uint64_t to,
+                           bool zeros, bool *same)
 {
     static uint8_t mine[BUFFER], there[BUFFER];
     enum status status = STATUS_OK;
@@ -136,7 +212,7 @@ static enum status compare(const struct flash_image *image, struct file *file, u
         uint32_t n = to - from < BUFFER ? (uint32_t)(to - from) : BUFFER;
         status = read_there(file, from, there, n);
         if (!status && !zeros)
-            status = read_source(image, from, mine, n);
+            status = read_patched(p, from, mine, n);
         if (!status)
             *same = zeros ? bytes_are(there, n, 0) : !memcmp(mine, there, n);
         progress_add(n);
@@ -145,28 +221,40 @@ static enum status compare(const struct flash_image *image, struct file *file, u
     return status;
 }
 
+/* With slack: the body, zeros, a note or zeros, and the footer. */
+static enum status compare_grown(const struct patches *p, struct file *file, bool *same)
+{
+    const struct slack *s = &p->image->slack;
+    struct slack_tail tail;
+    uint64_t old_size, first, body = slack_old_tail(s, &old_size);
+    uint64_t end = file->size - slack_tail_size(s);
+    enum status status = compare(p, file, 0, body, false, same);
+    if (!status && *same && end > body)
+        status = compare(p, file, body, end, true, same);
+    if (!status && *same)
+        status = read_there(file, end, &tail, (uint32_t)slack_tail_size(s));
+    *same = *same && !status &&
+            (slack_note_fits(&tail.note, s->id, end, &first) ||
+             bytes_are(&tail.note, sizeof tail.note, 0)) &&
+            !memcmp(tail.footer, s->footer, slack_footer_size(s));
+    return status;
+}
+
 enum status flash_image_is(const struct flash_image *image, struct file *file, bool *same)
 {
-    uint64_t size = image->size;
-    *same = file->size == size || (image->has_slack && file->size > size);
+    struct patches patches = {.image = image};
+    bool grown = image->has_slack && file->size > image->size;
+    *same = file->size == image->size || grown;
     if (!*same)
         return STATUS_OK;
-    progress_start("comparing with what is there", file->size);
-    const struct slack *s = &image->slack;
-    uint64_t tail_size, old = slack_old_tail(s, &tail_size);
-    uint64_t body = file->size > size ? old : size;
-    enum status status = compare(image, file, 0, body, false, same);
-    if (!status && *same && file->size > size) {
-        struct slack_tail tail;
-        uint64_t end = file->size - slack_tail_size(s), first;
-        status = compare(image, file, body, end, true, same);
-        if (!status)
-            status = read_there(file, end, &tail, (uint32_t)slack_tail_size(s));
-        *same = *same && !status &&
-                (slack_note_fits(&tail.note, s->id, end, &first) ||
-                 bytes_are(&tail.note, sizeof tail.note, 0)) &&
-                !memcmp(tail.footer, s->footer, slack_footer_size(s));
+    if (grown && !patches_find(&patches, image)) {
+        free(patches.sector);
+        return STATUS_FAILED; /* what failed has said so */
     }
+    progress_start("comparing with what is there", file->size);
+    enum status status = grown ? compare_grown(&patches, file, same)
+                               : compare(&patches, file, 0, image->size, false, same);
     progress_end();
+    free(patches.sector);
     return status;
 }

@@ -5,6 +5,10 @@
  */
 #include "flash/target.h"
 #include <sys/mman.h>
+#include "core/base/blk.h"
+#include "core/part/format.h"
+#include "core/part/table.h"
+#include "flash/gap.h"
 
 /* An arena is this large at the most, and is taken from the host in such pieces. Address space
  * counts as well, where it is limited (ulimit -v) or memory must not be overcommitted. */
@@ -117,12 +121,27 @@ static enum err find_volumes(struct volumes *v, struct fail *f)
     return err;
 }
 
+/* The partition that the machine starts from where vhdboot lies outside of them; else 0. */
+static enum err number_of_gap(struct target *t, unsigned *number, struct fail *f)
+{
+    struct mbr mbr;
+    struct gap gap;
+    enum err err = blk_read(&t->cache.blk, 0, 1, &mbr, f);
+    if (err || t->table.scheme == PART_NONE || !gap_read(&mbr, &gap))
+        return err;
+    const struct part *part = part_at(&t->table, gap.volume_lba);
+    *number = part ? part->number : 0;
+    return ERR_OK;
+}
+
 enum err target_mount(struct target *t, unsigned partition, struct fail *f)
 {
     /* The same cache as the loader's, so that the count of sectors is the machine's. */
     enum err err = blk_cache_init(&t->cache, &t->blk, 3, 16, &t->arena, f);
     if (!err)
         err = part_read(&t->table, &t->cache.blk, f);
+    if (!err && !partition)
+        err = number_of_gap(t, &partition, f);
     if (!err)
         err = part_pick(&t->table, &t->cache.blk, partition, &t->part, f);
     if (!err)

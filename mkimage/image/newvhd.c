@@ -15,72 +15,15 @@
 #include "core/base/endian.h"
 #include "core/base/file.h"
 #include "core/base/path.h"
-#include "core/ntfs/path.h"
 #include "core/vhd/footer.h"
 #include "core/vhd/format.h"
 #include "host/fd.h"
 #include "host/random.h"
 #include "image/newvhdx.h"
+#include "image/way.h"
 
 #define HEADER_AT  512u
 #define LOCATOR_AT 1536u
-
-/* "..\base\x.vhd": from the child's folder to the parent. Allocated. */
-static char *relative_path(const char *path, const char *parent)
-{
-    size_t same = 0; /* both folders are alike up to here, a separator included */
-    for (size_t i = 0; path[i] && parent[i]; i++) {
-        if (path_is_separator(path[i]) && path_is_separator(parent[i]))
-            same = i + 1;
-        else if (path[i] != parent[i])
-            break;
-    }
-    size_t up = 0;
-    for (const char *c = path + same; *c; c++)
-        up += path_is_separator(*c);
-    char *way = malloc(3 * up + strlen(parent + same) + 3);
-    if (!way)
-        return NULL;
-    char *to = way;
-    for (size_t i = 0; i < up; i++)
-        to = stpcpy(to, "..\\");
-    if (!up)
-        to = stpcpy(to, ".\\");
-    strcpy(to, parent + same);
-    return way;
-}
-
-/* A path as UTF-16LE, with backslashes; allocated, NULL where it is no UTF-8. */
-static uint8_t *path_units(const char *path, size_t *size)
-{
-    uint8_t *units = malloc(2 * strlen(path) + 512);
-    *size = 0;
-    while (units && *path) {
-        if (path_is_separator(*path)) {
-            units[(*size)++] = '\\';
-            units[(*size)++] = 0;
-            path++;
-            continue;
-        }
-        uint8_t length;
-        size_t n = strcspn(path, "/\\");
-        if (!ntfs_units_from_utf8(path, n, units + *size, &length)) {
-            free(units);
-            return NULL;
-        }
-        *size += 2u * length;
-        path += n;
-    }
-    return units;
-}
-
-uint8_t *newvhd_way(const char *path, const char *parent_path, size_t *size)
-{
-    char *way = relative_path(path, parent_path);
-    uint8_t *units = way ? path_units(way, size) : NULL;
-    free(way);
-    return units;
-}
 
 static enum status make_footer(struct vhd_footer *footer, const struct vhd_footer *parent)
 {
@@ -224,8 +167,8 @@ enum status newvhd_make(struct newvhd *n, struct image *parent, const char *path
     if (status)
         return status;
     size_t way_size = 0, name_size = 0;
-    uint8_t *way_units = newvhd_way(path, parent_path, &way_size);
-    uint8_t *name_units = path_units(path_last_part(parent_path), &name_size);
+    uint8_t *way_units = way_to_parent(path, parent_path, &way_size);
+    uint8_t *name_units = way_text(path_last_part(parent_path), &name_size);
     if (!way_units || !name_units)
         status =
             say_error("Rename it.", "%s: its name cannot be written into a child", parent_path);

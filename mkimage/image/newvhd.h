@@ -31,8 +31,4 @@ void newvhd_end(struct newvhd *n, const void **end, uint64_t *end_size, uint64_t
 
 void newvhd_free(struct newvhd *n);
 
-/* The way from a child's folder to its parent as UTF-16LE with backslashes, as images keep it;
- * allocated, NULL where it is no UTF-8. */
-uint8_t *newvhd_way(const char *path, const char *parent_path, size_t *size);
-
 #endif

@@ -19,6 +19,7 @@
 #include "core/vhdx/format.h"
 #include "host/device.h"
 #include "image/newvhd.h"
+#include "image/way.h"
 
 #define MIB          ((uint64_t)1 << VHDX_MIB_SHIFT)
 #define LOG_AT       MIB
@@ -109,7 +110,7 @@ static void id_text(const uint8_t id[16], char text[40])
 static uint32_t locator_make(uint8_t *item, const struct newdisk *d)
 {
     size_t way_size;
-    uint8_t *way = newvhd_way(d->path, d->parent_path, &way_size);
+    uint8_t *way = way_to_parent(d->path, d->parent_path, &way_size);
     uint32_t room = LOCATOR_ROOM - 512;
     if (!way || way_size > room) {
         free(way);

@@ -285,3 +285,9 @@ enum status place_find_pieces(struct volume *v, uint64_t size, uint32_t pieces, 
     free(runs.run);
     return p->piece ? STATUS_OK : say_no_memory();
 }
+
+void placement_free(struct placement *p)
+{
+    free(p->piece);
+    *p = (struct placement){0};
+}

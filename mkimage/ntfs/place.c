@@ -162,6 +162,52 @@ enum status place_resize(struct volume *v, const char *path, uint64_t size)
     return set_down(v, path, inode, ok);
 }
 
+/* The first clusters of `all` that hold `size` bytes; the rest of them. */
+static bool split(const struct placement *all, uint64_t size, uint32_t cluster_size,
+                  struct placement *keep, struct placement *rest)
+{
+    uint64_t left = (size + cluster_size - 1) / cluster_size;
+    keep->piece = calloc(all->count + 1, sizeof *keep->piece);
+    rest->piece = calloc(all->count + 1, sizeof *rest->piece);
+    for (uint32_t i = 0; keep->piece && rest->piece && i < all->count; i++) {
+        struct piece p = all->piece[i];
+        uint64_t n = p.count < left ? p.count : left;
+        if (n)
+            keep->piece[keep->count++] = (struct piece){p.lcn, n};
+        if (n < p.count)
+            rest->piece[rest->count++] = (struct piece){p.lcn + n, p.count - n};
+        left -= n;
+    }
+    return keep->piece && rest->piece;
+}
+
+enum status place_truncate(struct volume *v, const char *path, uint64_t size)
+{
+    struct placement all = {0}, keep = {0}, rest = {0};
+    runlist_element *old = NULL;
+    enum status status = place_read(v, path, &all);
+    if (!status && !split(&all, size, v->cluster_size, &keep, &rest))
+        status = say_no_memory();
+    ntfs_inode *inode = status ? NULL : volume_open_file(v, path);
+    if (inode)
+        status =
+            set_down(v, path, inode, set_runs(inode, &keep, 0, (s64)size, v->cluster_size, &old));
+    else if (!status)
+        status = STATUS_FAILED;
+    for (uint32_t i = 0; !status && i < rest.count; i++) { /* nothing refers to them any more */
+        if (ntfs_bitmap_clear_run(v->ntfs->lcnbmp_na, (s64)rest.piece[i].lcn,
+                                  (s64)rest.piece[i].count))
+            status = volume_failed(v, path, "its clusters cannot be freed");
+        else
+            v->ntfs->free_clusters += (s64)rest.piece[i].count;
+    }
+    free(old);
+    placement_free(&all);
+    placement_free(&keep);
+    placement_free(&rest);
+    return status;
+}
+
 enum status place_is_simple(struct volume *v, const char *path, bool *simple)
 {
     ntfs_inode *inode = volume_open_file(v, path);
@@ -169,10 +215,4 @@ enum status place_is_simple(struct volume *v, const char *path, bool *simple)
         return STATUS_FAILED;
     *simple = !NInoAttrList(inode);
     return set_down(v, path, inode, true);
-}
-
-void placement_free(struct placement *p)
-{
-    free(p->piece);
-    *p = (struct placement){0};
 }

@@ -55,6 +55,9 @@ enum status place_file(struct volume *v, const char *path, uint64_t size,
 enum status place_extend(struct volume *v, const char *path, const struct placement *p,
                          const struct placement *old);
 
+/* Makes a file shorter: to `size`, and to the clusters that this takes; the others become free. */
+enum status place_truncate(struct volume *v, const char *path, uint64_t size);
+
 /* A file's size, inside the clusters that it has: all of it counts as written. */
 enum status place_resize(struct volume *v, const char *path, uint64_t size);
 

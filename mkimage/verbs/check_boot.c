@@ -15,8 +15,34 @@
 #include "core/part/format.h"
 #include "core/part/part.h"
 #include "flash/bootcode.h"
+#include "flash/gap.h"
 #include "layout.h"
 #include "stage2_format.h"
+
+/* An MBR that says where vhdboot lies outside of the volumes. */
+static void check_gap_code(struct steps *s, const struct target *t, const struct mbr *mbr,
+                           const struct gap *gap)
+{
+    uint64_t last = gap->file_lba + gap->file_sectors - 1;
+    if (!bootcode_gap_is_ours(mbr))
+        steps_failed(s, "mbr", "Run mkimage install --place gap.",
+                     "boot code is damaged, or of another version");
+    else if (t->part && t->part->start_lba != gap->volume_lba)
+        steps_failed(s, "mbr", "Run mkimage install --place gap.",
+                     "boot code starts from a volume at sector %" PRIu64 ", not from partition %u",
+                     gap->volume_lba, t->part->number);
+    else
+        steps_passed(s, "mbr", "boot code is there, for vhdboot in sectors %" PRIu64 " to %" PRIu64,
+                     gap->file_lba, last);
+}
+
+bool check_boot_gap(struct target *t, struct gap *gap)
+{
+    struct mbr mbr;
+    struct fail f;
+    return t->table.scheme != PART_NONE && !blk_read(&t->cache.blk, 0, 1, &mbr, &f) &&
+           gap_read(&mbr, gap);
+}
 
 void check_boot_mbr(struct steps *s, struct target *t)
 {
@@ -31,6 +57,11 @@ void check_boot_mbr(struct steps *s, struct target *t)
     }
     if (table->scheme == PART_NONE) {
         steps_passed(s, "mbr", "no partition table: the volume starts at sector 0");
+        return;
+    }
+    struct gap gap;
+    if (gap_read(&mbr, &gap)) {
+        check_gap_code(s, t, &mbr, &gap);
         return;
     }
     if (table->scheme == PART_GPT) {
@@ -139,6 +170,41 @@ static bool boot_record_finds(struct steps *s, struct target *t, const char *pat
     return way.list_bytes <= VBR_LIST_MAX && way.in_order;
 }
 
+/* Do the bytes say that they are vhdboot, and add up? */
+static bool is_stage2(const uint8_t *data, uint64_t size)
+{
+    const struct stage2_header *header = (const struct stage2_header *)data;
+    uint32_t sum = 0;
+    for (uint64_t i = 0; i < size; i += 4)
+        sum += le32_get(*(const le32 *)(data + i));
+    return le32_get(header->magic) == STAGE2_MAGIC && le32_get(header->size) == size && !sum;
+}
+
+void check_boot_gap_file(struct steps *s, struct target *t, const struct gap *gap)
+{
+    static uint8_t data[GAP_FILE_MAX], ours[GAP_FILE_MAX];
+    struct fail f;
+    uint64_t last = gap->file_lba + gap->file_sectors - 1;
+    if (blk_read(&t->blk, gap->file_lba, gap->file_sectors, data, &f)) {
+        steps_failed_as(s, "stage2", &f);
+        return;
+    }
+    const uint8_t *stage2 = data + SECTOR_SIZE;
+    uint64_t size = le32_get(((const struct stage2_header *)stage2)->size);
+    bool fits = size % 4 == 0 && size >= sizeof(struct stage2_header) &&
+                size + 2 * SECTOR_SIZE <= (uint64_t)gap->file_sectors * SECTOR_SIZE;
+    bool loader = le32_get(*(const le32 *)(stage2 - sizeof(le32))) == STAGE2_MAGIC;
+    bool same = gap->file_sectors == bootcode_gap_file(ours) &&
+                !memcmp(data, ours, (size_t)(gap->file_sectors - 1) * SECTOR_SIZE);
+    if (!fits || !loader || !is_stage2(stage2, size))
+        steps_failed(s, "stage2", "Run mkimage install --place gap.",
+                     "sectors %" PRIu64 " to %" PRIu64 " are damaged, or are not vhdboot",
+                     gap->file_lba, last);
+    else
+        steps_passed(s, "stage2", "sectors %" PRIu64 " to %" PRIu64 ": %" PRIu64 " bytes%s",
+                     gap->file_lba, last, size, same ? "" : ", of another version");
+}
+
 void check_boot_stage2(struct steps *s, struct target *t)
 {
     static uint8_t data[STAGE2_FILE_MAX];
@@ -167,11 +233,7 @@ void check_boot_stage2(struct steps *s, struct target *t)
     }
     if (!boot_record_finds(s, t, file.path))
         return;
-    const struct stage2_header *header = (const struct stage2_header *)data;
-    uint32_t sum = 0;
-    for (uint32_t i = 0; i < file.size; i += 4)
-        sum += le32_get(*(const le32 *)(data + i));
-    if (le32_get(header->magic) != STAGE2_MAGIC || le32_get(header->size) != file.size || sum)
+    if (!is_stage2(data, file.size))
         steps_failed(s, "stage2", install, "%s: is damaged, or is not vhdboot", file.path);
     else if (file.size != stage2_size() || memcmp(data, blob_stage2, stage2_size()))
         steps_passed(s, "stage2", "%s: %" PRIu64 " bytes, of another version", file.path,

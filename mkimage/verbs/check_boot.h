@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include "cli/steps.h"
+#include "flash/gap.h"
 #include "flash/target.h"
 
 /* Would the MBR start TARGET's partition? Asks for a device whose partition table was read. */
@@ -16,5 +17,11 @@ void check_boot_vbr(struct steps *s, struct target *t, bool mounted);
 /* vhdboot.bin of the mounted volume, as the boot record takes it: the whole file, its header, its
  * sum. */
 void check_boot_stage2(struct steps *s, struct target *t);
+
+/* Does the MBR say that vhdboot lies outside of the volumes? Then no boot record is on the way. */
+bool check_boot_gap(struct target *t, struct gap *gap);
+
+/* vhdboot.bin there. */
+void check_boot_gap_file(struct steps *s, struct target *t, const struct gap *gap);
 
 #endif

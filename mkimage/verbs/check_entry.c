@@ -23,7 +23,8 @@ static void look_at_slack(struct check_entry *c, const struct boot_disk *disk, s
     struct image *leaf = &disk->chain.link[0]->image;
     struct slack slack;
     struct fail f;
-    if (leaf->format != IMAGE_VHD || leaf->kind == IMAGE_FIXED)
+    if (!leaf->slack || leaf->kind == IMAGE_FIXED ||
+        (leaf->format == IMAGE_VHDX && !slack_grows(leaf)))
         return;
     c->has_slack = !slack_find(&slack, leaf, arena, &f);
     if (!c->has_slack)

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include "cli/bytes.h"
 #include "cli/options.h"
 #include "cli/progress.h"
@@ -26,8 +27,8 @@
 #include "flash/sums.h"
 #include "flash/target.h"
 #include "flash/verify.h"
+#include "host/confirm.h"
 #include "host/device.h"
-#include "host/fd.h"
 #include "image/slack.h"
 #include "ntfs/mkfs.h"
 #include "ntfs/place.h"
@@ -120,6 +121,9 @@ static enum status wipe(struct flash *flash)
 static enum status place_image(struct volume *v, struct flash_image *image)
 {
     enum status status = volume_make_folders(v, image->path);
+    image->placed = true;
+    if (!image->size) /* of a clone: nothing to place */
+        return status ? status : volume_write_file(v, image->path, "", 0);
     if (!status)
         status = place_find(v, flash_image_size(image), &image->placement);
     if (!status)
@@ -135,7 +139,7 @@ static struct flash_image *largest_left(struct flash_plan *plan)
     struct flash_image *largest = NULL;
     for (unsigned i = 0; i < plan->count; i++) {
         struct flash_image *image = &plan->image[i];
-        if (!image->placement.piece && (!largest || image->size > largest->size))
+        if (!image->placed && (!largest || image->size > largest->size))
             largest = image;
     }
     return largest;
@@ -204,7 +208,9 @@ static enum status write_files(struct flash *flash, struct volume *v)
         total += flash_image_size(&plan->image[i]);
     progress_start("copying", total);
     for (unsigned i = 0; !status && i < plan->count; i++)
-        status = flash_image_fill(v, &plan->image[i], &plan->image[i].placement);
+        status = plan->image[i].size
+                     ? flash_image_fill(v, &plan->image[i], &plan->image[i].placement)
+                     : STATUS_OK;
     progress_end();
     return status || flash->options->no_sums ? status : fill_sums(flash, v, total);
 }
@@ -245,7 +251,10 @@ static enum status verify(const struct flash *flash)
     if (status)
         return status;
     t.device.path = flash->output.path;
-    if (boot_entries(&config, &from_file, &t.volume, &t.arena, &f))
+    enum err err = boot_entries(&config, &from_file, &t.volume, &t.arena, &f);
+    if (err == ERR_NOT_FOUND && flash->plan.is_clone) /* nor has the master an entry */
+        config.count = 0;
+    else if (err)
         status = say_fail(&f);
     for (unsigned i = 0; !status && i < config.count; i++) {
         static struct boot_disk disk;
@@ -256,7 +265,7 @@ static enum status verify(const struct flash *flash)
                      : start_check(&t, &config.entry[i], text, sizeof text, &f)) {
             char sentence[512];
             errors_format(&f, sentence, sizeof sentence);
-            if (flash->options->config)
+            if (flash->options->config || flash->plan.is_clone)
                 say_warning("entry %s would not start: %s", config.entry[i].name, sentence);
             else
                 status = say_fail(&f);
@@ -325,15 +334,80 @@ static enum status complete(struct flash *flash)
     if (flash->output.is_block)
         device_close(&flash->output.device);
     enum status status = verify(flash);
-    if (!status && flash->options->verify)
+    if (!status && (flash->options->verify || flash->plan.is_clone) && flash->sums.count)
         status = read_back(flash);
     return status ? status : output_finish(&flash->output);
 }
 
+/* Everything that is known before the first byte is written. */
+static enum status check(struct flash *flash, const char *path)
+{
+    flash_plan_again(&flash->plan);
+    flash->output = (struct output){.path = path, .device.fd = -1};
+    enum status status = output_check(&flash->output, &flash->plan, flash->options);
+    return status ? status : check_size(flash);
+}
+
+static enum status check_all(struct flash *flash, const char *const *path, unsigned count)
+{
+    const char *block[ARGUMENTS_MAX];
+    unsigned blocks = 0;
+    enum status status = STATUS_OK;
+    for (unsigned i = 0; !status && i < count; i++) {
+        for (unsigned k = 0; !status && k < i; k++) {
+            struct stat one, two;
+            if (!strcmp(path[i], path[k]) ||
+                (!stat(path[i], &one) && !stat(path[k], &two) && one.st_ino == two.st_ino &&
+                 one.st_dev == two.st_dev && one.st_rdev == two.st_rdev))
+                status = say_usage("%s and %s: are the same", path[k], path[i]);
+        }
+        if (!status)
+            status = check(flash, path[i]);
+        if (!status && flash->output.is_block)
+            block[blocks++] = path[i];
+    }
+    return status || !blocks ? status : confirm_overwrite(block, blocks, flash->options);
+}
+
+/* One after the other; one that fails does not stop the others. */
+static enum status make_all(struct flash *flash, const char *const *path, unsigned count)
+{
+    enum status result = STATUS_OK;
+    for (unsigned i = 0; i < count; i++) {
+        enum status status = check(flash, path[i]);
+        if (!status && !flash->options->dry_run) {
+            status = output_open(&flash->output, flash->size);
+            if (!status)
+                status = make(flash);
+            if (!status)
+                status = complete(flash);
+            output_close(&flash->output);
+        }
+        if (!status)
+            report(flash, flash->options->dry_run ? "would become " : "");
+        sums_free(&flash->sums);
+        placement_free(&flash->sums_place);
+        result = status ? status : result;
+    }
+    return result;
+}
+
+/* The plan is made; it goes with this. */
+static enum status flash_all(struct flash *flash, const char *const *path, unsigned count)
+{
+    enum status status = check_all(flash, path, count);
+    if (!status)
+        status = make_all(flash, path, count);
+    if (!status && flash->options->dry_run)
+        warn_of_no_system(&flash->plan);
+    flash_plan_free(&flash->plan);
+    return status;
+}
+
 enum status verb_flash(const struct options *options)
 {
-    struct flash flash = {.options = options,
-                          .output = {.path = options->argument[0], .device.fd = -1}};
+    static struct flash flash;
+    flash = (struct flash){.options = options};
     if (!options->vhds)
         return say_usage("flash needs --vhd FILE");
     if (options->verify && options->no_sums)
@@ -343,25 +417,17 @@ enum status verb_flash(const struct options *options)
     if (options->label && (strlen(options->label) > 32 || !*options->label))
         return say_usage("--label %s: a label has 1 to 32 characters", options->label);
     enum status status = flash_plan(&flash.plan, options);
-    if (status)
-        return status;
-    status = output_check(&flash.output, &flash.plan, options);
-    if (!status)
-        status = check_size(&flash);
-    if (!status && !options->dry_run) {
-        status = output_open(&flash.output, flash.size);
-        if (!status)
-            status = make(&flash);
-        if (!status)
-            status = complete(&flash);
-        output_close(&flash.output);
-    }
-    if (!status)
-        report(&flash, options->dry_run ? "would become " : "");
-    if (!status && options->dry_run)
-        warn_of_no_system(&flash.plan);
-    sums_free(&flash.sums);
-    placement_free(&flash.sums_place);
-    flash_plan_free(&flash.plan);
-    return status;
+    return status ? status : flash_all(&flash, options->argument, options->arguments);
+}
+
+enum status verb_clone(const struct options *options)
+{
+    static struct flash flash;
+    flash = (struct flash){.options = options};
+    if (bootcode_check())
+        return STATUS_FAILED;
+    if (options->label && (strlen(options->label) > 32 || !*options->label))
+        return say_usage("--label %s: a label has 1 to 32 characters", options->label);
+    enum status status = flash_plan_clone(&flash.plan, options, options->argument[0]);
+    return status ? status : flash_all(&flash, options->argument + 1, options->arguments - 1);
 }

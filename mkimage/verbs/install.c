@@ -18,6 +18,7 @@
 #include "flash/change.h"
 #include "flash/config_entries.h"
 #include "flash/config_text.h"
+#include "flash/gap_change.h"
 #include "flash/session.h"
 #include "host/device.h"
 #include "ntfs/mirror.h"
@@ -198,10 +199,14 @@ static void warn(struct session *s, const struct options *options, const char *l
                 : "an entry of the new \\vhdboot.cfg starts it; mkimage add adds images");
 }
 
-static enum status check_table(const struct session *s, const struct options *options)
+static enum status check_table(const struct session *s, const struct options *options, bool gap)
 {
+    if (gap && !options->no_mbr)
+        return STATUS_OK;
+    if (gap)
+        return say_usage("install takes --place gap or --no-mbr, not both");
     if (s->target.table.scheme == PART_GPT && !options->no_mbr)
-        return say_error("Use an MBR disk, or say --no-mbr if something else starts the partition.",
+        return say_error("Say --place gap, or --no-mbr if something else starts the partition.",
                          "%s: is a GPT disk, whose MBR starts no partition", s->device.path);
     return STATUS_OK;
 }
@@ -275,15 +280,19 @@ static enum status run(const struct options *options, bool update)
         return status;
     struct backup backup = {0};
     const char *loader = NULL;
-    status = check_table(&s, options);
-    if (!status)
+    bool gap = options->gap || (update && gap_is_installed(&s));
+    status = check_table(&s, options, gap);
+    if (!status && gap)
+        status = gap_install(&s, options->backup, &backup);
+    if (!status && !gap)
         status = session_check_boot_file(&s);
-    if (!status)
+    if (!status && !gap)
         status = build(&s, options, &backup, &loader);
-    if (!status && update)
+    if (!status && update && !gap)
         status = check_installed(&s, &backup);
     if (!status) {
-        warn(&s, options, loader);
+        if (!gap)
+            warn(&s, options, loader);
         status = commit(&s, options, &backup);
     }
     free(backup.stage2); /* the sectors are the overlay's */

@@ -32,6 +32,7 @@
 #include "flash/edit.h"
 #include "flash/entry.h"
 #include "flash/grow.h"
+#include "flash/image_file.h"
 #include "flash/merge_mark.h"
 #include "flash/source.h"
 #include "flash/sums.h"
@@ -223,62 +224,6 @@ static enum status reserve_on_host(const struct options *options, struct file *f
 
 /* --- A file of a flash */
 
-/* The file that is meant: --file, else the entry's image, which may name the volume. */
-static enum status find_path(struct edit *e, const struct options *options, const char **path)
-{
-    static struct entry entry;
-    struct fail f;
-    *path = options->file;
-    if (*path)
-        return STATUS_OK;
-    entry = (struct entry){0};
-    if (entry_choose(&entry, &e->session.target, options->entry, &f)) {
-        (void)fail_subject(&f, e->path);
-        return say_fail(&f);
-    }
-    *path = entry.chosen->vhd;
-    if (entry.chosen->start.kind != START_IMAGE)
-        return say_error("Name another --entry, or a --file.", "%s: entry %s starts no image",
-                         e->path, entry.chosen->name);
-    return STATUS_OK;
-}
-
-static enum status open_image(struct edit *e, const char *path, struct image *image,
-                              struct file *file, struct extent_list *list)
-{
-    struct fail f;
-    struct arena *arena = &e->session.target.arena;
-    bool is_vhd = false, is_vhdx = false, is_raw = false;
-    struct volumes *volumes = &e->session.target.volumes;
-    unsigned volume = 0;
-    enum err err = chain_path_volume(path) ? volumes_find(volumes, &f) : ERR_OK;
-    if (!err)
-        err = volumes_open(volumes, path, file, &volume, &f);
-    if (!err && volume)
-        return say_error("Name the disk that it lies on as TARGET, with its partition.",
-                         "%s: lies on another volume", path);
-    if (!err)
-        err = vhd_probe(file, &is_vhd, &f);
-    if (!err && !is_vhd)
-        err = vhdx_probe(file, &is_vhdx, &f);
-    if (!err && !is_vhd && !is_vhdx)
-        err = raw_probe(file, path, &is_raw, &f);
-    if (!err && is_raw)
-        err = raw_open(image, file, &f);
-    else if (!err)
-        err = is_vhdx ? vhdx_open(image, file, arena, &f) : vhd_open(image, file, arena, &f);
-    if (!err && image->kind == IMAGE_FIXED && image->check)
-        err = image->check(image, arena, &f);
-    if (!err)
-        err = file_extents(file, list, arena, &f);
-    if (!err)
-        err = file_writable_in_place(file, list, &f);
-    if (!err)
-        return STATUS_OK;
-    (void)fail_subject(&f, path);
-    return say_fail_advice(&f, err == ERR_NOT_FOUND ? "Check the name." : NULL);
-}
-
 /* Takes the mark of a merge off an image whose child is gone; the image is open afterwards. */
 static enum status unmark(struct edit *e, const char *path, struct image *image, struct file *file,
                           struct extent_list *list)
@@ -296,7 +241,7 @@ static enum status unmark(struct edit *e, const char *path, struct image *image,
     status = merge_mark_set(e, &link, IMAGE_MERGE_NONE, NULL);
     if (!status)
         status = edit_reopen(e);
-    return status ? status : open_image(e, path, image, file, list);
+    return status ? status : image_file_open(e, path, image, file, list);
 }
 
 /* A file of the flash, with the extents that it has. */
@@ -322,7 +267,7 @@ static enum status grow(struct edit *e, const char *path, const struct slack *s,
     if (!status)
         status = edit_reopen(e);
     if (!status)
-        status = open_image(e, path, &image, &file, list);
+        status = image_file_open(e, path, &image, &file, list);
     return status ? status : grow_note(e, s, add, list);
 }
 
@@ -338,13 +283,13 @@ static enum status reserve_on_flash(const struct options *options)
     enum status status = edit_open(&e, options);
     if (status)
         return status;
-    status = find_path(&e, options, &path);
+    status = image_file_path(&e, options, &path);
     char *kept = status ? NULL : strdup(path); /* outlives core's view */
     path = kept;
     if (!status && !kept)
         status = say_no_memory();
     if (!status)
-        status = open_image(&e, path, &image, &file, &list);
+        status = image_file_open(&e, path, &image, &file, &list);
     if (!status)
         path += chain_path_volume(path); /* it is this one */
     if (!status)

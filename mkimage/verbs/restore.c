@@ -19,6 +19,7 @@
 #include "flash/backup.h"
 #include "flash/bootcode.h"
 #include "flash/change.h"
+#include "flash/gap.h"
 #include "flash/session.h"
 #include "flash/target.h"
 #include "host/device.h"
@@ -104,6 +105,23 @@ static bool old_file_is_whole(struct session *s, const struct backup *b, unsigne
     return whole;
 }
 
+/* What vhdboot's sectors outside of the volumes held, and the MBR's code. */
+static enum status put_gap_back(struct session *s, const struct backup *b)
+{
+    struct mbr mbr;
+    if (!device_pread(&s->device, &mbr, sizeof mbr, 0))
+        return device_read_failed(&s->device);
+    memcpy(mbr.code, b->mbr.code, sizeof mbr.code);
+    bool ok = device_pwrite(&s->device, &mbr, sizeof mbr, 0);
+    for (uint64_t i = 0; ok && i < b->sectors; i++) {
+        if (b->sector[i].lba)
+            ok = device_pwrite(&s->device, b->sector[i].before, SECTOR_SIZE,
+                               b->sector[i].lba << SECTOR_SHIFT);
+    }
+    change_sort_gap(&s->overlay);
+    return ok ? STATUS_OK : device_write_failed(&s->device);
+}
+
 /* And what install had kept there of them goes. */
 static enum status put_files_back(struct session *s, const struct backup *b)
 {
@@ -114,6 +132,9 @@ static enum status put_files_back(struct session *s, const struct backup *b)
 
 static enum status put_code_back(struct session *s, const struct backup *b)
 {
+    struct gap gap;
+    if (backup_is_of_gap(b, &gap))
+        return put_gap_back(s, b);
     struct boot_record vbr;
     struct mbr mbr;
     enum status status = session_read_code(s, &mbr, &vbr);
@@ -156,6 +177,19 @@ static enum status put_back(struct session *s, const struct backup *b, unsigned 
     return status ? status : put_code_back(s, b);
 }
 
+/* Do the sectors that vhdboot was installed to belong to no volume now? */
+static enum status check_gap(const struct target *t, const struct gap *gap, const struct part *part,
+                             unsigned *number)
+{
+    uint64_t first, end;
+    enum status status = gap_area(&t->device, &t->table, &first, &end);
+    *number = part->number;
+    if (status || (gap->file_lba >= first && gap->file_lba + gap->file_sectors <= end))
+        return status;
+    return say_error("Name the disk that the backup was made of.",
+                     "%s: a partition lies where vhdboot was installed", t->device.path);
+}
+
 /* The partition that starts where the backup says: its number may have changed. */
 static enum status find_partition(const char *path, const struct backup *b, unsigned *number)
 {
@@ -165,6 +199,7 @@ static enum status find_partition(const char *path, const struct backup *b, unsi
     if (status)
         return status;
     const struct part *part = NULL;
+    struct gap gap;
     if (part_read(&t.table, &t.blk, &f)) {
         (void)fail_subject(&f, path);
         status = say_fail(&f);
@@ -172,6 +207,8 @@ static enum status find_partition(const char *path, const struct backup *b, unsi
         status = say_error("Name the disk that the backup was made of.",
                            "%s: no partition starts at sector %llu", path,
                            (unsigned long long)b->start_lba);
+    else if (backup_is_of_gap(b, &gap))
+        status = check_gap(&t, &gap, part, number);
     else if (b->sectors && b->sector[b->sectors - 1].lba >= part->start_lba + part->sectors)
         status = say_error("Name the disk that the backup was made of.",
                            "%s: partition %u has another size than when the backup was made", path,

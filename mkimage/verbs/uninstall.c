@@ -12,10 +12,10 @@
 #include "core/entry/open.h"
 #include "core/ntfs/ntfs.h"
 #include "core/part/format.h"
-#include "core/part/part.h"
 #include "flash/backup.h"
 #include "flash/bootcode.h"
 #include "flash/change.h"
+#include "flash/gap_change.h"
 #include "flash/session.h"
 #include "flash/sums.h"
 #include "host/device.h"
@@ -105,11 +105,17 @@ enum status verb_uninstall(const struct options *options)
         status = session_open(&s, path, options->partition);
     if (status)
         return status;
-    status = session_check_boot_file(&s);
-    if (!status)
-        status = read_kept(&s, &old, &kept);
-    if (!status)
-        status = build(&s, options, &old, kept);
+    bool gap = gap_is_installed(&s);
+    if (gap) {
+        kept = true;
+        status = gap_uninstall(&s);
+    } else {
+        status = session_check_boot_file(&s);
+        if (!status)
+            status = read_kept(&s, &old, &kept);
+        if (!status)
+            status = build(&s, options, &old, kept);
+    }
     size_t count = s.overlay.count;
     if (!status && options->dry_run) {
         say("%s: would write %zu sector%s", path, count, count == 1 ? "" : "s");

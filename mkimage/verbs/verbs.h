@@ -7,6 +7,7 @@
 #include "cli/say.h"
 
 enum status verb_flash(const struct options *options);
+enum status verb_clone(const struct options *options);
 enum status verb_install(const struct options *options);
 enum status verb_restore(const struct options *options);
 enum status verb_reserve(const struct options *options);
@@ -19,6 +20,8 @@ enum status verb_remove(const struct options *options);
 enum status verb_list(const struct options *options);
 enum status verb_update(const struct options *options);
 enum status verb_uninstall(const struct options *options);
+enum status verb_grow(const struct options *options);
+enum status verb_shrink(const struct options *options);
 enum status verb_verify(const struct options *options);
 enum status verb_check(const struct options *options);
 enum status verb_map(const struct options *options);

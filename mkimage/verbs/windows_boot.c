@@ -12,6 +12,7 @@
 #include "core/entry/open.h"
 #include "core/ntfs/format.h"
 #include "core/ntfs/ntfs.h"
+#include "flash/bootcode.h"
 #include "flash/edit.h"
 #include "flash/entry.h"
 #include "verbs/verbs.h"
@@ -28,6 +29,7 @@
 struct boot {
     const struct options *options;
     struct bootstore_entry entry[CONFIG_ENTRIES_MAX];
+    bool had[CONFIG_ENTRIES_MAX]; /* the store has this entry already */
     unsigned entries;
     struct bootfiles files;
     uint32_t build; /* of the Windows that `files` are from */
@@ -88,7 +90,8 @@ static enum status take_images(struct boot *b, struct target *t)
     enum status status = STATUS_OK;
     for (unsigned i = 0; !status && i < e.config.count; i++) {
         const struct config_entry *c = &e.config.entry[i];
-        bool wanted = b->options->entry ? c == e.chosen : *c->vhd;
+        /* What comes from the store itself has its entry there. */
+        bool wanted = b->options->entry ? c == e.chosen : *c->vhd && !c->where;
         if (wanted && strchr(c->vhd, ':'))
             say("%s: lies on another volume: run this for that one", c->vhd);
         else if (wanted)
@@ -141,23 +144,16 @@ static enum status store_open(struct boot *b, struct target *t)
     return bootstore_check(&b->tree, STORE);
 }
 
-static enum status store_add(struct boot *b, const char *name)
+static enum status store_add(struct boot *b)
 {
     bool any = !b->old;
     for (unsigned i = 0; i < b->entries; i++) {
-        struct bootstore_entry *e = &b->entry[i];
-        bool there;
-        enum status status = bootstore_add(&b->tree, e, &there);
+        enum status status = bootstore_add(&b->tree, &b->entry[i], &b->had[i]);
         if (status)
             return status;
-        any |= !there;
-        say("%s:%s: %s%s%s: %s %s", name, STORE, e->title, e->vhd ? ", " : "", e->vhd ? e->vhd : "",
-            there                 ? "has the entry"
-            : b->options->dry_run ? "would get the entry"
-                                  : "gets the entry",
-            e->id);
+        any |= !b->had[i];
     }
-    return any ? tree_write(&b->tree, "\\Boot\\BCD", &b->bytes, &b->size) : STATUS_OK;
+    return any ? tree_write(&b->tree, STORE, &b->bytes, &b->size) : STATUS_OK;
 }
 
 /* What was made is read once more before it is trusted. */
@@ -193,8 +189,16 @@ static enum status write_all(struct boot *b, struct edit *e)
     return status ? status : bootfiles_put(&b->files, e);
 }
 
-static void tell_files(const struct boot *b, const char *name)
+static void tell(const struct boot *b, const char *name)
 {
+    for (unsigned i = 0; i < b->entries; i++) {
+        const struct bootstore_entry *e = &b->entry[i];
+        say("%s:%s: %s%s%s: %s %s", name, STORE, e->title, e->vhd ? ", " : "", e->vhd ? e->vhd : "",
+            b->had[i]             ? "has the entry"
+            : b->options->dry_run ? "would get the entry"
+                                  : "gets the entry",
+            e->id);
+    }
     unsigned count = b->files.count;
     uint64_t bytes = 0;
     for (unsigned i = 0; i < count; i++)
@@ -222,7 +226,7 @@ static enum status make(struct boot *b, struct edit *e)
     struct target *t = &e->session.target;
     enum status status = store_open(b, t);
     if (!status)
-        status = store_add(b, t->device.path);
+        status = store_add(b);
     if (!status)
         status = store_prove(b);
     if (status)
@@ -237,7 +241,7 @@ static enum status make(struct boot *b, struct edit *e)
             status = write_all(b, e);
     }
     if (!status)
-        tell_files(b, name);
+        tell(b, name);
     return status;
 }
 
@@ -283,6 +287,20 @@ static enum status take_inside(struct boot *b, struct disk *d, struct edit *e)
     return status;
 }
 
+/* Does the partition's boot record start \bootmgr, or vhdboot, which lists it? */
+static void warn_of_boot_record(struct edit *e)
+{
+    static const char name[] = "B\0O\0O\0T\0M\0G\0R"; /* as Windows' own has it */
+    struct boot_record vbr;
+    uint64_t start = e->session.target.part->start_lba << SECTOR_SHIFT;
+    if (!device_pread(&e->session.device, &vbr, sizeof vbr, start) || bootcode_vbr_is_ours(&vbr) ||
+        memmem(&vbr, sizeof vbr, name, sizeof name))
+        return;
+    say_warning("%s: its partition's boot record does not start \\bootmgr; mkimage install, or "
+                "bootsect in Windows, puts one there",
+                e->path);
+}
+
 static enum status boot_inside(struct boot *b)
 {
     struct disk d;
@@ -307,6 +325,8 @@ static enum status boot_inside(struct boot *b)
             status = take_inside(b, &d, &e);
             if (!status)
                 status = make(b, &e);
+            if (!status)
+                warn_of_boot_record(&e);
             edit_close(&e);
         }
     }

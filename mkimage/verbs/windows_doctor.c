@@ -123,7 +123,7 @@ static void look_at_store(struct doctor *d)
     struct fail f;
     uint8_t *data = NULL;
     size_t size;
-    char id[BCD_GUID_TEXT_SIZE];
+    char id[STORE_ID_SIZE];
     if (!d->disk.vhd || target_open(&t, d->options->argument[0], d->options->partition))
         return;
     if (!disk_has(&t, STORE))

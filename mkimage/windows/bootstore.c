@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "core/base/endian.h"
+#include "core/bcd/format.h"
 #include "host/random.h"
 #include "windows/wide.h"
 
@@ -17,6 +18,7 @@
 struct object {
     struct tree *tree;
     struct tree_key *elements;
+    bool keep; /* it was there: nothing is put into it */
     bool failed;
 };
 
@@ -38,9 +40,20 @@ static struct object object_make(struct tree *t, const char *id, uint32_t type)
     return o;
 }
 
+/* The same for one whose content is somebody's own where it exists. */
+static struct object object_new(struct tree *t, const char *id, uint32_t type)
+{
+    bool there = tree_find(objects(t), id);
+    struct object o = object_make(t, id, type);
+    o.keep = there;
+    return o;
+}
+
 static void put(struct object *o, uint32_t code, uint32_t type, const void *data, size_t size)
 {
     char name[9];
+    if (o->keep)
+        return;
     snprintf(name, sizeof name, "%08x", code);
     struct tree_key *element = o->failed ? NULL : tree_make(o->tree, o->elements, name);
     o->failed = !element || !tree_set(o->tree, element, "Element", type, data, size);
@@ -61,7 +74,7 @@ static void put_list(struct object *o, uint32_t code, const char *first, const c
     o->failed = o->failed || !wide_make(&a, first) || (second && !wide_make(&b, second));
     if (o->failed)
         return;
-    uint8_t list[4 * 2 * BCD_GUID_TEXT_SIZE] = {0};
+    uint8_t list[4 * 2 * STORE_ID_SIZE] = {0};
     memcpy(list, a.data, a.size);
     memcpy(list + a.size, b.data, b.size);
     put(o, code, HIVE_MULTI_SZ, list, a.size + b.size + 2);
@@ -98,58 +111,56 @@ static void put_volume(struct object *o, uint32_t code, const struct element_par
 
 static bool settings(struct tree *t, bool modern)
 {
-    struct object global = object_make(t, BCD_GLOBAL, BCD_TYPE_SETTINGS);
+    struct object global = object_new(t, STORE_ID_GLOBAL, STORE_TYPE_SETTINGS);
     struct wide part[3];
-    uint8_t list[3 * 2 * BCD_GUID_TEXT_SIZE + 2] = {0};
+    uint8_t list[3 * 2 * STORE_ID_SIZE + 2] = {0};
     size_t size = 0;
-    static const char *const inherited[] = {BCD_DEBUG_SETTINGS, BCD_EMS_SETTINGS,
-                                            BCD_BAD_MEMORY_LIST};
+    static const char *const inherited[] = {STORE_ID_DEBUG_SETTINGS, STORE_ID_EMS_SETTINGS,
+                                            STORE_ID_BAD_MEMORY_LIST};
     for (unsigned i = 0; i < 3; i++) {
         global.failed |= !wide_make(&part[i], inherited[i]);
         memcpy(list + size, part[i].data, part[i].size);
         size += part[i].size;
     }
-    put(&global, BCD_INHERIT, HIVE_MULTI_SZ, list, size + 2);
-    struct object loaders = object_make(t, BCD_LOADERS, BCD_TYPE_OF_LOADER);
-    put_list(&loaders, BCD_INHERIT, BCD_GLOBAL, BCD_HYPERVISOR);
-    struct object resumes = object_make(t, BCD_RESUMES, BCD_TYPE_OF_RESUME);
-    put_list(&resumes, BCD_INHERIT, BCD_GLOBAL, NULL);
-    struct object debug = object_make(t, BCD_DEBUG_SETTINGS, BCD_TYPE_SETTINGS);
-    put_number(&debug, BCD_DEBUGGER_TYPE, modern ? 4 : 0);
-    struct object ems = object_make(t, BCD_EMS_SETTINGS, BCD_TYPE_SETTINGS);
-    put_switch(&ems, BCD_EMS, false);
-    struct object bad = object_make(t, BCD_BAD_MEMORY_LIST, BCD_TYPE_SETTINGS);
-    struct object hypervisor = object_make(t, BCD_HYPERVISOR, BCD_TYPE_OF_LOADER);
-    put_number(&hypervisor, BCD_HYPERVISOR_TYPE, 0);
-    put_number(&hypervisor, BCD_HYPERVISOR_PORT, 1);
-    put_number(&hypervisor, BCD_HYPERVISOR_BAUD, 115200);
+    put(&global, STORE_INHERIT, HIVE_MULTI_SZ, list, size + 2);
+    struct object loaders = object_new(t, STORE_ID_LOADERS, STORE_TYPE_OF_LOADER);
+    put_list(&loaders, STORE_INHERIT, STORE_ID_GLOBAL, STORE_ID_HYPERVISOR);
+    struct object resumes = object_new(t, STORE_ID_RESUMES, STORE_TYPE_OF_RESUME);
+    put_list(&resumes, STORE_INHERIT, STORE_ID_GLOBAL, NULL);
+    struct object debug = object_new(t, STORE_ID_DEBUG_SETTINGS, STORE_TYPE_SETTINGS);
+    put_number(&debug, STORE_DEBUGGER_TYPE, modern ? 4 : 0);
+    struct object ems = object_new(t, STORE_ID_EMS_SETTINGS, STORE_TYPE_SETTINGS);
+    put_switch(&ems, STORE_EMS, false);
+    struct object bad = object_new(t, STORE_ID_BAD_MEMORY_LIST, STORE_TYPE_SETTINGS);
+    struct object hypervisor = object_new(t, STORE_ID_HYPERVISOR, STORE_TYPE_OF_LOADER);
+    put_number(&hypervisor, STORE_HYPERVISOR_TYPE, 0);
+    put_number(&hypervisor, STORE_HYPERVISOR_PORT, 1);
+    put_number(&hypervisor, STORE_HYPERVISOR_BAUD, 115200);
     return !(global.failed || loaders.failed || resumes.failed || debug.failed || ems.failed ||
              bad.failed || hypervisor.failed);
 }
 
 static struct object bootmgr(struct tree *t, const struct element_partition *partition)
 {
-    bool is_new = !tree_find(objects(t), BCD_BOOTMGR);
-    struct object o = object_make(t, BCD_BOOTMGR, BCD_TYPE_BOOTMGR);
-    if (!is_new)
-        return o;
-    put_volume(&o, BCD_DEVICE, partition);
-    put_text(&o, BCD_TITLE, "Windows Boot Manager");
-    put_text(&o, BCD_LOCALE, LOCALE);
-    put_list(&o, BCD_INHERIT, BCD_GLOBAL, NULL);
-    put_number(&o, BCD_TIMEOUT, BOOTSTORE_TIMEOUT);
+    struct object o = object_new(t, BCD_MANAGER, STORE_TYPE_BOOTMGR);
+    put_volume(&o, STORE_DEVICE, partition);
+    put_text(&o, STORE_TITLE, "Windows Boot Manager");
+    put_text(&o, STORE_LOCALE, LOCALE);
+    put_list(&o, STORE_INHERIT, STORE_ID_GLOBAL, NULL);
+    put_number(&o, STORE_TIMEOUT, BOOTSTORE_TIMEOUT);
+    o.keep = false;
     return o;
 }
 
 static bool memory_test(struct tree *t, const struct element_partition *partition)
 {
-    struct object o = object_make(t, BCD_MEMDIAG, BCD_TYPE_MEMTEST);
-    put_volume(&o, BCD_DEVICE, partition);
-    put_text(&o, BCD_PATH, "\\boot\\memtest.exe");
-    put_text(&o, BCD_TITLE, "Windows Memory Diagnostic");
-    put_text(&o, BCD_LOCALE, LOCALE);
-    put_list(&o, BCD_INHERIT, BCD_GLOBAL, NULL);
-    put_switch(&o, BCD_BAD_MEMORY, true);
+    struct object o = object_make(t, STORE_ID_MEMDIAG, STORE_TYPE_MEMTEST);
+    put_volume(&o, STORE_DEVICE, partition);
+    put_text(&o, STORE_PATH, "\\boot\\memtest.exe");
+    put_text(&o, STORE_TITLE, "Windows Memory Diagnostic");
+    put_text(&o, STORE_LOCALE, LOCALE);
+    put_list(&o, STORE_INHERIT, STORE_ID_GLOBAL, NULL);
+    put_switch(&o, STORE_BAD_MEMORY, true);
     return !o.failed;
 }
 
@@ -165,7 +176,7 @@ enum status bootstore_new(struct tree *t, struct arena *arena,
               tree_set(t, description, "System", HIVE_DWORD, &one, sizeof one) &&
               tree_set(t, description, "TreatAsSystem", HIVE_DWORD, &one, sizeof one);
     struct object manager = bootmgr(t, partition);
-    put_list(&manager, BCD_TOOLS, BCD_MEMDIAG, NULL);
+    put_list(&manager, STORE_TOOLS, STORE_ID_MEMDIAG, NULL);
     ok = ok && !manager.failed && memory_test(t, partition) && settings(t, modern);
     return ok ? STATUS_OK : say_no_memory();
 }
@@ -202,7 +213,7 @@ static const struct tree_key *entry_find(struct tree *t, const struct bootstore_
     else
         element_boot(&wanted);
     for (const struct tree_key *o = objects(t) ? objects(t)->children : NULL; o; o = o->next) {
-        const struct tree_value *device = is_loader(o) ? element_of(o, BCD_OSDEVICE) : NULL;
+        const struct tree_value *device = is_loader(o) ? element_of(o, STORE_OSDEVICE) : NULL;
         if (!device)
             continue;
         if (entry->vhd
@@ -218,7 +229,7 @@ bool bootstore_find(struct tree *t, const char *vhd, char *id)
     struct bootstore_entry entry = {.vhd = vhd};
     const struct tree_key *object = entry_find(t, &entry);
     if (object)
-        tree_name_text(&object->name, id, BCD_GUID_TEXT_SIZE);
+        tree_name_text(&object->name, id, STORE_ID_SIZE);
     return object;
 }
 
@@ -230,7 +241,7 @@ static enum status id_make(char *text)
         return status;
     b[6] = (b[6] & 0x0f) | 0x40; /* of random numbers */
     b[8] = (b[8] & 0x3f) | 0x80;
-    snprintf(text, BCD_GUID_TEXT_SIZE,
+    snprintf(text, STORE_ID_SIZE,
              "{%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x}", b[0], b[1],
              b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14],
              b[15]);
@@ -253,20 +264,21 @@ static bool put_loader(struct tree *t, const struct bootstore_entry *entry)
 {
     static const uint8_t in_memory[] = {0x75, 0, 0, 0x15, 0, 0, 0, 0};
     struct object o = object_make(t, entry->id, BCD_TYPE_LOADER);
-    put_disk(&o, entry, BCD_DEVICE, BCD_PATH);
-    put_text(&o, BCD_PATH, "\\Windows\\system32\\winload.exe");
-    put_text(&o, BCD_TITLE, entry->title);
-    put_text(&o, BCD_LOCALE, LOCALE);
-    put_list(&o, BCD_INHERIT, BCD_LOADERS, NULL);
+    put_disk(&o, entry, STORE_DEVICE, STORE_PATH);
+    put_text(&o, STORE_PATH, "\\Windows\\system32\\winload.exe");
+    put_text(&o, STORE_TITLE, entry->title);
+    put_text(&o, STORE_LOCALE, LOCALE);
+    put_list(&o, STORE_INHERIT, STORE_ID_LOADERS, NULL);
     if (entry->modern)
-        put(&o, BCD_SETTINGS_IN_MEM, HIVE_BINARY, in_memory, sizeof in_memory);
-    put_disk(&o, entry, BCD_OSDEVICE, BCD_SYSTEM_ROOT);
-    put_text(&o, BCD_SYSTEM_ROOT, "\\Windows");
-    put_number(&o, BCD_NX, 0);
+        put(&o, STORE_SETTINGS_IN_MEM, HIVE_BINARY, in_memory, sizeof in_memory);
+    put_disk(&o, entry, STORE_OSDEVICE, STORE_SYSTEM_ROOT);
+    put_text(&o, STORE_SYSTEM_ROOT, "\\Windows");
+    put_number(&o, STORE_NX, 0);
     if (entry->modern)
-        put_number(&o, BCD_MENU_POLICY, 0); /* the text menu: the other one starts Windows for it */
+        put_number(&o, STORE_MENU_POLICY,
+                   0); /* the text menu: the other one starts Windows for it */
     if (entry->vhd)
-        put_switch(&o, BCD_DETECT_HAL, true);
+        put_switch(&o, STORE_DETECT_HAL, true);
     return !o.failed;
 }
 
@@ -275,7 +287,7 @@ static bool put_order(struct tree *t, const struct bootstore_entry *entry)
 {
     struct object manager = bootmgr(t, NULL);
     char name[9];
-    snprintf(name, sizeof name, "%08x", BCD_ORDER);
+    snprintf(name, sizeof name, "%08x", STORE_ORDER);
     const struct tree_value *old = tree_value(tree_find(manager.elements, name), "Element");
     uint8_t list[ORDER_MAX];
     struct wide id;
@@ -293,10 +305,10 @@ static bool put_order(struct tree *t, const struct bootstore_entry *entry)
     memcpy(list + size, id.data, id.size);
     size += id.size;
     memset(list + size, 0, 2);
-    put(&manager, BCD_ORDER, HIVE_MULTI_SZ, list, size + 2);
-    snprintf(name, sizeof name, "%08x", BCD_DEFAULT);
+    put(&manager, STORE_ORDER, HIVE_MULTI_SZ, list, size + 2);
+    snprintf(name, sizeof name, "%08x", STORE_DEFAULT);
     if (!tree_find(manager.elements, name))
-        put_text(&manager, BCD_DEFAULT, entry->id);
+        put_text(&manager, STORE_DEFAULT, entry->id);
     return !manager.failed;
 }
 

@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include "windows/bcd.h"
+#include "windows/numbers.h"
 #include "windows/element.h"
 #include "windows/tree.h"
 
@@ -20,7 +20,7 @@ struct bootstore_entry {
     const struct element_partition *partition; /* of the image, or of Windows; NULL: searched for,
                                                 * or the boot manager's own */
     bool modern;                               /* Windows 8 or later */
-    char id[BCD_GUID_TEXT_SIZE];               /* out: the entry's object */
+    char id[STORE_ID_SIZE];                    /* out: the entry's object */
 };
 
 /* A store without entries. `partition`: where the boot manager lies; NULL: where it was started

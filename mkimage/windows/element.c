@@ -8,53 +8,14 @@
 #include <string.h>
 #include "core/base/bounds.h"
 #include "core/base/endian.h"
+#include "core/bcd/device.h"
+#include "core/bcd/format.h"
 #include "windows/wide.h"
 
-enum { DEVICE_BLOCK = 0, DEVICE_BOOT = 5, DEVICE_PARTITION = 6, DEVICE_LOCATE = 8 };
-enum { BLOCK_DISK = 0, BLOCK_FILE = 5, BLOCK_VIRTUAL_DISK = 6 };
-enum { TABLE_MBR = 1 };
-enum { LOCATE_BY_ELEMENT = 0, LOCATE_BY_PATH = 1 };
 #define FILE_VERSION   1u
 #define FILE_PATH_KIND 5u
-
-struct device_head {
-    le32 kind, flags;
-    le32 size; /* 0x08: from `kind` on */
-    le32 zero;
-};
-
-struct block_identity {
-    le32 kind, table;
-    le32 signature; /* 0x08: an MBR's */
-    uint8_t rest[12];
-};
-static_assert(sizeof(struct block_identity) == 24);
-
-struct partition_body {
-    le64 offset; /* 0x10: bytes */
-    uint8_t rest[8];
-    struct block_identity disk; /* 0x20 */
-    uint8_t zeros[16];
-};
-static_assert(sizeof(struct device_head) + sizeof(struct partition_body) == 0x48);
-
-struct locate_body {
-    le32 how, element;
-    le32 parent; /* 0x18: where it begins, from the device on; 0: none */
-};
-
-struct virtual_body {
-    struct block_identity disk; /* none but its kind: any partition inside */
-};
-
-struct file_body {
-    le32 kind;
-    le32 version; /* 0x14 */
-    le32 length;  /* 0x18: from `version` on */
-    le32 path_kind;
-};
-
-#define ELEMENT_OPTIONS 16u /* zeros: no object with options for the device */
+#define BOOT_BODY_SIZE 56u /* zeros: as long as a partition's */
+#define PARTITION_REST 16u /* zeros behind it */
 
 static void *append(struct element *e, const void *data, size_t size)
 {
@@ -64,14 +25,14 @@ static void *append(struct element *e, const void *data, size_t size)
     return at;
 }
 
-static struct device_head *head(struct element *e, uint32_t kind)
+static struct bcd_device_header *head(struct element *e, uint32_t kind)
 {
-    struct device_head h = {.kind = le32_make(kind)};
+    struct bcd_device_header h = {.kind = le32_make(kind)};
     return append(e, &h, sizeof h);
 }
 
 /* The device ends here. */
-static void head_close(struct element *e, struct device_head *h)
+static void head_close(struct element *e, struct bcd_device_header *h)
 {
     h->size = le32_make((uint32_t)(e->data + e->size - (uint8_t *)h));
 }
@@ -79,25 +40,26 @@ static void head_close(struct element *e, struct device_head *h)
 static void begin(struct element *e)
 {
     memset(e, 0, sizeof *e);
-    e->size = ELEMENT_OPTIONS;
+    e->size = BCD_OPTIONS_SIZE;
 }
 
 void element_boot(struct element *e)
 {
     begin(e);
-    struct device_head *h = head(e, DEVICE_BOOT);
-    e->size += sizeof(struct partition_body); /* zeros: as long as a partition */
+    struct bcd_device_header *h = head(e, BCD_KIND_BOOT);
+    e->size += BOOT_BODY_SIZE;
     head_close(e, h);
 }
 
 static void put_partition(struct element *e, const struct element_partition *partition)
 {
-    struct device_head *h = head(e, DEVICE_PARTITION);
-    struct partition_body body = {.offset = le64_make(partition->offset),
-                                  .disk = {.kind = le32_make(BLOCK_DISK),
-                                           .table = le32_make(TABLE_MBR),
-                                           .signature = le32_make(partition->disk_signature)}};
+    struct bcd_device_header *h = head(e, BCD_KIND_PARTITION);
+    struct bcd_partition body = {
+        .disk = {.kind = le32_make(BCD_BLOCK_DISK), .style = le32_make(BCD_STYLE_MBR)}};
+    *(le64 *)body.place = le64_make(partition->offset);
+    *(le32 *)body.disk.id = le32_make(partition->disk_signature);
     append(e, &body, sizeof body);
+    e->size += PARTITION_REST;
     head_close(e, h);
 }
 
@@ -114,8 +76,8 @@ static void put_path(struct element *e, const struct wide *path)
 
 static void put_locate_path(struct element *e, const struct wide *path)
 {
-    struct device_head *h = head(e, DEVICE_LOCATE);
-    struct locate_body body = {.how = le32_make(LOCATE_BY_PATH)};
+    struct bcd_device_header *h = head(e, BCD_KIND_LOCATE);
+    struct bcd_locate body = {.how = le32_make(BCD_LOCATE_BY_PATH)};
     append(e, &body, sizeof body);
     put_path(e, path);
     head_close(e, h);
@@ -128,20 +90,21 @@ bool element_vhd(struct element *e, const struct element_partition *partition, c
     begin(e);
     if (!wide_make(&wide, path) || wide.size > 2 * (ELEMENT_PATH_MAX + 1))
         return false;
-    struct device_head *outer = head(e, DEVICE_LOCATE);
-    struct locate_body locate = {.how = le32_make(LOCATE_BY_ELEMENT), .element = le32_make(code)};
-    struct locate_body *body = append(e, &locate, sizeof locate);
+    struct bcd_device_header *outer = head(e, BCD_KIND_LOCATE);
+    struct bcd_locate locate = {.element = le32_make(code)};
+    struct bcd_locate *body = append(e, &locate, sizeof locate);
     e->size += 2; /* an empty path's NUL */
     body->parent = le32_make((uint32_t)(e->data + e->size - (uint8_t *)outer));
 
-    struct device_head *disk = head(e, DEVICE_BLOCK);
-    struct virtual_body virtual = {.disk.kind = le32_make(BLOCK_VIRTUAL_DISK)};
+    struct bcd_device_header *disk = head(e, BCD_KIND_BLOCK);
+    struct bcd_identity virtual = {.kind = le32_make(BCD_BLOCK_VIRTUAL)}; /* any partition in it */
     append(e, &virtual, sizeof virtual);
-    struct device_head *file = head(e, DEVICE_BLOCK);
-    struct file_body of_file = {.kind = le32_make(BLOCK_FILE),
-                                .version = le32_make(FILE_VERSION),
-                                .path_kind = le32_make(FILE_PATH_KIND)};
-    struct file_body *file_body = append(e, &of_file, sizeof of_file);
+    struct bcd_device_header *file = head(e, BCD_KIND_BLOCK);
+    le32 kind = le32_make(BCD_BLOCK_FILE);
+    struct bcd_file of_file = {.version = le32_make(FILE_VERSION),
+                               .kind = le32_make(FILE_PATH_KIND)};
+    append(e, &kind, sizeof kind);
+    struct bcd_file *file_body = append(e, &of_file, sizeof of_file);
     if (partition)
         put_partition(e, partition);
     else
@@ -156,21 +119,16 @@ bool element_vhd(struct element *e, const struct element_partition *partition, c
 
 bool element_is_vhd(const uint8_t *data, size_t size, const char *path)
 {
-    struct view v = {data, size};
+    struct bcd_device device;
+    struct fail f;
     struct wide wide;
-    size_t disk_at = ELEMENT_OPTIONS + sizeof(struct device_head) + sizeof(struct locate_body) + 2 +
-                     sizeof(struct device_head);
-    const struct block_identity *disk = view_at(v, disk_at, sizeof *disk);
-    size_t volume_at =
-        disk_at + sizeof *disk + sizeof(struct device_head) + sizeof(struct file_body);
-    const struct device_head *volume = view_at(v, volume_at, sizeof *volume);
-    if (!disk || le32_get(disk->kind) != BLOCK_VIRTUAL_DISK || !volume || !wide_make(&wide, path))
+    if (bcd_device_decode(&device, (struct view){data, size}, &f) || !wide_make(&wide, path))
         return false;
-    const uint8_t *own = view_at(v, volume_at + (uint64_t)le32_get(volume->size), wide.size);
-    if (!own)
+    const struct bcd_level *image = bcd_device_image(&device);
+    if (!image || 2 * (size_t)image->path.count + 2 != wide.size)
         return false;
-    for (size_t i = 0; i < wide.size; i += 2) {
-        if (wide_capital(own + i) != wide_capital(wide.data + i))
+    for (size_t i = 0; i < 2 * (size_t)image->path.count; i += 2) {
+        if (wide_capital(image->path.units + i) != wide_capital(wide.data + i))
             return false;
     }
     return true;

@@ -15,6 +15,9 @@
 
 #define TEXT_MODE     3 /* 80 x 25, 16 colours */
 
+/* A firmware that sends its screen by its timer has done so. */
+#define MIRROR_TICKS  3u
+
 /* Far more calls than fit into a tick. */
 #define SETTLE_CALLS  1000000u
 
@@ -55,8 +58,42 @@ void console_text_mode(void)
         screen_mode_set(TEXT_MODE);
 }
 
+static bool bios_key_waits(void)
+{
+    struct bios_regs r = {.eax = 0x0100}; /* INT 16h AH=01h: ZF = 1 where no key waits */
+    bios_call(0x16, &r);
+    return !(r.eflags & BIOS_ZERO);
+}
+
+/* A blank, which goes at once or with one of the next ticks. */
+static bool speak(unsigned round)
+{
+    for (const char *s = " \r"; !round && *s; s++) {
+        struct bios_regs r = {.eax = 0x0e00u | (uint8_t)*s, .ebx = 0x0007};
+        bios_call(0x10, &r);
+    }
+    if (round)
+        bios_idle();
+    return round <= MIRROR_TICKS;
+}
+
+/* Does the firmware send its screen over this port? Then it has received that as keys, or we have.
+ */
+static bool is_mirrored(unsigned port)
+{
+    bool waited = bios_key_waits();
+    if (serial_is_used(port, speak))
+        return true;
+    if (waited || !bios_key_waits())
+        return false;
+    console_flush_keys();
+    return true;
+}
+
 bool console_serial(unsigned port, uint32_t baud, bool and_screen)
 {
+    if (is_mirrored(port))
+        return true;
     if (!serial_open(port, baud))
         return false;
     screen_off = !and_screen;
@@ -247,19 +284,14 @@ unsigned console_key_of(uint16_t ax)
 
 bool console_key_waits(void)
 {
-    struct bios_regs r = {.eax = 0x0100};
-    bios_call(0x16, &r);
-    return !(r.eflags & BIOS_ZERO) || serial_key_waits();
+    return bios_key_waits() || serial_key_waits();
 }
 
 unsigned console_key(void)
 {
-    struct bios_regs r = {.eax = 0x0100}; /* INT 16h AH=01h: ZF = 1 where no key waits */
-    bios_call(0x16, &r);
-    if (r.eflags & BIOS_ZERO)
+    struct bios_regs r = {0};
+    if (!bios_key_waits())
         return serial_key();
-
-    r = (struct bios_regs){0};
     bios_call(0x16, &r);
     return console_key_of((uint16_t)r.eax);
 }

@@ -59,7 +59,8 @@ void console_erase(void);
 void console_goto_row(unsigned row);
 
 /* From now on all goes to a serial port and comes from there too, and the screen is left alone
- * unless `and_screen`. Returns whether there is such a port: if not, nothing changes. */
+ * unless `and_screen`. Not where the firmware sends the screen over this port already: then all
+ * stays as it is. Returns whether there is such a port: if not, nothing changes. */
 bool console_serial(unsigned port, uint32_t baud, bool and_screen);
 
 /* Is text written to the screen, and not just to a serial line? */

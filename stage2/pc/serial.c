@@ -11,9 +11,11 @@ enum { DATA = 0, INTERRUPTS = 1, FIFO = 2, LINE = 3, MODEM = 4, STATUS = 5, SCRA
 #define LINE_DIVISOR    0x80 /* DATA and INTERRUPTS are the divisor now */
 #define FIFO_ON_EMPTY   0xc7
 #define MODEM_READY     0x03 /* DTR and RTS */
+#define MODEM_LOOP      0x10 /* what is sent is received, and does not leave */
 #define STATUS_RECEIVED 0x01
 #define STATUS_FREE     0x20
 #define BAUD_BASE       115200u
+#define FIFO_SIZE       16u
 
 /* Reads of the status before a character is given up: each takes a microsecond on the ISA bus, and
  * a character at 1200 baud takes 8300 of them. */
@@ -46,16 +48,49 @@ static bool port_exists(uint16_t at)
     return port_in(at + LINE) == LINE_8N1 && port_in(at + STATUS) != 0xff;
 }
 
-bool serial_open(unsigned number, uint32_t baud)
+/* Where the port is; 0: there is none. */
+static uint16_t port_of(unsigned number)
 {
     static const uint16_t usual[4] = {0x3f8, 0x2f8, 0x3e8, 0x2e8};
-    base = 0;
-    if (number < 1 || number > 4 || !baud || baud > BAUD_BASE)
-        return false;
+    if (number < 1 || number > 4)
+        return 0;
     uint16_t at = *(volatile uint16_t *)bios_data(BDA_SERIAL + 2 * (number - 1));
     if (!at || !port_exists(at))
         at = usual[number - 1];
-    if (!port_exists(at))
+    return port_exists(at) ? at : 0;
+}
+
+/* Takes what was received off the port. Returns whether that was something. */
+static bool drain(uint16_t at)
+{
+    bool some = false;
+    for (unsigned i = 0; i < FIFO_SIZE && port_in(at + STATUS) & STATUS_RECEIVED; i++) {
+        (void)port_in(at + DATA);
+        some = true;
+    }
+    return some;
+}
+
+bool serial_is_used(unsigned number, bool (*speak)(unsigned round))
+{
+    uint16_t at = port_of(number);
+    if (!at)
+        return false;
+    bool heard = false;
+    uint8_t modem = port_in(at + MODEM);
+    drain(at);
+    port_out(at + MODEM, modem | MODEM_LOOP);
+    for (unsigned round = 0; !heard && speak(round); round++) /* ends when `speak` says so */
+        heard = drain(at);
+    port_out(at + MODEM, modem);
+    return heard;
+}
+
+bool serial_open(unsigned number, uint32_t baud)
+{
+    base = 0;
+    uint16_t at = port_of(number);
+    if (!at || !baud || baud > BAUD_BASE)
         return false;
 
     uint32_t divisor = BAUD_BASE / baud;

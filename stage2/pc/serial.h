@@ -13,6 +13,11 @@
  * divides 115200. */
 bool serial_open(unsigned number, uint32_t baud);
 
+/* Does anybody send over this port what is shown on the screen? `speak`, called with 0, 1, 2 ...,
+ * shows something and gives time, and says when there was enough of it. Nothing leaves the port
+ * meanwhile, and what comes is lost. */
+bool serial_is_used(unsigned number, bool (*speak)(unsigned round));
+
 /* Is a port open? */
 bool serial_is_open(void);
 

@@ -67,10 +67,8 @@ uint64_t cell_at(uint32_t index)
 
 void cell_put(uint32_t index, uint64_t cell)
 {
-    static uint64_t put;
-
-    put = cell;
-    machine_copy_high(cell_address(index), machine_linear(&put), 2);
+    *(uint64_t *)bounce = cell; /* nothing else is on its way there */
+    machine_copy_high(cell_address(index), machine_linear(bounce), 2);
 }
 
 /* What follows narrows these down: the place in what the cell stands for, and how many sectors from

@@ -75,7 +75,9 @@ struct resident_header {
     char vendor[8];        /* 0x0b: "GRUB4DOS": drivers look for this name; linked */
     le32 old_int13;        /* 0x13: far pointer, offset first; by the Windows 9x convention here */
     uint8_t safe_flags[4]; /* 0x17: 0: no protected-mode driver may take over the raw drive */
-    uint8_t pad[5];        /* 0x1b */
+    uint8_t pad;           /* 0x1b */
+    /* 0x1c: differencing VHDX: index of the cells that say, page by page, where its bitmap lies */
+    uint32_t bitmap_cell;
 
     /* From here on vhdboot's own; filled in by stage2 except where "linked" is said. Far pointers
      * have their segment in the high half. */
@@ -132,11 +134,10 @@ struct resident_header {
     uint32_t boot_table;     /* 0xf8: address of the boot table (core/entry/format.h); 0: none */
     uint32_t record_dirty;   /* 0xfc: cells of records, from record_clean on, of which the same
                               * holds; 0 where it does not matter */
-    uint32_t bitmap_cell;    /* 0x100: differencing VHDX: index of the cells that say, page by page,
-                              * where its bitmap lies */
 };
 static_assert(offsetof(struct resident_header, boot_table) == 0xf8, "resident header");
-static_assert(offsetof(struct resident_header, bitmap_cell) == 0x100, "resident header");
+static_assert(sizeof(struct resident_header) == 0x100, "resident header");
+static_assert(offsetof(struct resident_header, bitmap_cell) == 0x1c, "resident header");
 static_assert(offsetof(struct resident_header, old_int15) == 0x20, "resident header");
 static_assert(offsetof(struct resident_header, fdpt) == 0x98, "resident header");
 static_assert(offsetof(struct resident_header, edd) == 0xa8, "resident header");

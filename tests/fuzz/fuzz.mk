@@ -41,6 +41,11 @@ FUZZ_HOST = -Imkimage -D_FILE_OFFSET_BITS=64 -D_GNU_SOURCE -DVERSION='"$(VERSION
 $(B)/fuzz/fuzz_serve.o: FUZZ_CFLAGS += $(FUZZ_HOST)
 $(B)/fuzz/fuzz_serve: $(SERVE_SRC:mkimage/%.c=$(B)/fuzz/mkimage/%.o)
 
+# What is made of hives and their logs.
+$(B)/fuzz/fuzz_hivelog.o: FUZZ_CFLAGS += $(FUZZ_HOST)
+$(B)/fuzz/fuzz_hivelog: $(patsubst %,$(B)/fuzz/mkimage/%.o,windows/hivelog windows/tree windows/tree_write) \
+                        $(SERVE_SRC:mkimage/%.c=$(B)/fuzz/mkimage/%.o)
+
 $(B)/fuzz/seeds_%/made: tests/fuzz/fuzz_%.c
 	@mkdir -p $(@D)
 	@if [ -x tests/fuzz/seeds_$* ]; then tests/fuzz/seeds_$* $(@D); fi

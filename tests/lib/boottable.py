@@ -18,7 +18,8 @@ SIGNATURE = b"$INT13SFGRUB4DOS"
 POINTER = 0x1F8                         # in the handler's segment
 
 
-def make(paths, write=0, flags=0, head_bytes=HEAD_BYTES, file_bytes=FILE_BYTES, entry="lab", volume=(0x1234, 2048, 7)):
+def make(paths, write=0, flags=0, head_bytes=HEAD_BYTES, file_bytes=FILE_BYTES, entry="lab", volume=(0x1234, 2048, 7),
+         sectors=4096):
     """A table's bytes."""
     where = VOLUME.pack(*volume, 0x80, 0)
     strings, at = b"", head_bytes + len(paths) * file_bytes
@@ -31,7 +32,7 @@ def make(paths, write=0, flags=0, head_bytes=HEAD_BYTES, file_bytes=FILE_BYTES, 
 
     def head(crc):
         return (HEAD.pack(b"$VHDBOOT", 1, head_bytes, size, crc, flags, write, len(paths), file_bytes, head_bytes,
-                          offsets[0], 4096, 0) + where + MAP.pack(*[0] * 14)).ljust(head_bytes, b"\0")
+                          offsets[0], sectors, 0) + where + MAP.pack(*[0] * 14)).ljust(head_bytes, b"\0")
     whole = head(0) + files + strings
     return head(zlib.crc32(whole)) + whole[head_bytes:]
 

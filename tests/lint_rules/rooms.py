@@ -58,6 +58,7 @@ BELOW = {
     "boot": (FORMATS[0], FORMATS[1], "stage2/stage2_format.h"),    # offsets.c: for the assembler
     "docs": (),
     "package": (),
+    "mkimage/guest/hooks": (),                                     # scripts for an initramfs
     "tests": ("stage2", "stage2/resident", "mkimage"),
 }
 OPEN = ("tests", "docs", "package")                # their own folders need no entries

@@ -29,6 +29,7 @@
 #include "core/base/bits.h"
 #include "core/base/bounds.h"
 #include "core/vhd/format.h"
+#include "core/base/note.h"
 #include "core/vhd/slack.h"
 #include "core/vhd/vhd.h"
 #include "serve/world.h"

@@ -54,6 +54,7 @@ def new_image(rng, tag, kind=None, sectors=None, parent=None, hint=None):
     sectors = sectors or rng.choice((2048 + 3, 4096, 4096 + 5, 6144 + 1, 8192))
     block = 0 if kind == "fixed" else rng.choice((4, 16, 64, 128, 256, 512)) * KIB // SECTOR
     image = Image(kind, sectors, block, parent=parent and parent.ident, hints=[hint] if hint else ())
+    image.known = True
     if rng.random() < (0.5 if kind == "differencing" else 0.92):
         image.put(0, 1, tag())          # else nothing that a BIOS could start
     for _ in range(rng.randrange(8)):

@@ -147,7 +147,7 @@ def new_master(s, rng, place):
     """(image, host's file): what an image is replaced by; once in a while one that has its id."""
     old = s.model.files[place]
     image = build.new_image(rng, s.tag, sectors=old.sectors if rng.random() < 0.7 else None)
-    if rng.random() < 0.15:
+    if rng.random() < 0.15 and old.known:
         image.ident = old.ident
     host = host_file(s, "new." + place[1].rsplit(".", 1)[1])
     build.write_image(image, host, rng.choice((0, 300 << 10)), rng)

@@ -27,6 +27,7 @@ class Image:
         self.ident = ident or next(Image.fresh)
         self.parent = parent                    # ident
         self.hints = tuple(hints)               # ways from the own folder
+        self.known = False                      # a file of build.py's: its id's bytes follow from ident
         self.own = {}
         self.maybe = {}
         self.blocks = set()                     # that are there; None: nobody knows
@@ -236,7 +237,7 @@ class Model:
 
     def rollback(self, volume, entry):
         image = self.files[self.leaf_of(volume, entry)]
-        image.own, image.blocks, image.ident = {}, set(), next(Image.fresh)
+        image.own, image.blocks, image.ident, image.known = {}, set(), next(Image.fresh), False
         image.merging, image.marked = None, False
 
     def fold(self, places):

@@ -4,7 +4,6 @@
 #include "core/entry/native.h"
 #include "core/base/arena.h"
 #include "core/base/blk.h"
-#include "core/base/endian.h"
 #include "core/base/file.h"
 #include "core/base/mem.h"
 #include "core/base/text.h"
@@ -147,9 +146,9 @@ static enum err exchange(struct choosing *c, const struct hive_value *value, con
     const uint8_t *now = value->data.data;
     uint32_t offset = hive_data_offset(&c->store.hive, value);
     size_t size = value->data.size;
-    if (!memcmp(now, with, size))
-        return ERR_OK;
     for (size_t i = 0; i < size; i++, offset++) {
+        if (now[i] == with[i])
+            continue;
         const struct extent *e = extent_find(&c->extents, offset >> SECTOR_SHIFT);
         uint8_t *sector = NULL;
         if (!e || e->drive_lba == EXTENT_HOLE || offset >= c->file.initialized)

@@ -99,7 +99,8 @@ void windows_list(struct config *config, struct ntfs *vol, struct arena *a)
         to->native = native;
         to->password = password_for(config);
         to->write = config->complaint_count && !config->sections ? WRITE_NONE : WRITE_PERSISTENT;
-        if (has_default && !config->default_given && !text_compare(standard, to->name))
+        if (has_default && !config->sections && !config->default_given &&
+            !text_compare(standard, to->name))
             config->default_entry = config->count;
         config->count++;
     }

@@ -19,8 +19,9 @@ struct volumes;
 
 #define WINDOWS_STORE_PATH "\\Boot\\BCD"
 
-/* Adds the entries of the volume's store, and takes its default and its timeout where the config
- * does not say. Where there is a store that cannot be read, config->windows_fault says why. */
+/* Adds the entries of the volume's store. Takes its default where the config has neither sections
+ * nor a default, its timeout where the config has none. Where \bootmgr lies beside it, it is what
+ * starts them. Where there is a store that cannot be read, config->windows_fault says why. */
 void windows_list(struct config *config, struct ntfs *vol, struct arena *a);
 
 /* An entry of the store as one of the menu, its strings in `a`; false: no memory for it, or its

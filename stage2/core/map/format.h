@@ -66,7 +66,7 @@ enum map_growth {
 #define MAP_RECORD_OWN     1
 #define MAP_RECORD_BITMAP  2
 
-#define MAP_CHUNK_SHIFT    23 /* of the disk that one sector bitmap of a VHDX tells about: sectors */
+#define MAP_CHUNK_SHIFT    23 /* of the sectors that one sector bitmap of a VHDX tells about */
 
 #define MAP_KIND_MASK      7u
 #define MAP_WRITABLE       8u

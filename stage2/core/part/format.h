@@ -54,6 +54,9 @@ static_assert(sizeof(struct ntfs_boot_mark) == 512, "boot record");
 
 #define GPT_HEADER_SIZE_MIN 92u
 
+/* The type of a BIOS boot partition: 21686148-6449-6E6F-744E-656564454649. */
+#define GPT_TYPE_BIOS_BOOT  "Hah!IdontNeedEFI"
+
 struct gpt_header {
     uint8_t signature[8]; /* 0x00: "EFI PART" */
     le32 revision;        /* 0x08 */

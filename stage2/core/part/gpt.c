@@ -68,7 +68,10 @@ static void gpt_entry_add(struct part_table *table, const struct blk *drive,
         notes_add(&table->notes, "partition %u of the GPT ends before it starts", number);
         return;
     }
-    struct part part = {.number = number, .start_lba = first, .sectors = last - first + 1};
+    struct part part = {.number = number,
+                        .bios_boot = !memcmp(e->type, GPT_TYPE_BIOS_BOOT, sizeof e->type),
+                        .start_lba = first,
+                        .sectors = last - first + 1};
     part_add(table, drive, &part);
 }
 

@@ -18,6 +18,7 @@ struct part {
     unsigned number; /* as Linux numbers them: primaries 1..4, logicals from 5; 0 = bare volume */
     uint8_t type;    /* MBR type byte; 0 for GPT and bare */
     bool active;
+    bool bios_boot; /* a BIOS boot partition of a GPT */
     uint64_t start_lba;
     uint64_t sectors;
 };

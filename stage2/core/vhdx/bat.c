@@ -15,7 +15,6 @@
 #include "core/base/image.h"
 #include "core/vhdx/format.h"
 #include "core/vhdx/pages.h"
-#include "core/vhdx/slack.h"
 #include "core/vhdx/state.h"
 
 #define ENTRY_SHIFT     3
@@ -404,7 +403,6 @@ enum err vhdx_bat_load(struct vhdx *v, struct image *image, struct arena *a, str
     v->bits_at = UINT64_MAX;
     image->run = bat_run;
     image->check = bat_check;
-    image->slack = vhdx_slack_find;
     image->block = bat_block;
     if (v->has_parent)
         image->bitmap = bat_bitmap;

@@ -3,7 +3,6 @@
 #include "core/vhdx/slack.h"
 #include <stdbool.h>
 #include "core/base/bounds.h"
-#include "core/base/endian.h"
 #include "core/base/file.h"
 #include "core/base/image.h"
 #include "core/base/note.h"

@@ -12,6 +12,7 @@
 #include "core/vhdx/log.h"
 #include "core/vhdx/metadata.h"
 #include "core/vhdx/pages.h"
+#include "core/vhdx/slack.h"
 #include "core/vhdx/state.h"
 
 #define MIB_MASK (((uint64_t)1 << VHDX_MIB_SHIFT) - 1)
@@ -199,6 +200,7 @@ enum err vhdx_open(struct image *image, struct file *file, struct arena *a, stru
     v->window = window;
     v->window_at = VHDX_NONE;
     image->ctx = v;
+    image->slack = vhdx_slack_find;
     enum err err = vhdx_load(v, image, a, f);
     return err ? fail_subject(f, file->path) : ERR_OK;
 }

@@ -130,7 +130,7 @@ def test_a_terminal_at_a_real_line(tmp_path):
 
     with Qemu(disk, limit=60, mirror=False, options=line) as pc:
         os.set_blocking(ours, True)
-        wait("Esc stops")
+        wait("Esc exits")
         assert "> 1  A title that is longer".encode() in shown and "Москва".encode() in shown
         os.write(ours, b"\x1b[B")
         wait("> 2  ")

@@ -21,7 +21,7 @@ TITLES = ("[a]\ntitle = Hyper-V Server 2008 R2\nvhd = \\one.vhd\n"
           "[attic]\nhidden = yes\nvhd = \\two.vhd\n")
 RANGES = [(0xc0, 0x17f), (0x218, 0x21b), (0x386, 0x3ce), (0x400, 0x45f), (0x490, 0x491)]     # font_format.h
 KEYS = [" Arrows Home End PgUp PgDn, first letters or a number choose    Enter starts",
-        " d discard changes   n write-protected   i all about it   / by name   Esc stops"]
+        " d discard changes   n write-protected   i all about it   / by name   Esc exits"]
 
 
 @pytest.fixture
@@ -140,7 +140,7 @@ def test_the_documents_pictures(tmp_path):
 
 def test_letters_become_those_that_a_mirrored_screen_has(machine):
     with machine("timeout = none\n" + TITLES, mirror=True) as pc:
-        pc.wait("Esc stops")
+        pc.wait("Esc exits")
         assert re.search(r"  2  Moskva \S{1,2}ber Ellas", pc.log), pc.log
 
 
@@ -321,6 +321,20 @@ def test_over_a_serial_line(machine, console):
         pc.send("1")
         pc.wait("starting Hyper-V Server 2008 R2")
         see(pc, "guest: one")
+
+
+@pytest.mark.parametrize("console", ["serial", "both"])
+def test_nothing_is_doubled_where_the_firmware_mirrors_its_screen(machine, console):
+    with machine(f"console = {console}\ntimeout = none\n" + TITLES, mirror=True) as pc:
+        pc.wait("changes are kept")
+        time.sleep(1)
+        assert pc.log.count("Hyper-V Server 2008 R2") == 1, pc.log
+        assert "> 1  Hyper-V" in pc.screen()
+        pc.send("\x1b[B")
+        pc.wait("> 2  ")
+        pc.send("1")
+        pc.wait("guest: one")
+        assert pc.log.count("guest: one") == 1 and pc.log.count("starting Hyper-V") == 1, pc.log
 
 
 def test_the_screen_alone_sends_nothing(machine):

@@ -74,9 +74,9 @@ def test_order_titles_and_what_is_no_virtual_disk(stick):
 def test_behind_our_own(stick):
     store = bcd.store([bcd.vhd_entry(ONE, "Windows", bcd.vhd(PATH, bcd.boot()))], default=ONE, timeout=7)
     disk = stick(store, config="[own]\nvhd = \\VM\\Win7.vhd\nwrite = none\n")
-    assert [(e["name"], e["default"]) for e in entries(disk)] == [("own", False), (ONE, True)]
-    done = mkimage_json("list", stick(store, config="default = own\n[own]\nvhd = \\VM\\Win7.vhd\n", name="b.img"))
-    assert [(e["name"], e["default"]) for e in done["entries"]] == [("own", True), (ONE, False)]
+    assert [(e["name"], e["default"]) for e in entries(disk)] == [("own", True), (ONE, False)]
+    disk = stick(store, config="timeout = 3\n", name="b.img", path="/Win7.vhd")
+    assert [(e["name"], e["default"]) for e in entries(disk)] == [("Win7.vhd", False), (ONE, True)]
     disk = stick(store, config="windows = no\n[own]\nvhd = \\VM\\Win7.vhd\n", name="c.img")
     assert [e["name"] for e in entries(disk)] == ["own"]
     disk = stick(store, name="d.img", path="/Win7.vhd")

@@ -68,7 +68,8 @@ def test_uninstall_of_what_flash_made(folder):
     mkimage("flash", "f.img", "--vhd", "a.vhd")
     signature = read("f.img", 440, 72)
     mkimage("uninstall", "f.img")
-    assert code("f.img")[0].startswith(NONE) and code("f.img")[2].startswith(NONE) and read("f.img", 440, 72) == signature
+    assert code("f.img")[0].startswith(NONE) and code("f.img")[2].startswith(NONE)
+    assert read("f.img", 440, 72) == signature
     assert listed("f.img") == ["a.vhd"] and ours("f.img") == (False, False, False)
     mkimage("install", "f.img")
     assert mkimage("check", "f.img").returncode == 0
@@ -142,7 +143,7 @@ def test_cuts(verb, stick, request):
     shutil.copy("f.img", "d.img")
     assert not cut(-1, 0, [verb, "d.img"])
     total = cut_total()
-    for number in range(6):
+    for number in range(4):
         shutil.copy("f.img", "d.img")
         count = rng.randrange(total)
         assert cut(count, number % 2 and rng.randrange(1, 1 << 30), [verb, "d.img"])

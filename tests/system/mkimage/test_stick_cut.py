@@ -3,7 +3,7 @@
 cut every entry starts what it started or what it shall start, ntfs-3g's tools find the volume sound, and the verb,
 run again, ends.
 
-MKIMAGE_CUTS: cuts a case (default 6). MKIMAGE_SEED: other random numbers."""
+MKIMAGE_CUTS: cuts a case (default 4). MKIMAGE_SEED: other random numbers."""
 import json
 import os
 import random
@@ -17,7 +17,7 @@ from ntfsdisk import cut_out
 from tools import mkimage, refused
 from vhd_dynamic import flatten
 
-CUTS = int(os.environ.get("MKIMAGE_CUTS", "6"))
+CUTS = int(os.environ.get("MKIMAGE_CUTS", "4"))
 SEED = os.environ.get("MKIMAGE_SEED", "1")
 
 pytestmark = [pytest.mark.usefixtures("cutting"), pytest.mark.takes(6), pytest.mark.timeout(300 + 10 * CUTS)]

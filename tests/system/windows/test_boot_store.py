@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """mkimage windows boot: the boot manager's files and its store, read back by the programs of others."""
+import json
 import os
 import re
 import struct
@@ -9,7 +10,7 @@ import hivex
 import pytest
 
 from files import read
-from ntfsdisk import MIB, cut_out
+from ntfsdisk import MIB, cut_out, spoil
 from tools import ENV, mkimage, refused, run
 from winimage import inside, windows_tree, windows_vhd
 
@@ -86,6 +87,12 @@ def fetch(target, path, name):
     return data
 
 
+def listed(target):
+    """The loader's own view of the menu: where each entry is from, and whether it starts."""
+    entries = json.loads(mkimage("list", target, "--json").stdout)["entries"]
+    return [(entry["from"], entry["boots"]) for entry in entries]
+
+
 def check_header(data):
     """What Windows' boot manager asks of the file."""
     assert data[:4] == b"regf" and data[4:8] == data[8:12]
@@ -137,6 +144,7 @@ def test_new_store(seven):
         done = subprocess.run(line, env=ENV, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
         assert done.returncode in (0, 2) and b"orrupt" not in done.stderr, done.stderr
     run("regfinfo", "BCD")
+    assert listed("s.img") == [("config", True), ("bcd", True)], "and the loader starts \\bootmgr for it"
 
 
 def test_files(seven):
@@ -177,6 +185,7 @@ def test_exact(seven):
     own = partition(signature, MIB)
     (_, elements), = store.loaders()
     assert elements["21000001"] == (3, vhd_device("\\seven.vhd", 0x22000002, own))
+    assert listed("s.img") == [("config", True), ("bcd", True)]
     assert store.objects[BOOTMGR][1]["11000001"] == (3, bytes(16) + own)
 
 
@@ -198,6 +207,9 @@ def test_store_that_exists(seven):
     elements = h.node_add_child(odd, "Elements")
     element = h.node_add_child(elements, "12000004")
     h.node_set_value(element, {"key": "Element", "t": 1, "value": wide("Früher") + b"junk"})
+    debug = h.node_get_child(objects, "{4636856e-540f-4170-a130-a84776f4c654}")
+    element = h.node_get_child(h.node_get_child(debug, "Elements"), "15000011")
+    h.node_set_value(element, {"key": "Element", "t": 3, "value": (7).to_bytes(8, "little")})
     h.commit("BCD")
     put_file("t.img", "BCD", "Boot/BCD")
     before = Store("BCD").objects
@@ -233,7 +245,7 @@ def put_file(target, source, path):
 
 def test_inside(seven):
     said = mkimage("windows", "boot", seven, "--inside").stderr.decode()
-    assert "gets the entry" in said
+    assert "gets the entry" in said and "boot record does not start" in said
     with open("BCD", "wb") as file:
         file.write(inside(seven, "Boot/BCD"))
     (_, elements), = Store("BCD").loaders()
@@ -256,5 +268,12 @@ def test_refusals(folder, shop):
     done = mkimage("windows", "boot", "s.img", status=1).stderr.decode()
     assert "no image of its menu holds a Windows" in done
     assert mkimage("windows", "boot", "s.img", "--exact", "--locate", status=2)
+    win = windows_vhd("win.vhd", windows_tree(7601), 32 * MIB)
+    stick("t.img", win, more=("--size", "80M", "--reserve", "none"))
+    for what, words in (("full", "no room|No space"), ("dirty", "dirty")):
+        spoil("t.img", what)
+        whole = read("t.img")
+        refused("windows", "boot", "t.img", words=words)
+        assert read("t.img") == whole, what
     bare = windows_vhd("bare.vhd", {"Windows/System32/winload.exe": b"x" * 5000}, 32 * MIB)
     refused("windows", "boot", bare, "--inside", words="PCAT.bootmgr, the boot manager for a BIOS")

@@ -316,6 +316,16 @@ TEST(config_hides_drives_where_it_does_not_understand)
     CHECK(config.entry[0].hide);
 }
 
+TEST(config_via)
+{
+    parse("[a]\nvhd = a\nvia = bootmgr\n[b]\nvhd = b\n");
+    CHECK(config.entry[0].native && !config.entry[1].native);
+    CHECK_EQ(config.complaint_count, 0);
+    parse("[a]\nvhd = a\nvia = grub\n[b]\nboot = next\nvia = bootmgr\n");
+    CHECK(!config.entry[0].native && !config.entry[1].native);
+    CHECK_EQ(config.complaint_count, 2);
+}
+
 TEST(config_windows)
 {
     parse("[a]\nvhd = a\n");

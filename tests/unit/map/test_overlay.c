@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A drive with a few of its sectors in memory. */
 #include "core/base/arena.h"
-#include "core/base/bounds.h"
 #include "core/map/map.h"
 #include "core/map/overlay.h"
 #include "unit/fakes.h"

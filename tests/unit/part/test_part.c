@@ -2,6 +2,7 @@
 /* Partition tables: MBR, logical partitions, GPT and its copy, bare volumes, and damage to each. */
 #include "core/part/part.h"
 #include "core/base/crc32.h"
+#include "core/part/format.h"
 #include "unit/fakes.h"
 
 #define SECTORS 20000u
@@ -344,4 +345,14 @@ TEST(part_hybrid_with_a_lost_gpt)
     CHECK_EQ(table.scheme, PART_MBR);
     CHECK_EQ(table.count, 1);
     CHECK_EQ(table.part[0].number, 2);
+}
+
+TEST(part_gpt_bios_boot)
+{
+    gpt(128, 128);
+    memcpy(sector(2), GPT_TYPE_BIOS_BOOT, 16);
+    gpt_header(1, 2, 128, 128);
+    check_gpt(128);
+    CHECK_EQ(table.part[0].bios_boot, true);
+    CHECK_EQ(table.part[1].bios_boot, false);
 }

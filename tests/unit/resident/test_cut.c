@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Power cuts of VHDs (cut_world.h). Dynamic disks are judged by both kinds of reader, those that
+ * Power cuts of VHDs (cut_world.c). Dynamic disks are judged by both kinds of reader, those that
  * ignore the blocks' bitmaps and those that read zeros where a bit is 0.
  */
 #include "core/vhd/slack.h"
 #include "core/vhd/vhd.h"
 #include "unit/vhd_builder.h"
 
-#include "unit/resident/cut_world.h"
+#include "unit/resident/cut_world.c"
 
 static enum err image_open(struct image *image, struct file *file, struct arena *a, struct fail *f_)
 {

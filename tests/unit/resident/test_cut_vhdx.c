@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Power cuts of VHDXs (cut_world.h), by the handler that knows their tables. One block of a
+ * Power cuts of VHDXs (cut_world.c), by the handler that knows their tables. One block of a
  * differencing disk is zeros by the leaf's own word.
  */
 #define RESIDENT_VHDX
@@ -9,7 +9,7 @@
 #include "core/vhdx/vhdx.h"
 #include "unit/vhdx_builder.h"
 
-#include "unit/resident/cut_world.h"
+#include "unit/resident/cut_world.c"
 
 #define BLOCK_ZERO 4u /* of a differencing leaf: in state ZERO */
 

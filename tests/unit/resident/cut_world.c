@@ -7,12 +7,8 @@
  * cuts. What depends on the images' format is told by who includes this: the functions declared
  * below. Long because images, handler and judge share one state.
  */
-#ifndef UNIT_CUT_WORLD_H
-#define UNIT_CUT_WORLD_H
-
 #include "machine/caller.h"
 #include "core/base/arena.h"
-#include "core/base/endian.h"
 #include "core/base/note.h"
 #include "core/chain/chain.h"
 #include "core/map/map.h"
@@ -375,5 +371,3 @@ static void shape_run(void)
             }
     }
 }
-
-#endif

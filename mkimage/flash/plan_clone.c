@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A flash as the plan of another one: file by file, so that its size is of no matter. Only reads.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "cli/bytes.h"
+#include "core/base/arena.h"
+#include "core/base/file.h"
+#include "core/entry/config.h"
+#include "core/entry/open.h"
+#include "core/ntfs/format.h"
+#include "core/ntfs/ntfs.h"
+#include "flash/backup.h"
+#include "flash/bootcode.h"
+#include "flash/change.h"
+#include "flash/origin.h"
+#include "flash/plan.h"
+#include "flash/sums.h"
+#include "ntfs/mkfs.h"
+#include "ntfs/volume.h"
+
+/* A walk through the folders of the master, without recursion: those that were found, in turn. */
+struct walk {
+    struct flash_plan *plan;
+    struct origin *origin;
+    char *folder[FLASH_IMAGES_MAX];
+    unsigned folders, at;
+    enum status status;
+};
+
+/* What Windows keeps for this one volume, and what is made anew. */
+static bool is_left_out(const char *path)
+{
+    static const char *const own[] = {
+        BOOT_STAGE2_PATH, BOOT_CONFIG_PATH, SUMS_PATH, BACKUP_PATH, "\\System Volume Information",
+        "\\$RECYCLE.BIN"};
+    for (unsigned i = 0; i < sizeof own / sizeof own[0]; i++) {
+        if (volume_same_path(path, own[i]))
+            return true;
+    }
+    return false;
+}
+
+/* Notes a file down; it is opened when no folder is being read any more. */
+static enum status note_file(struct walk *w, char *path)
+{
+    struct flash_plan *plan = w->plan;
+    if (plan->count == FLASH_IMAGES_MAX) {
+        free(path);
+        return say_error("Copy the drive as a whole (dd).", "%s: has more than %u files",
+                         w->origin->real, FLASH_IMAGES_MAX);
+    }
+    plan->image[plan->count++] =
+        (struct flash_image){.fd = -1, .origin = w->origin, .source = path, .path = path};
+    return STATUS_OK;
+}
+
+static enum status open_file(struct origin *origin, struct flash_image *image)
+{
+    struct fail f;
+    if (ntfs_open(&origin->target.volume, image->path, &image->file, &f))
+        return say_fail(&f);
+    image->size = image->file.size;
+    snprintf(image->kind, sizeof image->kind, "%s", bytes_text(image->size));
+    if (!volume_name_ok(image->path)) /* Windows itself makes no such names */
+        return say_error("Rename it.", "%s: NTFS takes no such name", image->path);
+    return asprintf(&image->real, "%s:%s", origin->real, image->path) < 0 ? say_no_memory()
+                                                                          : STATUS_OK;
+}
+
+static bool clone_each(void *ctx, const struct ntfs_dirent *entry)
+{
+    struct walk *w = ctx;
+    char *path;
+    if (asprintf(&path, "%s\\%s", w->folder[w->at], entry->name) < 0) {
+        w->status = say_no_memory();
+        return false;
+    }
+    if (is_left_out(path) || entry->attributes & NTFS_FILE_REPARSE) {
+        if (!is_left_out(path))
+            say_warning("%s: is a link, and is not copied", path);
+        free(path);
+    } else if (!entry->directory) {
+        w->status = note_file(w, path);
+    } else if (w->folders == FLASH_IMAGES_MAX) {
+        free(path);
+        w->status = say_error("Copy the drive as a whole (dd).", "%s: has more than %u folders",
+                              w->origin->real, FLASH_IMAGES_MAX);
+    } else {
+        w->folder[w->folders++] = path;
+    }
+    return !w->status;
+}
+
+static enum status clone_files(struct flash_plan *plan, struct origin *origin)
+{
+    struct walk w = {.plan = plan, .origin = origin, .folders = 1};
+    struct fail f;
+    w.folder[0] = strdup("");
+    if (!w.folder[0])
+        return say_no_memory();
+    for (; !w.status && w.at < w.folders; w.at++) { /* ends: the list has a limit */
+        if (ntfs_list(&origin->target.volume, w.at ? w.folder[w.at] : "\\", clone_each, &w, &f))
+            w.status = say_fail(&f);
+    }
+    for (unsigned i = 0; !w.status && i < plan->count; i++)
+        w.status = open_file(origin, &plan->image[i]);
+    while (w.folders)
+        free(w.folder[--w.folders]);
+    return w.status;
+}
+
+/* The master's config as it is, and which images it writes to. */
+static enum status clone_config(struct flash_plan *plan, struct origin *origin)
+{
+    struct target *t = &origin->target;
+    struct file file;
+    struct fail f;
+    struct config *config = arena_alloc(&t->arena, sizeof *config);
+    enum err err = ntfs_open(&t->volume, BOOT_CONFIG_PATH, &file, &f);
+    if (!config)
+        return say_no_memory();
+    if (err == ERR_NOT_FOUND) {
+        flash_plan_writers(plan, NULL);
+        return STATUS_OK;
+    }
+    if (!err && file.size > CONFIG_SIZE_MAX)
+        err = fail(&f, ERR_CONFIG, "the file has %u bytes: more than a config may have", file.size);
+    plan->config = err ? NULL : malloc(file.size + 1);
+    if (!err && !plan->config)
+        return say_no_memory();
+    plan->config_size = err ? 0 : file.size;
+    if (!err && file.size)
+        err = file_read(&file, 0, plan->config, (uint32_t)file.size, &f);
+    if (!err)
+        err = config_parse(config, (const uint8_t *)plan->config, (uint32_t)plan->config_size,
+                           &t->arena, &f);
+    if (err)
+        return say_fail(&f);
+    flash_plan_writers(plan, config);
+    return STATUS_OK;
+}
+
+enum status flash_plan_clone(struct flash_plan *plan, const struct options *options,
+                             const char *master)
+{
+    struct origin *origin;
+    *plan = (struct flash_plan){.is_clone = true};
+    enum status status = origin_open(&plan->origins, master, &origin);
+    if (!status)
+        status = change_allowed(&origin->target); /* what is on it is what it shall be */
+    if (status)
+        return flash_plan_finish(plan, 0, status);
+    const char *label = origin->target.volume.label;
+    plan->label = options->label ? options->label : *label ? label : "VHDBOOT";
+    status = clone_files(plan, origin);
+    if (!status)
+        status = clone_config(plan, origin);
+    return flash_plan_finish(plan, plan->config_size + stage2_size() + 2 * MKFS_CLUSTER, status);
+}

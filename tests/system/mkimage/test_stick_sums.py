@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""\\vhdboot.sum: what flash, add and replace keep, what other verbs make of it, and what verify says."""
+import hashlib
+import json
+import os
+import random
+
+import pytest
+
+from files import read, write
+from layers import child, dynamic
+from ntfsdisk import MIB, fixed_vhd
+from tools import FRAGMENT, mkimage, refused, run
+
+pytestmark = pytest.mark.usefixtures("folder")
+CONFIG = "[lab]\nvhd = \\leaf.vhd\n[look]\nvhd = \\fixed.vhd\nwrite = none\n"
+
+
+@pytest.fixture(name="rng")
+def _rng(request):
+    return random.Random(request.node.name)
+
+
+@pytest.fixture(name="stick")
+def _stick(rng):
+    base = dynamic("base", rng)
+    child("leaf", base, "base", rng)
+    fixed_vhd("fixed.vhd", 2 * MIB)
+    with open("cfg", "w", encoding="ascii") as file:
+        file.write(CONFIG)
+    mkimage("flash", "f.img", "--vhd", "leaf.vhd,fixed.vhd", "--config", "cfg", "--size", "64M", "--reserve", "1M")
+
+
+def sums(name="f.img"):
+    """path -> (sum, is it below the heading of those that may be written), as sha256sum reads them."""
+    out, written = {}, False
+    for line in mkimage("cat", f"{name}:/vhdboot.sum").stdout.decode().splitlines():
+        written |= line == "# Written to since, or it may be:"
+        if not line.startswith("#"):
+            digest, path = line.split("  ")
+            out[path] = digest, written
+    return out
+
+
+def states(name="f.img", status=0):
+    answer = json.loads(mkimage("verify", name, "--json", status=status).stdout)
+    assert answer["ok"] == (status == 0)
+    return {image["path"]: image["state"] for image in answer["images"]}
+
+
+def spoil_byte(path, name="f.img"):
+    extent = json.loads(mkimage("extents", f"{name}:{path}", "--json").stdout)["extents"][0]
+    write(name, extent["drive_lba"] * 512 + 1000, bytes([read(name, extent["drive_lba"] * 512 + 1000, 1)[0] ^ 1]))
+
+
+def test_sums_of_a_flash(stick):
+    found = sums()
+    assert {path: written for path, (_, written) in found.items()} == {
+        "leaf.vhd": True, "base.vhd": False, "fixed.vhd": False}
+    os.mkdir("out")
+    for path, (digest, _) in found.items():
+        data = mkimage("cat", f"f.img:/{path}").stdout
+        assert hashlib.sha256(data).hexdigest() == digest, path
+        with open(f"out/{path}", "wb") as file:
+            file.write(data)
+    with open("out/vhdboot.sum", "wb") as file:
+        file.write(mkimage("cat", "f.img:/vhdboot.sum").stdout)
+    assert run("env", "-C", "out", "sha256sum", "--strict", "-c", "vhdboot.sum").stdout.count(b": OK") == 3
+    assert set(states().values()) == {"same"}
+    assert mkimage("verify", "f.img").stdout.decode().splitlines()[-1].startswith("3 images: 3 the same")
+
+
+def test_what_differs(stick):
+    spoil_byte("/leaf.vhd")
+    assert states() == {"\\leaf.vhd": "changed", "\\base.vhd": "same", "\\fixed.vhd": "same"}
+    assert "as expected, entry lab writes to it" in mkimage("verify", "f.img").stdout.decode()
+    spoil_byte("/base.vhd")
+    assert states(status=1)["\\base.vhd"] == "differs"
+    assert refused("verify", "f.img", words="1 of 3 images is not what was written")
+    run(FRAGMENT, "f.img", "cfg", "/vhdboot.cfg", 1)
+    mkimage("remove", "f.img", "--entry", "look")
+    assert "\\fixed.vhd" not in states(status=1)
+
+
+def test_verbs_that_write_say_so(stick):
+    mkimage("snapshot", "f.img", "--entry", "lab", "--size", "1M")
+    mkimage("merge", "f.img", "--entry", "lab")
+    assert set(states().values()) == {"same"}                           # the child was empty
+    mkimage("merge", "f.img", "--entry", "lab")                         # into the base, which nobody wrote before
+    assert sums()["base.vhd"][1] and states() == {"\\base.vhd": "changed", "\\fixed.vhd": "same"}
+
+
+def test_sums_of_what_is_added_and_replaced(stick, rng):
+    dynamic("new", rng)
+    mkimage("add", "f.img", "--vhd", "new.vhd", "--write", "none")
+    mkimage("replace", "f.img", "--entry", "look", "--vhd", "new.vhd", "--reserve", "none")
+    mkimage("replace", "f.img", "--entry", "lab", "--vhd", "new.vhd")
+    found = sums()
+    assert not found["new.vhd"][1] and not found["fixed.vhd"][1] and found["leaf.vhd"][1]
+    assert found["new.vhd"][0] == found["fixed.vhd"][0] == hashlib.sha256(read("new.vhd")).hexdigest()
+    assert found["leaf.vhd"][0] == hashlib.sha256(mkimage("cat", "f.img:/leaf.vhd").stdout).hexdigest()
+    assert set(states().values()) == {"same"}
+
+
+def test_flash_verify(stick):
+    said = mkimage("flash", "g.img", "--vhd", "leaf.vhd", "--verify").stderr.decode()
+    assert "2 images read back" in said
+    assert mkimage("flash", "g.img", "--vhd", "leaf.vhd", "--verify", "--no-sums", status=2).stderr
+    mkimage("flash", "h.img", "--vhd", "fixed.vhd", "--no-sums")
+    refused("verify", "h.img", words="there is no .vhdboot.sum")
+
+
+def test_a_file_that_is_no_sums(stick):
+    with open("odd", "wb") as file:
+        file.write(b"hello\n\n# x\n" + b"0" * 64 + b"  gone.vhd\r\n" + b"zz" * 32 + b"  x\n")
+    run(FRAGMENT, "f.img", "odd", "/vhdboot.sum", 1)
+    done = mkimage("verify", "f.img", status=1)
+    assert b"GONE     \\gone.vhd" in done.stdout and done.stderr.count(b"is no sum") == 2
