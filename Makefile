@@ -50,7 +50,7 @@ all:
 # Core for mkimage and other host tools.
 $(B)/core64/%.o: stage2/core/%.c
 	@mkdir -p $(@D)
-	$(call run,CC)$(CC) $(CORE_CFLAGS) -O2 -g -c $< -o $@
+	$(call run,CC)$(CC) $(CORE_CFLAGS) -O2 -g -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables -c $< -o $@
 
 CORE64 := $(CORE_SRC:stage2/core/%.c=$(B)/core64/%.o)
 

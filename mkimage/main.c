@@ -133,6 +133,16 @@ static const struct verb verbs[] = {
      .summary = "Gives a dynamic or differencing VHD room for so much new data, besides what it\n"
                 "has: zeros inside the file, which the loader makes blocks of. The image is a\n"
                 "file of the host, TARGET:/path, or an entry of TARGET's menu."},
+    {.name = "grow",
+     .group = GROUP_KEEP,
+     .brief = "partition and volume to the end of a larger drive",
+     .arguments = "TARGET",
+     .arguments_needed = 1,
+     .options = OPTION_PARTITION | OPTION_DRY_RUN | OPTION_YES,
+     .run = verb_grow,
+     .summary = "Makes the NTFS partition and its volume as long as the drive is, as after a copy\n"
+                "to a larger one by dd. Of a GPT disk: the volume as long as its partition is. A\n"
+                "block device needs --yes."},
     {.name = "shrink",
      .group = GROUP_KEEP,
      .brief = "gives back room inside a VHD that no data are in",
@@ -259,6 +269,8 @@ static const struct verb verbs[] = {
      .run = verb_vhd_check,
      .summary = "Checks the structure: exit status 0 clean, 1 damaged or refused."},
     {.name = "password",
+     .group = GROUP_KEEP,
+     .brief = "the line that locks a menu or an entry",
      .arguments = "",
      .run = verb_password,
      .summary =

@@ -9,21 +9,21 @@ MKIMAGE_SRC    := $(sort $(filter-out mkimage/nbdkit/% mkimage/guest/% mkimage/w
                     $(wildcard mkimage/*.c mkimage/*/*.c)))
 MKIMAGE_OBJ    := $(MKIMAGE_SRC:mkimage/%.c=$(B)/mkimage.o/%.o) $(B)/mkimage.o/blobs.o
 # CPPFLAGS, CFLAGS and LDFLAGS of whoever builds a package of it are for the host's programs alone.
-MKIMAGE_CFLAGS := $(HOST_CFLAGS) -Imkimage -DVERSION='"$(VERSION)"' $(CPPFLAGS) $(CFLAGS)
+MKIMAGE_CFLAGS := $(HOST_CFLAGS) -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables -Imkimage -DVERSION='"$(VERSION)"' $(CPPFLAGS) $(CFLAGS)
 
 include mkimage/wim/wim.mk
 
 # The serving engine and what it stands on: without the NTFS writer, and with no library but libc.
 SERVE_SRC := $(wildcard mkimage/serve/*.c) \
-             $(patsubst %,mkimage/%.c,flash/entry flash/gap flash/source flash/target host/busy host/device host/drives host/fd \
-                                      host/files host/lock host/overlay cli/path cli/bytes cli/printable cli/program \
+             $(patsubst %,mkimage/%.c,flash/target flash/gap flash/entry flash/source host/busy host/device host/drives \
+                                      host/fd host/files host/lock host/overlay cli/path cli/bytes cli/printable cli/program \
                                       cli/progress cli/say)
 
 # The same with the kernel's client: for static programs, as one of an initramfs is.
 ATTACH_OBJ := $(patsubst mkimage/%.c,$(B)/mkimage.o/%.o,$(wildcard mkimage/attach/*.c) $(SERVE_SRC)) $(CORE64)
 
 # The files that include libntfs.h.
-MKIMAGE_NTFS   := $(patsubst %,$(B)/mkimage.o/ntfs/%.o,find io place volume)
+MKIMAGE_NTFS   := $(patsubst %,$(B)/mkimage.o/ntfs/%.o,find io lengthen place volume)
 # SHA-256; what is on a device that is to be overwritten; libhivex, which changes registry hives:
 # statically, as it is small and not everywhere.
 MKIMAGE_LIBS   := -lnettle -lblkid -l:libhivex.a

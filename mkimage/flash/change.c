@@ -26,11 +26,13 @@ enum status change_allowed(const struct target *t)
     else
         return STATUS_OK;
     (void)fail_subject(&f, t->device.path);
-    return say_fail_advice(&f, f.err == ERR_HIBERNATED
-                                   ? "Start that Windows and shut it down fully (shutdown /s /f "
-                                     "/t 0)."
-                                   : "Run chkdsk on it in Windows (chkdsk /f), then unmount it "
-                                     "there.");
+    const char *advice = "Run chkdsk on it in Windows (chkdsk /f), then unmount it there.";
+    if (volume->hibernated)
+        advice = "Start that Windows and shut it down fully (shutdown /s /f /t 0).";
+    else if (!volume->log_unclean) /* no Windows has work in its log that would be lost by that */
+        advice = "Run chkdsk on it in Windows (chkdsk /f), then unmount it there; or, where Linux "
+                 "or ntfsresize had it last, ntfsfix -d on its partition.";
+    return say_fail_advice(&f, advice);
 }
 
 /* It holds an NTFS boot sector: there a copy was kept, and is kept on. */

@@ -7,9 +7,11 @@
 #include "flash/edit.h"
 #include <errno.h>
 #include "core/base/bounds.h"
+#include "core/base/endian.h"
 #include "flash/change.h"
 #include "host/device.h"
 #include "host/overlay.h"
+#include "ntfs/lengthen.h"
 #include "ntfs/place.h"
 #include "ntfs/volume.h"
 
@@ -192,6 +194,56 @@ enum status edit_truncate(struct edit *e, const char *path, uint64_t size)
     struct volume v;
     enum status status = session_volume(&e->session, &v);
     return status ? status : finish(e, &v, false, place_truncate(&v, path, size));
+}
+
+enum status edit_mbr(struct edit *e, const struct mbr *mbr)
+{
+    struct session *s = &e->session;
+    if (!device_pwrite(&s->device, mbr, sizeof *mbr, 0))
+        return device_write_failed(&s->device);
+    if (e->rehearsal)
+        return STATUS_OK;
+    session_order(s);
+    enum status status = change_commit(&s->device, &s->overlay, false);
+    session_overlay(s);
+    return status;
+}
+
+/* The boot record for a volume to the partition's end, but for a last sector for its copy. */
+static enum status lengthen_record(struct session *s)
+{
+    struct boot_record vbr;
+    struct mbr mbr;
+    const struct part *part = s->target.part;
+    unsigned scale = s->target.volume.sector_size / SECTOR_SIZE;
+    enum status status = session_read_code(s, &mbr, &vbr);
+    vbr.first.bpb.total_sectors = le64_make((part->sectors - scale) / scale);
+    s->copy_lba = part->start_lba + part->sectors / scale * scale - scale;
+    return status ? status : session_vbr(s, &vbr);
+}
+
+enum status edit_lengthen(struct edit *e, uint64_t clusters[2])
+{
+    struct volume v;
+    struct session *s = &e->session;
+    const struct part *part = s->target.part;
+    unsigned scale = s->target.volume.sector_size / SECTOR_SIZE;
+    enum status status = session_volume(s, &v);
+    if (status)
+        return status;
+    clusters[0] = volume_clusters(&v);
+    clusters[1] = ((part->sectors - scale) << SECTOR_SHIFT) / v.cluster_size;
+    if (clusters[1] > clusters[0])
+        status = volume_lengthen(&v, clusters[1]);
+    if (!status && clusters[1] >= clusters[0]) /* the copy may be missing, by a cut */
+        status = lengthen_record(s);
+    status = finish(e, &v, false, status);
+    if (status || e->rehearsal || clusters[1] <= clusters[0])
+        return status;
+    status = edit_reopen(e);
+    if (!status)
+        status = session_volume(s, &v);
+    return status ? status : finish(e, &v, false, volume_release(&v, clusters[0]));
 }
 
 enum status edit_remove(struct edit *e, const char *path)

@@ -15,6 +15,7 @@
 #include "cli/options.h"
 #include "cli/say.h"
 #include "core/base/file.h"
+#include "core/part/format.h"
 #include "flash/session.h"
 
 struct edit {
@@ -69,6 +70,15 @@ enum status edit_extend(struct edit *e, const char *path, uint64_t old_size,
 
 /* Makes a file shorter, in one change. */
 enum status edit_truncate(struct edit *e, const char *path, uint64_t size);
+
+/*
+ * Makes the volume as long as its partition is, in two changes: its tables and the boot record, and
+ * then what is new is free. Cut in between, it counts as used. `clusters`: before and after.
+ */
+enum status edit_lengthen(struct edit *e, uint64_t clusters[2]);
+
+/* Sector 0 with this content, at once. */
+enum status edit_mbr(struct edit *e, const struct mbr *mbr);
 
 enum status edit_remove(struct edit *e, const char *path);
 

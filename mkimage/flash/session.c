@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The one way to open a flash for a change, and what install and restore put there alike. */
 #include "flash/session.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -12,6 +13,7 @@
 #include "flash/backup.h"
 #include "flash/change.h"
 #include "host/confirm.h"
+#include "host/drive_info.h"
 #include "layout.h"
 #include "ntfs/mirror.h"
 
@@ -37,6 +39,32 @@ void session_overlay(struct session *s)
     s->device.overlay = &s->overlay;
 }
 
+/* What there is instead, and what can be done about it. */
+static enum status say_no_volume(const struct fail *f, const char *path)
+{
+    static struct drive_info info;
+    static char advice[600];
+    bool other = f->err == ERR_PARTITION || f->err == ERR_NOT_NTFS;
+    if (!other || !drive_info_read(&info, path) || !*drive_info_found(&info))
+        return say_fail(f);
+    snprintf(advice, sizeof advice,
+             "What is there: %s. Make an NTFS volume of a partition (mkntfs -Q; what is in it is "
+             "lost), or let mkimage flash make the whole drive anew.",
+             drive_info_found(&info));
+    return say_fail_advice(f, advice);
+}
+
+static enum status open_target(struct target *t, const char *path, unsigned partition)
+{
+    struct fail f;
+    enum status status = target_open_device(t, path);
+    if (!status && target_mount(t, partition, &f)) {
+        status = say_no_volume(&f, path);
+        target_close(t);
+    }
+    return status;
+}
+
 enum status session_open(struct session *s, const char *path, unsigned partition)
 {
     return session_open_disk(s, path, NULL, partition);
@@ -50,7 +78,8 @@ enum status session_open_disk(struct session *s, const char *path, const struct 
     if (!disk)
         status = device_check_sectors(path); /* before a table is looked for in vain */
     if (!status)
-        status = target_open_disk(&s->target, path, disk, partition);
+        status = disk ? target_open_disk(&s->target, path, disk, partition)
+                      : open_target(&s->target, path, partition);
     if (status)
         return status;
     status = change_allowed(&s->target);

@@ -8,6 +8,7 @@
 #include "core/ntfs/ntfs.h"
 #include "core/vhdx/layout.h"
 #include "flash/target.h"
+#include "guest/hidden.h"
 #include "host/lock.h"
 #include "serve/vhdx_log.h"
 
@@ -44,10 +45,27 @@ static enum err stick_for(struct disk *d, unsigned i, const char *only, struct f
     return ERR_OK;
 }
 
-enum err disk_find(struct disk *d, const struct boottable *table, const char *only, struct fail *f)
+bool disk_in_memory(const struct disk *d)
+{
+    return d->above && d->table->ram;
+}
+
+/* Changes that are not kept, and contents that were read, are in memory. */
+static bool is_in_memory(const struct boottable *t)
+{
+    return t->map.cells && (t->ram || (t->write == WRITE_DISCARD && !t->write_protected));
+}
+
+enum err disk_find(struct disk *d, const struct boottable *table, const char *memory,
+                   const char *only, struct fail *f)
 {
     *d = (struct disk){.table = table};
-    for (unsigned i = 0; i < table->file_count; i++) {
+    if (memory && is_in_memory(table)) {
+        d->above = hidden_open(table, memory, f);
+        if (!d->above)
+            return f->err;
+    }
+    for (unsigned i = 0; !disk_in_memory(d) && i < table->file_count; i++) {
         enum err err = stick_for(d, i, only, f);
         if (err) {
             disk_close(d);
@@ -185,6 +203,8 @@ static enum err replay(struct disk *d, struct fail *f)
 
 enum err disk_open(struct disk *d, struct fail *f)
 {
+    if (disk_in_memory(d))
+        return ERR_OK;
     enum err err = open_once(d, f);
     if (!err && wants_writes(d) && d->stick[0].writer >= 0 && log_can_be_replayed(d)) {
         err = replay(d, f);
@@ -197,13 +217,24 @@ enum err disk_open(struct disk *d, struct fail *f)
     return err;
 }
 
+/* The changes go with the process that serves them. */
+static struct serve *serve_with(struct disk *d, struct serve *s)
+{
+    if (s && d->above)
+        serve_put_above(s, d->above);
+    if (s)
+        serve_write_through(s);
+    return s;
+}
+
 struct serve *disk_serve(struct disk *d, struct fail *f)
 {
+    if (disk_in_memory(d))
+        return serve_above_only(d->above, d->table->disk_sectors, f);
     struct chain *chain = &d->boot.chain;
     struct store *store[CHAIN_MAX] = {0};
-    enum write_mode write = d->writable                        ? WRITE_PERSISTENT
-                            : d->table->write == WRITE_DISCARD ? WRITE_DISCARD
-                                                               : WRITE_NONE;
+    bool discard = d->table->write == WRITE_DISCARD && !d->above;
+    enum write_mode write = d->writable ? WRITE_PERSISTENT : discard ? WRITE_DISCARD : WRITE_NONE;
     for (unsigned i = 0; i < chain->count; i++) {
         store[i] = store_for(d, i, !i && d->writable);
         if (!store[i]) {
@@ -213,10 +244,7 @@ struct serve *disk_serve(struct disk *d, struct fail *f)
             return NULL;
         }
     }
-    struct serve *s = serve_start(chain, store, write, f);
-    if (s)
-        serve_write_through(s);
-    return s;
+    return serve_with(d, serve_start(chain, store, write, f));
 }
 
 void disk_shut(struct disk *d)
@@ -231,4 +259,7 @@ void disk_close(struct disk *d)
     for (unsigned i = 0; i < d->sticks; i++)
         stick_close(&d->stick[i]);
     d->sticks = 0;
+    if (d->above)
+        d->above->close(d->above);
+    d->above = NULL;
 }

@@ -16,6 +16,7 @@
 
 struct disk {
     const struct boottable *table;
+    struct above *above; /* changes and contents in memory (hidden.h); NULL where there are none */
     unsigned sticks;
     struct stick stick[MAP_DRIVES_MAX]; /* one for each volume; [0] is the leaf's */
     unsigned stick_of[CHAIN_MAX];       /* by the table's files */
@@ -28,10 +29,14 @@ struct disk {
     bool writable; /* what is written to it goes into the image */
 };
 
-/* Finds all drives; ERR_NOT_FOUND where one is not there yet. `only`: one drive or image file on
- * which everything lies, or NULL. */
-MUST_CHECK enum err disk_find(struct disk *d, const struct boottable *table, const char *only,
-                              struct fail *f);
+/* Is all of the disk in memory, so that it needs no drive? */
+bool disk_in_memory(const struct disk *d);
+
+/* Finds all drives that it needs, and what is in `memory` (/dev/mem; NULL: nothing is);
+ * ERR_NOT_FOUND where one is not there yet. `only`: one drive or image file on which everything
+ * lies, or NULL. */
+MUST_CHECK enum err disk_find(struct disk *d, const struct boottable *table, const char *memory,
+                              const char *only, struct fail *f);
 
 /* Locks the leaf's drive, where it is written, as QEMU and mkimage do. */
 MUST_CHECK enum err disk_lock(const struct disk *d, struct fail *f);

@@ -18,4 +18,4 @@ $(B)/mkimage.o/guest/hooks_text.o: mkimage/guest/hooks_text.S $(GUEST_HOOKS)
 	$(call run,AS)$(CC) -Wa,-I$(B)/hooks -c $< -o $@
 
 $(B)/vhdboot-attach: $(GUEST_OBJ)
-	$(call run,LD)$(CC) -static -Wl,--gc-sections -s $^ -o $@
+	$(call run,LD)$(CC) -static -Wl,--gc-sections -Wl,-z,noseparate-code -s $^ -o $@

@@ -26,6 +26,7 @@
 #include "guest/hooks.h"
 #include "guest/keeper.h"
 #include "guest/left.h"
+#include "serve/above.h"
 
 static const char usage[] =
     "vhdboot-attach info [--memory FILE] [--drive FILE]\n"
@@ -49,6 +50,11 @@ struct arguments {
 
 static struct found found;
 static struct disk disk;
+
+static const char *memory_of(const struct arguments *args)
+{
+    return args->memory ? args->memory : "/dev/mem";
+}
 
 static const char *write_name(const struct boottable *t)
 {
@@ -77,7 +83,8 @@ static void print_room(void)
     struct fail f;
     char room[32];
     struct text t;
-    if (!leaf->slack || leaf->kind == IMAGE_FIXED || leaf->slack(leaf, &slack, &f))
+    if (!disk.writable || !leaf->slack || leaf->kind == IMAGE_FIXED ||
+        leaf->slack(leaf, &slack, &f))
         return;
     text_init(&t, room, sizeof room);
     text_bytes(&t, (uint64_t)slack.count * slack.block_sectors << SECTOR_SHIFT);
@@ -87,7 +94,7 @@ static void print_room(void)
 static enum status print_drive(const struct arguments *args)
 {
     struct fail f;
-    if (disk_find(&disk, &found.table, args->drive, &f))
+    if (disk_find(&disk, &found.table, NULL, args->drive, &f))
         return say_fail(&f);
     if (disk_open(&disk, &f)) {
         disk_close(&disk);
@@ -106,7 +113,7 @@ static enum status run_info(const struct arguments *args)
     static const char *const places[] = {"", "in memory", "a copy in the initramfs",
                                          "on the kernel's command line"};
     struct fail f;
-    if (found_look(&found, args->memory ? args->memory : "/dev/mem", &f))
+    if (found_look(&found, memory_of(args), &f))
         return say_fail(&f);
     if (found.in == FOUND_NOTHING) {
         say_out("This system was not started by vhdboot.");
@@ -158,7 +165,8 @@ static void modules_load(void)
 static enum err find_drives(const struct arguments *args, struct fail *f)
 {
     for (unsigned waited = 0;; waited++) {
-        enum err err = disk_find(&disk, &found.table, args->drive, f);
+        const char *memory = found.in == FOUND_MEMORY ? memory_of(args) : NULL;
+        enum err err = disk_find(&disk, &found.table, memory, args->drive, f);
         if (err != ERR_NOT_FOUND || waited >= args->wait_seconds)
             return err;
         sleep(1);
@@ -181,9 +189,9 @@ static enum status attach_disk(const struct arguments *args)
     if (disk_open(&disk, &f) || disk_lock(&disk, &f))
         return say_fail(&f);
     print_notes();
-    const char *write = disk.writable                        ? "persistent"
-                        : found.table.write == WRITE_DISCARD ? "discard"
-                                                             : "none";
+    bool discard = disk.above ? !disk.above->read_only : found.table.write == WRITE_DISCARD;
+    const char *write = disk.writable ? "persistent" : discard ? "discard" : "none";
+    (void)setenv("TMPDIR", "/run", 0); /* for changes that are not kept: there is no other place */
     devices_backend(backend, write, found.table.entry, found.table.file[0].path);
     modules_load();
     int index = keeper_start(&disk, backend);
@@ -205,7 +213,7 @@ static enum status run_attach(const struct arguments *args)
     int index = left_index();
     if (index >= 0 && devices_read(&one, index))
         return STATUS_OK;
-    enum err err = found_look(&found, args->memory ? args->memory : "/dev/mem", &f);
+    enum err err = found_look(&found, memory_of(args), &f);
     if (err)
         return say_fail(&f);
     if (found.in == FOUND_NOTHING)

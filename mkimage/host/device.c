@@ -47,7 +47,7 @@ bool device_pwrite(struct device *d, const void *buf, size_t size, uint64_t off)
 
 static bool write_zeros(struct device *d, uint64_t off, uint64_t size)
 {
-    static const uint8_t zeros[1 << 18];
+    static uint8_t zeros[1 << 18]; /* never written; not const, so that no program carries it */
     while (size) {
         size_t n = size < sizeof zeros ? (size_t)size : sizeof zeros;
         if (!device_pwrite(d, zeros, n, off))
@@ -102,6 +102,9 @@ enum status device_read_failed(const struct device *d)
 
 enum status device_write_failed(const struct device *d)
 {
+    if (d->io && errno == ENOSPC)
+        return say_error("Give it some (mkimage reserve), then run this again.",
+                         "%s: the image has no room for new data", d->path);
     return say_error("Check its free space and its health, then run this again.",
                      "%s: writing failed: %s", d->path, strerror(errno));
 }

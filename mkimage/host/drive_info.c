@@ -163,6 +163,23 @@ bool drive_info_read(struct drive_info *info, const char *path)
     return true;
 }
 
+const char *drive_info_found(const struct drive_info *info)
+{
+    static char text[400];
+    size_t used = 0;
+    *text = '\0';
+    for (unsigned i = 0; i < info->part_count && i < 4; i++) {
+        const struct drive_part *part = &info->part[i];
+        char number[32] = "all of it";
+        if (part->number)
+            snprintf(number, sizeof number, "partition %u", part->number);
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%s is %s%s%s", i ? "; " : "",
+                                 number, *part->type ? part->type : "of no known kind",
+                                 *part->label ? ", " : "", part->label);
+    }
+    return text;
+}
+
 void drive_info_say(const struct drive_info *info, const char *path)
 {
     say("%s: %s%s%s%s%s%s%s", path, *info->model ? info->model : "a block device", ", ",

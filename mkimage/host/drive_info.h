@@ -32,6 +32,10 @@ struct drive_info {
 /* Looks at the block device; false where it cannot be opened. */
 bool drive_info_read(struct drive_info *info, const char *path);
 
+/* "partition 1 is vfat, STICK; partition 2 is ext4" in a static buffer; "" where nothing is known.
+ */
+const char *drive_info_found(const struct drive_info *info);
+
 /* Says all of it, a line of news each. */
 void drive_info_say(const struct drive_info *info, const char *path);
 

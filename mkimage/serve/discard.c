@@ -16,50 +16,16 @@
 #define LOOK       (1u << 20) /* pages that one question looks at */
 
 struct discard {
+    struct above above;   /* first: it is what others know */
     pthread_mutex_t lock; /* of `held` and of the making of pages */
     struct store *store;
     struct table held; /* a bit a page */
     uint64_t size;
-    discard_below *below;
-    void *ctx;
 };
 
-struct discard *discard_open(uint64_t size, discard_below *below, void *ctx, struct fail *f)
+static bool discard_holds(struct above *a, uint64_t off, uint64_t *len)
 {
-    const char *folder = getenv("TMPDIR");
-    int fd = open(folder ? folder : "/var/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    struct discard *d = fd >= 0 ? calloc(1, sizeof *d) : NULL;
-    uint64_t pages = (size + PAGE - 1) >> PAGE_SHIFT;
-    if (d && !ftruncate(fd, (off_t)(pages << PAGE_SHIFT)) &&
-        (d->store = store_host(fd, pages << PAGE_SHIFT)) && table_open(&d->held, pages / 8 + 1)) {
-        pthread_mutex_init(&d->lock, NULL);
-        d->size = size;
-        d->below = below;
-        d->ctx = ctx;
-        return d;
-    }
-    (void)fail(f, ERR_WRITE, "there is no place for changes that are not kept; TMPDIR names one",
-               0);
-    if (fd >= 0 && !(d && d->store))
-        close(fd);
-    if (d && d->store)
-        store_close(d->store);
-    free(d);
-    return NULL;
-}
-
-void discard_close(struct discard *d)
-{
-    if (!d)
-        return;
-    store_close(d->store);
-    table_close(&d->held);
-    pthread_mutex_destroy(&d->lock);
-    free(d);
-}
-
-bool discard_holds(struct discard *d, uint64_t off, uint64_t *len)
-{
+    struct discard *d = (struct discard *)a;
     pthread_mutex_lock(&d->lock);
     uint64_t page = off >> PAGE_SHIFT, pages = (d->size + PAGE - 1) >> PAGE_SHIFT;
     bool held = table_bit(&d->held, page);
@@ -72,11 +38,12 @@ bool discard_holds(struct discard *d, uint64_t off, uint64_t *len)
     return held;
 }
 
-int discard_read(struct discard *d, void *buf, size_t len, uint64_t off, struct fail *f)
+static int discard_read(struct above *a, void *buf, size_t len, uint64_t off, struct fail *f)
 {
+    struct discard *d = (struct discard *)a;
     for (uint8_t *to = buf; len;) { /* ends: len shrinks */
         uint64_t run;
-        bool held = discard_holds(d, off, &run);
+        bool held = discard_holds(a, off, &run);
         size_t n = run < len ? (size_t)run : len;
         int error;
         if (held) {
@@ -88,10 +55,10 @@ int discard_read(struct discard *d, void *buf, size_t len, uint64_t off, struct 
             size_t whole = d->size - start < PAGE ? (size_t)(d->size - start) : PAGE;
             if (n > start + whole - off)
                 n = (size_t)(start + whole - off);
-            error = d->below(d->ctx, page, whole, start, f);
+            error = d->above.below(d->above.below_ctx, page, whole, start, f);
             memcpy(to, page + (off - start), n);
         } else {
-            error = d->below(d->ctx, to, n, off, f);
+            error = d->above.below(d->above.below_ctx, to, n, off, f);
         }
         if (error)
             return error;
@@ -108,7 +75,7 @@ static int page_make(struct discard *d, uint64_t page, struct fail *f)
     uint8_t data[PAGE] = {0};
     uint64_t start = page << PAGE_SHIFT;
     size_t whole = d->size - start < PAGE ? (size_t)(d->size - start) : PAGE;
-    int error = d->below(d->ctx, data, whole, start, f);
+    int error = d->above.below(d->above.below_ctx, data, whole, start, f);
     if (error)
         return error;
     error = d->store->write(d->store, data, PAGE, start);
@@ -135,18 +102,56 @@ static int change(struct discard *d, const uint8_t *from, uint64_t len, uint64_t
     return store_fail(f, error, "byte %u of the changes could not be written", off);
 }
 
-int discard_write(struct discard *d, const void *buf, size_t len, uint64_t off, struct fail *f)
+static int discard_write(struct above *a, const void *buf, size_t len, uint64_t off, struct fail *f)
 {
+    struct discard *d = (struct discard *)a;
     pthread_mutex_lock(&d->lock);
     int error = len ? change(d, buf, len, off, f) : 0;
     pthread_mutex_unlock(&d->lock);
     return error;
 }
 
-int discard_zero(struct discard *d, uint64_t len, uint64_t off, struct fail *f)
+static int discard_zero(struct above *a, uint64_t len, uint64_t off, struct fail *f)
 {
+    struct discard *d = (struct discard *)a;
     pthread_mutex_lock(&d->lock);
     int error = len ? change(d, NULL, len, off, f) : 0;
     pthread_mutex_unlock(&d->lock);
     return error;
+}
+
+static void discard_close(struct above *a)
+{
+    struct discard *d = (struct discard *)a;
+    store_close(d->store);
+    table_close(&d->held);
+    pthread_mutex_destroy(&d->lock);
+    free(d);
+}
+
+struct above *discard_open(uint64_t size, struct fail *f)
+{
+    const char *folder = getenv("TMPDIR");
+    int fd = open(folder ? folder : "/var/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    struct discard *d = fd >= 0 ? calloc(1, sizeof *d) : NULL;
+    uint64_t pages = (size + PAGE - 1) >> PAGE_SHIFT;
+    if (d && !ftruncate(fd, (off_t)(pages << PAGE_SHIFT)) &&
+        (d->store = store_host(fd, pages << PAGE_SHIFT)) && table_open(&d->held, pages / 8 + 1)) {
+        pthread_mutex_init(&d->lock, NULL);
+        d->size = size;
+        d->above = (struct above){.read = discard_read,
+                                  .write = discard_write,
+                                  .zero = discard_zero,
+                                  .holds = discard_holds,
+                                  .close = discard_close};
+        return &d->above;
+    }
+    (void)fail(f, ERR_WRITE, "there is no place for changes that are not kept; TMPDIR names one",
+               0);
+    if (fd >= 0 && !(d && d->store))
+        close(fd);
+    if (d && d->store)
+        store_close(d->store);
+    free(d);
+    return NULL;
 }

@@ -3,6 +3,8 @@
  * One lock guards the tables; data move outside of it. A place that a thread was given stays good
  * while it uses it: places of blocks that went away are given to others only by a flush that finds
  * no thread at work (leaf->quiet).
+ *
+ * Long because who holds which lock can only be seen where all that take it stand together.
  */
 #include "serve/serve.h"
 #include <errno.h>
@@ -27,7 +29,7 @@ struct serve {
     pthread_mutex_t lock; /* of all below; data are moved without it */
     pthread_mutex_t edge; /* held while a part of a sector is changed */
     struct leaf *leaf;    /* what is written; NULL where nothing is kept */
-    struct discard *discard;
+    struct above *above;  /* takes all writes, where there is one */
     struct layer layer[CHAIN_MAX];
     unsigned first, layers; /* those that are asked after `leaf` */
     uint64_t sectors;
@@ -233,8 +235,8 @@ static uint64_t turn(uint64_t len, uint64_t off, bool *part)
 int serve_read(struct serve *s, void *buf, size_t len, uint64_t off, struct fail *f)
 {
     int error = check_range(s, len, off, f);
-    if (!error && s->discard)
-        return discard_read(s->discard, buf, len, off, f);
+    if (!error && s->above)
+        return s->above->read(s->above, buf, len, off, f);
     for (uint8_t *to = buf; !error && len;) { /* ends: len shrinks */
         bool part;
         size_t n = (size_t)turn(len, off, &part);
@@ -260,8 +262,8 @@ static int settle(struct serve *s, struct fail *f)
 int serve_write(struct serve *s, const void *buf, size_t len, uint64_t off, struct fail *f)
 {
     int error = check_write(s, len, off, f);
-    if (!error && s->discard)
-        return discard_write(s->discard, buf, len, off, f);
+    if (!error && s->above)
+        return s->above->write(s->above, buf, len, off, f);
     for (const uint8_t *from = buf; !error && len;) { /* ends: len shrinks */
         bool part;
         size_t n = (size_t)turn(len, off, &part);
@@ -277,8 +279,8 @@ int serve_write(struct serve *s, const void *buf, size_t len, uint64_t off, stru
 int serve_zero(struct serve *s, uint64_t len, uint64_t off, bool hole, struct fail *f)
 {
     int error = check_write(s, len, off, f);
-    if (!error && s->discard)
-        return discard_zero(s->discard, len, off, f);
+    if (!error && s->above)
+        return s->above->zero(s->above, len, off, f);
     while (!error && len) { /* ends: len shrinks */
         bool part;
         uint64_t n = turn(len, off, &part);
@@ -295,7 +297,7 @@ int serve_trim(struct serve *s, uint64_t len, uint64_t off, struct fail *f)
     int error = check_write(s, len, off, f);
     uint64_t end = (off + len) & ~SECTOR_MASK;
     off = (off + SECTOR_MASK) & ~SECTOR_MASK;
-    if (error || s->discard || off >= end)
+    if (error || s->above || off >= end)
         return error;
     error = leaf_trim(s, off >> SECTOR_SHIFT, (end - off) >> SECTOR_SHIFT, f);
     return error ? error : settle(s, f);
@@ -344,11 +346,11 @@ int serve_extent(struct serve *s, uint64_t off, uint64_t *len, bool *zero, struc
     int error = check_range(s, 1, off, f);
     if (error)
         return error;
-    if (s->discard && discard_holds(s->discard, off, len)) {
+    if (s->above && s->above->holds(s->above, off, len)) {
         *zero = false;
         return 0;
     }
-    uint64_t most = s->discard ? *len : UINT64_MAX;
+    uint64_t most = s->above ? *len : UINT64_MAX;
     struct piece piece;
     uint64_t lba = off >> SECTOR_SHIFT;
     pthread_mutex_lock(&s->lock);
@@ -373,12 +375,12 @@ uint64_t serve_size(const struct serve *s)
 
 bool serve_writable(const struct serve *s)
 {
-    return s->leaf || s->discard;
+    return s->leaf || (s->above && !s->above->read_only);
 }
 
 enum write_mode serve_write_mode(const struct serve *s)
 {
-    return s->leaf ? WRITE_PERSISTENT : s->discard ? WRITE_DISCARD : WRITE_NONE;
+    return s->leaf ? WRITE_PERSISTENT : s->above ? WRITE_DISCARD : WRITE_NONE;
 }
 
 const char *serve_kind(const struct serve *s)
@@ -393,13 +395,22 @@ static int below_read(void *ctx, void *buf, size_t len, uint64_t off, struct fai
     return sectors_read(ctx, buf, off >> SECTOR_SHIFT, len >> SECTOR_SHIFT, f);
 }
 
+void serve_put_above(struct serve *s, struct above *above)
+{
+    above->below = below_read;
+    above->below_ctx = s;
+    s->above = above;
+}
+
 static bool start_writing(struct serve *s, struct chain *chain, enum write_mode write,
                           struct fail *f)
 {
     struct image *image = &chain->link[0]->image;
     if (write == WRITE_DISCARD) {
-        s->discard = discard_open(serve_size(s), below_read, s, f);
-        return s->discard;
+        struct above *above = discard_open(serve_size(s), f);
+        if (above)
+            serve_put_above(s, above);
+        return above;
     }
     if (write == WRITE_NONE)
         return true;
@@ -413,13 +424,29 @@ static void serve_free(struct serve *s)
 {
     if (s->leaf)
         s->leaf->ops->free(s->leaf);
-    discard_close(s->discard);
+    if (s->above)
+        s->above->close(s->above);
     for (unsigned i = 0; i < s->layers; i++)
         store_close(s->layer[i].store);
     opened_close(s->opened);
     pthread_mutex_destroy(&s->lock);
     pthread_mutex_destroy(&s->edge);
     free(s);
+}
+
+struct serve *serve_above_only(struct above *above, uint64_t sectors, struct fail *f)
+{
+    struct serve *s = calloc(1, sizeof *s);
+    if (!s) {
+        (void)fail(f, ERR_MEMORY, "out of memory", 0);
+        return NULL;
+    }
+    s->sectors = sectors;
+    s->kind = "disk in memory";
+    pthread_mutex_init(&s->lock, NULL);
+    pthread_mutex_init(&s->edge, NULL);
+    serve_put_above(s, above);
+    return s;
 }
 
 struct serve *serve_start(struct chain *chain, struct store *const *store, enum write_mode write,

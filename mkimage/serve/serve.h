@@ -19,6 +19,7 @@
 #include "core/entry/config.h"
 #include "serve/store.h"
 
+struct above;
 struct serve;
 
 struct serve_options {
@@ -46,6 +47,12 @@ enum status serve_say(const struct fail *f);
  * as does the leaf's image where it is written. For serve_open() and tests. */
 struct serve *serve_start(struct chain *chain, struct store *const *store, enum write_mode write,
                           struct fail *f);
+
+/* Lays `above` over a disk that was opened with WRITE_NONE; it becomes the engine's. */
+void serve_put_above(struct serve *s, struct above *above);
+
+/* A disk that is nothing else. NULL with the reason in `f`: `above` stays the caller's then. */
+struct serve *serve_above_only(struct above *above, uint64_t sectors, struct fail *f);
 
 /* Flushes, closes the image, frees all. 0 or an errno: what was not flushed may be lost then. */
 int serve_close(struct serve *s, struct fail *f);

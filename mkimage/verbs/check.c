@@ -59,11 +59,11 @@ static void warn_of_lines(struct check *c)
 /* "write = persistent", as the config would say it. */
 static const char *mode_text(const struct config_entry *entry)
 {
-    static char text[40];
+    static char text[64];
     if (entry->start.kind != START_IMAGE)
         return "boot = ...";
-    snprintf(text, sizeof text, "write = %s%s", entry_write_name(entry),
-             entry->ram ? ", ram = yes" : "");
+    snprintf(text, sizeof text, "write = %s%s%s", entry_write_name(entry),
+             entry->ram ? ", ram = yes" : "", entry->native ? ", via = bootmgr" : "");
     return text;
 }
 
@@ -99,6 +99,9 @@ static void check_volume(struct check *c)
         steps_warn(&c->steps, "a change of it was cut off, and ntfs-3g will not mount it before "
                               "mkimage install mends its $MFTMirr");
     steps_warn_notes(&c->steps, &volume->notes, NULL);
+    if (volume->dirty && !volume->log_unclean && !volume->hibernated)
+        steps_warn(&c->steps, "its log is clean: where Linux or ntfsresize had it last, ntfsfix -d "
+                              "on its partition takes the mark away");
 }
 
 static void walk(struct check *c)

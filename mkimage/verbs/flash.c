@@ -29,8 +29,6 @@
 #include "flash/verify.h"
 #include "host/confirm.h"
 #include "host/device.h"
-#include "host/random.h"
-#include "host/fd.h"
 #include "image/slack.h"
 #include "ntfs/mkfs.h"
 #include "ntfs/place.h"

@@ -128,6 +128,7 @@ static void print_row_json(const struct row *row, bool from_file)
     json_string("vhd", image ? e->vhd : NULL);
     json_string("write", image ? entry_write_name(e) : NULL);
     json_bool("ram", e->ram);
+    json_string("via", e->native ? "bootmgr" : NULL);
     json_bool("hidden", e->hidden);
     json_bool("default", row->is_default);
     json_bool("boots", row->boots);

@@ -94,8 +94,11 @@ static enum status choose_path(struct snapshot *s, const struct options *options
     if (!s->path)
         return say_error("Say a --name.", "%s: no name for its child can be found", s->parent);
     const char *dot = strrchr(s->path, '.');
-    if (options->name && (!dot || (strcasecmp(dot, ".vhd") && strcasecmp(dot, ".avhd"))))
-        return say_usage("--name %s: the name of a VHD ends in .vhd", options->name);
+    bool vhdx = s->lineage.chain.link[0]->image.format == IMAGE_VHDX;
+    if (options->name && (!dot || (strcasecmp(dot, vhdx ? ".vhdx" : ".vhd") &&
+                                   strcasecmp(dot, vhdx ? ".avhdx" : ".avhd"))))
+        return say_usage("--name %s: the name of a %s", options->name,
+                         vhdx ? "VHDX ends in .vhdx" : "VHD ends in .vhd");
     if (!volume_name_ok(s->path))
         return say_error("Choose another --name.", "%s: NTFS takes no such name", s->path);
     if (is_there(&s->lineage, s->path))

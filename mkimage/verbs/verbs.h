@@ -20,6 +20,7 @@ enum status verb_remove(const struct options *options);
 enum status verb_list(const struct options *options);
 enum status verb_update(const struct options *options);
 enum status verb_uninstall(const struct options *options);
+enum status verb_grow(const struct options *options);
 enum status verb_shrink(const struct options *options);
 enum status verb_verify(const struct options *options);
 enum status verb_check(const struct options *options);

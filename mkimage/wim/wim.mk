@@ -16,6 +16,8 @@ $(B)/wim/ntfs/io.o: mkimage/ntfs/io.c
 	$(call run,CC)$(CC) $(WIM_CFLAGS) -c $< -o $@
 
 ifneq ($(and $(wildcard /usr/include/wimlib.h),$(wildcard /usr/include/ntfs-3g/volume.h)),)
+# One that was made before libwim's headers came is empty, and nothing in it is older than anything.
+$(shell if [ -e $(WIM_SO) ] && [ ! -s $(WIM_SO) ]; then rm -f $(WIM_SO) $(B)/mkimage.o/blobs.o $(B)/mkimage; fi)
 $(WIM_SO): $(WIM_OBJ)
 	@mkdir -p $(@D)
 	$(call run,LD)$(CC) -shared -Wl,-z,defs -Wl,--defsym=ntfs_mount=wim_ntfs_mount $^ -lwim -lntfs-3g -o $@

@@ -18,6 +18,7 @@
 struct object {
     struct tree *tree;
     struct tree_key *elements;
+    bool keep; /* it was there: nothing is put into it */
     bool failed;
 };
 
@@ -39,9 +40,20 @@ static struct object object_make(struct tree *t, const char *id, uint32_t type)
     return o;
 }
 
+/* The same for one whose content is somebody's own where it exists. */
+static struct object object_new(struct tree *t, const char *id, uint32_t type)
+{
+    bool there = tree_find(objects(t), id);
+    struct object o = object_make(t, id, type);
+    o.keep = there;
+    return o;
+}
+
 static void put(struct object *o, uint32_t code, uint32_t type, const void *data, size_t size)
 {
     char name[9];
+    if (o->keep)
+        return;
     snprintf(name, sizeof name, "%08x", code);
     struct tree_key *element = o->failed ? NULL : tree_make(o->tree, o->elements, name);
     o->failed = !element || !tree_set(o->tree, element, "Element", type, data, size);
@@ -99,7 +111,7 @@ static void put_volume(struct object *o, uint32_t code, const struct element_par
 
 static bool settings(struct tree *t, bool modern)
 {
-    struct object global = object_make(t, STORE_ID_GLOBAL, STORE_TYPE_SETTINGS);
+    struct object global = object_new(t, STORE_ID_GLOBAL, STORE_TYPE_SETTINGS);
     struct wide part[3];
     uint8_t list[3 * 2 * STORE_ID_SIZE + 2] = {0};
     size_t size = 0;
@@ -111,16 +123,16 @@ static bool settings(struct tree *t, bool modern)
         size += part[i].size;
     }
     put(&global, STORE_INHERIT, HIVE_MULTI_SZ, list, size + 2);
-    struct object loaders = object_make(t, STORE_ID_LOADERS, STORE_TYPE_OF_LOADER);
+    struct object loaders = object_new(t, STORE_ID_LOADERS, STORE_TYPE_OF_LOADER);
     put_list(&loaders, STORE_INHERIT, STORE_ID_GLOBAL, STORE_ID_HYPERVISOR);
-    struct object resumes = object_make(t, STORE_ID_RESUMES, STORE_TYPE_OF_RESUME);
+    struct object resumes = object_new(t, STORE_ID_RESUMES, STORE_TYPE_OF_RESUME);
     put_list(&resumes, STORE_INHERIT, STORE_ID_GLOBAL, NULL);
-    struct object debug = object_make(t, STORE_ID_DEBUG_SETTINGS, STORE_TYPE_SETTINGS);
+    struct object debug = object_new(t, STORE_ID_DEBUG_SETTINGS, STORE_TYPE_SETTINGS);
     put_number(&debug, STORE_DEBUGGER_TYPE, modern ? 4 : 0);
-    struct object ems = object_make(t, STORE_ID_EMS_SETTINGS, STORE_TYPE_SETTINGS);
+    struct object ems = object_new(t, STORE_ID_EMS_SETTINGS, STORE_TYPE_SETTINGS);
     put_switch(&ems, STORE_EMS, false);
-    struct object bad = object_make(t, STORE_ID_BAD_MEMORY_LIST, STORE_TYPE_SETTINGS);
-    struct object hypervisor = object_make(t, STORE_ID_HYPERVISOR, STORE_TYPE_OF_LOADER);
+    struct object bad = object_new(t, STORE_ID_BAD_MEMORY_LIST, STORE_TYPE_SETTINGS);
+    struct object hypervisor = object_new(t, STORE_ID_HYPERVISOR, STORE_TYPE_OF_LOADER);
     put_number(&hypervisor, STORE_HYPERVISOR_TYPE, 0);
     put_number(&hypervisor, STORE_HYPERVISOR_PORT, 1);
     put_number(&hypervisor, STORE_HYPERVISOR_BAUD, 115200);
@@ -130,15 +142,13 @@ static bool settings(struct tree *t, bool modern)
 
 static struct object bootmgr(struct tree *t, const struct element_partition *partition)
 {
-    bool is_new = !tree_find(objects(t), BCD_MANAGER);
-    struct object o = object_make(t, BCD_MANAGER, STORE_TYPE_BOOTMGR);
-    if (!is_new)
-        return o;
+    struct object o = object_new(t, BCD_MANAGER, STORE_TYPE_BOOTMGR);
     put_volume(&o, STORE_DEVICE, partition);
     put_text(&o, STORE_TITLE, "Windows Boot Manager");
     put_text(&o, STORE_LOCALE, LOCALE);
     put_list(&o, STORE_INHERIT, STORE_ID_GLOBAL, NULL);
     put_number(&o, STORE_TIMEOUT, BOOTSTORE_TIMEOUT);
+    o.keep = false;
     return o;
 }
 

@@ -8,14 +8,16 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include "core/ntfs/ntfs.h"
 #include "windows/disk.h"
 #include "windows/version.h"
 
-#define USB_FLAGS    (BOOT_FLAG_USB | BOOT_FLAG_USB3)
-#define START_BOOT   0u
-#define START_DEMAND 3u
-#define CURRENT      "Microsoft\\Windows NT\\CurrentVersion"
-#define WINDOWS_81   9600u
+#define USB_FLAGS      (BOOT_FLAG_USB | BOOT_FLAG_USB3)
+#define START_BOOT     0u
+#define START_DEMAND   3u
+#define DRIVERS_FOLDER "\\Windows\\System32\\drivers"
+#define CURRENT        "Microsoft\\Windows NT\\CurrentVersion"
+#define WINDOWS_81     9600u
 
 const char *const bus_key[BUS_COUNT] = {"usb2", "usb3", "ahci", "ide", "nvme", "hyperv"};
 const char *const bus_name[BUS_COUNT] = {"USB 2", "USB 3", "AHCI", "IDE", "NVMe", "Hyper-V"};
@@ -51,10 +53,26 @@ struct look {
 
 /* --- One driver */
 
+static bool first_file(void *ctx, const struct ntfs_dirent *entry)
+{
+    *(bool *)ctx |= !entry->directory;
+    return entry->directory;
+}
+
+/* Are there any drivers at all? A hive can be looked at without the rest of its Windows. */
+static bool has_drivers(struct look *l)
+{
+    bool any = false;
+    struct fail f;
+    return !ntfs_list(&l->t->volume, DRIVERS_FOLDER, first_file, &any, &f) && any;
+}
+
 /* Its file, as a path of the volume; what cannot be told from the registry is not looked for. */
 static bool file_missing(struct look *l, const char *key, const char *name)
 {
     char image[200], path[256];
+    if (!has_drivers(l))
+        return false;
     if (!registry_text(l->system, key, "ImagePath", image, sizeof image))
         snprintf(image, sizeof image, "System32\\drivers\\%s.sys", name);
     const char *in = image;

@@ -13,8 +13,8 @@ $(LINUX_ROOT): tests/guest/linuxroot.py $(B)/vhdboot-attach
 $(CACHE)/debian-%.tar:
 	$(call run,FETCH)mmdebstrap --variant=minbase --include=systemd-sysv,udev,dbus,linux-image-amd64,busybox,kmod,zstd,e2fsprogs,$* \
 	    --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
-	    --dpkgopt='path-exclude=/usr/share/locale/*' bookworm $@.part
-	@mv $@.part $@
+	    --dpkgopt='path-exclude=/usr/share/locale/*' bookworm $(@:.tar=.part.tar)
+	@mv $(@:.tar=.part.tar) $@
 
 $(LINUX_DEBIAN): $(B)/tests/debian-%.raw: $(CACHE)/debian-%.tar tests/guest/linuxroot.py $(B)/vhdboot-attach
 	@mkdir -p $(@D)

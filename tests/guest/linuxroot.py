@@ -22,7 +22,7 @@ from initramfs import kernel_package                                        # no
 UUID = "5ec70a57-0b00-4ead-8000-7668646d7275"
 PARTITION = 2048
 GRUB = "/usr/lib/grub/i386-pc"
-GRUB_MODULES = "biosdisk part_msdos ext2 normal configfile linux echo serial terminal test".split()
+GRUB_MODULES = "biosdisk part_msdos ext2 normal configfile linux echo serial terminal test loadenv".split()
 FEATURES = "^64bit,^metadata_csum_seed"
 MIB = 1 << 20
 
@@ -30,6 +30,8 @@ GRUB_CONFIG = """
 serial --unit=0 --speed=115200
 terminal_output serial
 set timeout=0
+set by=grub
+save_env by
 linux /boot/vmlinuz root=UUID={uuid} ro console=ttyS0,115200 systemd.show_status=1 {words}
 initrd /boot/initrd.img
 boot
@@ -85,6 +87,7 @@ vhdboot-attach info > /run/info
 step info cat /run/info
 step mount mount -t ext4 -o ro /dev/$(sed -n 's/^drive  .*, //p' /run/info) /mnt
 step processes sh -c 'for p in /proc/[0-9]*; do tr "\0" " " < $p/cmdline 2>/dev/null | grep -a ^@; done'
+step grubenv grep by= /boot/grub/grubenv
 dd if=/dev/nbd0 bs=512 skip=2047 count=1 2>/dev/null | tr -d '\0' > /run/steps
 . /run/steps
 echo "== end"
@@ -118,6 +121,7 @@ def configure(root, words):
     write(root, "etc/systemd/system/report.service", SERVICE)
     write(root, "test", TEST)
     write(root, "boot/grub/grub.cfg", GRUB_CONFIG.format(uuid=UUID, words=words))
+    run("grub-editenv", os.path.join(root, "boot/grub/grubenv"), "create")
     wants = os.path.join(root, "etc/systemd/system/multi-user.target.wants")
     os.makedirs(wants, exist_ok=True)
     os.symlink("/etc/systemd/system/report.service", os.path.join(wants, "report.service"))
@@ -195,6 +199,7 @@ def small_tree(work, build):
     write(root, "sbin/init", SMALL_INIT, 0o755)
     write(root, "test", SMALL_TEST)
     write(root, "boot/grub/grub.cfg", GRUB_CONFIG.format(uuid=UUID, words="loglevel=4"))
+    run("grub-editenv", os.path.join(root, "boot/grub/grubenv"), "create")
     shutil.copy("/bin/busybox", os.path.join(root, "bin"))
     shutil.copy(os.path.join(build, "vhdboot-attach"), os.path.join(root, "sbin"))
     shutil.copy(os.path.join(kernel, "boot", f"vmlinuz-{version}"), os.path.join(root, "boot/vmlinuz"))

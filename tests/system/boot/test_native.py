@@ -6,14 +6,17 @@ INT 13h, reads and writes the sectors of the store, and says what it sees.
 """
 import functools
 import json
+import os
 import re
 import struct
 import subprocess
 
 import bcd
+import ntfsedit
 import pytest
 import vhd
-from flash import START, extents, mkimage_json, run, tool
+from flash import MIB, START, extents, mkimage_json, run, tool
+from winimage import windows_tree, windows_vhd
 
 SIGNATURE = struct.unpack("<I", b"test")[0]
 OURS = bcd.mbr(SIGNATURE, START * 512)
@@ -102,9 +105,9 @@ def sums(data):
     return found
 
 
-def ask(disk, sectors, store=0, scratch=0):
+def ask(disk, sectors, store=0, scratch=0, chunks=None):
     """Tells the program on the disk what to look at."""
-    block = struct.pack("<II16III", len(content(disk)) // (CHUNK * 512), len(sectors),
+    block = struct.pack("<II16III", chunks or len(content(disk)) // (CHUNK * 512), len(sectors),
                         *(list(sectors) + [0] * (16 - len(sectors))), store, scratch)
     at = where_of(disk, "/bootmgr", WANTED)
     assert at // 512 == (at + len(block) - 1) // 512
@@ -200,6 +203,21 @@ def test_on_a_drive_that_is_not_80h(shop, stick, qemu):
         assert data == expected[lba * 512:lba * 512 + 512] and same == 1
 
 
+@pytest.mark.takes(10)
+def test_in_bochs(shop, stick, bochs):
+    disk, store, differ = torn_store(stick, CONFIG)
+    shop.whole_tracks(disk)
+    ask(disk, differ, store=differ[0], chunks=8)
+    expected, _ = chosen(disk, store)
+    answer = said(bochs(disk))
+    assert answer["drive"] == 0x80 and answer["drives"] == 1 and answer["type"] == 3
+    for lba, (data, same) in answer["dumps"].items():
+        assert data == expected[lba * 512:lba * 512 + 512] and same == 1
+    assert answer["sums"] == sums(expected[:8 * CHUNK * 512])
+    first = expected[differ[0] * 512:differ[0] * 512 + 512]
+    assert answer["writes"][differ[0]] == (0, bytes(0xff ^ b for b in first))
+
+
 # --- On the host
 
 
@@ -236,12 +254,12 @@ def test_check_says_what_starts(stick):
 
 
 def test_entries_of_the_store_start_natively(stick):
-    disk = stick(both(), config=None)
-    found = mkimage_json("list", disk)["entries"]
-    assert [(e["name"], e["boots"]) for e in found] == [(ONE, True), (TWO, True)]
+    def stores(disk):           # install may have put \bootmgr itself into the menu
+        return [e for e in mkimage_json("list", disk)["entries"] if e["from"] == "bcd"]
+    assert [(e["name"], e["boots"]) for e in stores(stick(both(), config=None))] == [(ONE, True), (TWO, True)]
     # Without \bootmgr, it is our own disk that would start, and there is nothing on it.
     disk = stick(both(), config=None, files={"/bootmgr": None}, name="b.img")
-    assert all("no boot record" in e["error"] for e in mkimage_json("list", disk)["entries"][:1])
+    assert ["no boot record" in e["error"] for e in stores(disk)] == [True, True]
 
 
 FORMS = {"boot": (bcd.vhd, bcd.boot()), "mbr": (bcd.vhd, OURS), "locate": (bcd.vhd, bcd.locate(A)),
@@ -295,3 +313,49 @@ def test_what_the_menu_says_when_it_cannot(stick, qemu):
     pc = qemu(stick(both(sequences=(5, 4))))
     pc.wait(r"error: \\Boot\\BCD: its sequence numbers differ")
     pc.wait("mkimage windows boot")
+
+
+def test_a_compressed_store(shop, stick):
+    """It can be listed; nothing can be laid over it. Needs root for a FUSE mount."""
+    disk = stick(both())
+    data = content(disk)
+    with open(shop.path("volume"), "wb") as file:
+        file.write(data[START * 512:])
+    with ntfsedit.Mounted(shop.path("volume"), "compression") as root:
+        os.remove(f"{root}/Boot/BCD")
+        os.setxattr(f"{root}/Boot", "system.ntfs_attrib", struct.pack("<I", 0x810))
+        with open(f"{root}/Boot/BCD", "wb") as file:
+            file.write(both())
+    with open(shop.path("volume"), "rb") as file:
+        data[START * 512:] = file.read()
+    with open(disk, "wb") as file:
+        file.write(data)
+    assert [e["name"] for e in mkimage_json("list", disk)["entries"]] == ["w", ONE, TWO]
+    answer = check(disk, "--entry", "w")
+    assert not answer["boots"] and "it is compressed: clear that attribute" in answer["error"]
+
+
+@pytest.mark.takes(10)
+def test_a_store_that_mkimage_made(folder):
+    """`windows boot`'s own entries are found, in both of its forms."""
+    for name in ("eins.vhd", "zwei.vhd"):
+        windows_vhd(name, windows_tree(7601), 48 * MIB)
+    (folder / "menu.cfg").write_text("default = z\n[z]\nvhd = \\zwei.vhd\nvia = bootmgr\n"
+                                     "[e]\nvhd = \\eins.vhd\nvia = bootmgr\n")
+    for form in ("--locate", "--exact"):
+        run(tool("mkimage"), "flash", f"s{form}.img", "--vhd", "eins.vhd,zwei.vhd", "--config", "menu.cfg",
+            "--size", "256M")
+        run(tool("mkimage"), "windows", "boot", f"s{form}.img", form)
+        found = {e["entry"]: e for e in check_all(f"s{form}.img")}
+        assert len(found) == 4
+        for name, entry in found.items():
+            (step,) = [s for s in entry["steps"] if s["name"] == "start"]
+            assert step["ok"], (name, step)
+            assert "in memory" in step["text"]
+        assert "it starts \\zwei.vhd" in json.dumps(found["z"]).replace("\\\\", "\\")
+
+
+def check_all(disk):
+    done = subprocess.run([tool("mkimage"), "check", disk, "--json", "--all"], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, check=False)
+    return json.loads(done.stdout)["entries"]

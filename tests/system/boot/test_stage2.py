@@ -51,7 +51,7 @@ def test_boots_with_4_mib_of_memory(disk):
 
 def test_a_slow_drive_says_what_it_is_doing(disk):
     with Qemu(disk(one()).path, bus="virtio", limit=60, options=["-S"]) as pc:
-        pc.qmp("block_set_io_throttle", device="disk0", iops=4, iops_rd=0, iops_wr=0,
+        pc.qmp("block_set_io_throttle", device="disk0", iops=2, iops_rd=0, iops_wr=0,
                bps=0, bps_rd=0, bps_wr=0)
         pc.qmp("cont")
         pc.wait(r"^reading .* \.\.\.$")

@@ -108,22 +108,21 @@ def put_on_flash(shop, files):
     return flash
 
 
-FULL_BLOCKS = "a VHDX is written only where it has full blocks"
 NO_ROOM = "room for 0 new blocks"
 NOT_CLOSED = "the VHDX was not closed: 1 pages of its log count instead of what they replace"
 KINDS = {
     "a dynamic VHD": (dynamic_vhd, ["disk.vhd: dynamic VHD", NO_ROOM]),
     "a chain of three VHDs": (vhd_chain, ["disk.vhd: differencing VHD", "middle.vhd: differencing VHD",
                                           "base.vhd: dynamic VHD", NO_ROOM]),
-    "a dynamic VHDX": (dynamic_vhdx, ["disk.vhdx: dynamic VHDX", FULL_BLOCKS]),
+    "a dynamic VHDX": (dynamic_vhdx, ["disk.vhdx: dynamic VHDX", NO_ROOM]),
     "a differencing VHDX": (vhdx_chain, ["disk.vhdx: differencing VHDX", "base.vhdx: dynamic VHDX",
-                                         FULL_BLOCKS]),
+                                         NO_ROOM]),
     "a VHDX that was not closed": (dirty_vhdx, ["disk.vhdx: dynamic VHDX", NOT_CLOSED,
                                                 "the log of the VHDX was not replayed: the disk is "
                                                 "write-protected"]),
     "a differencing VHDX whose parent was not closed": (dirty_parent, ["disk.vhdx: differencing VHDX",
                                                                        "\\bases\\base.vhdx: " + NOT_CLOSED,
-                                                                       FULL_BLOCKS]),
+                                                                       NO_ROOM]),
 }
 
 

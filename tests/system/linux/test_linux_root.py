@@ -3,6 +3,7 @@
 
 A small one runs in every `make check`; `make linux-root` (LINUX_ROOT=1) runs whole Debians over the matrix below.
 """
+import gzip
 import hashlib
 import os
 import re
@@ -111,6 +112,7 @@ def test_small_root_comes_up_survives_its_server_and_ends_clean(shop, qemu):
     before = outside(flash, image)
     report = boot(shop, qemu, flash, "ahci", 280)
     assert "/dev/nbd0p1 / ext4 rw" in report["root"]
+    assert "by=grub" in report["grubenv"]
     assert "entry  linux, write = persistent" in report["info"]
     assert re.search(r"^drive  /dev/sda, sda1$", report["info"], re.MULTILINE)
     assert re.search(r"^room   32 MiB for new blocks \(16\)$", report["info"], re.MULTILINE)
@@ -119,6 +121,28 @@ def test_small_root_comes_up_survives_its_server_and_ends_clean(shop, qemu):
     assert report.step["other"][1] == 0, "the server did not die"
     assert outside(flash, image) == before, "the flash outside the image"
     check_outside(shop, flash, {"a": sum_of(report, "write"), "b": sum_of(report, "killed")})
+
+
+def small_without_keeping(shop, qemu, config, mounting):
+    """Changes lie in the memory where the loader has put them, those of GRUB among them; the flash stays as it was."""
+    raw = shop.path("disk.raw")
+    run("cp", "--sparse=always", tool("tests/linuxroot.raw"), raw)
+    linuxroot.steps(raw, KILL)
+    flash = make_flash(shop, raw, config)
+    before = outside(flash, [])
+    report = boot(shop, qemu, flash, "ahci", 280, memory=1024)
+    assert "/dev/nbd0p1 / ext4 rw" in report["root"]
+    assert "by=grub" in report["grubenv"]
+    assert report.step["other"][1] == 0, "the server did not die"
+    assert sum_of(report, "write") and sum_of(report, "killed")
+    assert mounting in report["mount"]
+    assert outside(flash, []) == before, "the flash"
+
+
+@pytest.mark.takes(30)
+@pytest.mark.timeout(600)
+def test_discard_goes_on_with_the_changes_in_memory(shop, qemu):
+    small_without_keeping(shop, qemu, "write = discard\n", "Device or resource busy")
 
 
 @pytest.mark.takes(30)
@@ -144,6 +168,12 @@ def test_says_nothing_where_vhdboot_has_not_started(tmp_path):
     assert time.monotonic() - start < 0.5
     done = subprocess.run([ATTACH, "info", "--memory", memory], stdout=subprocess.PIPE, check=False)
     assert (done.returncode, done.stdout) == (1, b"This system was not started by vhdboot.\n")
+
+
+def test_is_small_enough_for_an_initramfs():
+    assert os.path.getsize(ATTACH) <= 1 << 20
+    with open(ATTACH, "rb") as file:
+        assert len(gzip.compress(file.read())) <= 500 << 10
 
 
 def memory_with(path, table, at=0x200000):
@@ -223,6 +253,11 @@ def debian_root(shop, qemu, initramfs, bus, config):
     check_outside(shop, flash, {"data": sum_of(report, "write")} if kept else {})
 
 
+def ram_needs_no_drive(shop, qemu):
+    small_without_keeping(shop, qemu, "ram = yes\n", "Invalid argument")
+
+
 if "LINUX_ROOT" in os.environ:
+    test_ram_needs_no_drive = pytest.mark.timeout(600)(ram_needs_no_drive)
     test_debian_root = pytest.mark.timeout(1800)(pytest.mark.parametrize(
         "initramfs, bus, config", MATRIX, ids=lambda word: word.strip().replace(" ", ""))(debian_root))

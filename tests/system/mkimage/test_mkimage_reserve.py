@@ -225,8 +225,8 @@ def test_reserve_refuses():
     size = ["--size", "1M"]
     Fixed("fixed")
     refused("reserve", "fixed.vhd", *size, words="fixed VHD.*no slack")
-    run("qemu-img", "create", "-q", "-f", "vhdx", "x.vhdx", "8M")
-    refused("reserve", "x.vhdx", *size, words="VHDX")
+    run("qemu-img", "create", "-q", "-f", "vhdx", "-o", "block_size=64M", "x.vhdx", "128M")
+    refused("reserve", "x.vhdx", *size, words="blocks of 64 MiB")
     dynamic("d", rng, saved_state=1)
     refused("reserve", "d.vhd", *size, words="suspended")
     dynamic("d", rng)

@@ -207,6 +207,9 @@ def test_store_that_exists(seven):
     elements = h.node_add_child(odd, "Elements")
     element = h.node_add_child(elements, "12000004")
     h.node_set_value(element, {"key": "Element", "t": 1, "value": wide("Früher") + b"junk"})
+    debug = h.node_get_child(objects, "{4636856e-540f-4170-a130-a84776f4c654}")
+    element = h.node_get_child(h.node_get_child(debug, "Elements"), "15000011")
+    h.node_set_value(element, {"key": "Element", "t": 3, "value": (7).to_bytes(8, "little")})
     h.commit("BCD")
     put_file("t.img", "BCD", "Boot/BCD")
     before = Store("BCD").objects

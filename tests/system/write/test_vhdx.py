@@ -10,6 +10,7 @@ import pytest
 from emulator import Qemu
 from flash import MIB, mkimage, mkimage_json, run, tool
 from vhd_dynamic import SECTOR
+from vhdx import BAT, ZERO, Vhdx
 
 FAULTS = 5
 COOKIE = b"vhdbzero"
@@ -149,6 +150,38 @@ def test_new_blocks_of_a_child(shop):
     content(shop, flash)
     mkimage("rollback", flash, "--yes")
     assert content(shop, flash)[0] == before
+
+
+@pytest.mark.parametrize("place", ["host", "flash"])
+def test_reserve_makes_sector_bitmaps(shop, place):
+    """A child of another program has none where it stores nothing: without one its blocks cannot grow."""
+    base = Vhdx(5 << 30)                                    # two chunks
+    base.store(0, b"base".ljust(510, b".") + b"\x55\xaa")
+    child = Vhdx(5 << 30, parent=base, parent_path=".\\base.vhdx")
+    child.state[9] = ZERO
+    parent, leaf = shop.path("base.vhdx"), shop.path("disk.vhdx")
+    base.write(parent)
+    child.write(leaf)
+    if place == "host":
+        mkimage("reserve", leaf, "--size", "6M")
+    flash = shop.formatted(leaf, pieces=3, mib=100, config=CONFIG, to="/disk.vhdx")
+    run(tool("tools/fragment"), flash, parent, "/base.vhdx", 1)
+    if place == "flash":
+        mkimage("reserve", flash, "--size", "6M", "--yes")
+    leaf = shop.path("after.vhdx")
+    with open(leaf, "wb") as file:
+        file.write(output(tool("mkimage"), "cat", f"{flash}:/disk.vhdx"))
+    run(tool("mkimage"), "vhd", "check", leaf)
+    with open(leaf, "rb") as file:
+        data = file.read()
+    tables = {data[at:at + 16]: struct.unpack_from("<Q", data, at + 16)[0] for at in range(0x30010, 0x30100, 32)}
+    bat, places = tables[BAT.bytes_le], []
+    for chunk in (0, 1):
+        entry, = struct.unpack_from("<Q", data, bat + 8 * (2049 * chunk + 2048))
+        assert entry & 7 == 6 and not any(data[entry >> 20 << 20:(entry >> 20 << 20) + MIB])
+        places.append(entry >> 20)
+    assert places[1] == places[0] + 1 and noted(leaf) and len(data) >= (places[1] + 1 + 6 + 1) * MIB
+    assert mkimage_json("vhd", "info", leaf)["slack"] == 6 * MIB
 
 
 @pytest.mark.parametrize("child", [False, True], ids=["dynamic", "differencing"])
