@@ -65,7 +65,7 @@ $(PACKAGE_MADE): package/tables.py $(B)/mkimage
 
 # What git knows of, as it stands here; from a copy without git, all but what was built. Its bytes depend on nothing else.
 DIST   := $(B)/vhdboot-$(VERSION).tar.xz
-EPOCH   = $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null),$(shell date -r CHANGELOG.md +%s))
+EPOCH  := $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null),$(shell date -r CHANGELOG.md +%s))
 SOURCES = git ls-files 2>/dev/null | grep . || find . -type f ! -path './.git/*' ! -path './.cache/*' ! -path './build*' -printf '%P\n'
 
 #? make dist       the sources in one file, build/vhdboot-VERSION.tar.xz

@@ -82,7 +82,7 @@ class Iscsi:
         return f"iscsi:{HOST}:tcp:{self.port}:1:iqn.2000-01.test:{name}"
 
     def close(self):
-        self.child.terminate()
+        self.child.kill()               # it stays for SIGTERM while a machine is logged in
         self.child.wait()
 
 

@@ -38,7 +38,8 @@ def test_what_is_installed_and_that_uninstall_takes_it_away(pytestconfig, tmp_pa
     for name in ("bin/vhdboot", "share/man/man1/vhdboot.1", "share/man/man5/vhdboot.cfg.5",
                  "share/bash-completion/completions/vhdboot", "share/zsh/site-functions/_vhdboot",
                  "lib/nbdkit/plugins/nbdkit-vhdboot-plugin.so", "share/man/man1/nbdkit-vhdboot-plugin.1",
-                 "sbin/vhdboot-attach", "share/man/man8/vhdboot-attach.8", "share/doc/vhdboot/README.md", "share/doc/vhdboot/docs/WRITES.md"):
+                 "sbin/vhdboot-attach", "share/man/man8/vhdboot-attach.8", "share/doc/vhdboot/README.md",
+                 "share/doc/vhdboot/docs/WRITES.md"):
         assert f"opt/x/{name}" in there
     assert all(name.startswith("opt/x/") for name in there)
     make(pytestconfig.rootpath, "uninstall", f"DESTDIR={tmp_path}", "PREFIX=/opt/x")
