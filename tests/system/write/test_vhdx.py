@@ -41,7 +41,7 @@ def dynamic(shop, block, slack="1T"):
 
 def session(flash, record=None):
     """Sectors read and written while the guest added blocks."""
-    with Qemu(flash, bus="ahci", write=True, limit=60, record=record) as pc:
+    with Qemu(flash, bus="ahci", write=True, limit=120, record=record) as pc:
         pc.wait("guest: waiting")
         before = pc.stats()
         pc.send("x")
