@@ -16,7 +16,7 @@ NBDKITDIR ?= $(if $(filter /usr,$(PREFIX)),$(or $(shell pkg-config --variable=pl
              $(PREFIX)/lib/nbdkit/plugins),$(PREFIX)/lib/nbdkit/plugins)
 
 PACKAGE_MADE := $(B)/package/vhdboot.1 $(B)/package/vhdboot.bash $(B)/package/_vhdboot
-PACKAGE_DOCS := README.md CHANGELOG.md $(wildcard docs/*.md)
+PACKAGE_DOCS := README.md CHANGELOG.md $(wildcard docs/*.md docs/*.png)
 
 # What is installed: `mode:file:folder/name`, a word each. What is not built here (no headers of nbdkit's) is left out.
 INSTALL_TOOL = 755:$(B)/mkimage:$(BINDIR)/vhdboot \
