@@ -19,6 +19,7 @@
 #include "windows/bootfiles.h"
 #include "windows/bootstore.h"
 #include "windows/disk.h"
+#include "windows/parents.h"
 #include "windows/version.h"
 
 #define STORE        "\\Boot\\BCD"
@@ -32,7 +33,8 @@ struct boot {
     bool had[CONFIG_ENTRIES_MAX]; /* the store has this entry already */
     unsigned entries;
     struct bootfiles files;
-    uint32_t build; /* of the Windows that `files` are from */
+    unsigned missing; /* of the files */
+    uint32_t build;   /* of the Windows that `files` are from */
     struct arena arena;
     struct tree tree;
     struct element_partition partition; /* of the store */
@@ -180,12 +182,12 @@ static enum status put(struct edit *e, const char *path, const uint8_t *data, si
 static enum status write_all(struct boot *b, struct edit *e)
 {
     enum status status = edit_make_folders(e, STORE);
+    if (!status && !b->old) /* before the store: once that is there, the folder may be as it is */
+        status = edit_attributes(e, STORE_FOLDER, NTFS_FILE_HIDDEN | NTFS_FILE_SYSTEM);
     if (!status && b->bytes && b->old && !b->has_backup)
         status = put(e, STORE_BACKUP, b->old, b->old_size);
     if (!status && b->bytes)
         status = put(e, STORE, b->bytes, b->size);
-    if (!status && !b->old)
-        status = edit_attributes(e, STORE_FOLDER, NTFS_FILE_HIDDEN | NTFS_FILE_SYSTEM);
     return status ? status : bootfiles_put(&b->files, e);
 }
 
@@ -199,10 +201,10 @@ static void tell(const struct boot *b, const char *name)
                                   : "gets the entry",
             e->id);
     }
-    unsigned count = b->files.count;
+    unsigned count = b->missing;
     uint64_t bytes = 0;
-    for (unsigned i = 0; i < count; i++)
-        bytes += b->files.file[i].size;
+    for (unsigned i = 0; i < b->files.count; i++)
+        bytes += b->files.file[i].there ? 0 : b->files.file[i].size;
     const char *would = b->options->dry_run ? "would be copied" : "copied";
     if (count)
         say("%s: %u file%s of the boot manager %s, %llu bytes", name, count, count == 1 ? "" : "s",
@@ -218,7 +220,7 @@ static void keep_newer(struct boot *b, struct target *t)
         say("%s: the boot manager there is of a later Windows, and stays", t->device.path);
         bootfiles_free(&b->files);
     }
-    bootfiles_skip_same(&b->files, t);
+    b->missing = bootfiles_compare(&b->files, t);
 }
 
 static enum status make(struct boot *b, struct edit *e)
@@ -229,19 +231,18 @@ static enum status make(struct boot *b, struct edit *e)
         status = store_add(b);
     if (!status)
         status = store_prove(b);
+    if (!status && !b->options->inside)
+        status = parents_warn(&b->tree, t);
     if (status)
         return status;
     keep_newer(b, t);
-    const char *name = e->path;
-    if (b->bytes || b->files.count) {
-        edit_rehearse(e);
+    edit_rehearse(e);
+    status = write_all(b, e);
+    edit_end_rehearsal(e);
+    if (!status && !b->options->dry_run)
         status = write_all(b, e);
-        edit_end_rehearsal(e);
-        if (!status && !b->options->dry_run)
-            status = write_all(b, e);
-    }
     if (!status)
-        tell(b, name);
+        tell(b, e->path);
     return status;
 }
 

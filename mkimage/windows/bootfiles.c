@@ -177,18 +177,14 @@ static bool is_same(const struct bootfile *own, struct target *volume)
     return same;
 }
 
-void bootfiles_skip_same(struct bootfiles *b, struct target *volume)
+unsigned bootfiles_compare(struct bootfiles *b, struct target *volume)
 {
-    unsigned kept = 0;
+    unsigned missing = 0;
     for (unsigned i = 0; i < b->count; i++) {
-        if (is_same(&b->file[i], volume)) {
-            free(b->file[i].path);
-            free(b->file[i].data);
-        } else {
-            b->file[kept++] = b->file[i];
-        }
+        b->file[i].there = is_same(&b->file[i], volume);
+        missing += !b->file[i].there;
     }
-    b->count = kept;
+    return missing;
 }
 
 enum status bootfiles_put(const struct bootfiles *b, struct edit *e)
@@ -198,8 +194,9 @@ enum status bootfiles_put(const struct bootfiles *b, struct edit *e)
         const struct bootfile *file = &b->file[i];
         struct edit_content content = {
             .front = file->data, .front_size = file->size, .size = file->size};
-        status = edit_make_folders(e, file->path);
-        if (!status)
+        if (!file->there)
+            status = edit_make_folders(e, file->path);
+        if (!status && !file->there)
             status = edit_put(e, file->path, &content, NULL);
         if (!status && !strcmp(file->path, BOOTMGR))
             status = edit_attributes(e, file->path,

@@ -15,6 +15,7 @@ struct bootfile {
     char *path; /* on the volume that it goes to */
     uint8_t *data;
     size_t size;
+    bool there; /* the volume has it already, the same byte for byte */
 };
 
 struct bootfiles {
@@ -27,10 +28,11 @@ struct bootfiles {
 enum status bootfiles_read(struct bootfiles *b, struct target *windows);
 void bootfiles_free(struct bootfiles *b);
 
-/* Forgets those that lie on the volume already, the same byte for byte. */
-void bootfiles_skip_same(struct bootfiles *b, struct target *volume);
+/* Finds out which lie there already; how many do not? */
+unsigned bootfiles_compare(struct bootfiles *b, struct target *volume);
 
-/* Puts them there, with the attributes that bcdboot gives them. */
+/* Puts those there that are not yet. All get the attributes that bcdboot gives them: who put them
+ * there may have been cut off before that. */
 enum status bootfiles_put(const struct bootfiles *b, struct edit *e);
 
 #endif

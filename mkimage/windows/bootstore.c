@@ -233,6 +233,26 @@ bool bootstore_find(struct tree *t, const char *vhd, char *id)
     return object;
 }
 
+bool bootstore_next(const struct tree *t, const struct tree_key **at, struct bcd_entry *entry)
+{
+    const struct tree_key *all = tree_find(t->root, "Objects");
+    const struct tree_key *o = *at ? (*at)->next : all ? all->children : NULL;
+    for (; o; o = o->next) {
+        const struct tree_value *device = is_loader(o) ? element_of(o, STORE_OSDEVICE) : NULL;
+        struct fail ignored;
+        if (!device ||
+            bcd_device_decode(&entry->device, (struct view){device->data, device->size}, &ignored))
+            continue;
+        entry->image = bcd_device_image(&entry->device);
+        entry->title = (struct hive_string){0};
+        tree_name_text(&o->name, entry->id, sizeof entry->id);
+        *at = o;
+        if (entry->image)
+            return true;
+    }
+    return false;
+}
+
 static enum status id_make(char *text)
 {
     uint8_t b[16];

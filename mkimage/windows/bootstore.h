@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "core/bcd/store.h"
 #include "windows/numbers.h"
 #include "windows/element.h"
 #include "windows/tree.h"
@@ -33,6 +34,10 @@ enum status bootstore_check(const struct tree *t, const char *name);
 
 /* The entry that starts the image at this path, in whatever form it is named: its object's name. */
 bool bootstore_find(struct tree *t, const char *vhd, char *id);
+
+/* The entry behind *at, which starts with NULL, that starts a Windows out of a virtual disk; its
+ * title is left out. false: no more. */
+bool bootstore_next(const struct tree *t, const struct tree_key **at, struct bcd_entry *entry);
 
 /* Adds an entry at the end of the order; it becomes the default where there is none. *there: there
  * is an entry for this image already, and nothing was changed. */

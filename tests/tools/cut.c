@@ -4,8 +4,8 @@
  * sectors of that write still reach it; then the program is gone.
  *
  * With CUT_LOSE, a number that is not 0, the drive has a write cache: of what was written since the
- * last fsync, only some writes have reached the medium, picked by that number. Where CUT_TOTAL
- * names a file and the program comes to its end, the number of writes goes there.
+ * last fsync or fdatasync, only some writes have reached the medium, picked by that number. Where
+ * CUT_TOTAL names a file and the program comes to its end, the number of writes goes there.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -20,6 +20,7 @@
 ssize_t pwrite64(int fd, const void *buf, size_t size, off64_t off);
 int fallocate64(int fd, int mode, off64_t off, off64_t size);
 int fsync(int fd);
+int fdatasync(int fd);
 
 /* A write that may yet be lost. */
 struct cached {
@@ -109,14 +110,24 @@ int fallocate64(int fd, int mode, off64_t off, off64_t size)
     return real(fd, mode, off, size);
 }
 
-int fsync(int fd)
+static int flush(int fd, const char *name)
 {
     int (*real)(int);
-    *(void **)&real = dlsym(RTLD_NEXT, "fsync");
+    *(void **)&real = dlsym(RTLD_NEXT, name);
     setup();
     if (is_ours(fd))
         cache = NULL;
     return real(fd);
+}
+
+int fsync(int fd)
+{
+    return flush(fd, "fsync");
+}
+
+int fdatasync(int fd)
+{
+    return flush(fd, "fdatasync");
 }
 
 static __attribute__((destructor)) void tell(void)
