@@ -79,6 +79,21 @@ static uint64_t mft_lba(const struct volume_zone *zones, unsigned count, uint64_
     return 0;
 }
 
+/* Is it a folder only before or only after the change? Then it is like any new or removed file: it
+ * has to be there while the folder above names it. */
+static bool folder_comes_or_goes(const struct overlay *o, uint64_t lba)
+{
+    uint8_t sector[SECTOR_SIZE];
+    const struct ntfs_record_header *head = (const struct ntfs_record_header *)sector;
+    const uint16_t folder = NTFS_RECORD_IN_USE | NTFS_RECORD_DIRECTORY;
+    for (int after = 0; after < 2; after++) {
+        if (!sector_at(o, lba, after, sector) || le32_get(head->block.magic) != NTFS_MAGIC_FILE ||
+            (le16_get(head->flags) & folder) != folder)
+            return true;
+    }
+    return false;
+}
+
 /* A sector of the MFT: what kind of record does it belong to? */
 static uint8_t step_of_record(const struct overlay *o, const struct target *t, uint64_t lba,
                               const struct volume_zone *zone, const struct volume_zone *zones,
@@ -92,7 +107,7 @@ static uint8_t step_of_record(const struct overlay *o, const struct target *t, u
         le32_get(head->block.magic) != NTFS_MAGIC_FILE)
         return CHANGE_RECORD;
     if (le16_get(head->flags) & NTFS_RECORD_DIRECTORY)
-        return CHANGE_FOLDER;
+        return folder_comes_or_goes(o, first) ? CHANGE_RECORD : CHANGE_FOLDER;
     if (!NTFS_REF_NUMBER(le64_get(head->base)))
         return CHANGE_RECORD;
     return le16_get(head->flags) & NTFS_RECORD_IN_USE ? CHANGE_EXTENSION : CHANGE_FREED;

@@ -22,7 +22,7 @@ enum change_step {
     CHANGE_DATA,   /* clusters that nothing refers to yet */
     CHANGE_BITMAP, /* first with old and new bits together, at the end of the volume's part as is */
     CHANGE_EXTENSION, /* records that go on where a file's own one is full; other metadata */
-    CHANGE_RECORD,    /* the rest of the MFT, folders' records excepted */
+    CHANGE_RECORD,    /* the rest of the MFT, records of folders that stay excepted */
     CHANGE_INDEX_NEW, /* blocks of a folder's index that were none before */
     CHANGE_FOLDER,    /* folders */
     CHANGE_LEAF,      /* blocks of a folder's index that lead to no others: a block that is split

@@ -259,6 +259,30 @@ def test_inside(seven):
     assert entries[1][1]["21000001"] == (3, bytes(16) + partition(SIGNATURE, MIB))
 
 
+def warned_of(done):
+    """Which images `windows boot` says are parents."""
+    return re.findall(r"warning: (\S+): the entry ({\S+}) in \\Boot\\BCD starts it, but it is the parent of (\S+), which "
+                      r"would be damaged; remove that entry \(bcdedit /delete {\S+}\)\n", done.stderr.decode())
+
+
+def test_parents_entry(seven):
+    """An entry that Windows must not start any more: said by each run, and by no run where nothing is a parent."""
+    stick("s.img", seven, more=("--size", "220M"))
+    assert not warned_of(mkimage("windows", "boot", "s.img"))
+    fetch("s.img", "/Boot/BCD", "BCD")
+    (old, _), = Store("BCD").loaders()
+    mkimage("snapshot", "s.img", "--size", "30M")
+    expected = [("\\seven.vhd", old, "\\seven-1.vhd")]
+    before = read("s.img")
+    assert warned_of(mkimage("windows", "boot", "s.img", "--dry-run")) == expected and read("s.img") == before
+    done = mkimage("windows", "boot", "s.img")
+    assert warned_of(done) == expected and b"gets the entry" in done.stderr
+    before = read("s.img")
+    done = mkimage("windows", "boot", "s.img")
+    assert warned_of(done) == expected and b"everything was there already" in done.stderr
+    assert read("s.img") == before, "the second time nothing changes"
+
+
 def test_refusals(folder, shop):
     del folder
     run("qemu-img", "create", "-q", "-f", "vpc", "none.vhd", "32M")

@@ -4,12 +4,16 @@ after each cut the store (the hive) is the old or the new one, whole, as libhive
 manager is there is old or new, whole; ntfs-3g mounts the volume and finds every other file as it was; the verb, run
 again, comes to the same end as if nothing had happened, with the attributes that Windows gives.
 
-MKIMAGE_CUTS: cuts a case (default 5; `all`: every write, and each once more on a drive with a cache that loses some
+The volumes inside come from mkntfs, whose MFT has to grow for new files: between its own record and the copy of that
+ntfs-3g mounts no volume. There the verb has to mend it, and so has any other that writes (docs/WRITES.md).
+
+MKIMAGE_CUTS: cuts a case (default 3; `all`: every write, and each once more on a drive with a cache that loses some
 of what was written)."""
 import hashlib
 import os
 import re
 import shutil
+import subprocess
 
 import hivex
 import pytest
@@ -17,11 +21,11 @@ import pytest
 from cuts import cut, cut_total, no_cluster_lost_to_two
 from files import read, write
 from ntfsdisk import MIB, START, cut_out
-from tools import FRAGMENT, mkimage, run
+from tools import ENV, FRAGMENT, mkimage, run
 from winimage import inside, windows_tree, windows_vhd
 from winregistry import software, system
 
-CUTS = os.environ.get("MKIMAGE_CUTS", "5")
+CUTS = os.environ.get("MKIMAGE_CUTS", "3")
 ALL = CUTS == "all"
 STORE, KEPT, HIVE = "Boot/BCD", "Boot/BCD.vhdboot-backup", "Windows/System32/config/SYSTEM"
 GUID = re.compile("{[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}}")
@@ -75,6 +79,14 @@ def files(volume_name):
     return found
 
 
+def half_grown(volume_name):
+    """Is the MFT's own record not like its copy, and nothing else amiss?"""
+    done = subprocess.run(["ntfsinfo", "-m", volume_name], env=ENV, check=False, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT)
+    assert done.returncode == 0 or b"$MFTMirr does not match $MFT (record 0)" in done.stdout, done.stdout
+    return done.returncode != 0
+
+
 def attributes(volume_name, path):
     text = run("ntfsinfo", "-f", "-F", "/" + path, volume_name).stdout.decode()
     return re.findall(r"File attributes:\s*(.*)", text)[:1]
@@ -85,8 +97,8 @@ GUARDED = ("Boot", "bootmgr", "BOOTNXT")
 
 class Case:
     """old.img, the verb, and what it makes of the volume."""
-    def __init__(self, command, look, shown):
-        self.command, self.look, self.shown = command, look, shown
+    def __init__(self, command, look, shown, grows):
+        self.command, self.look, self.shown, self.grows = command, look, shown, grows
         self.old = files(look("old.img"))
         shutil.copy("old.img", "d.img")
         assert not cut(-1, 0, command)
@@ -108,6 +120,9 @@ class Case:
         shutil.copy("old.img", "d.img")
         through = not cut(count, lose, self.command)
         volume = self.look("d.img")
+        if self.grows and half_grown(volume):
+            self.again(count)
+            return through, None
         no_cluster_lost_to_two(volume)
         now = files(volume)
         for path in {**self.old, **now}:
@@ -125,7 +140,8 @@ class Case:
         return through, now.get(self.shown) != self.old.get(self.shown)
 
     def again(self, count):
-        mkimage(*self.command, status=None if "--undo" in self.command else 0)
+        done = mkimage(*self.command, status=None)
+        assert not done.returncode or ("--undo" in self.command and b"nothing to undo" in done.stderr), done.stderr
         volume = self.look("d.img")
         no_cluster_lost_to_two(volume)
         now = files(volume)
@@ -141,13 +157,13 @@ class Case:
         else:
             n = int(CUTS)
             places = [((2 * i + 1) * self.writes // (2 * n), i % 2 * (i + 1)) for i in range(n)]
-            places.append((self.writes - 1, 0))
+            places += [(1, 0), (self.writes - 1, 0)]
         states = set()
         for count, lose in places:
             through, new = self.check_cut(count, lose)
             assert not through
             states.add(new)
-        assert states == {True, False}
+        assert states - {None} == {True, False}
 
 
 def stick():
@@ -155,7 +171,7 @@ def stick():
     seven = windows_vhd("seven.vhd", windows_tree(7601), 24 * MIB)
     eight = windows_vhd("eight.vhdx", windows_tree(9600), 24 * MIB, "dynamic")
     data = windows_vhd("data.vhd", {"readme.txt": b"hello"}, 24 * MIB)
-    mkimage("flash", "old.img", "--vhd", f"{seven},{eight},{data}", "--size", "96M")
+    mkimage("flash", "old.img", "--vhd", f"{seven},{eight},{data}", "--size", "64M")
     with open("keep", "wb") as file:
         file.write(os.urandom(MIB))
     run(FRAGMENT, "old.img", "keep", "/keep", 5)
@@ -166,7 +182,7 @@ def test_boot(there):
     stick()
     if there == "store_that_exists":
         mkimage("windows", "boot", "old.img", "--entry", "seven")
-    case = Case(("windows", "boot", "d.img"), cut_out, STORE)
+    case = Case(("windows", "boot", "d.img"), cut_out, STORE, grows=False)
     assert {STORE, "bootmgr"} <= case.changed and (KEPT in case.changed) == (there != "new_store")
     case.check()
     shutil.copy("old.img", "d.img")
@@ -190,5 +206,5 @@ def test_inside(kind, verb):
     if verb == "undo":
         mkimage("windows", "tune", "old.img")
     command = ("windows", "boot", "d.img", "--inside") if verb == "boot" else ("windows", "tune", "d.img", "--undo")
-    case = Case(command, partition_inside, STORE if verb == "boot" else HIVE)
+    case = Case(command, partition_inside, STORE if verb == "boot" else HIVE, grows=verb == "boot")
     case.check()
