@@ -261,8 +261,8 @@ def test_inside(seven):
 
 def warned_of(done):
     """Which images `windows boot` says are parents."""
-    return re.findall(r"warning: (\S+): the entry ({\S+}) in \\Boot\\BCD starts it, but it is the parent of (\S+), which "
-                      r"would be damaged; remove that entry \(bcdedit /delete {\S+}\)\n", done.stderr.decode())
+    return re.findall(r"warning: (\S+): the entry ({\S+}) in \\Boot\\BCD starts it, but it is the parent of (\S+), "
+                      r"which would be damaged; remove that entry \(bcdedit /delete {\S+}\)\n", done.stderr.decode())
 
 
 def test_parents_entry(seven):

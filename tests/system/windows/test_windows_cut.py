@@ -19,8 +19,8 @@ import hivex
 import pytest
 
 from cuts import cut, cut_total, no_cluster_lost_to_two
-from files import read, write
-from ntfsdisk import MIB, START, cut_out
+from files import read
+from ntfsdisk import MIB, cut_out
 from tools import ENV, FRAGMENT, mkimage, run
 from winimage import inside, windows_tree, windows_vhd
 from winregistry import software, system
@@ -104,8 +104,8 @@ class Case:
         assert not cut(-1, 0, command)
         self.writes = cut_total()
         self.new = files(look("d.img"))
-        self.attributes = {path: attributes(look("d.img"), path) for path in GUARDED if path in self.new or path == "Boot"
-                           and STORE in self.new}
+        guarded = [path for path in GUARDED if path in self.new or path == "Boot" and STORE in self.new]
+        self.attributes = {path: attributes(look("d.img"), path) for path in guarded}
         self.changed = {path for path in {**self.old, **self.new} if self.old.get(path) != self.new.get(path)}
         shutil.copy("old.img", "d.img")
         mkimage(*command)
@@ -169,9 +169,9 @@ class Case:
 def stick():
     """Two Windows, another image, a file in pieces."""
     seven = windows_vhd("seven.vhd", windows_tree(7601), 24 * MIB)
-    eight = windows_vhd("eight.vhdx", windows_tree(9600), 24 * MIB, "dynamic")
+    eight = windows_vhd("eight.vhd", windows_tree(9600), 24 * MIB)
     data = windows_vhd("data.vhd", {"readme.txt": b"hello"}, 24 * MIB)
-    mkimage("flash", "old.img", "--vhd", f"{seven},{eight},{data}", "--size", "64M")
+    mkimage("flash", "old.img", "--vhd", f"{seven},{eight},{data}", "--size", "48M")
     with open("keep", "wb") as file:
         file.write(os.urandom(MIB))
     run(FRAGMENT, "old.img", "keep", "/keep", 5)
