@@ -159,7 +159,7 @@ def test_reserve_is_advised_only_where_changes_go_into_the_file(mode):
 
 
 def test_an_image_of_which_nothing_can_be_written_is_write_protected():
-    run("qemu-img", "create", "-q", "-f", "vhdx", "d.vhdx", 64 * MIB)       # a VHDX gets no new blocks
+    run("qemu-img", "create", "-q", "-f", "vhdx", "-o", "block_size=64M", "d.vhdx", 64 * MIB)   # gets no new blocks
     mkimage("flash", "f.img", "--vhd", "d.vhdx")
     answer = check("f.img", status=1)                   # it holds no system either
     assert answer["write_protected"] is True and any("write-protected" in s["text"] for s in answer["steps"]), answer
