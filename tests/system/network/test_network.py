@@ -22,5 +22,6 @@ def test_a_flash_over_http(shop):
     finally:
         server.close()
     assert {(method, status) for method, status, _ in server.requests()} == {("HEAD", 200), ("GET", 206)}
-    assert len(to_first) < 150 and sum(size for _, _, size in to_first) < 400_000, to_first
+    # The guest reads on at once: some of that may be in the server's log already.
+    assert len(to_first) < 150 and sum(size for _, _, size in to_first) < 1_000_000, to_first
     assert sha256(flash) == before
