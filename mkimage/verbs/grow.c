@@ -83,7 +83,7 @@ static enum status grow(struct edit *e, const struct options *options)
     }
     if (status)
         return status;
-    if (options->dry_run) {
+    if (options->dry_run && longer) {
         say("%s: partition %u would have %s instead of %s, and its volume too", e->path,
             t->part->number, bytes_text(now << SECTOR_SHIFT), bytes_text(old << SECTOR_SHIFT));
         return STATUS_OK;
@@ -91,12 +91,16 @@ static enum status grow(struct edit *e, const struct options *options)
     edit_rehearse(e);
     status = edit_lengthen(e, clusters);
     edit_end_rehearsal(e);
-    if (!status)
+    bool more = !status && clusters[1] > clusters[0];
+    if (!status && !options->dry_run)
         status = edit_reopen(e);
-    if (!status)
+    if (!status && !options->dry_run) /* without more clusters, too: a cut may have left work */
         status = edit_lengthen(e, clusters);
-    if (!status && clusters[1] <= clusters[0])
+    if (!status && !more)
         say("%s: partition %u and its volume reach as far as they can already", e->path,
+            e->session.target.part->number);
+    else if (!status && options->dry_run)
+        say("%s: the volume would reach to the end of partition %u", e->path,
             e->session.target.part->number);
     else if (!status)
         say("%s: partition %u has %s, and its volume too", e->path, e->session.target.part->number,
