@@ -99,6 +99,7 @@ check-run: all $(UNIT_TESTS) $(GUEST_FILES) $(SYSTEM_DISKS) $(CHECK_FILES) $(STA
 # Many more bad BIOSes than `make check` has: OLDBIOS_COUNT random ones, from OLDBIOS_SEED on.
 OLDBIOS_COUNT ?= 200
 OLDBIOS_SEED  ?= 1
+#? make oldbios    many more bad BIOSes than make check has
 .PHONY: oldbios
 oldbios: all $(GUEST_FILES)
 	@OLDBIOS_COUNT=$(OLDBIOS_COUNT) OLDBIOS_SEED=$(OLDBIOS_SEED) $(PYTEST) -n $$(nproc) tests/system/boot/test_oldbios.py

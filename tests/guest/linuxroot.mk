@@ -20,6 +20,7 @@ $(LINUX_DEBIAN): $(B)/tests/debian-%.raw: $(CACHE)/debian-%.tar tests/guest/linu
 	@mkdir -p $(@D)
 	$(call run,DISK)tests/guest/linuxroot.py $< $@ $* >$@.log 2>&1 || { cat $@.log; exit 1; }
 
+#? make linux-root  whole Debians with their root in the virtual disk
 .PHONY: linux-root
 linux-root: all $(LINUX_ROOT) $(LINUX_DEBIAN)
 	@LINUX_ROOT=1 $(PYTEST) tests/system/linux

@@ -35,5 +35,6 @@ CHECK_FILES += $(INT13_FILES)
 int13: $(INT13_FILES)
 
 # The table of what passes the program, vhdboot and others; table.py names the document that has it.
+#? make int13-table  the table of docs/INT13.md, anew
 int13-table: all $(INT13_FILES)
 	@tests/int13/table.py
