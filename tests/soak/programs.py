@@ -150,7 +150,7 @@ def ntfs_judges(volume):
     """ntfsresize and ntfsfix find nothing but clusters that belong to nobody."""
     _, out, errors = run("ntfsresize", "-i", "-f", volume)
     wrong = [line for line in (out + errors).splitlines() if "missing" in line or "orrupt" in line or
-             "ERROR" in line and "NTFS is inconsistent" not in line]
+             "ERROR" in line and "NTFS is inconsistent" not in line and "Volume is full" not in line]
     if wrong or "Checking filesystem consistency" not in out:
         raise Loss(f"ntfsresize: {wrong[:3]} {errors[-300:]}")
     status, out, errors = run("ntfsfix", "-n", volume)
