@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The first sequences of `make soak`: verbs, boots, cuts and changes by others, and the model's word on each
-(tests/soak/steps.py). The same ones each time, one to two minutes; SOAK_SEQUENCES: more of them."""
+(tests/soak/steps.py). The same ones each time, some two minutes; SOAK_SEQUENCES: more of them."""
 import os
 import subprocess
 import sys
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 SOAK = Path(__file__).resolve().parents[2] / "soak" / "soak.py"
-SEQUENCES = int(os.environ.get("SOAK_SEQUENCES", "300"))
+SEQUENCES = int(os.environ.get("SOAK_SEQUENCES", "550"))
 
 
 @pytest.mark.takes(120)
