@@ -105,8 +105,7 @@ def apply(image, lba, count, done, tag):
             image.maybe.pop(n, None)
         image.put(lba, done, tag)
     for n in range(lba + done, lba + count):
-        old = image.own.get(n, None if image.kind == "differencing" else 0)
-        options = image.maybe.get(n, {old})
+        options = image.maybe.get(n, {image.stored(n)})
         image.maybe[n] = options | {tag}
     if done < count:
         image.blocks = None

@@ -41,6 +41,10 @@ class Image:
         other.blocks = None if self.blocks is None else set(self.blocks)
         return other
 
+    def stored(self, lba):
+        """Its tag; None: it stores nothing there, and its parent's shows."""
+        return self.own.get(lba, None if self.kind == "differencing" else 0)
+
     def put(self, lba, count, tag):
         for n in range(lba, lba + count):
             self.own[n] = tag
@@ -241,8 +245,14 @@ class Model:
         image.merging, image.marked = None, False
 
     def fold(self, places):
-        """The child's content in its parent."""
+        """The child's content in its parent; what a cut left open in the child is open there."""
         child, parent = self.files[places[0]], self.files[places[1]]
+        for lba, tags in child.maybe.items():
+            below = parent.maybe.get(lba) or {parent.stored(lba)}
+            parent.maybe[lba] = {t for tag in tags for t in ({tag} if tag is not None else below)}
+        for lba in child.own:
+            if lba not in child.maybe:
+                parent.maybe.pop(lba, None)
         parent.own.update(child.own)
         parent.blocks = None
 

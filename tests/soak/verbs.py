@@ -240,9 +240,11 @@ def half_merge(model, places):
     if places[0] not in model.half:
         model.half[places[0]] = (places[1], dict(parent.own))
     for lba, tag in child.own.items():
-        old = parent.own.get(lba, None if parent.kind == "differencing" else 0)
+        old = parent.stored(lba)
         if old != tag:                  # where a cache was lost, readers may differ here; the child hides it
             parent.maybe[lba] = {old, tag, BROKEN} | parent.maybe.get(lba, set())
+    for lba, tags in child.maybe.items():
+        parent.maybe[lba] = {parent.stored(lba), BROKEN} | tags - {None} | parent.maybe.get(lba, set())
     parent.blocks = None
 
 
