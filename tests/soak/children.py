@@ -25,6 +25,7 @@ def snapshot(s, rng):
             size = rng.choice((100 << 10, 2 << 20, 5 << 20))
             arguments += ["--size", str(size)]
             room += (size // (2 << 20) + 2) * (2100 << 10)
+        room += s.model.files[places[0]].vhdx * (8 << 20)
         refuse = harm(s.model, after, set())
         if not refuse and not entry.writes:     # of one that is write-protected it makes no difference
             refuse = ("an entry that keeps no changes", entry.write != "none")
@@ -45,7 +46,8 @@ def new_name(s, rng, place, arguments):
     """Of a snapshot: given, or what it is said to be by itself."""
     volume, path = place
     if rng.random() < 0.6:
-        name = f"s{s.tag()}{rng.choice(('.vhd', '.vhd', '.avhd'))}"
+        suffix = s.model.files[place].suffix
+        name = f"s{s.tag()}{rng.choice((suffix, suffix, suffix.replace('.', '.a')))}"
         where = folder(path)
         if rng.random() < 0.25 and any(p.startswith("/vhd/") for v, p in s.model.files if v == volume):
             where = rng.choice(("", "/vhd"))
@@ -82,7 +84,8 @@ def rollback(s, rng):
         allowed = {(v, e.name) for v, e in s.model.starters(places[0])}
         refuse = unfinished(s, places) or harm(s.model, after, allowed) or \
             named_too(s.model, places[0], ())
-    return s.verb(rng, arguments, after, (), refuse, 64 << 10, touched)
+    room = max((s.files[place][0] for place in touched if s.model.files[place].vhdx), default=0)
+    return s.verb(rng, arguments, after, (), refuse, room + (64 << 10), touched)
 
 
 def unfinished(s, places):

@@ -20,10 +20,11 @@ def reserve(s, rng):
     refuse, room = None, 0
     if image is None or place[0] != volume:
         refuse = ("not on this volume", True)
-    elif image.kind == "fixed":
-        refuse = ("a fixed image", True)
+    elif not image.grows:
+        refuse = ("it gets no new blocks", True)
     else:
         room = size + (size // (image.block * 512) + 2) * (image.block * 512 + 8192)
+        room += image.vhdx * (2 << 20)      # sectors of bits, and the note
         if image.block < 128:           # the slots that were there are laid out anew, 4 KiB apart
             room += image.sectors // image.block * 8192
     return s.verb(rng, arguments, s.model.copy(), (), refuse, room, {place})
