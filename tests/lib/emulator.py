@@ -117,7 +117,7 @@ class Qemu(Emulator):
     """QEMU's PC with SeaBIOS.
 
     disk     the image file that it boots from (node name disk0), raw unless format= says otherwise
-    bus      ide | ahci | nvme | virtio | usb-uhci | usb-ehci | usb-xhci | uas (on USB 3)
+    bus      ide | ahci | nvme | virtio | usb-uhci | usb-ehci | usb-xhci
     extra    further disks: (file, bus) pairs, named disk1, disk2, ...
     memory   MiB (or "4M" and the like)
     write    True: the disks' files are changed; else changes are dropped at the end
@@ -132,15 +132,13 @@ class Qemu(Emulator):
     """
 
     CONTROLLERS = {
-        "ahci": ["ahci,id=ahci{n}"], "usb-uhci": ["piix3-usb-uhci,id=usb{n}"],
-        "usb-ehci": ["usb-ehci,id=usb{n}"], "usb-xhci": ["qemu-xhci,id=usb{n}"],
-        "uas": ["qemu-xhci,id=usb{n}", "usb-uas,id=uas{n},bus=usb{n}.0"],
+        "ahci": "ahci,id=ahci{n}", "usb-uhci": "piix3-usb-uhci,id=usb{n}",
+        "usb-ehci": "usb-ehci,id=usb{n}", "usb-xhci": "qemu-xhci,id=usb{n}",
     }
     DISKS = {
         "ide": "ide-hd,bus=ide.{ide},unit={unit},drive=disk{n},bootindex={order}",
         "ahci": "ide-hd,bus=ahci{n}.0,drive=disk{n},bootindex={order}",
         "nvme": "nvme,serial=disk{n},drive=disk{n},bootindex={order}",
-        "uas": "scsi-hd,bus=uas{n}.0,drive=disk{n},bootindex={order}",
         "virtio": "virtio-blk-pci,drive=disk{n},bootindex={order}",
         "usb": "usb-storage,bus=usb{n}.0,drive=disk{n},bootindex={order}",
     }
@@ -186,8 +184,8 @@ class Qemu(Emulator):
                  f"snapshot={'off' if write else 'on'}"
                  + (",detect-zeroes=on" if self.zeroes else ""))
         arguments = ["-drive", drive]
-        for controller in self.CONTROLLERS.get(bus, ()):
-            arguments += ["-device", controller.format(n=n)]
+        if bus in self.CONTROLLERS:
+            arguments += ["-device", self.CONTROLLERS[bus].format(n=n)]
         kind = "usb" if bus.startswith("usb") else bus
         return arguments + ["-device", self.DISKS[kind].format(n=n, order=n + 1, ide=n // 2, unit=n % 2)]
 

@@ -42,7 +42,6 @@ class Cell:
 
 CELLS = [
     Cell("usb3-storage", bus="usb-xhci"),
-    Cell("usb3-uas", bus="uas"),
     Cell("nvme-beside", bus="usb-xhci", beside=("nvme",)),
     Cell("usb2", bus="usb-ehci"),
     Cell("vhdx-dynamic", image="disk.vhdx", convert=("--block-size", "2M")),
