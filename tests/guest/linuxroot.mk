@@ -17,7 +17,7 @@ $(LINUX_SMALL): $(B)/tests/linuxroot-%.raw: $(LINUX_MAKER)
 	$(call run,DISK)tests/guest/linuxroot.py small $@ $* >$@.log 2>&1 || { cat $@.log; exit 1; }
 
 $(CACHE)/debian-%.tar:
-	$(call run,FETCH)mmdebstrap --variant=minbase --include=systemd-sysv,udev,dbus,linux-image-amd64,busybox,kmod,zstd,e2fsprogs,$* \
+	$(call run,FETCH)mmdebstrap --variant=minbase --include=systemd-sysv,udev,dbus,linux-image-amd64,busybox,kmod,zstd,e2fsprogs,grub-pc-bin,grub2-common,$* \
 	    --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
 	    --dpkgopt='path-exclude=/usr/share/locale/*' bookworm $(@:.tar=.part.tar)
 	@mv $(@:.tar=.part.tar) $@
@@ -26,9 +26,13 @@ $(LINUX_DEBIAN): $(B)/tests/debian-%.raw: $(CACHE)/debian-%.tar $(LINUX_MAKER)
 	@mkdir -p $(@D)
 	$(call run,DISK)tests/guest/linuxroot.py $< $@ $(filter dracut,$*) >$@.log 2>&1 || { cat $@.log; exit 1; }
 
+$(B)/tests/disktime: tests/linuxroot/disktime.c
+	@mkdir -p $(@D)
+	$(call run,LD)$(CC) $(HOST_CFLAGS) -MF $@.d -MT $@ -static -pthread $< -o $@
+
 # LINUX_ROOT_CELLS: names, or beginnings of names with a star; `open` for those that have not passed yet.
 LINUX_ROOT_CELLS ?= *
 #? make linux-root  Linux with its root in the disk, on each bus and in each kind of image; a table of what came up
 .PHONY: linux-root
-linux-root: all $(LINUX_ROOT) $(LINUX_SMALL) $(LINUX_DEBIAN)
+linux-root: all $(LINUX_ROOT) $(LINUX_SMALL) $(LINUX_DEBIAN) $(B)/tests/disktime
 	@LINUX_ROOT_CELLS='$(LINUX_ROOT_CELLS)' $(PYTEST) tests/linuxroot; status=$$?; cat $(B)/linux-root.txt; exit $$status

@@ -39,13 +39,24 @@ def pull(pc, seconds=30):
         time.sleep(0.1)
 
 
-def put_in(pc):
-    pc.qmp("device_add", driver="usb-storage", id="stick2", bus="xhci.0", drive="stick")
+def put_in(pc, seconds=30, **device):
+    """QEMU lets go of the file a little later than it says."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            return pc.qmp("device_add", id="stick2", drive="stick", **device)
+        except RuntimeError as wrong:
+            assert "conflict" in str(wrong) and time.monotonic() < end, wrong
+            time.sleep(0.2)
+
+
+def put_in_storage(pc):
+    put_in(pc, driver="usb-storage", bus="xhci.0")
 
 
 def put_in_uas(pc):
     pc.qmp("device_add", driver="usb-uas", id="uas", bus="xhci.0")
-    pc.qmp("device_add", driver="scsi-hd", id="stick2", bus="uas.0", drive="stick")
+    put_in(pc, driver="scsi-hd", bus="uas.0")
 
 
 def through(shop, pc, flash, before, image):
@@ -71,7 +82,7 @@ def test_put_in_again(how, seconds, shop, qemu, record_property):
     if seconds:
         pc.wait(r"no drive holds the volume that was started from.*Waiting for it")
         time.sleep(seconds)
-    (put_in_uas if how == "uas" else put_in)(pc)
+    (put_in_uas if how == "uas" else put_in_storage)(pc)
     through(shop, pc, flash, before, image)
     if how == "uas":
         record_property("seen", re.search(r"scsi host\d+: uas", pc.log)[0])
