@@ -100,7 +100,8 @@ def boot_files(root, kinds):
 
 
 def configure(root, kinds):
-    write(root, "etc/fstab", "{} / {} defaults 0 1\n".format(linuxdisk.root_name(kinds), "xfs" if "xfs" in kinds else "ext4"))
+    write(root, "etc/fstab", "{} / {} defaults 0 1\n".format(
+        linuxdisk.root_name(kinds), "xfs" if "xfs" in kinds else "ext4"))
     write(root, "etc/hostname", "inside\n")
     write(root, "etc/systemd/system/report.service", SERVICE)
     write(root, "test", test_text(TEST))

@@ -16,6 +16,11 @@ from flash import mkimage, run, tool
 sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "guest"))
 import linuxdisk                                                                # noqa: E402
 
+# New data, read back from the disk.
+WRITE = """
+step write sh -c 'dd if=/dev/urandom of=/a bs=1M count=24 && sync && echo 3 > /proc/sys/vm/drop_caches && md5sum /a'
+"""
+
 
 class Report:
     """What the system said on its second serial port: {step: (text, exit status)}."""

@@ -69,5 +69,6 @@ def pytest_runtest_makereport(item, call):
         wrong = said.splitlines()[0][:160]
     how = "failed" if report.failed else PASSED
     noted = dict(item.user_properties).get("seen", "")
-    _put(cell_of(item), f"{cell_of(item):<24} {how:<8} {call.duration:5.0f} s  {time.strftime('%Y-%m-%d', time.gmtime())}"
-         f"  {wrong or noted}".rstrip(), item.stash[ORDER])
+    day = time.strftime("%Y-%m-%d", time.gmtime())
+    line = f"{cell_of(item):<24} {how:<8} {call.duration:5.0f} s  {day}  {wrong or noted}".rstrip()
+    _put(cell_of(item), line, item.stash[ORDER])

@@ -2,8 +2,8 @@
 /*
  * disktime DEVICE FIRST_MIB MIB read|write BYTES next|random DEPTH SECONDS
  *
- * So many requests of so many bytes at a time, past the page cache, in a part of a block device, for so long. Prints
- * how many were done a second. A static program, for a small Linux.
+ * So many requests of so many bytes at a time, past the page cache, in a part of a block device,
+ * for so long. Prints how many were done a second. A static program, for a small Linux.
  */
 #include <fcntl.h>
 #include <pthread.h>

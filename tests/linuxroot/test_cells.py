@@ -10,9 +10,8 @@ import os
 
 import pytest
 from flash import extents, mkimage, outside, run, tool
-from rootdisk import boot, check_outside, check_system, check_volume, copy_disk, inner_disk, make_flash
+from rootdisk import WRITE, boot, check_outside, check_system, check_volume, copy_disk, inner_disk, make_flash
 
-WRITE = "step write sh -c 'dd if=/dev/urandom of=/a bs=1M count=24 && sync && echo 3 > /proc/sys/vm/drop_caches && md5sum /a'\n"
 SMALL_SECONDS = 300
 
 
@@ -161,7 +160,8 @@ def test_plain(shop, qemu):
     flash = make_flash(shop, copy_disk(shop, tool("tests/linuxroot.raw"), WRITE))
     told = boot(shop, qemu, flash, "usb-xhci", SMALL_SECONDS).sum("write")
     inner = inner_disk(shop, flash)
-    plain = copy_disk(shop, inner, "step again md5sum /a\nstep write dd if=/dev/zero of=/b bs=1M count=4\n", name="p.raw")
+    steps = "step again md5sum /a\nstep write dd if=/dev/zero of=/b bs=1M count=4\n"
+    plain = copy_disk(shop, inner, steps, name="p.raw")
     os.unlink(inner)
     report = boot(shop, qemu, plain, "ahci", SMALL_SECONDS)
     assert "/dev/sda1 / ext4 rw" in report["root"]

@@ -13,10 +13,11 @@ from flash import run, tool
 from rootdisk import copy_disk, make_flash, report_of, start
 
 BYTES_A_SECOND, REQUESTS_A_SECOND = 30_000_000, 1000
-MIB_THERE = 128
+MIB_THERE, TURN_SECONDS = 128, 4
 ROUNDS = int(os.environ.get("LINUX_FIGURES_ROUNDS", "3"))
 # What, its arguments, and the goal.
-PARTS = [("sequential 128 KiB read", "read 131072 next 4", 0.95), ("sequential 128 KiB write", "write 131072 next 4", 0.95),
+PARTS = [("sequential 128 KiB read", "read 131072 next 4", 0.95),
+         ("sequential 128 KiB write", "write 131072 next 4", 0.95),
          ("random 4 KiB read, 8 deep", "read 4096 random 8", 0.95), ("random 4 KiB read", "read 4096 random 1", 0.75),
          ("random 4 KiB write", "write 4096 random 1", 0.70)]
 KINDS = {"dynamic": [], "fixed": ["--kind", "fixed"]}
@@ -28,7 +29,8 @@ def steps(first):
         for number, (_, how, _) in enumerate(PARTS):
             kind, size, order, depth = how.split()
             for name, device, at in (("ours", "/dev/nbd0", first), ("bare", "/dev/sdb", 0)):
-                lines.append(f"step {name}{number}.{turn} disktime {device} {at} {MIB_THERE} {kind} {size} {order} {depth} 4")
+                words = f"{device} {at} {MIB_THERE} {kind} {size} {order} {depth} {TURN_SECONDS}"
+                lines.append(f"step {name}{number}.{turn} disktime {words}")
     return "\n".join(lines) + "\n"
 
 
@@ -56,7 +58,8 @@ def test_figures(kind, shop, qemu, record_property):
     report = report_of(shop, pc)
     lines = []
     for number, (name, _, goal) in enumerate(PARTS):
-        ours, best = (max(float(report[f"{which}{number}.{turn}"]) for turn in range(ROUNDS)) for which in ("ours", "bare"))
+        ours, best = (max(float(report[f"{which}{number}.{turn}"]) for turn in range(ROUNDS))
+                      for which in ("ours", "bare"))
         lines.append(f"{kind:<8} {name:<28} {ours:8.0f} / {best:6.0f} = {ours / best:.2f}   goal {goal:.2f}")
         assert ours > 0 and best > 0
     with open(tool("linux-figures.txt"), "a", encoding="utf-8") as out:

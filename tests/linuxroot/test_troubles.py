@@ -7,11 +7,10 @@ import time
 
 import pytest
 from flash import extents, mkimage, outside, run, tool
-from rootdisk import boot, check_outside, copy_disk, make_flash, report_of, start
+from rootdisk import WRITE, boot, check_outside, copy_disk, make_flash, report_of, start
 
 SECONDS = 400
 LATE_SECONDS = 20
-WRITE = "step write sh -c 'dd if=/dev/urandom of=/a bs=1M count=24 && sync && echo 3 > /proc/sys/vm/drop_caches && md5sum /a'\n"
 KERNEL_IS_UP = r"Linux version"
 LOUD = "loglevel=7"
 
@@ -34,7 +33,7 @@ def with_stick(shop, qemu, flash, seconds=SECONDS, memory=512):
 def pull(pc, seconds=30):
     pc.qmp("device_del", id="stick")
     end = time.monotonic() + seconds
-    while any(one["qdev"].startswith("/machine/peripheral/stick") for one in pc.qmp("query-block") if "qdev" in one):
+    while any(one.get("qdev", "").startswith("/machine/peripheral/stick") for one in pc.qmp("query-block")):
         assert time.monotonic() < end, "the stick cannot be pulled"
         time.sleep(0.1)
 
@@ -89,16 +88,20 @@ def test_put_in_again(how, seconds, shop, qemu, record_property):
 
 
 PULLED = r"""
-mkdir -p /run/bin && cp /bin/busybox /run/bin && /run/bin/busybox --install -s /run/bin
-PATH=/run/bin
+mount -t tmpfs none /mnt && cp /bin/busybox /sbin/vhdboot-attach /mnt && /mnt/busybox --install -s /mnt
+PATH=/mnt
 step write sh -c 'dd if=/dev/urandom of=/a bs=1M count=8 && sync && md5sum /a'
 echo "pull it" > /dev/ttyS0
-for i in $(seq 100); do echo 3 > /proc/sys/vm/drop_caches; dd if=/a of=/dev/null bs=1M 2>/dev/null || break; sleep 1; done
+for i in $(seq 100); do
+echo 3 > /proc/sys/vm/drop_caches; dd if=/a of=/dev/null bs=1M 2>/dev/null || break; sleep 1
+done
 echo "reading fails" > /dev/ttyS0
 step read sh -c 'dd if=/a of=/dev/null bs=1M'
 step lost sh -c 'echo x > /c && sync /c'
 step console sh -c 'echo "the console lives" > /dev/ttyS0'
-step info /sbin/vhdboot-attach info
+step info vhdboot-attach info
+echo "== end"
+poweroff -f
 """
 
 
@@ -117,6 +120,7 @@ def test_pulled(shop, qemu):
     report = report_of(shop, pc)
     assert report.status("read") != 0 and "Input/output error" in report["read"]
     assert report.status("lost") != 0
+    assert report.status("info") != 0 and "no drive holds the volume that was started from" in report["info"]
     mkimage("vhd", "check", f"{flash}:/disk.vhd")
 
 
@@ -164,7 +168,9 @@ free() { sed -n 's/^MemAvailable: *\([0-9]*\) kB/\1/p' /proc/meminfo; }
 for i in $(seq 400); do [ $(free) -lt 40000 ] && break; dd if=/dev/zero of=/mnt/$i bs=1M count=1 2>/dev/null; done
 step hungry sh -c 'grep MemAvailable /proc/meminfo'
 step write sh -c 'dd if=/dev/urandom of=/a bs=1M count=28 && sync && md5sum /a'
-step again sh -c 'for i in 1 2 3; do dd if=/a of=/b bs=1M count=20 && sync && cmp -n 20971520 /a /b || exit 1; rm /b; done'
+step again sh -c 'for i in 1 2 3; do
+dd if=/a of=/b bs=1M count=20 && sync && cmp -n 20971520 /a /b || exit 1; rm /b
+done'
 """
 
 
@@ -191,8 +197,8 @@ NO_SERIAL = b"0000000000000000"
 def test_locked_down(path, shop, qemu, record_property):
     """Nobody may look into memory: the image is named on the kernel's command line."""
     words = f"lockdown=integrity vhdboot={NO_SERIAL.decode()}:{path}"
-    flash = make_flash(shop, copy_disk(shop, tool("tests/linuxroot.raw"),
-                                       WRITE + "step words cat /proc/cmdline\nstep lock cat /sys/kernel/security/lockdown\n", words))
+    steps = WRITE + "step words cat /proc/cmdline\n"
+    flash = make_flash(shop, copy_disk(shop, tool("tests/linuxroot.raw"), steps, words))
     serial = run("blkid", "-p", "-O", str(1 << 20), "-s", "UUID", "-o", "value", flash).strip().encode()
     with open(flash, "r+b") as file:
         content = file.read()
