@@ -38,7 +38,7 @@ static struct target *volume(struct tune *t)
 
 static enum status check_hive(struct tune *t)
 {
-    const struct registry *r = &t->system;
+    const struct registry_file *r = &t->system.file;
     if (r->stale)
         return say_error("Start that Windows once and shut it down fully (shutdown /s /t 0).",
                          "%s: is not up to date, and %s", REGISTRY_SYSTEM, r->stale);
@@ -51,7 +51,7 @@ static enum status check_hive(struct tune *t)
 /* Everything of the plan is in the new hive, and it is a hive. */
 static enum status prove(struct tune *t)
 {
-    struct registry after = {.bytes = t->bytes, .size = t->size};
+    struct registry after = {0};
     struct tuning left;
     struct fail f;
     enum err err = hive_open(&after.hive, (struct view){t->bytes, t->size}, &f);
@@ -79,7 +79,7 @@ static enum status put(struct tune *t, const char *path, const char *like, const
 /* The old hive, up to date, so that it needs no log. */
 static enum status write_tuned(struct tune *t)
 {
-    enum status status = put(t, BACKUP, REGISTRY_SYSTEM, t->system.bytes, t->system.size);
+    enum status status = put(t, BACKUP, REGISTRY_SYSTEM, t->system.file.bytes, t->system.file.size);
     return status ? status : put(t, REGISTRY_SYSTEM, NULL, t->bytes, t->size);
 }
 
@@ -121,8 +121,8 @@ static enum status tune(struct tune *t)
         return STATUS_OK;
     }
     tuning_tell(&t->tuning);
-    status = editing_apply(REGISTRY_SYSTEM, t->system.bytes, t->system.size, &t->tuning, &t->bytes,
-                           &t->size);
+    status = editing_apply(REGISTRY_SYSTEM, t->system.file.bytes, t->system.file.size, &t->tuning,
+                           &t->bytes, &t->size);
     if (!status)
         status = prove(t);
     if (!status)
