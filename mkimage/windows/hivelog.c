@@ -36,22 +36,6 @@ bool hivelog_needed(struct view hive)
            (!sum_ok(header) || le32_get(header->sequence[0]) != le32_get(header->sequence[1]));
 }
 
-bool hivelog_stretch(struct hivelog_hive *hive, uint32_t length)
-{
-    size_t wanted = HIVE_HEADER_SIZE + (size_t)length;
-    if (!length || length % HIVE_BIN_ALIGN || wanted > HIVELOG_HIVE_MAX)
-        return false;
-    uint8_t *bytes = wanted > hive->size ? realloc(hive->bytes, wanted) : hive->bytes;
-    if (!bytes)
-        return false;
-    if (wanted > hive->size) {
-        memset(bytes + hive->size, 0, wanted - hive->size);
-        hive->size = wanted;
-    }
-    hive->bytes = bytes;
-    return true;
-}
-
 /* --- The logs */
 
 struct log {

@@ -3,20 +3,9 @@
 #include <string.h>
 #include "core/base/endian.h"
 #include "core/hive/format.h"
-#include "windows/hivelog.h"
 #include "windows/hivelog_forms.h"
 
 #define MAP_AT SECTOR_SIZE /* where the map's magic stands */
-
-void hivelog_take_header(struct hivelog_hive *hive, struct view log)
-{
-    const struct hive_header *from = view_at(log, 0, sizeof *from);
-    struct hive_header *header = (struct hive_header *)hive->bytes;
-    if (!from)
-        return;
-    *header = *from;
-    header->type = le32_make(0);
-}
 
 bool hivelog_sectors(struct hivelog_hive *hive, struct view log)
 {
