@@ -353,7 +353,7 @@ static const struct verb list[] = {
          "Sets in the Windows of an image, or of an entry of TARGET's menu, what a start by USB\n"
          "or out of a VHD takes: drivers that load at the start, the time to wait for the drive,\n"
          "no expanding, no paging file. Lists each value that differs, and saves the hive beside\n"
-         "it; --undo puts it back."},
+         "it, once; --undo takes back what was set, and leaves what Windows changed since."},
     {.name = "attach",
      .group = GROUP_IMAGES,
      .brief = "an image as a block device with partitions",
