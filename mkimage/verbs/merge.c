@@ -10,14 +10,22 @@
 #include <string.h>
 #include "cli/options.h"
 #include "cli/say.h"
+#include "core/base/blk.h"
+#include "core/base/bounds.h"
+#include "core/base/file.h"
 #include "core/chain/chain.h"
+#include "core/entry/open.h"
+#include "core/ntfs/ntfs.h"
 #include "flash/absorb.h"
+#include "flash/bootcode.h"
 #include "flash/edit.h"
+#include "flash/gap.h"
 #include "flash/grow.h"
 #include "flash/lineage.h"
 #include "flash/menus.h"
 #include "flash/merge_mark.h"
 #include "flash/sums.h"
+#include "verbs/check_boot.h"
 #include "verbs/verbs.h"
 
 struct merge {
@@ -25,6 +33,7 @@ struct merge {
     char *path, *parent;
     struct absorb absorb;
     uint32_t add; /* slots that the parent needs before */
+    bool grows;   /* those, or sector bitmaps */
     struct lineage_config config;
 };
 
@@ -39,6 +48,7 @@ static enum status look(struct merge *m)
     enum status status = absorb_open(&m->absorb);
     uint32_t have = m->absorb.slack.now.count;
     m->add = m->absorb.new_blocks > have ? m->absorb.new_blocks - have : 0;
+    m->grows = m->add || (m->absorb.new_blocks && m->absorb.slack.bitmaps);
     return status;
 }
 
@@ -64,6 +74,35 @@ static enum status warn_of_entries(struct lineage *l)
     return status;
 }
 
+/* Is the boot code that TARGET starts with this program's own? True where it has none. */
+static bool loader_is_ours(struct target *t)
+{
+    static uint8_t data[GAP_FILE_MAX], ours[GAP_FILE_MAX];
+    struct gap gap;
+    struct file file;
+    struct fail f;
+    if (check_boot_gap(t, &gap))
+        return gap.file_sectors == bootcode_gap_file(ours) &&
+               !blk_read(&t->blk, gap.file_lba, gap.file_sectors - 1, data, &f) &&
+               !memcmp(data, ours, (size_t)(gap.file_sectors - 1) * SECTOR_SIZE);
+    enum err err = ntfs_open(&t->volume, BOOT_STAGE2_PATH, &file, &f);
+    return err == ERR_NOT_FOUND || (!err && file.size == stage2_size() &&
+                                    !file_read(&file, 0, data, (uint32_t)stage2_size(), &f) &&
+                                    !memcmp(data, blob_stage2, stage2_size()));
+}
+
+/* An older loader does not know the mark in a VHDX, and would start what is half merged. */
+static enum status check_loader(struct merge *m)
+{
+    struct target *t = &m->lineage.edit.session.target;
+    if (m->lineage.chain.link[1]->image.format != IMAGE_VHDX || !stage2_size() || loader_is_ours(t))
+        return STATUS_OK;
+    return say_error("Run mkimage update first.",
+                     "%s: its boot code is of another version, which may not know a merge into a "
+                     "VHDX that was cut off",
+                     t->device.path);
+}
+
 static enum status plan(struct merge *m)
 {
     struct lineage *l = &m->lineage;
@@ -78,7 +117,9 @@ static enum status plan(struct merge *m)
     if (!lineage_on_volume(l, 1))
         return say_error("Copy both onto one volume first.", "%s: lies on another volume",
                          m->parent);
-    enum status status = lineage_no_dependents(l, chain->link[0], NULL);
+    enum status status = check_loader(m);
+    if (!status)
+        status = lineage_no_dependents(l, chain->link[0], NULL);
     if (!status)
         status = lineage_no_dependents(l, chain->link[1], chain->link[0]);
     if (!status)
@@ -91,34 +132,37 @@ static enum status plan(struct merge *m)
 static enum status grow_parent(struct merge *m)
 {
     struct chain_link *parent = m->lineage.chain.link[1];
-    return m->add ? grow_slots(&m->lineage.edit, m->parent, &m->absorb.slack, m->add,
-                               &parent->extents, NULL)
-                  : STATUS_OK;
+    return m->grows ? grow_slots(&m->lineage.edit, m->parent, &m->absorb.slack, m->add,
+                                 &parent->extents, NULL)
+                    : STATUS_OK;
 }
 
 /* Takes the mark off the parent, which the entry starts now. */
 static enum status unmark(struct merge *m)
 {
     enum status status = lineage_reopen(&m->lineage, m->parent);
-    return status
-               ? status
-               : merge_mark_set(&m->lineage.edit, m->lineage.chain.link[0], IMAGE_MERGE_NONE, NULL);
+    return status ? status : merge_mark_end(&m->lineage.edit, m->lineage.chain.link[0]);
 }
 
 static enum status make(struct merge *m)
 {
     struct slack before = m->absorb.slack;
     uint32_t add = m->add;
+    bool grows = m->grows;
     enum status status = sums_mark_written(&m->lineage.edit, m->parent);
     if (!status)
+        status = sums_mark_written(&m->lineage.edit, m->path); /* a VHDX gets an id */
+    if (!status)
         status = grow_parent(m);
-    if (!status && add)
+    if (!status && grows)
         status = lineage_reopen(&m->lineage, m->path);
-    if (!status && add)
+    if (!status && grows)
         status = grow_note(&m->lineage.edit, &before, add, &m->lineage.chain.link[1]->extents);
-    if (!status && add)
+    if (!status && grows)
+        status = lineage_reopen(&m->lineage, m->path);
+    if (!status && grows)
         status = look(m);
-    if (!status && m->add)
+    if (!status && m->grows)
         status = say_error("Run this again.", "%s: has not got the room it needs", m->parent);
     if (!status)
         status = absorb_run(&m->absorb);
