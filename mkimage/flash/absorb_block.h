@@ -8,8 +8,6 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include "cli/say.h"
-#include "core/base/file.h"
 #include "core/base/growth.h"
 #include "flash/absorb.h"
 

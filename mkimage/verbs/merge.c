@@ -10,22 +10,17 @@
 #include <string.h>
 #include "cli/options.h"
 #include "cli/say.h"
-#include "core/base/blk.h"
-#include "core/base/bounds.h"
 #include "core/base/file.h"
 #include "core/chain/chain.h"
-#include "core/entry/open.h"
 #include "core/ntfs/ntfs.h"
 #include "flash/absorb.h"
-#include "flash/bootcode.h"
 #include "flash/edit.h"
-#include "flash/gap.h"
 #include "flash/grow.h"
+#include "flash/installed.h"
 #include "flash/lineage.h"
 #include "flash/menus.h"
 #include "flash/merge_mark.h"
 #include "flash/sums.h"
-#include "verbs/check_boot.h"
 #include "verbs/verbs.h"
 
 struct merge {
@@ -74,28 +69,11 @@ static enum status warn_of_entries(struct lineage *l)
     return status;
 }
 
-/* Is the boot code that TARGET starts with this program's own? True where it has none. */
-static bool loader_is_ours(struct target *t)
-{
-    static uint8_t data[GAP_FILE_MAX], ours[GAP_FILE_MAX];
-    struct gap gap;
-    struct file file;
-    struct fail f;
-    if (check_boot_gap(t, &gap))
-        return gap.file_sectors == bootcode_gap_file(ours) &&
-               !blk_read(&t->blk, gap.file_lba, gap.file_sectors - 1, data, &f) &&
-               !memcmp(data, ours, (size_t)(gap.file_sectors - 1) * SECTOR_SIZE);
-    enum err err = ntfs_open(&t->volume, BOOT_STAGE2_PATH, &file, &f);
-    return err == ERR_NOT_FOUND || (!err && file.size == stage2_size() &&
-                                    !file_read(&file, 0, data, (uint32_t)stage2_size(), &f) &&
-                                    !memcmp(data, blob_stage2, stage2_size()));
-}
-
 /* An older loader does not know the mark in a VHDX, and would start what is half merged. */
 static enum status check_loader(struct merge *m)
 {
     struct target *t = &m->lineage.edit.session.target;
-    if (m->lineage.chain.link[1]->image.format != IMAGE_VHDX || !stage2_size() || loader_is_ours(t))
+    if (m->lineage.chain.link[1]->image.format != IMAGE_VHDX || installed_is_ours(t))
         return STATUS_OK;
     return say_error("Run mkimage update first.",
                      "%s: its boot code is of another version, which may not know a merge into a "

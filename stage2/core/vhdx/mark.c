@@ -2,7 +2,6 @@
 /* A state of a later version is taken for the one that promises least. */
 #include "core/vhdx/mark.h"
 #include "core/base/bits.h"
-#include "core/base/bounds.h"
 #include "core/base/crc32c.h"
 #include "core/base/mem.h"
 #include "core/vhdx/format.h"
