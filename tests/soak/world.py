@@ -56,6 +56,7 @@ class Soak:
             raise Loss(f"ntfs-3g and the loader read different files: {sorted(odd)} {seen.odd}")
         wrong = []
         for label, model, touched in candidates:
+            touched = {name for place in touched for name in (place, *self.model.names(place), *model.names(place))}
             found = judge.differences(model, seen, self.files, touched)
             if not found:
                 break
