@@ -46,7 +46,7 @@ def timed(job):
 
 
 def in_turns(*jobs, before=lambda: None):
-    """For each job, the best of its times of the clock, and of processors. What is done `before` each is not counted."""
+    """For each job, the best of its times of the clock, and of processors, without what is done `before` it."""
     times = [[] for _ in jobs]
     for _ in range(ROUNDS):
         for job, mine in zip(jobs, times):
