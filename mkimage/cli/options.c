@@ -204,7 +204,7 @@ static const struct row table[] = {
      "keep the machine's own disks offline (SanPolicy 4)"},
     {OPTION_PORTABLE, "portable", NULL, set_flag, FIELD(portable),
      "mark it as one that moves between machines (Windows 8 and later)"},
-    {OPTION_UNDO, "undo", NULL, set_flag, FIELD(undo), "put the hive that was saved back"},
+    {OPTION_UNDO, "undo", NULL, set_flag, FIELD(undo), "take back what tune has set"},
     {OPTION_ROOT, "root", "N", set_partition, FIELD(root),
      "its root is on partition N of the disk in the image; default: find it"},
     {OPTION_PACKAGE, "package", "FILE", set_text, FIELD(package),
