@@ -204,7 +204,7 @@ static const struct row table[] = {
      "keep the machine's own disks offline (SanPolicy 4)"},
     {OPTION_PORTABLE, "portable", NULL, set_flag, FIELD(portable),
      "mark it as one that moves between machines (Windows 8 and later)"},
-    {OPTION_UNDO, "undo", NULL, set_flag, FIELD(undo), "put the hive that was saved back"},
+    {OPTION_UNDO, "undo", NULL, set_flag, FIELD(undo), "take back what tune has set"},
     {OPTION_JSON, "json", NULL, set_flag, FIELD(json), "print one JSON object"},
     {OPTION_DRY_RUN, "dry-run", NULL, set_flag, FIELD(dry_run),
      "check everything, say what would be written, write nothing"},

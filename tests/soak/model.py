@@ -20,13 +20,14 @@ class Image:
     """An image file. `maybe`: sectors that a cut left open, lba -> tags (None: not stored)."""
     fresh = itertools.count(1)
 
-    def __init__(self, kind, sectors, block=0, ident=None, parent=None, hints=()):
+    def __init__(self, kind, sectors, block=0, ident=None, parent=None, hints=(), vhdx=False):
         self.kind = kind
         self.sectors = sectors
         self.block = block
         self.ident = ident or next(Image.fresh)
         self.parent = parent                    # ident
         self.hints = tuple(hints)               # ways from the own folder
+        self.vhdx = vhdx
         self.known = False                      # a file of build.py's: its id's bytes follow from ident
         self.own = {}
         self.maybe = {}
@@ -40,6 +41,24 @@ class Image:
         other.own, other.maybe = dict(self.own), dict(self.maybe)
         other.blocks = None if self.blocks is None else set(self.blocks)
         return other
+
+    @property
+    def suffix(self):
+        return ".vhdx" if self.vhdx else ".vhd"
+
+    @property
+    def grows(self):
+        """Two blocks of 1 MiB share a sector of a VHDX's bits: such a child has no sector of its own that is not
+        in a block which is wholly there."""
+        return self.kind != "fixed" and not (self.vhdx and self.kind == "differencing" and self.block < 4096)
+
+    def renew(self):
+        """Nobody's parent any more: it has another id."""
+        self.ident, self.known = next(Image.fresh), False
+
+    def stored(self, lba):
+        """Its tag; None: it stores nothing there, and its parent's shows."""
+        return self.own.get(lba, None if self.kind == "differencing" else 0)
 
     def put(self, lba, count, tag):
         for n in range(lba, lba + count):
@@ -220,7 +239,7 @@ class Model:
         leaf = self.leaf_of(volume, entry)
         image = self.files[leaf]
         child = Image("differencing", image.sectors, BLOCK_OF_SNAPSHOT, parent=image.ident,
-                      hints=[relative(name, leaf[1])])
+                      hints=[relative(name, leaf[1])], vhdx=image.vhdx)
         self.turn(volume, entry, name)
         self.files[(volume, name)] = child
 
@@ -237,12 +256,19 @@ class Model:
 
     def rollback(self, volume, entry):
         image = self.files[self.leaf_of(volume, entry)]
-        image.own, image.blocks, image.ident, image.known = {}, set(), next(Image.fresh), False
+        image.own, image.blocks = {}, set()
+        image.renew()
         image.merging, image.marked = None, False
 
     def fold(self, places):
-        """The child's content in its parent."""
+        """The child's content in its parent; what a cut left open in the child is open there."""
         child, parent = self.files[places[0]], self.files[places[1]]
+        for lba, tags in child.maybe.items():
+            below = parent.maybe.get(lba) or {parent.stored(lba)}
+            parent.maybe[lba] = {t for tag in tags for t in ({tag} if tag is not None else below)}
+        for lba in child.own:
+            if lba not in child.maybe:
+                parent.maybe.pop(lba, None)
         parent.own.update(child.own)
         parent.blocks = None
 

@@ -32,8 +32,9 @@
 #include <ntfs-3g/volume.h>
 #pragma GCC diagnostic pop
 
-#define FILES_MAX 256
-#define PATH_SIZE 512
+#define FILES_MAX  256
+#define PATH_SIZE  512
+#define PIECE_SIZE (1 << 16)
 
 static int flash = -1;
 static s64 start, size, position;
@@ -291,10 +292,12 @@ static void list_folder(const char *path)
 }
 
 /* As in look.c. */
-static uint64_t hash(const char *data, s64 length)
+static uint64_t hash(uint64_t sum, const uint8_t *data, s64 length)
 {
-    uint64_t sum = 1;
+    static const uint8_t zeros[PIECE_SIZE];
     s64 i = 0;
+    if (length == PIECE_SIZE && !memcmp(data, zeros, PIECE_SIZE))
+        return (sum + 1) * 0x9e3779b97f4a7c15u;
     for (; i + 8 <= length; i += 8) {
         uint64_t word;
         memcpy(&word, data + i, 8);
@@ -302,8 +305,29 @@ static uint64_t hash(const char *data, s64 length)
         sum ^= sum >> 29;
     }
     for (; i < length; i++)
-        sum = (sum ^ (uint8_t)data[i]) * 0x100000001b3u;
+        sum = (sum ^ data[i]) * 0x100000001b3u;
     return sum;
+}
+
+static void list_file(const char *path)
+{
+    static uint8_t data[PIECE_SIZE];
+    uint64_t sum = 1;
+    s64 off = 0, n = 1;
+    ntfs_inode *inode = open_path(path);
+    ntfs_attr *na = inode ? ntfs_attr_open(inode, AT_DATA, AT_UNNAMED, 0) : NULL;
+    if (!na)
+        die("open", path);
+    for (; off < na->data_size; off += n) { /* ends: n is more than 0 */
+        s64 left = na->data_size - off;
+        n = left < PIECE_SIZE ? left : PIECE_SIZE;
+        if (ntfs_attr_pread(na, off, n, data) != n)
+            die("read", path);
+        sum = hash(sum, data, n);
+    }
+    printf("file\t%s\t%" PRId64 "\t%016" PRIx64 "\n", path, (int64_t)na->data_size, sum);
+    ntfs_attr_close(na);
+    ntfs_inode_close(inode);
 }
 
 static void list(void)
@@ -311,17 +335,12 @@ static void list(void)
     names.count = 0;
     list_folder("");
     for (unsigned i = 0; i < names.count; i++) { /* folders add to it; its size bounds it */
-        s64 length;
         char path[PATH_SIZE];
         snprintf(path, sizeof path, "%s", names.path[i]);
-        if (names.is_folder[i]) {
+        if (names.is_folder[i])
             list_folder(path);
-            continue;
-        }
-        char *data = read_all(path, &length);
-        printf("file\t%s\t%" PRId64 "\t%016" PRIx64 "\n", path, (int64_t)length,
-               hash(data, length));
-        free(data);
+        else
+            list_file(path);
     }
     printf("free\t%" PRId64 "\n", (int64_t)(vol->free_clusters * vol->cluster_size));
 }

@@ -4,15 +4,18 @@ sequence whose steps are dropped one by one still means something. A step change
 may hold afterwards, and has them judged."""
 import random
 
+import children
+import flashes
 import guest
 import life
+import merging
 import others
-import verbs
+import room
 
 WEIGHTS = {
     guest.boot: 30,
-    verbs.snapshot: 14, verbs.rollback: 7, verbs.drop: 5, verbs.merge: 11, verbs.reserve: 7, verbs.install: 3,
-    verbs.restore: 7, verbs.flash: 2, life.add: 6, life.remove: 4, life.replace: 5,
+    children.snapshot: 14, children.rollback: 7, children.drop: 5, merging.merge: 11, room.reserve: 7,
+    flashes.install: 3, flashes.restore: 7, flashes.flash: 2, life.add: 6, life.remove: 4, life.replace: 5,
     others.replace: 3, others.copy: 4, others.rename: 3, others.remove: 5, others.noise: 3, others.scatter: 3,
     others.fill: 2, others.mark: 1, others.menu: 3,
 }

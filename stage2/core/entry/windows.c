@@ -148,19 +148,18 @@ static bool is_gpt_partition(const struct ntfs *vol, const struct bcd_level *whe
     return false;
 }
 
+bool windows_is_partition(const struct ntfs *vol, const struct bcd_level *where)
+{
+    return where->kind == BCD_PARTITION && !where->is_virtual &&
+           ((where->mbr && is_mbr_partition(vol, where)) ||
+            (where->gpt && is_gpt_partition(vol, where)));
+}
+
 static bool is_meant(const struct volumes *v, unsigned volume, const struct config_entry *entry)
 {
-    const struct ntfs *vol = v->volume[volume].ntfs;
-    switch (entry->where->kind) {
-    case BCD_BOOT:
-        return volume == 0;
-    case BCD_PARTITION:
-        return !entry->where->is_virtual &&
-               ((entry->where->mbr && is_mbr_partition(vol, entry->where)) ||
-                (entry->where->gpt && is_gpt_partition(vol, entry->where)));
-    default:
-        return false;
-    }
+    return entry->where->kind == BCD_BOOT
+               ? volume == 0
+               : windows_is_partition(v->volume[volume].ntfs, entry->where);
 }
 
 static bool has_file(const struct volumes *v, unsigned volume, const struct config_entry *entry)

@@ -13,6 +13,7 @@
 
 struct arena;
 struct bcd_entry;
+struct bcd_level;
 struct notes;
 struct ntfs;
 struct volumes;
@@ -27,6 +28,9 @@ void windows_list(struct config *config, struct ntfs *vol, struct arena *a);
 /* An entry of the store as one of the menu, its strings in `a`; false: no memory for it, or its
  * path is none. */
 bool windows_entry(struct config_entry *to, const struct bcd_entry *from, struct arena *a);
+
+/* Is the volume the partition of a disk that the store's device means by MBR or GPT? */
+bool windows_is_partition(const struct ntfs *vol, const struct bcd_level *where);
 
 /* Which of the machine's volumes holds the image of an entry from the store (entry->where): the one
  * that is meant; where that is not there, the first one with such a file, said in `notes`. Looks at

@@ -1,12 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The steps that are verbs: what each promises, when it must refuse and when it may, and what a cut may leave."""
-import os
-
-import build
+"""Steps that are verbs of an image's children. Each step that is a verb says what it promises, when it must refuse
+and when it may, and what a cut may leave."""
 import judge
-import programs
 from model import Refuse, folder
-from programs import BROKEN, Loss
 from promises import depth, harm, named_too, other_size, resolve, started_elsewhere
 
 
@@ -29,6 +25,7 @@ def snapshot(s, rng):
             size = rng.choice((100 << 10, 2 << 20, 5 << 20))
             arguments += ["--size", str(size)]
             room += (size // (2 << 20) + 2) * (2100 << 10)
+        room += s.model.files[places[0]].vhdx * (8 << 20)
         refuse = harm(s.model, after, set())
         if not refuse and not entry.writes:     # of one that is write-protected it makes no difference
             refuse = ("an entry that keeps no changes", entry.write != "none")
@@ -49,7 +46,8 @@ def new_name(s, rng, place, arguments):
     """Of a snapshot: given, or what it is said to be by itself."""
     volume, path = place
     if rng.random() < 0.6:
-        name = f"s{s.tag()}{rng.choice(('.vhd', '.vhd', '.avhd'))}"
+        suffix = s.model.files[place].suffix
+        name = f"s{s.tag()}{rng.choice((suffix, suffix, suffix.replace('.', '.a')))}"
         where = folder(path)
         if rng.random() < 0.25 and any(p.startswith("/vhd/") for v, p in s.model.files if v == volume):
             where = rng.choice(("", "/vhd"))
@@ -86,7 +84,8 @@ def rollback(s, rng):
         allowed = {(v, e.name) for v, e in s.model.starters(places[0])}
         refuse = unfinished(s, places) or harm(s.model, after, allowed) or \
             named_too(s.model, places[0], ())
-    return s.verb(rng, arguments, after, (), refuse, 64 << 10, touched)
+    room = max((s.files[place][0] for place in touched if s.model.files[place].vhdx), default=0)
+    return s.verb(rng, arguments, after, (), refuse, room + (64 << 10), touched)
 
 
 def unfinished(s, places):
@@ -169,152 +168,3 @@ def broken_drop(s, rng, volume, entry, place, arguments):
     touched = {(volume, judge.CONFIG)}
     return s.verb(rng, arguments, after, [("the menu is written down", first, touched),
                                           ("the child is left over", left, touched)], refuse, 64 << 10, touched)
-
-
-def merge(s, rng):
-    picked = s.pick(rng, lambda v, e: depth(s.model, v, e) > 1 or rng.random() < 0.1)
-    if not picked:
-        return None
-    volume, entry = picked
-    arguments = ["merge", s.flash, *s.options(volume, entry)]
-    places, refuse = resolve(s.model, volume, entry)
-    after, left, half, first, begun = (s.model.copy() for _ in range(5))
-    other = finished(s, places)
-    if not refuse and len(places) == 1 and other:
-        return s.verb(rng, arguments, other[0][1], (), ("there is no parent", False), 64 << 10, other[0][2])
-    touched, room = {(volume, judge.CONFIG)}, 64 << 10
-    if not refuse and len(places) == 1:
-        refuse = ("has no parent", True)
-    elif not refuse and places[1][0] != volume:
-        refuse = ("the parent lies on another volume", True)
-    refuse = refuse or other_size(s.model, places)
-    if not refuse:
-        touched |= {places[1]}
-        room += merge_room(s.model, places)
-        half_merge(half, places)
-        first.half[places[0]] = half.half[places[0]]
-        for model in (begun, half, first, left):
-            model.files[places[1]].merging = model.files[places[0]].ident
-        after.files[places[1]].merging, after.files[places[1]].marked = None, True
-        for model in (left, after, first):
-            model.fold(places)
-        first.write_menu(volume)
-        for model in (left, after):
-            model.turn_all(volume, places[0], places[1][1])
-        after.remove(places[0])
-        left.half.pop(places[0], None)
-        allowed = {(v, e.name) for v, e in s.model.starters(places[1])}
-        refuse = harm(s.model, after, allowed) or named_too(s.model, places[0], ()) or \
-            named_too(s.model, places[1], places[:1]) or started_elsewhere(s.model, volume, places[0])
-    return s.verb(rng, arguments, after, [("half done", half, touched), ("the menu is written down", first, touched),
-                                          ("the child is left over", left, touched)], refuse, room, touched, begun,
-                  other)
-
-
-def finished(s, places):
-    """A merge into the leaf was cut at its end; its child is left over, was removed by somebody, or is gone and only
-    the mark is there: merge may put an end to that instead."""
-    leaf = places and s.model.files[places[0]]
-    if not leaf or not (leaf.merging or leaf.marked):
-        return []
-    found = [place for place, image in s.model.images() if leaf.merging and image.ident == leaf.merging and
-             place[0] == places[0][0] and not s.model.starters(place)]
-    model = s.model.copy()
-    model.files[places[0]].merging, model.files[places[0]].marked = None, False
-    for place in found[:1]:
-        model.remove(place)
-    return [("the cut merge is finished", model, {places[0]})]
-
-
-def merge_room(model, places):
-    parent, child = model.files[places[1]], model.files[places[0]]
-    if not parent.block:
-        return 0
-    blocks = {lba // parent.block for lba in child.own} - (parent.blocks or set())
-    return len(blocks) * (parent.block * 512 + 12288)
-
-
-def half_merge(model, places):
-    """Any sector that the child stores may be in the parent."""
-    child, parent = model.files[places[0]], model.files[places[1]]
-    if places[0] not in model.half:
-        model.half[places[0]] = (places[1], dict(parent.own))
-    for lba, tag in child.own.items():
-        old = parent.own.get(lba, None if parent.kind == "differencing" else 0)
-        if old != tag:                  # where a cache was lost, readers may differ here; the child hides it
-            parent.maybe[lba] = {old, tag, BROKEN} | parent.maybe.get(lba, set())
-    parent.blocks = None
-
-
-def reserve(s, rng):
-    if rng.random() < 0.5:
-        picked = s.pick(rng)
-        if not picked:
-            return None
-        volume, entry = picked
-        place = s.model.leaf_of(volume, entry)
-        arguments = ["reserve", s.flash, *s.options(volume, entry)]
-    else:
-        place = rng.choice([p for p, _ in s.model.images()] or [(1, "/none.vhd")])
-        volume = place[0]
-        arguments = ["reserve", s.flash, "--partition", str(volume), "--file", place[1]]
-    size = rng.choice((4096, 100 << 10, 1 << 20, 3 << 20))
-    arguments += ["--size", str(size)]
-    image = s.model.files.get(place)
-    refuse, room = None, 0
-    if image is None or place[0] != volume:
-        refuse = ("not on this volume", True)
-    elif image.kind == "fixed":
-        refuse = ("a fixed image", True)
-    else:
-        room = size + (size // (image.block * 512) + 2) * (image.block * 512 + 8192)
-        if image.block < 128:           # the slots that were there are laid out anew, 4 KiB apart
-            room += image.sectors // image.block * 8192
-    return s.verb(rng, arguments, s.model.copy(), (), refuse, room, {place})
-
-
-def install(s, rng):
-    arguments = ["install", s.flash]
-    if rng.random() < 0.3:              # there was something else
-        path = s.host(b"old code" * rng.randrange(8, 20000))
-        s.say("another vhdboot.bin")
-        programs.outside(s.flash, s.parts[1], "put", path, "/vhdboot.bin")
-        s.judge([("put", s.model, {(1, "/vhdboot.bin")})])
-    if rng.random() < 0.7:
-        s.backup = os.path.join(s.where, f"backup{s.tag()}")
-        arguments += ["--backup", s.backup]
-    return s.verb(rng, arguments, s.model.copy(), (), None, 200 << 10, {(1, "/vhdboot.bin")})
-
-
-def flash(s, rng):
-    """Another flash over the old one. It fails where the file gets too large for a limit: then the old one stays."""
-    where = os.path.join(s.where, f"again{s.tag()}")
-    os.mkdir(where)
-    factory = build.Factory(where, rng, s.tag)
-    arguments = factory.prepare()
-    limit = rng.choice((None, 100, 2000, 8000, 20000))
-    arguments[1] = s.flash
-    s.say(f"flash over it, with files of at most {limit} KiB: " + " ".join(arguments[2:]).replace(where, ""))
-    shell = f"trap '' XFSZ; ulimit -f {limit}; exec \"$@\"" if limit else "exec \"$@\""
-    status, _, errors = programs.run("sh", "-c", shell, "sh", programs.MKIMAGE, *arguments, "--yes")
-    if status not in (0, 1) or status == 1 and not limit:
-        raise Loss(f"flash ends with {status}: {errors}")
-    if not os.path.exists(s.flash):
-        raise Loss("flash removed the old file and made no new one")
-    s.log[-1] += f": {status}"
-    if status == 0:
-        s.parts, s.files, s.backup = programs.partitions(s.flash), {}, None
-        s.judge([("flashed", factory.model, set())])
-    else:
-        s.judge([("as before", s.model, set())])
-    return True
-
-
-def restore(s, rng):
-    if not s.backup or not os.path.exists(s.backup):
-        return None
-    gone = s.model.copy()               # the install may have made the file
-    gone.files.pop((1, "/vhdboot.bin"), None)
-    touched = {(1, "/vhdboot.bin")}
-    return s.verb(rng, ["restore", s.flash, s.backup], s.model.copy(), [("without code", gone, touched)], None,
-                  200 << 10, touched)
