@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Servers for machines that boot over a network: nginx and tgt, on this computer's loopback alone, with QEMU's own DHCP
-and TFTP in front of them; or, in a network of their own (Lan), with dnsmasq. What they say goes into the test's folder."""
+and TFTP in front of them; or, in a network of their own (Lan), with dnsmasq. What they say goes into the test's
+folder."""
 import contextlib
 import ctypes
 import os
