@@ -284,7 +284,7 @@ static bool time_is_left(void)
 static MUST_CHECK enum err look_ahead(struct fail *f)
 {
     struct blk *blk[MAP_DRIVES_MAX];
-    if (disk.map.growth != MAP_GROWS_DYNAMIC)
+    if (disk.map.growth != MAP_GROWS_DYNAMIC && disk.map.growth != MAP_GROWS_DIFFERENCING)
         return ERR_OK;
     uint8_t *buffer = arena_alloc(&arena, MAP_SCRUB_SECTORS * SECTOR_SIZE);
     if (!buffer)
