@@ -281,6 +281,22 @@ def test_the_details_cost_few_sectors(tmp_path, kind):
     assert reads["one"] - reads["none"] <= 20, reads
 
 
+def test_the_first_screen_waits_for_no_other_drive(tmp_path):
+    """Not for the BIOS' timeouts of a drive that is broken, either: only the user makes the loader look there."""
+    config = b"timeout = none\n[a]\nvhd = \\one.vhd\nparent = OTHER:\\base.vhd\n[b]\nvhd = \\one.vhd\n"
+    boot, other = tmp_path / "boot", tmp_path / "other"
+    boot.mkdir()
+    other.mkdir()
+    path = Disk(boot, one(vhdboot_cfg=config)).path
+    extra = [(Disk(other, {}, label="OTHER").path, "ide")]
+    with Qemu(path, extra=extra, limit=60, mirror=False) as pc:
+        see(pc, r"^  \\one.vhd$")
+        assert pc.stats("disk1")["rd_operations"] == 0
+        pc.keys("tab")
+        see(pc, r"^  \\one.vhd: fixed")
+        assert pc.stats("disk1")["rd_operations"] > 0
+
+
 def test_the_details_tell_of_room_and_of_parents(tmp_path):
     base = DynamicVhd(64 << 20)
     child = DynamicVhd(64 << 20, parent=base)
