@@ -5,7 +5,7 @@ from children import names_left
 from programs import BROKEN
 from promises import depth, harm, named_too, other_size, resolve, started_elsewhere
 
-OF_VHDX = False                         # are VHDXs merged, too?
+OF_VHDX = True                          # are VHDXs merged, too?
 
 
 def merge(s, rng):

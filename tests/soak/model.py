@@ -32,6 +32,7 @@ class Image:
         self.own = {}
         self.maybe = {}
         self.blocks = set()                     # that are there; None: nobody knows
+        self.torn = False                       # its log may hold what a server that was cut left there
         self.merging = None                     # ident of a child whose merge into it was cut
         self.marked = False                     # a mark of a merge that is through may have been left on it
 
@@ -270,7 +271,7 @@ class Model:
 
     def rollback(self, volume, entry):
         image = self.files[self.leaf_of(volume, entry)]
-        image.own, image.blocks = {}, set()
+        image.own, image.blocks, image.torn = {}, set(), False
         image.renew()
         image.merging, image.marked = None, False
 

@@ -11,9 +11,10 @@ import life
 import merging
 import others
 import room
+import serving
 
 WEIGHTS = {
-    guest.boot: 30,
+    guest.boot: 30, serving.serve: 5,
     children.snapshot: 14, children.rollback: 7, children.drop: 5, merging.merge: 11, room.reserve: 7,
     room.shrink: 3, room.grow: 3, flashes.install: 3, flashes.update: 1, flashes.uninstall: 1, flashes.restore: 7,
     flashes.flash: 2, life.add: 6, life.remove: 4, life.replace: 5,

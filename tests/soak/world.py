@@ -134,8 +134,9 @@ class Soak:
             if len([line for line in lines if "warning: " not in line]) != 1:
                 raise Loss(f"a refusal is one sentence, not: {errors}")
             merging = any(image.merging for _, image in self.model.images()) and "merge" in errors
+            torn = any(image.torn for _, image in self.model.images()) and "log" in errors
             full = any(w in errors for w in NO_ROOM) and self.free[volume] < room + (1 << 20)
-            if not (refuse or merging or full):
+            if not (refuse or merging or torn or full):
                 raise Loss(f"{arguments[0]} refuses what it should do: {errors.strip()} "
                            f"({self.free[volume]} bytes are free)")
             self.judge([("as before", self.model, set())])
