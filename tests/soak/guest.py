@@ -93,7 +93,7 @@ def session(s, entry, places, requests, lines, cut):
     found = [("written", here, touched)]
     if announced:
         new = here.copy()
-        new.files[places[0]].renew()
+        new.written(places[0])
         found = [("written, with another id", new, touched)] + found * (0 <= cut < announced)
     s.judge(found, cut=0 <= cut < writes)
 

@@ -234,6 +234,15 @@ class Model:
         names = [place, *self.names(place)]
         return [(v, e) for v, e in self.entries() if self.leaf_of(v, e) in names]
 
+    def written(self, place):
+        """A VHDX that was written to has another id; a merge that was cut knows it all the same."""
+        image = self.files[place]
+        old = image.ident
+        image.renew()
+        for _, other in self.images():
+            if other.merging == old:
+                other.merging = image.ident
+
     def put(self, place, image):
         """Other content in a file."""
         for name in self.names(place):

@@ -194,7 +194,7 @@ def session(s, rng, volume, entry, server, client, killed):
 
 def judge_all(s, leaf, kept, places, protected, cut):
     renamed = kept.copy()
-    renamed.files[leaf].renew()
+    renamed.written(leaf)
     if protected:
         s.judge([("served, not written", s.model, set())])
         return
