@@ -24,7 +24,7 @@ class Soak:
         self.flash, self.model = build.Factory(where, random.Random(seed), self.tag).make()
         self.parts = programs.partitions(self.flash)
         self.files, self.free = {}, {}
-        self.backup = None
+        self.backup, self.other = None, None    # other: a flash that one is a clone of, or the clone
         self.judge([("flashed", self.model, set())], cut=True)
 
     def tag(self):
@@ -33,6 +33,13 @@ class Soak:
 
     def say(self, text):
         self.log.append(text)
+
+    def turn(self):
+        """Goes on with the other flash, which must be as it was left."""
+        kept = self.flash, self.model, self.files, self.backup
+        self.flash, self.model, self.files, self.backup = self.other
+        self.other = kept
+        self.judge([("as it was left", self.model, set())], cut=True)
 
     # --- Judging
 
