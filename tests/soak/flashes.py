@@ -113,7 +113,7 @@ def may_fail(s, errors):
             started.append(entry)
         except Refuse:
             pass
-    return len(started) < len(model.menu(1)) or 1 in model.dirty or "room" in errors or not started
+    return len(started) < len(model.menu(1)) or 1 in model.dirty or model.asleep(1) or "room" in errors or not started
 
 
 def turn(s, _):

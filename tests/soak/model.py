@@ -8,6 +8,7 @@ which has the number of its partition."""
 import itertools
 
 BLOCK_OF_SNAPSHOT = 4096                # sectors
+SLEEP = "/hiberfil.sys"
 LABELS = {1: "VHDBOOT", 2: "DATA"}
 NUMBERS = {label: number for number, label in LABELS.items()}
 
@@ -137,6 +138,10 @@ class Model:
         """A verb that changes an entry writes down the menu that there was without a config."""
         self.menus[volume] = list(self.menu(volume))
         self.files[volume, "/vhdboot.cfg"] = None
+
+    def asleep(self, volume):
+        """Is Windows hibernated on it?"""
+        return (volume, SLEEP) in self.files
 
     # --- Who leads to whom
 

@@ -135,11 +135,15 @@ def serve(s, rng):
         places = s.model.chain(volume, entry)
     except Refuse:
         places = None
-    if status != 1 or places and not (s.model.is_apart(places) or volume in s.model.dirty):
+    if status != 1 or places and not (s.model.is_apart(places) or volume in s.model.dirty or s.model.asleep(leaf_volume(s, volume, entry))):
         raise Loss(f"the disk is not served: {status} {said[-300:]}")
     s.log[-1] += ": refused"
     s.judge([("not served", s.model, set())])
     return True
+
+
+def leaf_volume(s, volume, entry):
+    return s.model.leaf_of(volume, entry)[0]
 
 
 def session(s, rng, volume, entry, server, client, killed):

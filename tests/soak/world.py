@@ -118,6 +118,8 @@ class Soak:
         volume = int(arguments[arguments.index("--partition") + 1]) if "--partition" in arguments else 1
         if volume in self.model.dirty:  # what an install that was cut left is taken back all the same
             refuse = ("the volume is dirty", arguments[0] != "restore")
+        if self.model.asleep(volume):
+            refuse = ("Windows sleeps on it", arguments[0] != "restore")
         cut = None
         if rng.random() < 0.45:
             cut = (int(1.35 ** rng.uniform(0, 20)) - 1, 0, rng.randrange(1, 1 << 30) if rng.random() < 0.5 else 0)
