@@ -29,7 +29,6 @@
 #include "core/base/bounds.h"
 #include "core/base/endian.h"
 #include "fuzz/seal.h"
-#include "host/lock.h"
 #include "serve/serve.h"
 
 #define FILES      4u
