@@ -3,7 +3,7 @@
 # that call it there, in build/hooks, which it can install by itself.
 
 GUEST_OBJ   := $(patsubst mkimage/%.c,$(B)/mkimage.o/%.o,$(wildcard mkimage/guest/*.c)) \
-               $(B)/mkimage.o/guest/hooks_text.o $(ATTACH_OBJ)
+               $(B)/mkimage.o/guest/hooks_text.o $(B)/mkimage.o/cli/json.o $(ATTACH_OBJ)
 GUEST_HOOKS := $(patsubst mkimage/guest/hooks/%,$(B)/hooks/%,\
                           $(filter-out %/modules,$(wildcard mkimage/guest/hooks/*)))
 
