@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,6 +38,8 @@ static const char usage[] =
     "        started this system, does nothing and says nothing\n"
     "vhdboot-attach detach\n"
     "        takes the device away; nothing may be mounted from it\n"
+    "vhdboot-attach grow SIZE [--dry-run]\n"
+    "        makes room for so much new data in the image, by vhdboot-grow\n"
     "vhdboot-attach install-hooks [ROOT]\n"
     "        puts itself, and what calls it in an initramfs, into an installed system\n"
     "vhdboot-attach --help | --version\n"
@@ -329,6 +332,19 @@ static enum status run_detach(const struct arguments *args)
     return STATUS_OK;
 }
 
+/* --- grow: another program, beside this one */
+
+static enum status run_grow(char **word)
+{
+    static const char installed[] = "/usr/sbin/vhdboot-grow";
+    char path[PATH_MAX];
+    if (hooks_beside("vhdboot-grow", path, sizeof path))
+        execv(path, word);
+    execv(installed, word);
+    return say_error("Install the package vhdboot-guest, or run mkimage reserve elsewhere.",
+                     "%s: %s", installed, strerror(errno));
+}
+
 /* --- The command line */
 
 static enum status number_option(const char *value, unsigned *number)
@@ -384,6 +400,8 @@ int main(int argc, char **argv)
     }
     if (argc > 1 && argc < 4 && !strcmp(argv[1], "install-hooks"))
         return hooks_install(argc > 2 ? argv[2] : "");
+    if (argc > 1 && !strcmp(argv[1], "grow"))
+        return run_grow(argv + 1);
     for (unsigned i = 0; argc > 1 && i < sizeof verbs / sizeof verbs[0]; i++) {
         if (strcmp(argv[1], verbs[i].name))
             continue;
