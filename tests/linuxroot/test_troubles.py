@@ -54,8 +54,10 @@ def put_in_storage(pc):
 
 
 def put_in_uas(pc):
+    """Its disk first, and then the plug."""
     pc.qmp("device_add", driver="usb-uas", id="uas", bus="xhci.0")
     put_in(pc, driver="scsi-hd", bus="uas.0")
+    pc.qmp("qom-set", path="/machine/peripheral/uas", property="attached", value=True)
 
 
 def through(shop, pc, flash, before, image):
