@@ -14,6 +14,7 @@
 #define TABLE   FOLDER "/table"
 #define DEVICE  FOLDER "/device"
 #define WAITING FOLDER "/waiting"
+#define CONTROL FOLDER "/control" /* of the keeper */
 #define RULES   "/run/udev/rules.d/61-vhdboot.rules"
 #define UNITS   "/run/systemd/system"
 
@@ -114,6 +115,7 @@ void left_remove(void)
     (void)unlink(DEVICE);
     (void)unlink(TABLE);
     (void)unlink(WAITING);
+    (void)unlink(CONTROL);
     (void)rmdir(FOLDER);
 }
 
