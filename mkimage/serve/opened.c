@@ -22,7 +22,7 @@
 
 struct opened {
     enum write_mode write;
-    bool direct, direct_if_able;
+    bool direct, direct_if_able, hasten;
     bool on_volume;
     char *path;    /* of the leaf, in its own world */
     char *disk_of; /* TARGET, where FILE was TARGET:/path */
@@ -164,6 +164,8 @@ static enum err host_store(struct opened *o, unsigned i, struct fail *f)
     o->store[i] = same ? store_host(fd, host->size) : NULL;
     if (!o->store[i])
         close(fd);
+    else if (o->hasten)
+        store_hasten(o->store[i]);
     return same ? store_judge(o, o->store[i], host->path, f) : replaced(host->path, f);
 }
 
@@ -283,6 +285,7 @@ static enum err options_take(struct opened *o, const struct serve_options *optio
     o->write = options->write;
     o->direct = options->direct;
     o->direct_if_able = options->direct_if_able;
+    o->hasten = options->hasten;
     o->on_volume = options->target;
     if (!path && !options->target)
         return fail(f, ERR_CONFIG, "neither a file nor a target is named", 0);

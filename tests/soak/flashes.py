@@ -6,18 +6,49 @@ import build
 import programs
 from programs import Loss
 
+CODE, MENU = (1, "/vhdboot.bin"), (1, "/vhdboot.cfg")
+
 
 def install(s, rng):
     arguments = ["install", s.flash]
     if rng.random() < 0.3:              # there was something else
         path = s.host(b"old code" * rng.randrange(8, 20000))
         s.say("another vhdboot.bin")
-        programs.outside(s.flash, s.parts[1], "put", path, "/vhdboot.bin")
-        s.judge([("put", s.model, {(1, "/vhdboot.bin")})])
+        programs.outside(s.flash, s.parts[1], "put", path, CODE[1])
+        model = s.model.copy()
+        model.files[CODE] = None
+        s.judge([("put", model, {CODE})])
     if rng.random() < 0.7:
         s.backup = os.path.join(s.where, f"backup{s.tag()}")
         arguments += ["--backup", s.backup]
-    return s.verb(rng, arguments, s.model.copy(), (), None, 200 << 10, {(1, "/vhdboot.bin")})
+    return with_code(s, rng, arguments, None)
+
+
+def with_code(s, rng, arguments, refuse):
+    """Nothing changes but that vhdboot.bin is there."""
+    after = s.model.copy()
+    after.files[CODE] = None
+    return s.verb(rng, arguments, after, (), refuse, 200 << 10, {CODE})
+
+
+def update(s, rng):
+    refuse = None
+    if CODE not in s.model.files:       # there may be boot code of ours all the same
+        refuse = ("vhdboot is not installed", False)
+    return with_code(s, rng, ["update", s.flash], refuse)
+
+
+def uninstall(s, rng):
+    """Boot code and files go; the menu is what the images of the root folder make it."""
+    after, kept, bare = s.model.copy(), s.model.copy(), s.model.copy()
+    for model, gone in ((after, (CODE, MENU)), (kept, (CODE,)), (bare, (MENU,))):
+        for place in gone:
+            model.files.pop(place, None)
+        if MENU in gone:
+            model.menus[1] = None
+    refuse = None if CODE in s.model.files else ("vhdboot is not installed", False)
+    return s.verb(rng, ["uninstall", s.flash], after, [("the menu is there", kept, set()),
+                                                       ("the code is there", bare, set())], refuse, 200 << 10)
 
 
 def flash(s, rng):
@@ -47,8 +78,8 @@ def flash(s, rng):
 def restore(s, rng):
     if not s.backup or not os.path.exists(s.backup):
         return None
-    gone = s.model.copy()               # the install may have made the file
-    gone.files.pop((1, "/vhdboot.bin"), None)
-    touched = {(1, "/vhdboot.bin")}
-    return s.verb(rng, ["restore", s.flash, s.backup], s.model.copy(), [("without code", gone, touched)], None,
-                  200 << 10, touched)
+    gone, there = s.model.copy(), s.model.copy()        # the install may have made the file, or removed one
+    gone.files.pop(CODE, None)
+    there.files[CODE] = None
+    return s.verb(rng, ["restore", s.flash, s.backup], s.model.copy(), (), None, 200 << 10, {CODE}, None,
+                  [("without code", gone, {CODE}), ("with code", there, {CODE})])
