@@ -13,6 +13,7 @@
 
 struct arena;
 struct bcd_entry;
+struct bcd_level;
 struct notes;
 struct ntfs;
 struct volumes;
@@ -23,6 +24,10 @@ struct volumes;
  * nor a default, its timeout where the config has none. Where \bootmgr lies beside it, it is what
  * starts them. Where there is a store that cannot be read, config->windows_fault says why. */
 void windows_list(struct config *config, struct ntfs *vol, struct arena *a);
+
+/* What a boot store calls the partition that the volume is: by its disk's MBR, by its GPT, or both;
+ * `mbr` and `gpt` say which. */
+void windows_place(const struct ntfs *vol, struct bcd_level *place);
 
 /* An entry of the store as one of the menu, its strings in `a`; false: no memory for it, or its
  * path is none. */
