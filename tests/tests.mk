@@ -128,4 +128,4 @@ bench-serve: all
 #? make network    machines that boot over a network, many from one master
 .PHONY: network
 network: all $(GUEST_FILES)
-	@$(PYTEST) -q tests/network/machines.py
+	@$(PYTEST) -q -s tests/network/machines.py

@@ -21,25 +21,6 @@ static const char conventions[] =
     "64GB is in powers of 1000.\n"
     "Exit status: 0 done or yes, 1 failed or no, 2 usage.\n";
 
-/* A verb that names no group is where others that begin so are: images as a rule. */
-static enum group group_of(const struct verb *verb)
-{
-    if (verb->group)
-        return verb->group;
-    return !strncmp(verb->name, "windows ", 8) ? GROUP_WINDOWS
-           : !strncmp(verb->name, "vhd ", 4)   ? GROUP_IMAGES
-                                               : GROUP_KEEP;
-}
-
-/* The line that a verb has in the list: its own, else its summary's first sentence. */
-static void brief(const struct verb *verb, char *out, size_t size)
-{
-    snprintf(out, size, "%s", verb->brief ? verb->brief : verb->summary);
-    char *end = strpbrk(out, verb->brief ? "\n" : ".\n");
-    if (end)
-        *end = '\0';
-}
-
 /* Words of a text, from the column `left` on, in lines of WIDTH. */
 static void wrap(const char *text, unsigned left)
 {
@@ -62,19 +43,17 @@ static void wrap(const char *text, unsigned left)
 
 static void list_verb(const struct verb *verb)
 {
-    char line[128];
-    brief(verb, line, sizeof line);
     printf("  %-*s", (int)NAME_SIZE - 2, verb->name);
-    wrap(line, NAME_SIZE);
+    wrap(verb->brief, NAME_SIZE);
 }
 
 void help_all(const struct verbs *verbs)
 {
     printf("usage: %s VERB ...\n", program_name());
-    for (enum group group = GROUP_MAKE; group < GROUP_COUNT; group++) {
+    for (enum group group = 0; group < GROUP_COUNT; group++) {
         bool titled = false;
         for (unsigned i = 0; i < verbs->count; i++) {
-            if (group_of(&verbs->verb[i]) != group)
+            if (verbs->verb[i].group != group)
                 continue;
             if (!titled)
                 printf("\n%s:\n", titles[group]);
@@ -129,9 +108,7 @@ static void flat(const char *text)
 
 static void table_verb(const struct verb *verb)
 {
-    char line[128];
-    brief(verb, line, sizeof line);
-    printf("verb\t%s\t%s\t%s\nabout\t", verb->name, verb->arguments, line);
+    printf("verb\t%s\t%s\t%s\nabout\t", verb->name, verb->arguments, verb->brief);
     flat(verb->summary);
     putchar('\n');
     struct option_help option;
@@ -144,10 +121,10 @@ static void table_verb(const struct verb *verb)
 
 void help_table(const struct verbs *verbs)
 {
-    for (enum group group = GROUP_MAKE; group < GROUP_COUNT; group++) {
+    for (enum group group = 0; group < GROUP_COUNT; group++) {
         printf("group\t%s\n", titles[group]);
         for (unsigned i = 0; i < verbs->count; i++) {
-            if (group_of(&verbs->verb[i]) == group)
+            if (verbs->verb[i].group == group)
                 table_verb(&verbs->verb[i]);
         }
     }

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <strings.h>
 #include "core/base/file.h"
+#include "core/chain/path.h"
 #include "core/entry/open.h"
 #include "core/entry/password.h"
 
@@ -169,15 +170,17 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\r';
 }
 
-/* Where the value of a `vhd =` line stands, by a look that need not be the parser's: a wrong one is
- * found out when the new text is judged. */
-static bool find_value(const char *line, const char *end, const char **value, size_t *length)
+/* Where the value of a line with this key stands, by a look that need not be the parser's: a wrong
+ * one is found out when the new text is judged. */
+static bool find_value(const char *line, const char *end, const char *key, const char **value,
+                       size_t *length)
 {
     while (line < end && is_blank(*line))
         line++;
-    if (end - line < 3 || strncasecmp(line, "vhd", 3))
+    size_t n = strlen(key);
+    if ((size_t)(end - line) < n || strncasecmp(line, key, n))
         return false;
-    line += 3;
+    line += n;
     while (line < end && is_blank(*line))
         line++;
     if (line == end || *line++ != '=')
@@ -227,7 +230,7 @@ enum status config_text_set_vhd(struct config_text *m, unsigned index, const cha
         const char *line = m->text + at;
         if (!at && end >= 3 && !memcmp(line, "\xef\xbb\xbf", 3))
             line += 3;
-        if (!find_value(line, m->text + end, &value, &length))
+        if (!find_value(line, m->text + end, "vhd", &value, &length))
             continue;
         char *text = replaced(m, value, length, vhd, &size);
         if (!text)
@@ -238,4 +241,72 @@ enum status config_text_set_vhd(struct config_text *m, unsigned index, const cha
     m->config.entry[index].vhd = old;
     return say_error(BY_HAND, "\\vhdboot.cfg, entry %s: its image cannot be changed to %s",
                      m->config.entry[index].name, vhd);
+}
+
+/* How long the path's volume name with its colon is, where that is the one; else 0. */
+static size_t named(const char *path, bool (*is)(void *ctx, const char *name, size_t length),
+                    void *ctx)
+{
+    size_t n = chain_path_volume(path);
+    return n && is(ctx, path, n - 1) ? n : 0;
+}
+
+/* The text without those names; lines are looked at up to each of their possible ends. */
+static void write_left(FILE *file, const struct config_text *m,
+                       bool (*is)(void *ctx, const char *name, size_t length), void *ctx,
+                       unsigned *changed)
+{
+    const char *limit = m->text + m->size, *value;
+    size_t length;
+    for (const char *at = m->text, *end; at < limit; at = end) { /* ends: `end` moves on */
+        for (end = at; end < limit && *end != '\n' && *end != '\r';)
+            end++;
+        bool bom = at == m->text && end - at >= 3 && !memcmp(at, "\xef\xbb\xbf", 3);
+        const char *line = bom ? at + 3 : at;
+        bool found = find_value(line, end, "vhd", &value, &length) ||
+                     find_value(line, end, "parent", &value, &length);
+        size_t n = 0;
+        char *path = found ? strndup(value, length) : NULL;
+        if (path)
+            n = named(path, is, ctx);
+        free(path);
+        *changed += n != 0;
+        if (end < limit)
+            end++;
+        if (n)
+            fwrite(at, 1, (size_t)(value - at), file);
+        fwrite(n ? value + n : at, 1, (size_t)(end - (n ? value + n : at)), file);
+    }
+}
+
+enum status config_text_leave_volume(struct config_text *m,
+                                     bool (*is)(void *ctx, const char *name, size_t length),
+                                     void *ctx, unsigned *changed, struct arena *a)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *file = open_memstream(&text, &size);
+    *changed = 0;
+    if (!file)
+        return say_no_memory();
+    write_left(file, m, is, ctx, changed);
+    if (fclose(file)) {
+        free(text);
+        return say_no_memory();
+    }
+    for (unsigned i = 0; i < m->config.count; i++) {
+        struct config_entry *e = &m->config.entry[i];
+        e->vhd += named(e->vhd, is, ctx);
+        for (unsigned k = 0; k < e->parent_count; k++)
+            e->parent[k] += named(e->parent[k], is, ctx);
+    }
+    if (!m->complete) { /* its entries are the root folder's */
+        free(text);
+        *changed = 0;
+        return STATUS_OK;
+    }
+    return config_text_take(m, text, size, a)
+               ? STATUS_OK
+               : say_error(BY_HAND,
+                           "\\vhdboot.cfg: the volume's name cannot be taken off its paths");
 }

@@ -36,6 +36,12 @@ enum status config_text_complete(struct config_text *m, struct arena *a);
  * is freed, where it does not. */
 bool config_text_take(struct config_text *m, char *text, size_t size, struct arena *a);
 
+/* Takes the volume's name off every path of a `vhd` or `parent` line whose volume `is` it: a path
+ * of the own volume is left. */
+enum status config_text_leave_volume(struct config_text *m,
+                                     bool (*is)(void *ctx, const char *name, size_t length),
+                                     void *ctx, unsigned *changed, struct arena *a);
+
 /* Lets entry `index` start another image. */
 enum status config_text_set_vhd(struct config_text *m, unsigned index, const char *vhd,
                                 struct arena *a);

@@ -21,15 +21,22 @@ static void put_chs(uint8_t chs[3], uint64_t lba)
     chs[2] = (uint8_t)cylinder;
 }
 
-enum status newvolume_table(struct device *device, uint64_t start, uint64_t size)
+enum status newvolume_signature(uint32_t *signature)
+{
+    do {
+        if (random_fill(signature, sizeof *signature))
+            return STATUS_FAILED;
+    } while (!*signature);
+    return STATUS_OK;
+}
+
+enum status newvolume_table(struct device *device, uint64_t start, uint64_t size,
+                            uint32_t signature)
 {
     struct mbr mbr = {0};
     uint64_t start_lba = start >> SECTOR_SHIFT, sectors = size >> SECTOR_SHIFT;
     bootcode_mbr(&mbr);
-    do {
-        if (random_fill(&mbr.disk_signature, sizeof mbr.disk_signature))
-            return STATUS_FAILED;
-    } while (!le32_get(mbr.disk_signature));
+    mbr.disk_signature = le32_make(signature);
     mbr.entry[0] = (struct mbr_entry){.active = MBR_ACTIVE,
                                       .type = MBR_TYPE_NTFS,
                                       .start_lba = le32_make((uint32_t)start_lba),

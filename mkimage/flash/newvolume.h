@@ -14,9 +14,13 @@ enum status newvolume_stage2(struct volume *v);
 /* The boot record of the volume at [start, start + size), and its copy in the last sector. */
 enum status newvolume_boot_record(struct device *device, uint64_t start, uint64_t size);
 
-/* The MBR: a signature that nobody has, one active partition. It comes last: then the disk is
+/* A disk signature that nobody has. */
+enum status newvolume_signature(uint32_t *signature);
+
+/* The MBR: that signature, one active partition. It comes last: then the disk is
  * whole.
  */
-enum status newvolume_table(struct device *device, uint64_t start, uint64_t size);
+enum status newvolume_table(struct device *device, uint64_t start, uint64_t size,
+                            uint32_t signature);
 
 #endif

@@ -434,6 +434,8 @@ void flash_plan_free(struct flash_plan *plan)
         close_image(&plan->image[i]);
     origin_close_all(&plan->origins);
     free(plan->config);
+    free(plan->store);
+    free(plan->store_at);
     *plan = (struct flash_plan){0};
 }
 

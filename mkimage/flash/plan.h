@@ -27,6 +27,7 @@ struct flash_image {
     int fd;                /* a file of the host; else -1 */
     struct origin *origin; /* NULL: the host */
     struct file file;      /* on origin's volume */
+    const uint8_t *bytes;  /* the content, where it is not the source's; or NULL */
     uint64_t size;
     /* A parent has no entry of its own, and lies where the child that led to it looks for it. */
     bool is_parent;
@@ -59,6 +60,9 @@ struct flash_plan {
     uint64_t needed;      /* bytes that the files take */
     uint64_t needed_bare; /* without slack */
     bool is_clone;
+    uint8_t *store;     /* of a clone: the content of \Boot\BCD, */
+    uint32_t *store_at; /* and where in it the volume is named */
+    unsigned store_places;
 };
 
 /* Opens and checks every image, reads or writes the config, decides the paths. */

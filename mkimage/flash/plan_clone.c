@@ -14,6 +14,7 @@
 #include "flash/backup.h"
 #include "flash/bootcode.h"
 #include "flash/change.h"
+#include "flash/clone_names.h"
 #include "flash/origin.h"
 #include "flash/plan.h"
 #include "flash/sums.h"
@@ -69,6 +70,20 @@ static enum status open_file(struct origin *origin, struct flash_image *image)
                                                                           : STATUS_OK;
 }
 
+/* Two names of one file: what is written by one is not seen by the other any more. */
+static void warn_of_link(const struct flash_plan *plan, unsigned index)
+{
+    struct ntfs_identity own = ntfs_identify(&plan->image[index].file);
+    for (unsigned i = 0; i < index; i++) {
+        struct ntfs_identity other = ntfs_identify(&plan->image[i].file);
+        if (!ntfs_same_file(&own, &other))
+            continue;
+        say_warning("%s: is another name of %s, and becomes a file of its own",
+                    plan->image[index].path, plan->image[i].path);
+        return;
+    }
+}
+
 static bool clone_each(void *ctx, const struct ntfs_dirent *entry)
 {
     struct walk *w = ctx;
@@ -104,42 +119,26 @@ static enum status clone_files(struct flash_plan *plan, struct origin *origin)
         if (ntfs_list(&origin->target.volume, w.at ? w.folder[w.at] : "\\", clone_each, &w, &f))
             w.status = say_fail(&f);
     }
-    for (unsigned i = 0; !w.status && i < plan->count; i++)
+    for (unsigned i = 0; !w.status && i < plan->count; i++) {
         w.status = open_file(origin, &plan->image[i]);
+        if (!w.status)
+            warn_of_link(plan, i);
+    }
     while (w.folders)
         free(w.folder[--w.folders]);
     return w.status;
 }
 
-/* The master's config as it is, and which images it writes to. */
+/* The master's config, and which images it writes to. */
 static enum status clone_config(struct flash_plan *plan, struct origin *origin)
 {
-    struct target *t = &origin->target;
-    struct file file;
-    struct fail f;
-    struct config *config = arena_alloc(&t->arena, sizeof *config);
-    enum err err = ntfs_open(&t->volume, BOOT_CONFIG_PATH, &file, &f);
+    struct config *config = arena_alloc(&origin->target.arena, sizeof *config);
     if (!config)
         return say_no_memory();
-    if (err == ERR_NOT_FOUND) {
-        flash_plan_writers(plan, NULL);
-        return STATUS_OK;
-    }
-    if (!err && file.size > CONFIG_SIZE_MAX)
-        err = fail(&f, ERR_CONFIG, "the file has %u bytes: more than a config may have", file.size);
-    plan->config = err ? NULL : malloc(file.size + 1);
-    if (!err && !plan->config)
-        return say_no_memory();
-    plan->config_size = err ? 0 : file.size;
-    if (!err && file.size)
-        err = file_read(&file, 0, plan->config, (uint32_t)file.size, &f);
-    if (!err)
-        err = config_parse(config, (const uint8_t *)plan->config, (uint32_t)plan->config_size,
-                           &t->arena, &f);
-    if (err)
-        return say_fail(&f);
-    flash_plan_writers(plan, config);
-    return STATUS_OK;
+    enum status status = clone_names_config(plan, origin, config);
+    if (!status)
+        flash_plan_writers(plan, plan->config_size ? config : NULL);
+    return status;
 }
 
 enum status flash_plan_clone(struct flash_plan *plan, const struct options *options,
@@ -157,5 +156,7 @@ enum status flash_plan_clone(struct flash_plan *plan, const struct options *opti
     status = clone_files(plan, origin);
     if (!status)
         status = clone_config(plan, origin);
+    if (!status)
+        status = clone_names_store(plan, origin);
     return flash_plan_finish(plan, plan->config_size + stage2_size() + 2 * MKFS_CLUSTER, status);
 }

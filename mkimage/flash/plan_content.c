@@ -42,8 +42,9 @@ enum status flash_image_fill(struct volume *v, const struct flash_image *image,
     struct fill fill = {v, image, p};
     struct slack_tail tail;
     struct file file = image->file;
-    enum status status = image->origin ? place_fill_file(v, p, &file)
-                                       : place_fill(v, p, image->fd, image->source, image->size);
+    enum status status = image->bytes    ? place_fill_memory(v, p, image->bytes, image->size)
+                         : image->origin ? place_fill_file(v, p, &file)
+                                         : place_fill(v, p, image->fd, image->source, image->size);
     if (status || !image->slots)
         return status;
     if (old_size)
@@ -61,6 +62,10 @@ static enum status read_source(const struct flash_image *image, uint64_t off, vo
 {
     struct fail f;
     struct file file = image->file;
+    if (image->bytes) {
+        memcpy(buf, image->bytes + off, n);
+        return STATUS_OK;
+    }
     if (image->origin) {
         if (!file_read(&file, off, buf, n, &f))
             return STATUS_OK;

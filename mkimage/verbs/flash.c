@@ -19,6 +19,7 @@
 #include "core/entry/open.h"
 #include "core/part/format.h"
 #include "flash/bootcode.h"
+#include "flash/clone_names.h"
 #include "flash/entry.h"
 #include "flash/newvolume.h"
 #include "flash/output.h"
@@ -217,10 +218,14 @@ static enum status write_files(struct flash *flash, struct volume *v)
 
 static enum status make(struct flash *flash)
 {
-    enum status status = wipe(flash);
+    uint32_t signature = 0;
+    enum status status = newvolume_signature(&signature);
+    if (!status)
+        status = wipe(flash);
     if (!status)
         status =
             mkfs_volume(&flash->output.device, flash->start, flash->volume_size, flash->plan.label);
+    clone_names_set(&flash->plan, signature, flash->start);
     struct volume v;
     if (!status)
         status = volume_open(&v, &flash->output.device, flash->start, flash->volume_size);
@@ -231,7 +236,8 @@ static enum status make(struct flash *flash)
     if (!status && flash->output.is_block && !device_sync(&flash->output.device))
         status = device_write_failed(&flash->output.device);
     if (!status)
-        status = newvolume_table(&flash->output.device, flash->start, flash->volume_size);
+        status =
+            newvolume_table(&flash->output.device, flash->start, flash->volume_size, signature);
     if (!status && flash->output.is_block) /* the kernel may show the new partition, or not yet */
         (void)ioctl(flash->output.device.fd, BLKRRPART);
     return status;

@@ -22,24 +22,19 @@
 #include "core/base/file.h"
 #include "core/base/image.h"
 #include "core/chain/path.h"
-#include "core/entry/volumes.h"
 #include "core/ntfs/ntfs.h"
-#include "core/raw/raw.h"
 #include "core/vhd/vhd.h"
 #include "core/vhdx/format.h"
 #include "core/vhdx/vhdx.h"
 #include "flash/dependents.h"
 #include "flash/edit.h"
-#include "flash/entry.h"
 #include "flash/grow.h"
 #include "flash/image_file.h"
 #include "flash/merge_mark.h"
-#include "flash/source.h"
 #include "flash/sums.h"
 #include "flash/target.h"
 #include "host/device.h"
 #include "host/fd.h"
-#include "host/files.h"
 #include "image/slack.h"
 #include "verbs/verbs.h"
 
@@ -125,12 +120,6 @@ static bool allocate(int fd, uint64_t from, uint64_t to)
     return !fallocate(fd, FALLOC_FL_KEEP_SIZE, (off_t)from, (off_t)(to - from));
 }
 
-static bool host_io(void *ctx, uint64_t off, void *buf, size_t size, bool write)
-{
-    const struct device *device = ctx;
-    return write ? fd_pwrite(device->fd, buf, size, off) : fd_pread(device->fd, buf, size, off);
-}
-
 /* Zeros to [from, to). */
 static bool zero_host(int fd, uint64_t from, uint64_t to)
 {
@@ -162,7 +151,7 @@ static bool extend(struct device *device, const struct slack *s, uint64_t size)
     uint64_t bitmaps_end = s->bitmap_at + ((uint64_t)s->bitmaps << VHDX_MIB_SHIFT);
     return fd_pwrite(fd, zeros, (size_t)tail, old) && !fsync(fd) &&
            zero_host(fd, s->bitmap_at, bitmaps_end) && !fsync(fd) &&
-           slack_bitmaps_link(s, host_io, device) && !fsync(fd);
+           slack_bitmaps_link(s, image_file_host_io, device) && !fsync(fd);
 }
 
 /* When all of that is there: the note. */
@@ -184,12 +173,12 @@ static enum status extend_host(const char *path, const struct image *image, stru
     enum status status = device_open(&device, path, DEVICE_WRITE); /* refuses one that is in use */
     if (status)
         return status;
-    status = clean(image, s, &device, host_io, &device);
+    status = clean(image, s, &device, image_file_host_io, &device);
     if (!status && fsync(device.fd))
         status = device_write_failed(&device);
     progress_start("reserving", size - s->file_size);
     if (!status && !(add || s->bitmaps ? extend(&device, s, size) && note_host(&device, s, size)
-                                       : note_again(image, s, host_io, &device)))
+                                       : note_again(image, s, image_file_host_io, &device)))
         status = device_write_failed(&device);
     progress_end();
     device_close(&device);
@@ -238,23 +227,10 @@ static enum status unmark(struct edit *e, const char *path, struct image *image,
     if (!gone)
         return STATUS_OK;
     struct chain_link link = {.file = *file, .image = *image, .extents = *list};
-    status = merge_mark_set(e, &link, IMAGE_MERGE_NONE, NULL);
+    status = merge_mark_end(e, &link);
     if (!status)
         status = edit_reopen(e);
     return status ? status : image_file_open(e, path, image, file, list);
-}
-
-/* A file of the flash, with the extents that it has. */
-struct flash_file {
-    struct edit *edit;
-    const struct extent_list *list;
-};
-
-static bool flash_io(void *ctx, uint64_t off, void *buf, size_t size, bool write)
-{
-    const struct flash_file *file = ctx;
-    return write ? edit_write_at(file->edit, file->list, off, buf, size)
-                 : edit_read_at(file->edit, file->list, off, buf, size);
 }
 
 /* The slots, and when they are there, the note about them. */
@@ -304,13 +280,14 @@ static enum status reserve_on_flash(const struct options *options)
         status = grow_slots(&e, path, &s, add, &list, &pieces);
         edit_end_rehearsal(&e);
     }
-    struct flash_file on_flash = {&e, &list};
+    struct image_file_on on_flash = {&e, &list};
     if (!status && !options->dry_run)
         status = sums_mark_written(&e, path);
     if (!status && !options->dry_run)
-        status = clean(&image, &s, &e.session.device, flash_io, &on_flash);
+        status = clean(&image, &s, &e.session.device, image_file_flash_io, &on_flash);
     if (!status && !options->dry_run &&
-        (!edit_sync(&e) || (!add && !s.bitmaps && !note_again(&image, &s, flash_io, &on_flash))))
+        (!edit_sync(&e) ||
+         (!add && !s.bitmaps && !note_again(&image, &s, image_file_flash_io, &on_flash))))
         status = device_write_failed(&e.session.device);
     if (!status && (add || s.bitmaps) && !options->dry_run)
         status = grow(&e, path, &s, add, &list, &pieces);
@@ -321,52 +298,9 @@ static enum status reserve_on_flash(const struct options *options)
     return status;
 }
 
-/* Is the argument an image itself, and no disk that holds one? */
-static enum status try_host(const struct options *options, bool *is_image)
-{
-    struct hostfiles files;
-    struct file file;
-    struct arena arena = {0};
-    struct fail f;
-    uint8_t drive;
-    bool vhd = false, vhdx = false;
-    *is_image = false;
-    if (options->given & (OPTION_ENTRY | OPTION_FILE | OPTION_PARTITION))
-        return STATUS_OK;
-    hostfiles_init(&files);
-    enum status status = arena_open(&arena);
-    if (!status && !files.files.open(&files.files, options->argument[0], &file, &drive, &f) &&
-        !vhd_probe(&file, &vhd, &f) && (vhd || (!vhdx_probe(&file, &vhdx, &f) && vhdx))) {
-        *is_image = true;
-        status = reserve_on_host(options, &file, &arena);
-    }
-    hostfiles_close(&files);
-    arena_close(&arena);
-    return status;
-}
-
 enum status verb_reserve(const struct options *options)
 {
     if (!(options->given & OPTION_NEW_SIZE))
         return say_usage("reserve needs --size SIZE");
-    if (options->entry && options->file)
-        return say_usage("reserve takes --entry or --file, not both");
-    struct options o = *options;
-    char *target = NULL;
-    const char *path;
-    if (source_on_target(o.argument[0], &target, &path)) {
-        if (o.entry || o.file) {
-            free(target);
-            return say_usage("reserve takes TARGET:/path, or --entry or --file, not both");
-        }
-        o.argument[0] = target;
-        o.file = path;
-        o.given |= OPTION_FILE;
-    }
-    bool is_image = false;
-    enum status status = try_host(&o, &is_image);
-    if (!status && !is_image)
-        status = reserve_on_flash(&o);
-    free(target);
-    return status;
+    return image_file_change(options, "reserve", reserve_on_host, reserve_on_flash);
 }

@@ -13,7 +13,6 @@
 #include "cli/say.h"
 #include "core/base/arena.h"
 #include "core/base/bounds.h"
-#include "core/base/note.h"
 #include "core/base/file.h"
 #include "core/base/image.h"
 #include "core/chain/path.h"
@@ -22,12 +21,9 @@
 #include "core/vhdx/vhdx.h"
 #include "flash/edit.h"
 #include "flash/image_file.h"
-#include "flash/source.h"
 #include "flash/sums.h"
 #include "flash/target.h"
 #include "host/device.h"
-#include "host/fd.h"
-#include "host/files.h"
 #include "image/slack.h"
 #include "verbs/verbs.h"
 
@@ -86,12 +82,6 @@ static void report(const char *path, const struct slack *s, uint64_t size, bool 
 
 /* --- A file of the host */
 
-static bool host_io(void *ctx, uint64_t off, void *buf, size_t size, bool write)
-{
-    const struct device *device = ctx;
-    return write ? fd_pwrite(device->fd, buf, size, off) : fd_pread(device->fd, buf, size, off);
-}
-
 static bool host_flush(void *ctx)
 {
     return !fsync(((const struct device *)ctx)->fd);
@@ -103,7 +93,7 @@ static enum status cut_host(const char *path, const struct slack *s, uint32_t ke
     enum status status = device_open(&device, path, DEVICE_WRITE); /* refuses one that is in use */
     if (status)
         return status;
-    if (!write_end(s, keep, size, host_io, host_flush, &device) ||
+    if (!write_end(s, keep, size, image_file_host_io, host_flush, &device) ||
         ftruncate(device.fd, (off_t)size) || fsync(device.fd))
         status = device_write_failed(&device);
     device_close(&device);
@@ -134,55 +124,18 @@ static enum status shrink_on_host(const struct options *options, struct file *fi
     return status;
 }
 
-/* Is the argument an image itself, and no disk that holds one? */
-static enum status try_host(const struct options *options, bool *is_image)
-{
-    struct hostfiles files;
-    struct file file;
-    struct arena arena = {0};
-    struct fail f;
-    uint8_t drive;
-    bool vhd = false, vhdx = false;
-    *is_image = false;
-    if (options->given & (OPTION_ENTRY | OPTION_FILE | OPTION_PARTITION))
-        return STATUS_OK;
-    hostfiles_init(&files);
-    enum status status = arena_open(&arena);
-    if (!status && !files.files.open(&files.files, options->argument[0], &file, &drive, &f) &&
-        !vhd_probe(&file, &vhd, &f) && (vhd || (!vhdx_probe(&file, &vhdx, &f) && vhdx))) {
-        *is_image = true;
-        status = shrink_on_host(options, &file, &arena);
-    }
-    hostfiles_close(&files);
-    arena_close(&arena);
-    return status;
-}
-
 /* --- A file of a flash */
-
-/* A file of the flash, with the extents that it has. */
-struct flash_file {
-    struct edit *edit;
-    const struct extent_list *list;
-};
-
-static bool flash_io(void *ctx, uint64_t off, void *buf, size_t size, bool write)
-{
-    const struct flash_file *file = ctx;
-    return write ? edit_write_at(file->edit, file->list, off, buf, size)
-                 : edit_read_at(file->edit, file->list, off, buf, size);
-}
 
 static bool flash_flush(void *ctx)
 {
-    return edit_sync(((const struct flash_file *)ctx)->edit);
+    return edit_sync(((const struct image_file_on *)ctx)->edit);
 }
 
 static enum status cut_on_flash(struct edit *e, const char *path, const struct slack *s,
                                 const struct extent_list *list, uint32_t keep, uint64_t size)
 {
-    struct flash_file file = {e, list};
-    return write_end(s, keep, size, flash_io, flash_flush, &file)
+    struct image_file_on file = {e, list};
+    return write_end(s, keep, size, image_file_flash_io, flash_flush, &file)
                ? edit_truncate(e, path, size)
                : device_write_failed(&e->session.device);
 }
@@ -245,24 +198,5 @@ static enum status shrink_on_flash(const struct options *options)
 
 enum status verb_shrink(const struct options *options)
 {
-    struct options o = *options;
-    char *target = NULL;
-    const char *path;
-    if (o.entry && o.file)
-        return say_usage("shrink takes --entry or --file, not both");
-    if (source_on_target(o.argument[0], &target, &path)) {
-        if (o.entry || o.file) {
-            free(target);
-            return say_usage("shrink takes TARGET:/path, or --entry or --file, not both");
-        }
-        o.argument[0] = target;
-        o.file = path;
-        o.given |= OPTION_FILE;
-    }
-    bool is_image = false;
-    enum status status = try_host(&o, &is_image);
-    if (!status && !is_image)
-        status = shrink_on_flash(&o);
-    free(target);
-    return status;
+    return image_file_change(options, "shrink", shrink_on_host, shrink_on_flash);
 }

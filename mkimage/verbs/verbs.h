@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The verbs that main's table lists, each in a file of its own. */
+/* The verbs, and the table that lists them. */
 #ifndef MKIMAGE_VERBS_VERBS_H
 #define MKIMAGE_VERBS_VERBS_H
 
+#include "cli/help.h"
 #include "cli/options.h"
 #include "cli/say.h"
+
+/* All of them. */
+extern const struct verbs verbs_all;
 
 enum status verb_flash(const struct options *options);
 enum status verb_clone(const struct options *options);
@@ -45,6 +49,7 @@ enum status verb_windows_tune(const struct options *options);
 enum status verb_attach(const struct options *options);
 enum status verb_detach(const struct options *options);
 enum status verb_attached(const struct options *options);
+enum status verb_guest(const struct options *options);
 enum status verb_windows_apply(const struct options *options);
 enum status verb_windows_boot(const struct options *options);
 

@@ -120,8 +120,11 @@ static enum status put_boot(struct apply *a)
     enum status closed = volume_close(&v);
     if (status || closed)
         return STATUS_FAILED;
+    uint32_t signature = 0;
     status = newvolume_boot_record(device, a->start, a->size);
-    return status ? status : newvolume_table(device, a->start, a->size);
+    if (!status)
+        status = newvolume_signature(&signature);
+    return status ? status : newvolume_table(device, a->start, a->size, signature);
 }
 
 /* Opens the new image: as the other verbs do, or, where nothing is on it yet, its disk only. */

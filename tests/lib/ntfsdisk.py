@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Files with NTFS volumes on them, made and judged by the tools of others; in the current folder."""
+import ctypes
+import ctypes.util
 import re
 
 from files import read, write
@@ -99,3 +101,21 @@ def spoil(name, what):
             else:
                 size -= 4096
     write(name, START, read(cut))
+
+
+def hard_link(name, old, new):
+    """A second name for a file, by ntfs-3g's library."""
+    part = cut_out(name)
+    ntfs = ctypes.CDLL(ctypes.util.find_library("ntfs-3g"))
+    for function in (ntfs.ntfs_mount, ntfs.ntfs_pathname_to_inode):
+        function.restype = ctypes.c_void_p
+    mounted = ctypes.c_void_p(ntfs.ntfs_mount(part.encode(), ctypes.c_ulong(0)))
+    folder, last = new.rsplit("/", 1)
+    inodes = [ctypes.c_void_p(ntfs.ntfs_pathname_to_inode(mounted, None, path.encode())) for path in (old, folder)]
+    assert mounted.value and all(inode.value for inode in inodes)
+    units = last.encode("utf-16-le")
+    assert not ntfs.ntfs_link(*inodes, units, ctypes.c_uint8(len(units) // 2))
+    for inode in inodes:
+        assert not ntfs.ntfs_inode_close(inode)
+    assert not ntfs.ntfs_umount(mounted, False)
+    write(name, START, read(part))

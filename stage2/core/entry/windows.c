@@ -152,10 +152,11 @@ void windows_place(const struct ntfs *vol, struct bcd_level *place)
     place->gpt = place_by_gpt(vol, place);
 }
 
-/* Is the volume the partition that is meant? */
-static bool is_partition(const struct ntfs *vol, const struct bcd_level *where)
+bool windows_is_partition(const struct ntfs *vol, const struct bcd_level *where)
 {
     struct bcd_level place;
+    if (where->kind != BCD_PARTITION || where->is_virtual)
+        return false;
     windows_place(vol, &place);
     bool mbr = where->mbr && place.mbr && where->signature == place.signature;
     bool gpt = where->gpt && place.gpt &&
@@ -166,15 +167,9 @@ static bool is_partition(const struct ntfs *vol, const struct bcd_level *where)
 
 static bool is_meant(const struct volumes *v, unsigned volume, const struct config_entry *entry)
 {
-    const struct ntfs *vol = v->volume[volume].ntfs;
-    switch (entry->where->kind) {
-    case BCD_BOOT:
-        return volume == 0;
-    case BCD_PARTITION:
-        return !entry->where->is_virtual && is_partition(vol, entry->where);
-    default:
-        return false;
-    }
+    return entry->where->kind == BCD_BOOT
+               ? volume == 0
+               : windows_is_partition(v->volume[volume].ntfs, entry->where);
 }
 
 static bool has_file(const struct volumes *v, unsigned volume, const struct config_entry *entry)

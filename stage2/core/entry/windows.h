@@ -33,6 +33,9 @@ void windows_place(const struct ntfs *vol, struct bcd_level *place);
  * path is none. */
 bool windows_entry(struct config_entry *to, const struct bcd_entry *from, struct arena *a);
 
+/* Is the volume the partition of a disk that the store's device means by MBR or GPT? */
+bool windows_is_partition(const struct ntfs *vol, const struct bcd_level *where);
+
 /* Which of the machine's volumes holds the image of an entry from the store (entry->where): the one
  * that is meant; where that is not there, the first one with such a file, said in `notes`. Looks at
  * other drives only if it must. ERR_NOT_FOUND. */
