@@ -110,7 +110,9 @@ static enum status take_image(struct boot *b, struct target *t, const struct con
         return status;
     status = disk_find_windows(&d);
     if (!status && !d.windows)
-        say("%s: no Windows on it, so it gets no entry", d.name);
+        say("%s: %s, so it gets no entry", d.name,
+            d.has_why && d.why.err == ERR_BITLOCKER ? "encrypted by BitLocker"
+                                                    : "no Windows on it");
     if (!status && d.windows)
         status = take_files(b, &d);
     if (!status && d.windows)
@@ -362,7 +364,7 @@ static enum status boot_inside(struct boot *b)
         return status;
     status = disk_find_windows(&d);
     if (!status && !d.windows)
-        status = say_error("Choose another image.", "%s: there is no Windows on it", d.name);
+        status = disk_no_windows(&d);
     if (!status) {
         status = edit_open_disk(&e, d.name, disk_device(&d), 0);
         if (!status) {

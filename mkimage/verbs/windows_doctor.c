@@ -228,7 +228,7 @@ static enum status look(struct doctor *d)
 {
     enum status status = disk_find_windows(&d->disk);
     if (!status && !d->disk.windows)
-        status = say_error("Choose another image.", "%s: there is no Windows on it", d->disk.name);
+        status = disk_no_windows(&d->disk);
     if (!status)
         status = registry_open(&d->system, &d->disk.inside, REGISTRY_SYSTEM);
     if (!status)
