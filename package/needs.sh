@@ -16,7 +16,7 @@ for program in "${cc%% *}" "$nasm" ld objcopy sed; do
     command -v "$program" >/dev/null || lacks "the program $program"
 done
 if command -v "${cc%% *}" >/dev/null; then
-    for header in lz4.h ntfs-3g/volume.h hivex.h; do
+    for header in zopfli/zopfli.h ntfs-3g/volume.h hivex.h; do
         echo "#include <$header>" | $cc -E -x c - >/dev/null 2>&1 || lacks "the header $header"
     done
 fi

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Build tool: makes vhdboot.bin of the linked image. The 16-bit part, whose size the image's header
- * gives, stays as it is; what follows becomes a 32-bit length and one LZ4 block, which start.asm
- * unpacks. Then size and sum of the whole are filled in (stage2_format.h).
+ * Build tool: makes vhdboot.bin of the linked image. Its first part, whose size the image's header
+ * gives, stays as it is; what follows becomes one deflate stream in front of the file's end, which
+ * start.asm unpacks. Then size and sum of the whole are filled in (stage2_format.h).
  * Usage: pack_file IMAGE OUTPUT
  */
 #include <errno.h>
-#include <lz4hc.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <zopfli/zopfli.h>
+#include "core/base/inflate.h"
 #include "layout.h"
 #include "stage2_format.h"
 
@@ -34,9 +35,20 @@ static void fill_in_sum(uint8_t *data, size_t size, struct stage2_header *header
     memcpy(data, header, sizeof *header);
 }
 
+static struct view pack(const uint8_t *data, size_t size)
+{
+    ZopfliOptions options;
+    unsigned char *packed = NULL;
+    size_t packed_size = 0;
+    ZopfliInitOptions(&options);
+    ZopfliCompress(&options, ZOPFLI_FORMAT_DEFLATE, data, size, &packed, &packed_size);
+    return (struct view){packed, packed_size};
+}
+
 int main(int argc, char **argv)
 {
-    static uint8_t image[STAGE2_END - STAGE2_ADDRESS + 1], data[STAGE2_FILE_MAX];
+    static uint8_t image[STAGE2_END - STAGE2_ADDRESS + 1], unpacked[sizeof image];
+    static uint8_t data[STAGE2_FILE_MAX];
     if (argc != 3) {
         fprintf(stderr, "usage: pack_file IMAGE OUTPUT\n");
         return 2;
@@ -49,19 +61,20 @@ int main(int argc, char **argv)
 
     struct stage2_header header;
     memcpy(&header, image, sizeof header);
-    size_t real = le32_get(header.size);
-    if (size == sizeof image || le32_get(header.magic) != STAGE2_MAGIC || real >= size || real % 16)
+    size_t plain = le32_get(header.size);
+    if (size == sizeof image || le32_get(header.magic) != STAGE2_MAGIC || plain >= size ||
+        plain % 16)
         return complain(argv[1], "is not what stage2.ld makes");
 
-    memcpy(data, image, real);
-    size_t room = sizeof data - real - sizeof(le32) - 16;
-    int packed = LZ4_compress_HC((const char *)image + real, (char *)data + real + sizeof(le32),
-                                 (int)(size - real), (int)room, LZ4HC_CLEVEL_MAX);
-    if (packed <= 0)
+    memcpy(data, image, plain);
+    struct view packed = pack(image + plain, size - plain);
+    if (packed.size > sizeof data - plain - 15)
         return complain(argv[2], "would be too large");
-    le32 length = le32_make((uint32_t)packed);
-    memcpy(data + real, &length, sizeof length);
-    size_t total = (real + sizeof length + (size_t)packed + 15) / 16 * 16;
+    memcpy(data + plain, packed.data, packed.size);
+    size_t total = (plain + packed.size + 15) / 16 * 16;
+    if (!inflate((struct view){data + plain, total - plain}, unpacked, size - plain) ||
+        memcmp(unpacked, image + plain, size - plain) != 0)
+        return complain(argv[2], "would not unpack to what it was");
     fill_in_sum(data, total, &header);
 
     FILE *out = fopen(argv[2], "wb");

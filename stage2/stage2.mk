@@ -77,10 +77,11 @@ $(STAGE2_DIR)/stage2.ld: stage2/stage2.ld stage2/layout.h
 $(STAGE2_DIR)/stage2.elf: $(STAGE2_DIR)/stage2.ld $(STAGE2_OBJ) $(B)/resident/image.o $(STAGE2_CORE)
 	$(call run,LD)ld -m elf_i386 -T $< --gc-sections --no-warn-rwx-segments -z noexecstack -nostdlib \
 	    -Map $(@:.elf=.map) -o $@ $(filter %.o,$^)
+	@! nm -u $(B)/core32/base/inflate.o | grep . || { echo "inflate.c calls what is still packed" >&2; exit 1; }
 
-$(STAGE2_DIR)/pack_file: stage2/pack_file.c
+$(STAGE2_DIR)/pack_file: stage2/pack_file.c $(B)/core64/base/inflate.o
 	@mkdir -p $(@D)
-	$(call run,CC)$(CC) $(HOST_CFLAGS) -MF $(@D)/pack_file.d -MT $@ $< -o $@ -llz4
+	$(call run,CC)$(CC) $(HOST_CFLAGS) -MF $(@D)/pack_file.d -MT $@ $^ -o $@ -lzopfli
 
 $(STAGE2_DIR)/stage2.img: $(STAGE2_DIR)/stage2.elf
 	$(call run,OBJ)objcopy -O binary $< $@

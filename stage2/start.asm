@@ -9,11 +9,12 @@
 ;
 ; Proves the file's sum before any of it but this file is run, sees to A20, goes to protected mode
 ; (flat, no paging, interrupts off: they are on only while the BIOS runs), unpacks what is packed and
-; calls stage2_main. All of this file is in the part that is not packed.
+; calls stage2_main. All of this file is in the part that is not packed, and so is inflate().
 
 %include "stage2.asm.inc"
 
-        extern  a20_ensure, enter_protected, real_die, stage2_main, real_size, bss_start, bss_dwords
+        extern  a20_ensure, enter_protected, leave_protected, real_die, bios_stack, bios_target
+        extern  inflate, stage2_main, plain_size, unpacked_size, bss_start, bss_dwords
         global  stage2_header
 
         section .real
@@ -23,7 +24,7 @@ stage2_header:
         jmp     near start
         nop
         dd      STAGE2_MAGIC
-.size:  dd      real_size               ; pack_file makes these two the file's size and sum
+.size:  dd      plain_size              ; pack_file makes these two the file's size and sum
         dd      0
 
 start:
@@ -93,15 +94,20 @@ start_protected:
         push    ebx
 
 ; The packed part is in the way of what it becomes: it goes to the disk buffer, and comes back unpacked.
-        mov     esi, STAGE2_ADDRESS + real_size
-        lodsd                           ; its length
-        mov     ecx, eax
+        mov     esi, STAGE2_ADDRESS + plain_size
         mov     edi, DISK_BUFFER
+        mov     ecx, [REAL(stage2_header.size)]
+        sub     ecx, plain_size
+        push    dword unpacked_size     ; bool inflate(struct view packed, uint8_t *out, size_t size)
+        push    esi
+        push    ecx
+        push    edi
         rep     movsb
-        mov     edx, edi
-        mov     esi, DISK_BUFFER
-        mov     edi, STAGE2_ADDRESS + real_size
-        call    unpack
+        mov     eax, inflate            ; not relative: this part is linked at 0
+        call    eax
+        add     esp, byte 16
+        test    al, al
+        jz      .damaged
 
         mov     edi, bss_start
         mov     ecx, bss_dwords
@@ -115,49 +121,17 @@ start_protected:
         push    ecx                     ; stage2_main's parameters: 64-bit LBA, high half first
         push    ebx
         push    edx
-        mov     eax, stage2_main        ; not relative: this part is linked at 0
+        mov     eax, stage2_main
         call    eax                     ; does not return
-.halt:
-        hlt
-        jmp     .halt
 
-; unpack: one LZ4 block. Its sum was proved, so its lengths are those that pack_file wrote.
-;   in:      ESI = packed, EDX = its end, EDI = where to
-;   changes: EAX, EBX, ECX, ESI, EDI
-unpack:
-        movzx   ebx, byte [esi]         ; token: length of literals, length of the match less 4
-        inc     esi
-        mov     ecx, ebx
-        shr     ecx, 4
-        call    .length
-        rep     movsb
-        cmp     esi, edx
-        jae     .end                    ; the last sequence has no match
-        movzx   eax, word [esi]         ; how far back the match lies
-        add     esi, byte 2
-        push    eax
-        mov     ecx, ebx
-        and     ecx, byte 15
-        call    .length
-        add     ecx, byte 4
-        pop     eax
-        push    esi
-        mov     esi, edi
-        sub     esi, eax
-        rep     movsb
-        pop     esi
-        jmp     unpack
-.end:
-        ret
+; The sum was right, and yet: memory does not keep what is written to it.
+.damaged:
+        mov     [REAL(bios_stack)], esp
+        mov     dword [REAL(bios_target)], damaged + (STAGE2_SEGMENT << 16)
+        jmp     CODE16:leave_protected
 
-; A length of 15 goes on in the next bytes, as long as they are 255.
-.length:
-        cmp     ecx, byte 15
-        jne     .end
-.more:
-        movzx   eax, byte [esi]
-        inc     esi
-        add     ecx, eax
-        inc     al
-        jz      .more
-        ret
+        bits    16
+
+damaged:
+        mov     si, text_damaged
+        jmp     real_die

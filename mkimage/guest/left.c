@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "attach/devices.h"
 #include "core/ntfs/ntfs.h"
 
 #define FOLDER  "/run/vhdboot"
@@ -67,6 +68,21 @@ static void look_again(const char *name)
     close(fd);
 }
 
+/* The rules that name the device and its partitions have come after these. */
+static void look_at_device_again(int index)
+{
+    static struct devices_one one;
+    char name[32];
+    snprintf(name, sizeof name, "nbd%d", index);
+    look_again(name);
+    if (!devices_read(&one, index))
+        return;
+    for (unsigned i = 0; i < one.partitions; i++) {
+        snprintf(name, sizeof name, "nbd%dp%u", index, one.partition[i]);
+        look_again(name);
+    }
+}
+
 void left_put(const struct disk *d, const struct found *found, int index)
 {
     char name[16];
@@ -84,8 +100,7 @@ void left_put(const struct disk *d, const struct found *found, int index)
     }
     for (unsigned i = 0; i < d->sticks; i++)
         look_again(d->stick[i].partition);
-    name[length - 1] = '\0';
-    look_again(name);
+    look_at_device_again(index);
 }
 
 void left_remove(void)

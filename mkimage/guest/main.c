@@ -200,8 +200,8 @@ static enum status attach_disk(const struct arguments *args)
     int error = args->no_claim ? 0 : claim_volumes(&disk);
     if (error)
         say_warning("the volume is not protected against being mounted: %s", strerror(error));
-    left_put(&disk, &found, index);
     (void)devices_scan(index);
+    left_put(&disk, &found, index);
     say("vhdboot: %s is /dev/nbd%d, write = %s", found.table.file[0].path, index, write);
     return STATUS_OK;
 }

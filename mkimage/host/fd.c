@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define BORDER 512u
@@ -51,13 +52,11 @@ static bool pwrite_copied(int fd, const void *buf, size_t size, uint64_t off)
     return true;
 }
 
-bool fd_pread(int fd, void *buf, size_t size, uint64_t off)
+/* Out of the file, or into it where `out`. */
+static bool move(int fd, uint8_t *at, size_t size, uint64_t off, bool out)
 {
-    uint8_t *to = buf;
-    if (must_copy(fd, buf, size, off))
-        return pread_copied(fd, buf, size, off);
-    while (size) {
-        ssize_t n = pread(fd, to, size, (off_t)off);
+    while (size) { /* ends: size shrinks, unless signals come for ever */
+        ssize_t n = out ? pwrite(fd, at, size, (off_t)off) : pread(fd, at, size, (off_t)off);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0) {
@@ -65,32 +64,31 @@ bool fd_pread(int fd, void *buf, size_t size, uint64_t off)
                 errno = EIO;
             return false;
         }
-        to += n;
+        at += n;
         off += (uint64_t)n;
         size -= (size_t)n;
     }
     return true;
 }
 
+bool fd_pread(int fd, void *buf, size_t size, uint64_t off)
+{
+    return must_copy(fd, buf, size, off) ? pread_copied(fd, buf, size, off)
+                                         : move(fd, buf, size, off, false);
+}
+
 bool fd_pwrite(int fd, const void *buf, size_t size, uint64_t off)
 {
-    const uint8_t *from = buf;
     if (must_copy(fd, buf, size, off) && !((size | off) % BORDER))
         return pwrite_copied(fd, buf, size, off);
-    while (size) {
-        ssize_t n = pwrite(fd, from, size, (off_t)off);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0) {
-            if (!n)
-                errno = EIO;
-            return false;
-        }
-        from += n;
-        off += (uint64_t)n;
-        size -= (size_t)n;
-    }
-    return true;
+    return move(fd, (uint8_t *)(uintptr_t)buf, size, off, true); /* which only reads it */
+}
+
+bool fd_leads(int fd, const char *path)
+{
+    struct stat open, named;
+    return !fstat(fd, &open) && !stat(path, &named) && open.st_ino == named.st_ino &&
+           open.st_dev == named.st_dev;
 }
 
 bool fd_sync_folder(const char *path)

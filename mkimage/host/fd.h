@@ -11,6 +11,9 @@
 bool fd_pread(int fd, void *buf, size_t size, uint64_t off);
 bool fd_pwrite(int fd, const void *buf, size_t size, uint64_t off);
 
+/* Does the name still lead to what is open, or was another file put in its place? */
+bool fd_leads(int fd, const char *path);
+
 /* The name of the file `path` is on the medium as well. */
 bool fd_sync_folder(const char *path);
 

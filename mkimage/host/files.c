@@ -105,10 +105,12 @@ static void fix_letters(const char *folder, char *part)
 }
 
 /* Opens a path as it stands, else with Windows' separators turned round, else with the letter case
- * that its parts really have: images name their parents as NTFS compares names. */
+ * that its parts really have: images name their parents as NTFS compares names. What they name may
+ * be a pipe: nobody waits for its other end. */
 static int open_path(char *path)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    const int flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+    int fd = open(path, flags);
     if (fd >= 0 || errno != ENOENT)
         return fd;
     for (char *s = path; (s = strchr(s, '\\'));)
@@ -124,7 +126,7 @@ static int open_path(char *path)
         *end = separator;
         part = separator ? end + 1 : NULL;
     }
-    return open(path, O_RDONLY | O_CLOEXEC);
+    return open(path, flags);
 }
 
 static enum err host_open(struct chain_files *files, const char *path, struct file *file,

@@ -11,6 +11,8 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "host/fd.h"
+#include "host/lock.h"
 
 /* Is this NAME.PID.part, where NAME is the last part of a path? */
 static bool is_part_of(const char *entry, const char *name)
@@ -50,28 +52,78 @@ static void remove_left(const char *name)
     free(again);
 }
 
-enum status fresh_open(struct fresh *fresh, const char *name, bool replace)
+/* What is replaced: it must be a file, and no other name or program may rely on it. */
+static enum status old_take(struct fresh *fresh, const char *name, struct stat *st)
 {
-    *fresh = (struct fresh){.name = name, .fd = -1};
+    free(fresh->name);
+    fresh->name = realpath(name, NULL);
+    if (!fresh->name || stat(fresh->name, st))
+        return say_error("Check the name.", "%s: %s", name, strerror(errno));
+    if (!S_ISREG(st->st_mode))
+        return say_error("Choose another name.", "%s: is no file, and is not replaced by one",
+                         name);
+    if (st->st_nlink > 1)
+        return say_error("Remove the others, or work on a copy.",
+                         "%s: has other names (hard links), which would keep the old image", name);
+    fresh->old = open(fresh->name, O_RDONLY | O_CLOEXEC);
+    if (fresh->old < 0)
+        return say_error("Choose one that may be written.", "%s: %s", name, strerror(errno));
+    enum status status = lock_hold(fresh->old, name, LOCK_WRITER);
+    if (!status && !fd_leads(fresh->old, fresh->name))
+        status = say_error("Run this again.", "%s: was replaced just now", name);
+    return status;
+}
+
+static enum status part_make(struct fresh *fresh)
+{
     struct stat st;
-    bool there = !lstat(name, &st);
-    if (there && !replace)
-        return say_error("Choose another name, or remove it.", "%s: is there already", name);
-    remove_left(name);
-    if (asprintf(&fresh->path, "%s.%d.part", name, (int)getpid()) < 0) {
+    if (asprintf(&fresh->path, "%s.%d.part", fresh->name, (int)getpid()) < 0) {
         fresh->path = NULL;
         return say_no_memory();
     }
-    fresh->fd =
-        open(fresh->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, there ? st.st_mode & 0777 : 0666);
-    if (fresh->fd >= 0) {
-        (void)flock(fresh->fd, LOCK_EX | LOCK_NB);
-        return STATUS_OK;
+    bool there = fresh->old >= 0 && !fstat(fresh->old, &st);
+    fresh->fd = open(fresh->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, there ? 0600 : 0666);
+    if (fresh->fd < 0) {
+        enum status status = say_error("Choose a folder that can be written to.",
+                                       "%s: cannot be made: %s", fresh->path, strerror(errno));
+        free(fresh->path);
+        fresh->path = NULL;
+        return status;
     }
-    enum status status = say_error("Choose a folder that can be written to.",
-                                   "%s: cannot be made: %s", fresh->path, strerror(errno));
+    (void)flock(fresh->fd, LOCK_EX | LOCK_NB);
+    if (there) { /* only root may give files away: for others it is theirs */
+        (void)!fchown(fresh->fd, st.st_uid, st.st_gid);
+        (void)!fchmod(fresh->fd, st.st_mode & 0777);
+    }
+    return STATUS_OK;
+}
+
+static void fresh_free(struct fresh *fresh)
+{
+    if (fresh->old >= 0) {
+        lock_release(fresh->old);
+        close(fresh->old);
+    }
+    free(fresh->name);
     free(fresh->path);
-    fresh->path = NULL;
+    *fresh = (struct fresh){.fd = -1, .old = -1};
+}
+
+enum status fresh_open(struct fresh *fresh, const char *name, bool replace)
+{
+    *fresh = (struct fresh){.name = strdup(name), .fd = -1, .old = -1};
+    struct stat st;
+    enum status status = fresh->name ? STATUS_OK : say_no_memory();
+    if (!status && !lstat(name, &st))
+        status =
+            replace ? old_take(fresh, name, &st)
+                    : say_error("Choose another name, or remove it.", "%s: is there already", name);
+    if (!status) {
+        remove_left(fresh->name);
+        status = part_make(fresh);
+    }
+    if (status)
+        fresh_free(fresh);
     return status;
 }
 
@@ -99,7 +151,6 @@ enum status fresh_end(struct fresh *fresh, enum status status)
     else
         folder_sync(fresh->name);
     close(fresh->fd);
-    free(fresh->path);
-    *fresh = (struct fresh){.fd = -1};
+    fresh_free(fresh);
     return status;
 }

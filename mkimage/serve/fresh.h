@@ -11,11 +11,13 @@
 
 struct fresh {
     char *path; /* as long as it is not done */
-    const char *name;
+    char *name; /* the file that it replaces, not a symbolic link to it */
     int fd;
+    int old; /* that file, locked: nobody else may have it open meanwhile; -1: there is none */
 };
 
-/* Says what is wrong. Without `replace`, `name` must not be there. */
+/* Says what is wrong. Without `replace`, `name` must not be there; with it, it may be a file that
+ * nobody uses, has no other names, and whose owner and mode the new one gets. */
 enum status fresh_open(struct fresh *fresh, const char *name, bool replace);
 
 /* Gives it the name, where `status` is STATUS_OK; else takes it away. Returns how it ended. */

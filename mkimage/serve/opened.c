@@ -2,7 +2,6 @@
 /* Opens by the loader's own rules, on the host or on a volume. Writes nothing but a log's replay.
  */
 #include "serve/opened.h"
-#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -16,13 +15,14 @@
 #include "flash/entry.h"
 #include "flash/source.h"
 #include "flash/target.h"
+#include "host/fd.h"
 #include "host/files.h"
 #include "host/lock.h"
 #include "serve/vhdx_log.h"
 
 struct opened {
     enum write_mode write;
-    bool direct, direct_if_able;
+    bool direct, direct_if_able, hasten;
     bool on_volume;
     char *path;    /* of the leaf, in its own world */
     char *disk_of; /* TARGET, where FILE was TARGET:/path */
@@ -31,6 +31,7 @@ struct opened {
     struct arena arena;
     struct hostfiles host;
     struct chain chain;
+    int leaf; /* locked before its first byte is read; -1: not open */
 
     /* on a volume */
     struct target target;
@@ -64,6 +65,9 @@ static void world_close(struct opened *o)
     } else {
         hostfiles_close(&o->host);
         arena_close(&o->arena);
+        if (o->leaf >= 0)
+            close(o->leaf);
+        o->leaf = -1;
     }
 }
 
@@ -121,40 +125,48 @@ static enum err store_judge(const struct opened *o, struct store *store, const c
 
 /* --- Files of the host */
 
-/* For writing it has to be opened anew, and the name may lead to another file by now. */
-static int reopen(const struct hostfile *host, bool write)
+static enum err replaced(const char *path, struct fail *f)
 {
-    int fd = open(host->path, (write ? O_RDWR : O_RDONLY) | O_CLOEXEC);
-    struct stat now, then;
-    if (fd < 0 || (!fstat(fd, &now) && !fstat(host->fd, &then) && now.st_ino == then.st_ino &&
-                   now.st_dev == then.st_dev))
-        return fd;
-    close(fd);
-    errno = ESTALE;
-    return -1;
+    (void)fail(f, ERR_WRITE, "was replaced or changed just now: try again", 0);
+    return fail_subject(f, path);
 }
 
-static enum err host_stores(struct opened *o, struct fail *f)
+/* Locks the leaf first, so that nobody is still writing what is read of it. */
+static enum err leaf_lock(struct opened *o, struct fail *f)
 {
-    for (unsigned i = 0; i < o->chain.count; i++) {
-        const struct hostfile *host = o->chain.link[i]->file.ctx;
-        bool write = !i && o->write == WRITE_PERSISTENT;
-        int fd = reopen(host, write);
-        if (fd < 0) {
-            (void)fail(f, ERR_WRITE,
-                       write ? "the file cannot be opened for writing" : "the file went away", 0);
-            return fail_subject(f, host->path);
-        }
-        o->store[i] = store_host(fd, host->size);
-        if (!o->store[i])
-            close(fd);
-        enum err err = store_judge(o, o->store[i], host->path, f);
-        if (!err)
-            err = lock_file(o, host->fd, write, host->path, f);
+    o->leaf = open(o->path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (o->leaf < 0)
+        return ERR_OK; /* core says why, or knows another spelling, which is locked later */
+    enum err err = lock_file(o, o->leaf, o->write == WRITE_PERSISTENT, o->path, f);
+    return !err && !fd_leads(o->leaf, o->path) ? replaced(o->path, f) : err;
+}
+
+/* The store has a descriptor of its own, and the name may lead to another file by now. */
+static enum err host_store(struct opened *o, unsigned i, struct fail *f)
+{
+    const struct hostfile *host = o->chain.link[i]->file.ctx;
+    bool write = !i && o->write == WRITE_PERSISTENT;
+    struct stat st;
+    if (i || o->leaf < 0) {
+        enum err err = lock_file(o, host->fd, write, host->path, f);
         if (err)
             return err;
     }
-    return ERR_OK;
+    int fd = open(host->path, (write ? O_RDWR : O_RDONLY) | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0) {
+        (void)fail(f, ERR_WRITE,
+                   write ? "the file cannot be opened for writing" : "the file went away", 0);
+        return fail_subject(f, host->path);
+    }
+    bool same = fd_leads(host->fd, host->path) && fd_leads(fd, host->path) &&
+                (i || o->leaf < 0 || fd_leads(o->leaf, host->path)) && !fstat(fd, &st) &&
+                (uint64_t)st.st_size == host->size;
+    o->store[i] = same ? store_host(fd, host->size) : NULL;
+    if (!o->store[i])
+        close(fd);
+    else if (o->hasten)
+        store_hasten(o->store[i]);
+    return same ? store_judge(o, o->store[i], host->path, f) : replaced(host->path, f);
 }
 
 static enum err host_world(struct opened *o, struct fail *f)
@@ -162,8 +174,12 @@ static enum err host_world(struct opened *o, struct fail *f)
     hostfiles_init(&o->host);
     if (arena_open(&o->arena))
         return fail(f, ERR_MEMORY, "out of memory", 0);
-    enum err err = chain_open(&o->chain, &o->host.files, o->path, &o->arena, f);
-    return err ? err : host_stores(o, f);
+    enum err err = leaf_lock(o, f);
+    if (!err)
+        err = chain_open(&o->chain, &o->host.files, o->path, &o->arena, f);
+    for (unsigned i = 0; !err && i < o->chain.count; i++)
+        err = host_store(o, i, f);
+    return err;
 }
 
 /* --- An NTFS volume */
@@ -269,6 +285,7 @@ static enum err options_take(struct opened *o, const struct serve_options *optio
     o->write = options->write;
     o->direct = options->direct;
     o->direct_if_able = options->direct_if_able;
+    o->hasten = options->hasten;
     o->on_volume = options->target;
     if (!path && !options->target)
         return fail(f, ERR_CONFIG, "neither a file nor a target is named", 0);
@@ -290,6 +307,7 @@ static void nothing_open(struct opened *o)
     for (unsigned i = 0; i < TARGET_FURTHER_MAX; i++)
         o->target.further[i].fd = -1;
     o->writer.fd = -1;
+    o->leaf = -1;
     o->arena = (struct arena){0};
 }
 

@@ -33,6 +33,7 @@ struct serve_options {
     bool write_of_entry; /* as the entry says instead, where it is one */
     bool direct;         /* past the host's page cache; refused where that cannot be */
     bool direct_if_able; /* the same, but not refused */
+    bool hasten;         /* a file that is written once, from one thread: store_hasten() */
 };
 
 /* Opens, and locks the files as QEMU does. An image that cannot be written as asked is a failure

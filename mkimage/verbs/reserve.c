@@ -227,7 +227,7 @@ static enum status unmark(struct edit *e, const char *path, struct image *image,
     if (!gone)
         return STATUS_OK;
     struct chain_link link = {.file = *file, .image = *image, .extents = *list};
-    status = merge_mark_set(e, &link, IMAGE_MERGE_NONE, NULL);
+    status = merge_mark_end(e, &link);
     if (!status)
         status = edit_reopen(e);
     return status ? status : image_file_open(e, path, image, file, list);

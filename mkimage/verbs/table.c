@@ -353,7 +353,7 @@ static const struct verb list[] = {
          "Sets in the Windows of an image, or of an entry of TARGET's menu, what a start by USB\n"
          "or out of a VHD takes: drivers that load at the start, the time to wait for the drive,\n"
          "no expanding, no paging file. Lists each value that differs, and saves the hive beside\n"
-         "it; --undo puts it back."},
+         "it, once; --undo takes back what was set, and leaves what Windows changed since."},
     {.name = "attach",
      .group = GROUP_IMAGES,
      .brief = "an image as a block device with partitions",
@@ -381,6 +381,19 @@ static const struct verb list[] = {
      .run = verb_attached,
      .summary = "Lists the devices that attach made: name, size, how it is written, partitions,\n"
                 "image."},
+    {.name = "guest",
+     .group = GROUP_IMAGES,
+     .brief = "makes the Linux in an image start from a stick, too",
+     .arguments = "TARGET|IMAGE",
+     .arguments_needed = 1,
+     .options = OPTION_PARTITION | OPTION_ENTRY | OPTION_ROOT | OPTION_PACKAGE | OPTION_DRY_RUN |
+                OPTION_YES,
+     .run = verb_guest,
+     .summary =
+         "Puts vhdboot-attach into the Debian or Ubuntu in an image, or in an entry of\n"
+         "TARGET's menu, and into its initramfs, without starting it: that system finds its\n"
+         "root when vhdboot starts it, and starts elsewhere as before. Needs root, and runs\n"
+         "programs of that system: for images that you trust."},
     {.name = "windows apply",
      .group = GROUP_WINDOWS,
      .brief = "a bootable disk out of an install.wim",

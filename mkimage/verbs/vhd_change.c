@@ -87,7 +87,8 @@ static enum status change_begin(struct change *c, const struct newdisk *d)
     if (!status)
         status = newdisk_write(d, c->fresh.fd, c->path);
     struct fail f;
-    struct serve_options options = {.file = c->fresh.path, .write = WRITE_PERSISTENT};
+    struct serve_options options = {
+        .file = c->fresh.path, .write = WRITE_PERSISTENT, .hasten = true};
     if (!status && !(c->to = serve_open(&options, &f)))
         status = serve_say(&f);
     return status;
@@ -371,7 +372,8 @@ static enum status merge(struct change *c, const char *parent)
         status = fresh_open(&c->fresh, parent, true);
     if (!status)
         status = file_copy(from, c->fresh.fd, parent);
-    struct serve_options options = {.file = c->fresh.path, .write = WRITE_PERSISTENT};
+    struct serve_options options = {
+        .file = c->fresh.path, .write = WRITE_PERSISTENT, .hasten = true};
     if (!status && !(c->to = serve_open(&options, &f)))
         status = serve_say(&f);
     if (!status)

@@ -46,11 +46,14 @@ static void __attribute__((format(printf, 2, 3))) find(struct doctor *d, const c
 static void look_at_hives(struct doctor *d)
 {
     const struct registry *r = &d->system;
-    if (r->stale)
-        find(d, "%s is not up to date, and %s: it was read as it is", REGISTRY_SYSTEM, r->stale);
-    else if (r->was_dirty)
-        find(d, "%u change%s of %s wait in its logs, and were read from there", r->entries,
-             r->entries == 1 ? "" : "s", REGISTRY_SYSTEM);
+    if (r->file.stale)
+        find(d, "%s is not up to date, and %s: it was read as it is", REGISTRY_SYSTEM,
+             r->file.stale);
+    else if (r->file.was_dirty)
+        find(d, "%u change%s of %s wait in its logs, and were read from there", r->file.entries,
+             r->file.entries == 1 ? "" : "s", REGISTRY_SYSTEM);
+    else if (r->hive.refused)
+        find(d, "%s: %s, so that Windows may refuse it", REGISTRY_SYSTEM, r->hive.refused);
     if (!d->has_software)
         find(d, "%s cannot be read: the edition is not known", SOFTWARE);
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * mkimage windows tune: the new hive is made and proved in memory; then the old one is kept beside
- * it, and the file gets the new content in one step.
+ * it, once, and the file gets the new content in one step. --undo takes back what tune has set;
+ * what Windows has written since is not its to throw away.
  */
 #include <stdlib.h>
+#include <string.h>
 #include "cli/options.h"
 #include "cli/say.h"
 #include "core/base/endian.h"
@@ -17,6 +19,7 @@
 #include "windows/hivelog.h"
 #include "windows/registry.h"
 #include "windows/tuning.h"
+#include "windows/undoing.h"
 
 #define BACKUP REGISTRY_SYSTEM ".vhdboot-backup"
 
@@ -25,6 +28,7 @@ struct tune {
     struct disk disk;
     struct edit edit;
     struct registry system;
+    struct registry saved; /* the backup; without bytes: there is none, or it is no hive */
     struct tuning_wish wish;
     struct tuning tuning;
     uint8_t *bytes; /* what SYSTEM becomes */
@@ -38,7 +42,7 @@ static struct target *volume(struct tune *t)
 
 static enum status check_hive(struct tune *t)
 {
-    const struct registry *r = &t->system;
+    const struct registry_file *r = &t->system.file;
     if (r->stale)
         return say_error("Start that Windows once and shut it down fully (shutdown /s /t 0).",
                          "%s: is not up to date, and %s", REGISTRY_SYSTEM, r->stale);
@@ -51,8 +55,8 @@ static enum status check_hive(struct tune *t)
 /* Everything of the plan is in the new hive, and it is a hive. */
 static enum status prove(struct tune *t)
 {
-    struct registry after = {.bytes = t->bytes, .size = t->size};
-    struct tuning left;
+    static struct tuning left;
+    struct registry after = {0};
     struct fail f;
     enum err err = hive_open(&after.hive, (struct view){t->bytes, t->size}, &f);
     if (!err && after.hive.dirty)
@@ -60,7 +64,10 @@ static enum status prove(struct tune *t)
     if (!err && after.hive.refused)
         err = fail(&f, ERR_HIVE, after.hive.refused, 0);
     if (!err && !registry_find_set(&after, REGISTRY_SYSTEM)) {
-        tuning_plan(&left, &after, &t->wish);
+        if (t->options->undo)
+            undoing_plan(&left, &after, &t->saved);
+        else
+            tuning_plan(&left, &after, &t->wish);
         if (left.count)
             err = fail(&f, ERR_HIVE, "%u values are not in the new hive as they should be",
                        left.count);
@@ -76,10 +83,13 @@ static enum status put(struct tune *t, const char *path, const char *like, const
                 : edit_put(&t->edit, path, &content, NULL);
 }
 
-/* The old hive, up to date, so that it needs no log. */
+/* The old hive, up to date, so that it needs no log. One that is there stays: it is from before the
+ * first time. */
 static enum status write_tuned(struct tune *t)
 {
-    enum status status = put(t, BACKUP, REGISTRY_SYSTEM, t->system.bytes, t->system.size);
+    enum status status = STATUS_OK;
+    if (!t->saved.file.bytes)
+        status = put(t, BACKUP, REGISTRY_SYSTEM, t->system.file.bytes, t->system.file.size);
     return status ? status : put(t, REGISTRY_SYSTEM, NULL, t->bytes, t->size);
 }
 
@@ -121,8 +131,8 @@ static enum status tune(struct tune *t)
         return STATUS_OK;
     }
     tuning_tell(&t->tuning);
-    status = editing_apply(REGISTRY_SYSTEM, t->system.bytes, t->system.size, &t->tuning, &t->bytes,
-                           &t->size);
+    status = editing_apply(REGISTRY_SYSTEM, t->system.file.bytes, t->system.file.size, &t->tuning,
+                           &t->bytes, &t->size);
     if (!status)
         status = prove(t);
     if (!status)
@@ -134,9 +144,8 @@ static enum status tune(struct tune *t)
     return status;
 }
 
-/* What was saved comes back byte for byte. Where Windows has written the hive since (tune itself
- * adds one to its number), it gets a number that no log beside it has: logs of what came later must
- * not be taken for its own. */
+/* Of the two, the hive that was saved gets a number that no log beside it has: logs of what came
+ * later must not be taken for its own. */
 static void renumber(uint8_t *bytes, uint32_t sequence)
 {
     struct hive_header *header = (struct hive_header *)bytes;
@@ -147,28 +156,87 @@ static void renumber(uint8_t *bytes, uint32_t sequence)
     header->checksum = le32_make(hive_header_sum(header));
 }
 
+/* Where nothing else has changed since, the hive that was saved is what there shall be, byte for
+ * byte. */
+static bool take_saved(struct tune *t)
+{
+    const struct registry_file *saved = &t->saved.file;
+    const struct registry_file *now = &t->system.file;
+    bool changed = t->tuning.count; /* else there is no new hive: nothing was left to undo */
+    if (!editing_same(changed ? t->bytes : now->bytes, changed ? t->size : now->size, saved->bytes,
+                      saved->size))
+        return false;
+    uint8_t *copy = malloc(saved->size);
+    if (!copy)
+        return false;
+    memcpy(copy, saved->bytes, saved->size);
+    renumber(copy, t->system.hive.sequence[0]);
+    free(t->bytes);
+    t->bytes = copy;
+    t->size = saved->size;
+    return true;
+}
+
 static enum status undo(struct tune *t)
 {
-    struct hive hive;
-    struct fail f;
-    if (!disk_has(volume(t), BACKUP))
+    const struct registry_file *now = &t->system.file;
+    if (!t->saved.file.bytes)
         return say_error("There is nothing to undo.", "%s: has no %s", t->disk.name, BACKUP);
-    enum status status = disk_read(volume(t), BACKUP, HIVELOG_HIVE_MAX, &t->bytes, &t->size);
+    enum status status = check_hive(t);
+    if (!status)
+        status = registry_find_set(&t->saved, BACKUP);
     if (status)
         return status;
-    enum err err = hive_open(&hive, (struct view){t->bytes, t->size}, &f);
-    if (!err && hive.dirty)
-        err = fail(&f, ERR_HIVE, "the hive that was saved is not whole", 0);
-    if (err) {
-        (void)fail_subject(&f, BACKUP);
-        return say_fail(&f);
+    undoing_plan(&t->tuning, &t->system, &t->saved);
+    if (t->tuning.count)
+        status =
+            editing_apply(REGISTRY_SYSTEM, now->bytes, now->size, &t->tuning, &t->bytes, &t->size);
+    if (!status && t->tuning.count)
+        status = prove(t);
+    if (status)
+        return status;
+    bool whole = take_saved(t);
+    if (!whole)
+        tuning_tell(&t->tuning);
+    if (!t->bytes) { /* Windows has set all of it otherwise since: only the backup goes */
+        t->size = now->size;
+        t->bytes = malloc(now->size);
+        if (!t->bytes)
+            return say_no_memory();
+        memcpy(t->bytes, now->bytes, now->size);
     }
-    renumber(t->bytes, t->system.hive.sequence[0]);
     status = rehearse_and_write(t, write_back);
-    if (!status)
-        say("%s: %s %s, with all that Windows has changed in it since", t->disk.name,
-            REGISTRY_SYSTEM, t->options->dry_run ? "would be put back" : "is as it was saved");
+    const char *would = t->options->dry_run ? "would be" : "is";
+    if (!status && whole)
+        say("%s: %s %s as it was saved", t->disk.name, REGISTRY_SYSTEM, would);
+    else if (!status)
+        say("%s: %u value%s of %s %s as saved; what Windows has changed since stays", t->disk.name,
+            t->tuning.count, t->tuning.count == 1 ? "" : "s", REGISTRY_SYSTEM,
+            t->options->dry_run    ? "would be"
+            : t->tuning.count == 1 ? "is"
+                                   : "are");
     return status;
+}
+
+/* What an earlier run has saved. For undo it must be a whole hive; else a new one takes its place.
+ */
+static enum status open_saved(struct tune *t)
+{
+    struct fail f;
+    struct registry_file *file = &t->saved.file;
+    if (!disk_has(volume(t), BACKUP))
+        return STATUS_OK;
+    enum status status = disk_read(volume(t), BACKUP, HIVELOG_HIVE_MAX, &file->bytes, &file->size);
+    if (status)
+        return status;
+    enum err err = hive_open(&t->saved.hive, (struct view){file->bytes, file->size}, &f);
+    if (!err && (t->saved.hive.dirty || t->saved.hive.refused))
+        err = fail(&f, ERR_HIVE, "the hive that was saved is not whole", 0);
+    if (!err)
+        return STATUS_OK;
+    registry_close(&t->saved);
+    (void)fail_subject(&f, BACKUP);
+    return t->options->undo ? say_fail(&f) : STATUS_OK;
 }
 
 static enum status work(struct tune *t)
@@ -187,6 +255,8 @@ static enum status work(struct tune *t)
     status = registry_open(&t->system, volume(t), REGISTRY_SYSTEM);
     if (!status)
         status = registry_find_set(&t->system, REGISTRY_SYSTEM);
+    if (!status)
+        status = open_saved(t);
     if (!status)
         status = t->options->undo ? undo(t) : tune(t);
     edit_close(&t->edit);
@@ -212,6 +282,7 @@ enum status verb_windows_tune(const struct options *options)
         return status;
     status = work(&t);
     registry_close(&t.system);
+    registry_close(&t.saved);
     free(t.bytes);
     return disk_close(&t.disk, status);
 }

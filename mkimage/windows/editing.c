@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* libhivex works on files: they are the kernel's, in memory. */
+/* libhivex works on files: they are the kernel's, in memory. What stands in a hive beside keys and
+ * values (security, classes) is not compared: nothing here changes it. */
 #include "windows/editing.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +15,7 @@
 #include "host/fd.h"
 
 #define NAME_MAX_BYTES 64
+#define DEPTH_MAX      512u /* Windows' keys lie no deeper */
 
 struct memory_file {
     int fd;
@@ -75,7 +77,7 @@ static bool drop_value(hive_h *h, hive_node_h node, const char *name)
 
 static bool change(hive_h *h, const struct tuning_change *c)
 {
-    hive_node_h node = find(h, c->key, c->kind == TUNING_NUMBER);
+    hive_node_h node = find(h, c->key, c->kind == TUNING_NUMBER || c->kind == TUNING_DATA);
     le32 number = le32_make(c->number);
     char nothing[2] = {0};
     hive_set_value value = {.key = (char *)(uintptr_t)c->value};
@@ -91,6 +93,11 @@ static bool change(hive_h *h, const struct tuning_change *c)
         value.t = hive_t_REG_MULTI_SZ;
         value.len = sizeof nothing;
         value.value = nothing;
+        return !hivex_node_set_value(h, node, &value, 0);
+    case TUNING_DATA:
+        value.t = (hive_type)c->type;
+        value.len = c->size;
+        value.value = (char *)(uintptr_t)c->data;
         return !hivex_node_set_value(h, node, &value, 0);
     case TUNING_NO_VALUE:
         return drop_value(h, node, c->value);
@@ -137,4 +144,89 @@ enum status editing_apply(const char *name, const uint8_t *before, size_t size,
     *after = NULL;
     return say_error("Start that Windows once and shut it down, or restore the hive.",
                      "%s: libhivex cannot change it: %s", name, strerror(keep));
+}
+
+/* --- The same? */
+
+static size_t count_of(const size_t *list)
+{
+    size_t count = 0;
+    while (list && list[count])
+        count++;
+    return count;
+}
+
+static bool value_same(hive_h *h, hive_value_h a, hive_h *g, hive_value_h b)
+{
+    hive_type one, other;
+    size_t size, length;
+    char *x = hivex_value_value(h, a, &one, &size), *y = hivex_value_value(g, b, &other, &length);
+    bool same = x && y && one == other && size == length && !memcmp(x, y, size);
+    free(x);
+    free(y);
+    return same;
+}
+
+/* Has the other key a value of this name, and it is the same? */
+static bool value_there(hive_h *h, hive_value_h a, hive_h *g, const hive_value_h *others)
+{
+    char *name = hivex_value_key(h, a);
+    bool found = false, same = false;
+    for (size_t i = 0; name && !found && others && others[i]; i++) {
+        char *other = hivex_value_key(g, others[i]);
+        found = other && !strcmp(name, other);
+        same = found && value_same(h, a, g, others[i]);
+        free(other);
+    }
+    free(name);
+    return same;
+}
+
+static bool values_same(hive_h *h, hive_node_h a, hive_h *g, hive_node_h b)
+{
+    hive_value_h *one = hivex_node_values(h, a), *other = hivex_node_values(g, b);
+    size_t count = count_of(one);
+    bool same = one && other && count == count_of(other);
+    for (size_t i = 0; same && i < count; i++)
+        same = value_there(h, one[i], g, other);
+    free(one);
+    free(other);
+    return same;
+}
+
+/* Keys lie in the order of their names in both. Ends: no deeper than DEPTH_MAX. */
+static bool keys_same(hive_h *h, hive_node_h a, hive_h *g, hive_node_h b, unsigned depth)
+{
+    if (depth == DEPTH_MAX || !values_same(h, a, g, b))
+        return false;
+    hive_node_h *one = hivex_node_children(h, a), *other = hivex_node_children(g, b);
+    size_t count = count_of(one);
+    bool same = one && other && count == count_of(other);
+    for (size_t i = 0; same && i < count; i++) {
+        char *x = hivex_node_name(h, one[i]), *y = hivex_node_name(g, other[i]);
+        same = x && y && !strcmp(x, y) && keys_same(h, one[i], g, other[i], depth + 1);
+        free(x);
+        free(y);
+    }
+    free(one);
+    free(other);
+    return same;
+}
+
+bool editing_same(const uint8_t *one, size_t one_size, const uint8_t *other, size_t other_size)
+{
+    struct memory_file a = {.fd = -1}, b = {.fd = -1};
+    bool ok = memory_open(&a) && memory_open(&b) && fd_pwrite(a.fd, one, one_size, 0) &&
+              fd_pwrite(b.fd, other, other_size, 0);
+    hive_h *h = ok ? hivex_open(a.path, 0) : NULL, *g = ok ? hivex_open(b.path, 0) : NULL;
+    bool same = h && g && keys_same(h, hivex_root(h), g, hivex_root(g), 0);
+    if (h)
+        hivex_close(h);
+    if (g)
+        hivex_close(g);
+    if (a.fd >= 0)
+        close(a.fd);
+    if (b.fd >= 0)
+        close(b.fd);
+    return same;
 }

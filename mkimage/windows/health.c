@@ -118,6 +118,7 @@ static bool loads(struct look *l, const char *name, char *why, size_t size)
 static bool all_load(struct look *l, const struct needed *list, char *why, size_t size)
 {
     char names[160] = "", reason[160];
+    unsigned count = 0;
     for (unsigned i = 0; i < DRIVERS_MAX && list[i].name; i++) {
         const char *name = list[i].name;
         if (!loads(l, name, reason, sizeof reason)) {
@@ -128,10 +129,11 @@ static bool all_load(struct look *l, const struct needed *list, char *why, size_
             }
             name = list[i].either;
         }
+        count++;
         size_t used = strlen(names);
         snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "", name);
     }
-    snprintf(why, size, "%s load at the start", names);
+    snprintf(why, size, "%s load%s at the start", names, count == 1 ? "s" : "");
     return true;
 }
 

@@ -1,139 +1,158 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Every offset and size of a log is checked against the log and the hive; each loop moves on in one
- * of them. */
+/* Which log counts, and what the hive is afterwards. */
 #include "windows/hivelog.h"
 #include <stdlib.h>
 #include <string.h>
+#include "core/base/bits.h"
 #include "core/base/endian.h"
 #include "core/hive/cell.h"
 #include "core/hive/format.h"
+#include "windows/hivelog_forms.h"
 
-#define LOG_TYPE  6u
-#define HASH_SEED 0xc5554e7a884def82u
+#define TYPE_OLD  1u
+#define TYPE_2000 2u
+#define TYPE_NEW  6u
+#define SINGLE    2u /* .LOG: instead of the two others, where those are empty */
 
-struct log_entry {
-    uint8_t magic[4]; /* 0x00: "HvLE" */
-    le32 size;        /* 0x04: of all of it, a multiple of 512 */
-    le32 flags;
-    le32 sequence; /* 0x0c */
-    le32 length;   /* 0x10: of the hive's bins */
-    le32 pages;    /* 0x14 */
-    le64 hash[2];  /* 0x18: of what follows this header; of the first 32 bytes */
+const char *const hivelog_suffix[HIVELOG_LOGS] = {".LOG1", ".LOG2", ".LOG"};
+
+static bool sum_ok(const struct hive_header *header)
+{
+    return hive_header_sum(header) == le32_get(header->checksum);
+}
+
+/* The hive's header; NULL: it is none. */
+static const struct hive_header *header_of(struct view hive)
+{
+    const struct hive_header *header = view_at(hive, 0, sizeof *header);
+    return header && hive.size >= HIVE_HEADER_SIZE && !memcmp(header->magic, "regf", 4) ? header
+                                                                                        : NULL;
+}
+
+bool hivelog_needed(struct view hive)
+{
+    const struct hive_header *header = header_of(hive);
+    return header &&
+           (!sum_ok(header) || le32_get(header->sequence[0]) != le32_get(header->sequence[1]));
+}
+
+/* --- The logs */
+
+struct log {
+    struct view bytes;
+    const struct hive_header *header; /* NULL: there is no log, or it is damaged */
+    uint32_t type, sequence;
+    bool damaged;
 };
-static_assert(sizeof(struct log_entry) == 40);
 
-struct log_page {
-    le32 offset; /* in the bins */
-    le32 size;
-};
-
-/* --- Marvin32, with all 64 bits of its result */
-
-static uint32_t turn(uint32_t x, unsigned by)
+/* A log that was made and never used is empty, or zeros. */
+static struct log log_look(struct view bytes)
 {
-    return x << by | x >> (32 - by);
+    struct log log = {.bytes = bytes};
+    const struct hive_header *header = view_at(bytes, 0, sizeof *header);
+    if (!header || bytes_are((const uint8_t *)header, sizeof *header, 0))
+        return log;
+    log.type = le32_get(header->type);
+    log.sequence = le32_get(header->sequence[0]);
+    log.damaged = memcmp(header->magic, "regf", 4) || !sum_ok(header) ||
+                  log.sequence != le32_get(header->sequence[1]) ||
+                  (log.type != TYPE_OLD && log.type != TYPE_2000 && log.type != TYPE_NEW);
+    log.header = log.damaged ? NULL : header;
+    return log;
 }
 
-static void mix(uint32_t s[2], uint32_t word)
+/* Is `a` the number `b`, or one that comes after it? They wrap. */
+static bool from_on(uint32_t a, uint32_t b)
 {
-    s[0] += word;
-    s[1] ^= s[0];
-    s[0] = turn(s[0], 20) + s[1];
-    s[1] = turn(s[1], 9) ^ s[0];
-    s[0] = turn(s[0], 27) + s[1];
-    s[1] = turn(s[1], 19);
+    return a - b < UINT32_MAX / 2;
 }
 
-uint64_t hivelog_hash(const uint8_t *data, size_t size, uint64_t seed)
-{
-    uint32_t s[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
-    size_t whole = size & ~(size_t)3;
-    for (size_t i = 0; i < whole; i += 4)
-        mix(s, le32_get(*(const le32 *)(data + i)));
-    uint32_t last = 0x80;
-    for (size_t i = size; i > whole; i--)
-        last = last << 8 | data[i - 1];
-    mix(s, last);
-    mix(s, 0);
-    return (uint64_t)s[1] << 32 | s[0];
-}
+/* --- Both forms */
 
-/* --- Entries */
-
-/* The entry at `at`, whole and right; NULL: none. */
-static const struct log_entry *entry_at(struct view log, size_t at)
+/* Puts the logs of the new form into their order; NULL: there is none. */
+static void order_new(const struct log *log, const struct log **first, const struct log **second)
 {
-    const struct log_entry *e = view_at(log, at, sizeof *e);
-    if (!e || memcmp(e->magic, "HvLE", 4))
-        return NULL;
-    uint32_t size = le32_get(e->size);
-    if (size < sizeof *e || size % SECTOR_SIZE || !view_at(log, at, size))
-        return NULL;
-    const uint8_t *bytes = (const uint8_t *)e;
-    bool ok =
-        hivelog_hash(bytes + sizeof *e, size - sizeof *e, HASH_SEED) == le64_get(e->hash[0]) &&
-        hivelog_hash(bytes, 32, HASH_SEED) == le64_get(e->hash[1]);
-    return ok ? e : NULL;
-}
-
-/* Where the entry with this number, or with `least` the first one from it on, lies in the log; 0:
- * nowhere. Ends: an entry has at least a sector. */
-static size_t entry_find(struct view log, uint32_t sequence, bool least, uint32_t *found)
-{
-    const struct hive_header *header = view_at(log, 0, SECTOR_SIZE);
-    if (!header || memcmp(header->magic, "regf", 4) || le32_get(header->type) != LOG_TYPE)
-        return 0;
-    for (size_t at = SECTOR_SIZE;;) {
-        const struct log_entry *e = entry_at(log, at);
-        if (!e)
-            return 0;
-        *found = le32_get(e->sequence);
-        if (*found == sequence || (least && *found - sequence < UINT32_MAX / 2))
-            return at;
-        at += le32_get(e->size);
+    *first = *second = NULL;
+    for (unsigned i = 0; i < SINGLE; i++) {
+        if (!log[i].header || log[i].type != TYPE_NEW)
+            continue;
+        if (*first)
+            *second = &log[i];
+        else
+            *first = &log[i];
+    }
+    if (*second && from_on((*first)->sequence, (*second)->sequence)) {
+        const struct log *later = *first;
+        *first = *second;
+        *second = later;
     }
 }
 
-struct replay {
-    uint8_t *bytes;
-    size_t size;
-};
-
-/* The hive gets room for so many bytes of bins. */
-static bool stretch(struct replay *r, uint32_t length)
+static bool replay_new(struct hivelog_hive *hive, const struct log *first, const struct log *second,
+                       bool header_ok, unsigned *entries, uint32_t *next)
 {
-    size_t wanted = HIVE_HEADER_SIZE + (size_t)length;
-    if (wanted > HIVELOG_HIVE_MAX)
-        return false;
-    uint8_t *bytes = wanted > r->size ? realloc(r->bytes, wanted) : r->bytes;
-    if (!bytes)
-        return false;
-    if (wanted > r->size) {
-        memset(bytes + r->size, 0, wanted - r->size);
-        r->size = wanted;
+    const struct hive_header *header = (const struct hive_header *)hive->bytes;
+    unsigned count = 0;
+    if (!header_ok) {
+        first = second ? second : first;
+        second = NULL;
+        hivelog_take_header(hive, first->bytes);
+    } else if (second && !from_on(first->sequence, le32_get(header->sequence[1]))) {
+        first = second;
+        second = NULL;
     }
-    r->bytes = bytes;
+    if (header_ok && !from_on(first->sequence, le32_get(header->sequence[1])))
+        return true;
+    if (!hivelog_entries(hive, first->bytes, entries, next))
+        return false;
+    if (!second || second->sequence != *next || !*entries)
+        return true;
+    bool ok = hivelog_entries(hive, second->bytes, &count, next);
+    *entries += count;
+    return ok;
+}
+
+/* When the hive was written last, as its header says, or its first bin. */
+static uint64_t date_of(const struct hivelog_hive *hive, bool header_ok)
+{
+    const struct view bytes = {hive->bytes, hive->size};
+    const struct hive_bin *bin = view_at(bytes, HIVE_HEADER_SIZE, sizeof *bin);
+    const struct hive_header *header = (const struct hive_header *)hive->bytes;
+    return header_ok ? le64_get(header->written) : bin ? le64_get(bin->written) : 0;
+}
+
+static bool replay_old(struct hivelog_hive *hive, const struct log *log, bool header_ok,
+                       unsigned *entries, uint32_t *next)
+{
+    uint64_t date = date_of(hive, header_ok);
+    *next = le32_get(((const struct hive_header *)hive->bytes)->sequence[0]);
+    for (unsigned i = 0; i < HIVELOG_LOGS; i++) {
+        bool two = log[0].header || log[1].header;
+        if (!log[i].header || log[i].type == TYPE_NEW || (i == SINGLE && two) ||
+            le64_get(log[i].header->written) != date)
+            continue;
+        *entries = 1;
+        if (!header_ok || from_on(log[i].sequence, *next))
+            *next = log[i].sequence + 1;
+        return hivelog_sectors(hive, log[i].bytes);
+    }
     return true;
 }
 
-static bool apply(struct replay *r, const struct log_entry *e)
+/* Does bin follow bin, to the end? What a log brought in is not believed otherwise. */
+static bool bins_ok(const struct hivelog_hive *hive)
 {
-    struct view v = {(const uint8_t *)e, le32_get(e->size)};
-    uint32_t count = le32_get(e->pages), length = le32_get(e->length);
-    const struct log_page *page = view_at(v, sizeof *e, (uint64_t)count * sizeof *page);
-    if (!page || length % HIVE_BIN_ALIGN || !stretch(r, length))
-        return false;
-    uint64_t at = sizeof *e + (uint64_t)count * sizeof *page;
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t offset = le32_get(page[i].offset), size = le32_get(page[i].size);
-        const uint8_t *data = view_at(v, at, size);
-        if (!data || !range_ok(offset, size, length))
+    struct view bytes = {hive->bytes, hive->size};
+    uint32_t length = le32_get(((const struct hive_header *)hive->bytes)->length);
+    uint32_t at = 0;
+    while (at < length) { /* ends: a bin has 4096 bytes or more */
+        const struct hive_bin *bin = view_at(bytes, HIVE_HEADER_SIZE + (uint64_t)at, sizeof *bin);
+        uint32_t size = bin ? le32_get(bin->size) : 0;
+        if (!bin || memcmp(bin->magic, "hbin", 4) || le32_get(bin->at) != at || !size ||
+            size % HIVE_BIN_ALIGN || size > length - at)
             return false;
-        memcpy(r->bytes + HIVE_HEADER_SIZE + offset, data, size);
         at += size;
     }
-    struct hive_header *header = (struct hive_header *)r->bytes;
-    header->length = e->length;
     return true;
 }
 
@@ -143,41 +162,57 @@ static void settle(struct hive_header *header, uint32_t sequence)
     header->checksum = le32_make(hive_header_sum(header));
 }
 
+/* Replays into the copy; NULL, or why not. */
+static const char *replay(struct hivelog_hive *hive, const struct log *log, unsigned *entries)
+{
+    bool header_ok = sum_ok((const struct hive_header *)hive->bytes), gap = false, ok;
+    const struct log *first, *second;
+    uint32_t next = 0;
+    order_new(log, &first, &second);
+    if (first)
+        ok = replay_new(hive, first, second, header_ok, entries, &next);
+    else
+        ok = replay_old(hive, log, header_ok, entries, &next);
+    if (second && header_ok && *entries)
+        gap = second->sequence != next && from_on(second->sequence, next);
+    if (!ok || (*entries && !bins_ok(hive)))
+        return "one of its logs contradicts itself";
+    if (gap)
+        return "a change is missing between its two logs";
+    if (!*entries && header_ok)
+        return "no log beside it holds the rest";
+    if (!*entries)
+        return "its header is damaged, and no log beside it holds another";
+    settle((struct hive_header *)hive->bytes, next);
+    return NULL;
+}
+
 struct hivelog_result hivelog_replay(uint8_t **bytes, size_t *size,
-                                     const struct view log[HIVELOG_LOGS])
+                                     const struct view views[HIVELOG_LOGS])
 {
     struct hivelog_result result = {0};
-    struct hive_header *header = (struct hive_header *)*bytes;
-    if (*size < HIVE_HEADER_SIZE || memcmp(header->magic, "regf", 4))
-        return result; /* whoever opens it says so */
-    uint32_t next = le32_get(header->sequence[0]);
-    if (hive_header_sum(header) != le32_get(header->checksum)) {
-        result.why = "the hive's header is damaged";
+    if (!hivelog_needed((struct view){*bytes, *size}))
+        return result; /* what is no hive too: whoever opens it says so */
+    struct log log[HIVELOG_LOGS];
+    for (unsigned i = 0; i < HIVELOG_LOGS; i++) {
+        log[i] = log_look(views[i]);
+        if (log[i].damaged && (i != SINGLE || (!log[0].header && !log[1].header)))
+            result.why = "a log beside it is damaged";
+    }
+    struct hivelog_hive copy = {result.why ? NULL : malloc(*size), *size};
+    if (!copy.bytes && !result.why)
+        result.why = "there is no memory for it";
+    if (result.why)
+        return result;
+    memcpy(copy.bytes, *bytes, *size);
+    result.why = replay(&copy, log, &result.entries);
+    if (result.why) {
+        free(copy.bytes);
+        result.entries = 0;
         return result;
     }
-    if (next == le32_get(header->sequence[1]))
-        return result;
-    struct replay r = {*bytes, *size};
-    for (bool first = true;; first = false) { /* ends: each entry is found once, by its number */
-        uint32_t number[HIVELOG_LOGS];
-        size_t at[HIVELOG_LOGS];
-        for (unsigned i = 0; i < HIVELOG_LOGS; i++)
-            at[i] = entry_find(log[i], next, first, &number[i]);
-        unsigned use = at[0] && (!at[1] || number[0] - next <= number[1] - next) ? 0 : 1;
-        if (!at[use])
-            break;
-        if (!apply(&r, entry_at(log[use], at[use]))) {
-            result.why = "one of its logs contradicts itself";
-            break;
-        }
-        result.entries++;
-        next = number[use] + 1;
-    }
-    *bytes = r.bytes;
-    *size = r.size;
-    if (!result.entries && !result.why)
-        result.why = "no log beside it holds the rest";
-    if (!result.why)
-        settle((struct hive_header *)r.bytes, next);
+    free(*bytes);
+    *bytes = copy.bytes;
+    *size = copy.size;
     return result;
 }

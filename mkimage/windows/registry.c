@@ -11,12 +11,13 @@
 
 #define PATHS 8
 
-static enum status read_log(struct target *t, const char *name, unsigned number, struct view *log)
+static enum status read_log(struct target *t, const char *name, const char *suffix,
+                            struct view *log)
 {
     char path[128];
     struct file file;
     struct fail f;
-    snprintf(path, sizeof path, "%s.LOG%u", name, number);
+    snprintf(path, sizeof path, "%s%s", name, suffix);
     *log = (struct view){0};
     if (ntfs_open(&t->volume, path, &file, &f))
         return STATUS_OK;
@@ -28,34 +29,45 @@ static enum status read_log(struct target *t, const char *name, unsigned number,
     return status;
 }
 
-static void replay(struct registry *r, struct target *t, const char *name)
+static struct hivelog_result replay(struct target *t, const char *name, uint8_t **bytes,
+                                    size_t *size)
 {
     struct view log[HIVELOG_LOGS];
     bool read = true;
     for (unsigned i = 0; i < HIVELOG_LOGS; i++)
-        read &= !read_log(t, name, i + 1, &log[i]);
+        read &= !read_log(t, name, hivelog_suffix[i], &log[i]);
     struct hivelog_result result = {.why = "a log beside it cannot be read"};
     if (read)
-        result = hivelog_replay(&r->bytes, &r->size, log);
-    r->entries = result.entries;
-    r->stale = result.why;
+        result = hivelog_replay(bytes, size, log);
     for (unsigned i = 0; i < HIVELOG_LOGS; i++)
         free((void *)(uintptr_t)log[i].data);
+    return result;
+}
+
+enum status registry_read(struct registry_file *r, struct target *t, const char *name,
+                          uint64_t limit)
+{
+    *r = (struct registry_file){0};
+    enum status status = disk_read(t, name, limit, &r->bytes, &r->size);
+    if (status)
+        return status;
+    r->was_dirty = hivelog_needed((struct view){r->bytes, r->size});
+    if (r->was_dirty) {
+        struct hivelog_result result = replay(t, name, &r->bytes, &r->size);
+        r->entries = result.entries;
+        r->stale = result.why;
+    }
+    return STATUS_OK;
 }
 
 enum status registry_open(struct registry *r, struct target *t, const char *name)
 {
     *r = (struct registry){0};
-    enum status status = disk_read(t, name, HIVELOG_HIVE_MAX, &r->bytes, &r->size);
+    enum status status = registry_read(&r->file, t, name, HIVELOG_HIVE_MAX);
     if (status)
         return status;
     struct fail f;
-    enum err err = hive_open(&r->hive, (struct view){r->bytes, r->size}, &f);
-    r->was_dirty = r->hive.dirty;
-    if (r->was_dirty) {
-        replay(r, t, name);
-        err = hive_open(&r->hive, (struct view){r->bytes, r->size}, &f);
-    }
+    enum err err = hive_open(&r->hive, (struct view){r->file.bytes, r->file.size}, &f);
     if (!err)
         return STATUS_OK;
     registry_close(r);
@@ -65,8 +77,8 @@ enum status registry_open(struct registry *r, struct target *t, const char *name
 
 void registry_close(struct registry *r)
 {
-    free(r->bytes);
-    r->bytes = NULL;
+    free(r->file.bytes);
+    r->file.bytes = NULL;
 }
 
 enum status registry_find_set(struct registry *r, const char *name)

@@ -13,15 +13,25 @@
 #define REGISTRY_FOLDER "\\Windows\\System32\\config\\"
 #define REGISTRY_SYSTEM REGISTRY_FOLDER "SYSTEM"
 
-struct registry {
-    struct hive hive;
-    uint8_t *bytes;
+/* A hive's bytes, with what its logs hold. */
+struct registry_file {
+    uint8_t *bytes; /* allocated */
     size_t size;
     bool was_dirty;    /* its file is not up to date */
     unsigned entries;  /* of its logs, that are in `bytes` and not in the file */
     const char *stale; /* why `bytes` are not up to date either; NULL: they are */
-    char set[32];      /* SYSTEM: "ControlSet001" */
 };
+
+struct registry {
+    struct hive hive;
+    struct registry_file file;
+    char set[32]; /* SYSTEM: "ControlSet001" */
+};
+
+/* Reads a hive's file of at most `limit` bytes. Says what is wrong; whether it is a hive at all is
+ * for hive_open() to tell. */
+enum status registry_read(struct registry_file *r, struct target *t, const char *name,
+                          uint64_t limit);
 
 /* Reads a hive, with what its logs hold. Says what is wrong. */
 enum status registry_open(struct registry *r, struct target *t, const char *name);

@@ -13,14 +13,15 @@
 #define MEMORY_KEY  "Control\\Session Manager\\Memory Management"
 #define CONTROL_KEY "Control"
 
-static struct tuning_change *add(struct tuning *t, enum tuning_kind kind, const char *key,
+struct tuning_change *tuning_add(struct tuning *t, enum tuning_kind kind, const char *key,
                                  const char *value)
 {
     if (t->count == TUNING_MAX)
         return NULL;
     struct tuning_change *c = &t->change[t->count++];
-    *c = (struct tuning_change){.kind = kind, .value = value};
+    *c = (struct tuning_change){.kind = kind};
     snprintf(c->key, sizeof c->key, "%s", key);
+    snprintf(c->value, sizeof c->value, "%s", value ? value : "");
     return c;
 }
 
@@ -35,7 +36,7 @@ static void number(struct tuning *t, struct registry *r, const char *key, const 
     bool ok = how == EXACTLY ? now == wanted
               : how == BITS  ? (now & wanted) == wanted
                              : now >= wanted;
-    struct tuning_change *c = had && ok ? NULL : add(t, TUNING_NUMBER, key, value);
+    struct tuning_change *c = had && ok ? NULL : tuning_add(t, TUNING_NUMBER, key, value);
     if (!c)
         return;
     c->had = had;
@@ -75,10 +76,10 @@ static void paging(struct tuning *t, struct registry *r)
     struct hive_value value;
     struct fail f;
     if (registry_text(r, key, "PagingFiles", first, sizeof first) && *first)
-        (void)add(t, TUNING_NO_LIST, key, "PagingFiles");
+        (void)tuning_add(t, TUNING_NO_LIST, key, "PagingFiles");
     if (registry_key(r, key, &found) &&
         !hive_value_find(&r->hive, &found, "ExistingPageFiles", &value, &f))
-        (void)add(t, TUNING_NO_VALUE, key, "ExistingPageFiles");
+        (void)tuning_add(t, TUNING_NO_VALUE, key, "ExistingPageFiles");
 }
 
 /* Controllers that the machine of the installation lacked are ready all the same. */
@@ -93,7 +94,7 @@ static void controllers(struct tuning *t, struct registry *r)
         number(t, r, key, "Start", 0, EXACTLY);
         const char *over = registry_path(r, "Services\\%s\\StartOverride", names[i]);
         if (has_key(r, over))
-            (void)add(t, TUNING_NO_KEY, over, NULL);
+            (void)tuning_add(t, TUNING_NO_KEY, over, NULL);
     }
 }
 
@@ -154,6 +155,9 @@ void tuning_tell(const struct tuning *t)
             break;
         case TUNING_NO_KEY:
             say_out("%s: removed", c->key);
+            break;
+        case TUNING_DATA:
+            say_out("%s\\%s: as it was", c->key, c->value);
             break;
         }
     }

@@ -17,6 +17,10 @@ struct tuning_wish {
 /* What differs from what it should be; `system` knows its control set. */
 void tuning_plan(struct tuning *t, struct registry *system, const struct tuning_wish *wish);
 
+/* Lists one more; `value` NULL: the key itself. NULL: the list is full. */
+struct tuning_change *tuning_add(struct tuning *t, enum tuning_kind kind, const char *key,
+                                 const char *value);
+
 /* A line for each, to standard output. */
 void tuning_tell(const struct tuning *t);
 

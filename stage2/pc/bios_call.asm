@@ -6,7 +6,7 @@
 %include "offsets.inc"
 
         extern  a20_ensure, enter_protected, real_die
-        global  bios_call, bios_call_far, bios_idle
+        global  bios_call, bios_call_far, bios_idle, bios_target, bios_stack, leave_protected
 
         section .text
         bits    32
@@ -34,12 +34,12 @@ bios_call_far:
         push    ebx
         push    esi
         push    edi
-        mov     [REAL(target)], eax
+        mov     [REAL(bios_target)], eax
         mov     esi, [esp + 16 + 8]
         mov     edi, REAL(regs)
         mov     ecx, BIOS_REGS_SIZE / 4
         rep     movsd
-        mov     [REAL(stack)], esp
+        mov     [REAL(bios_stack)], esp
         jmp     CODE16:leave_protected
 
 returned:
@@ -74,7 +74,7 @@ leave_protected:
         o32 lidt [real_idt_pointer]
         mov     ax, STACK_SEGMENT
         mov     ss, ax
-        mov     esp, [stack]
+        mov     esp, [bios_stack]
         sub     esp, STACK_BASE
 
         xor     ax, ax
@@ -95,7 +95,7 @@ leave_protected:
         cld
         pushf                           ; as INT does: FLAGS, then IF = 0, then the far call
         cli
-        call    far [cs:target]
+        call    far [cs:bios_target]
 
         pushfd
         cli
@@ -116,7 +116,7 @@ leave_protected:
 
         mov     ax, STACK_SEGMENT
         mov     ss, ax
-        mov     esp, [stack]
+        mov     esp, [bios_stack]
         sub     esp, STACK_BASE
         call    a20_ensure
         mov     si, text_a20_lost
@@ -139,6 +139,6 @@ real_idt_pointer:
         dd      0
 
         align   4
-target: dd      0
-stack:  dd      0
+bios_target: dd 0
+bios_stack: dd  0
 regs:   times BIOS_REGS_SIZE db 0

@@ -43,7 +43,8 @@ $(B)/fuzz/fuzz_serve: $(SERVE_SRC:mkimage/%.c=$(B)/fuzz/mkimage/%.o)
 
 # What is made of hives and their logs.
 $(B)/fuzz/fuzz_hivelog.o: FUZZ_CFLAGS += $(FUZZ_HOST)
-$(B)/fuzz/fuzz_hivelog: $(patsubst %,$(B)/fuzz/mkimage/%.o,windows/hivelog windows/tree windows/tree_write) \
+$(B)/fuzz/fuzz_hivelog: $(patsubst %,$(B)/fuzz/mkimage/%.o,windows/hivelog windows/hivelog_entries windows/hivelog_hive \
+                          windows/hivelog_sectors windows/tree windows/tree_write) \
                         $(SERVE_SRC:mkimage/%.c=$(B)/fuzz/mkimage/%.o)
 
 $(B)/fuzz/seeds_%/made: tests/fuzz/fuzz_%.c

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What mkimage makes of hives: one with two logs, replayed (the sums and hashes are made right, or
- * no input would get past them), or a boot store, loaded as a tree and written anew, which must
- * then be a hive with the same keys. The last byte says which; before it, two bytes where the logs
- * begin.
+ * What mkimage makes of hives: one with two logs of either form, replayed (the sums and hashes are
+ * made right, or no input would get past them), or a boot store, loaded as a tree and written anew,
+ * which must then be a hive with the same keys. The last byte says which; before it, two bytes
+ * where the logs begin.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -16,14 +16,21 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define SEED   0xc5554e7a884def82u
+#define SEED   0x82ef4d887a4e55c5u
 #define LOG_AT 512u
 #define ENTRY  40u
+#define NEW    6u   /* a log's type */
 #define UNIT   256u /* of the places where logs begin */
 #define MEMORY ((size_t)8 << 20)
 
 static void mend_log(uint8_t *log, size_t size)
 {
+    struct hive_header *header = (struct hive_header *)log;
+    if (size < LOG_AT)
+        return;
+    header->checksum = le32_make(hive_header_sum(header));
+    if (le32_get(header->type) != NEW)
+        return;
     for (size_t at = LOG_AT; at + ENTRY <= size;) {
         uint32_t length = le32_get(*(le32 *)(log + at + 4));
         if (length < ENTRY || length > size - at)
@@ -45,12 +52,14 @@ static void judge_log(const uint8_t *data, size_t size, size_t first, size_t sec
     mend_log(logs + (second - first), size - second);
     size_t length = first;
     struct hive_header *header = (struct hive_header *)hive;
-    if (length >= HIVE_HEADER_SIZE)
+    if (length >= HIVE_HEADER_SIZE && header->unused[0] != 0xff) /* or: the header is damaged */
         header->checksum = le32_make(hive_header_sum(header));
     struct view log[HIVELOG_LOGS] = {{logs, second - first},
                                      {logs + (second - first), size - second}};
     struct hivelog_result result = hivelog_replay(&hive, &length, log);
     header = (struct hive_header *)hive;
+    if (result.why && (result.entries || length != first))
+        abort();
     if (result.entries && !result.why &&
         (hive_header_sum(header) != le32_get(header->checksum) ||
          length < HIVE_HEADER_SIZE + (size_t)le32_get(header->length)))

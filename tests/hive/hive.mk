@@ -4,6 +4,6 @@
 HIVE_DUMP   := $(B)/hive/hive_dump
 CHECK_FILES += $(HIVE_DUMP)
 
-$(HIVE_DUMP): tests/hive/hive_dump.c $(CORE_SRC:stage2/core/%.c=$(B)/san64/%.o)
+$(HIVE_DUMP): tests/hive/hive_dump.c $(wildcard mkimage/windows/hivelog*.c) $(CORE_SRC:stage2/core/%.c=$(B)/san64/%.o)
 	@mkdir -p $(@D)
-	$(call run,LD)$(CC) $(HOST_CFLAGS) -MF $@.d -MT $@ $(SANITIZE) $^ -o $@
+	$(call run,LD)$(CC) $(HOST_CFLAGS) -Imkimage -MF $@.d -MT $@ $(SANITIZE) $^ -o $@

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Prints a registry hive as core reads it, for tests: hive_dump FILE. A line a key, `PATH`, and a
+ * Prints a registry hive as core reads it, for tests: hive_dump FILE [LOG1 [LOG2 [LOG]]], with what
+ * its logs hold, as mkimage replays them; a log called - is not there. A line a key, `PATH`, and a
  * line a value, `PATH NAME TYPE HEX`, parted by tabs, root first, in the hive's order; before them
- * `dirty` or `refused: ...` where that is so. Exit status 1: something in it failed, with its
- * sentence on standard error.
+ * `dirty` or `refused: ...` where that is so, and with logs `replayed N` or `stale: ...`. Exit
+ * status 1: something in it failed, with its sentence on standard error.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include "core/base/text.h"
 #include "core/hive/hive.h"
+#include "windows/hivelog.h"
 
 #define DEPTH_MAX 64
+#define FILE_MAX  ((size_t)64 << 20)
 
 static struct hive hive;
 static int failed;
@@ -64,26 +67,56 @@ static void print_key(const struct hive_key *key, const char *path, unsigned dep
     }
 }
 
+/* The whole file, allocated; nothing where there is none. */
+static struct view load(const char *name)
+{
+    FILE *file = fopen(name, "rb");
+    uint8_t *bytes = malloc(FILE_MAX);
+    if (!bytes)
+        exit(2);
+    size_t size = file ? fread(bytes, 1, FILE_MAX, file) : 0;
+    if (file)
+        fclose(file);
+    uint8_t *fits = realloc(bytes, size + 1); /* so that sanitizers see its end */
+    return (struct view){fits, size};
+}
+
+static void replay(struct view *bytes, char **name, int count)
+{
+    struct view log[HIVELOG_LOGS] = {0};
+    for (int i = 0; i < count; i++)
+        log[i] = load(name[i]);
+    uint8_t *data = (uint8_t *)(uintptr_t)bytes->data;
+    struct hivelog_result result = hivelog_replay(&data, &bytes->size, log);
+    bytes->data = data;
+    if (result.why)
+        printf("stale: %s\n", result.why);
+    else
+        printf("replayed %u\n", result.entries);
+    for (int i = 0; i < count; i++)
+        free((void *)(uintptr_t)log[i].data);
+}
+
 int main(int argc, char **argv)
 {
-    static uint8_t bytes[64 << 20];
     struct hive_key root;
     struct fail f;
-    FILE *file = argc == 2 ? fopen(argv[1], "rb") : NULL;
-    if (!file) {
-        fprintf(stderr, "usage: hive_dump FILE\n");
+    if (argc < 2 || argc > 2 + (int)HIVELOG_LOGS) {
+        fprintf(stderr, "usage: hive_dump FILE [LOG1 [LOG2 [LOG]]]\n");
         return 2;
     }
-    size_t size = fread(bytes, 1, sizeof bytes, file);
-    fclose(file);
-    if (hive_open(&hive, (struct view){bytes, size}, &f) || hive_root(&hive, &root, &f)) {
+    struct view bytes = load(argv[1]);
+    if (argc > 2)
+        replay(&bytes, argv + 2, argc - 2);
+    if (hive_open(&hive, bytes, &f) || hive_root(&hive, &root, &f)) {
         complain(&f);
-        return 1;
+    } else {
+        if (hive.dirty)
+            printf("dirty\n");
+        if (hive.refused)
+            printf("refused: %s\n", hive.refused);
+        print_key(&root, "", 0);
     }
-    if (hive.dirty)
-        printf("dirty\n");
-    if (hive.refused)
-        printf("refused: %s\n", hive.refused);
-    print_key(&root, "", 0);
+    free((void *)(uintptr_t)bytes.data);
     return failed;
 }

@@ -117,7 +117,7 @@ class Qemu(Emulator):
     """QEMU's PC with SeaBIOS.
 
     disk     the image file that it boots from (node name disk0), raw unless format= says otherwise
-    bus      ide | ahci | virtio | usb-uhci | usb-ehci | usb-xhci
+    bus      ide | ahci | nvme | virtio | usb-uhci | usb-ehci | usb-xhci
     extra    further disks: (file, bus) pairs, named disk1, disk2, ...
     memory   MiB (or "4M" and the like)
     write    True: the disks' files are changed; else changes are dropped at the end
@@ -138,6 +138,7 @@ class Qemu(Emulator):
     DISKS = {
         "ide": "ide-hd,bus=ide.{ide},unit={unit},drive=disk{n},bootindex={order}",
         "ahci": "ide-hd,bus=ahci{n}.0,drive=disk{n},bootindex={order}",
+        "nvme": "nvme,serial=disk{n},drive=disk{n},bootindex={order}",
         "virtio": "virtio-blk-pci,drive=disk{n},bootindex={order}",
         "usb": "usb-storage,bus=usb{n}.0,drive=disk{n},bootindex={order}",
     }

@@ -11,6 +11,7 @@ bitmap does not claim, bitmaps of blocks that have no use for them, and what a l
 Everything about the layout is an attribute that a test may change before write(); poke() damages a file
 that is written, reseal() makes its checksums right again.
 """
+import functools
 import struct
 import uuid
 
@@ -52,6 +53,7 @@ def _crc_table():
 _CRC = _crc_table()
 
 
+@functools.lru_cache(16)
 def crc32c(data):
     crc = 0xFFFFFFFF
     for byte in data:
@@ -63,7 +65,7 @@ def sealed(data):
     """A structure with the checksum in its bytes 4..7 made right."""
     data = bytearray(data)
     data[4:8] = bytes(4)
-    data[4:8] = struct.pack("<I", crc32c(data))
+    data[4:8] = struct.pack("<I", crc32c(bytes(data)))
     return bytes(data)
 
 
@@ -138,6 +140,7 @@ class Vhdx:
         self.data_write_id = uuid.uuid4()
         self.sequence = (7, 8)                      # of the two headers
         self.header_ids = None                      # a data-write GUID for each header
+        self.file_ids = [uuid.UUID(int=1), uuid.UUID(int=2)]    # a file-write GUID for each
         self.regions = []                           # further ones: (id, required)
         self.items = []                             # further ones: (id, flags, bytes)
         self.items_order = None                     # a key for sorting the items
@@ -223,7 +226,7 @@ class Vhdx:
         log = self.log
         ids = self.header_ids or (self.data_write_id, self.data_write_id)
         head = b"head" + bytes(4) + struct.pack("<Q", self.sequence[index])
-        head += uuid.UUID(int=index + 1).bytes_le + ids[index].bytes_le
+        head += self.file_ids[index].bytes_le + ids[index].bytes_le
         head += (log.id if log else ZERO_ID).bytes_le
         head += struct.pack("<HHIQ", 0, 1, self.log_size, self.log_offset)
         return sealed(head.ljust(PAGE, b"\0"))

@@ -5,7 +5,7 @@ import struct
 
 from hive import Key, dword, hive, multi_sz, sz
 
-SEED = 14219357686671994754             # of the hash that covers a log's entries
+SEED = 0x82ef4d887a4e55c5               # of the hash that covers a log's entries
 
 
 def service(name, start, flags=None, over=None, **values):
@@ -107,9 +107,24 @@ def log_entry(sequence, length, pages):
     return head + struct.pack("<Q", marvin(head)) + body
 
 
-def log(header, entries):
-    """A .LOG1: the hive's header, as a log's, and entries."""
-    return header[:28] + struct.pack("<I", 6) + header[32:512] + b"".join(entries)
+def log(header, entries, sequence=None):
+    """A .LOG1: the hive's header, as a log's, and entries; its number is the first one's."""
+    sequence = int.from_bytes(entries[0][12:16], "little") if sequence is None else sequence
+    head = header[:28] + struct.pack("<I", 6) + header[32:512]
+    return with_sequences(head, sequence, sequence) + b"".join(entries)
+
+
+def old_log(old, new, sequence=None, kind=1):
+    """A .LOG1 of Windows 7: the sectors of `new` that `old` has otherwise, in runs of eight."""
+    pages = [at for at in range(4096, len(new), 4096) if old[at:at + 4096] != new[at:at + 4096]]
+    sectors = bytearray((len(new) - 4096) // 4096)
+    for at in pages:
+        sectors[(at - 4096) // 4096] = 0xff
+    body = b"DIRT" + bytes(sectors)
+    head = new[:28] + struct.pack("<I", kind) + new[32:512]
+    sequence = int.from_bytes(old[4:8], "little") if sequence is None else sequence
+    return (with_sequences(head, sequence, sequence) + body.ljust(-(-len(body) // 512) * 512, b"\xee")
+            + b"".join(new[at:at + 4096] for at in pages) + b"\xdd" * 1024)
 
 
 def with_sequences(data, one, two):
@@ -123,7 +138,8 @@ def with_sequences(data, one, two):
 
 
 def as_left_by_windows(old, new, sequence=40):
-    """The hive `old`, whose change to `new` waits in two entries of .LOG1 and one of .LOG2: (hive, LOG1, LOG2)."""
+    """The hive `old`, whose change to `new` waits in two entries of .LOG1 and one of .LOG2: (hive, LOG1, LOG2). Its
+    second number is the first entry's: a write of the hive was begun, and cut off."""
     length = len(new) - 4096
     header = new[:40] + old[40:44] + new[44:4096]       # the root stays where it is
     whole, old = old, old.ljust(len(new), b"\0")
@@ -132,7 +148,6 @@ def as_left_by_windows(old, new, sequence=40):
     thirds = [pages[0::3], pages[1::3], pages[2::3]]
     entries = [log_entry(sequence + i, length, {at - 4096: new[at:at + 4096] for at in part})
                for i, part in enumerate(thirds)]
-    stale = log_entry(sequence - 1, length, {0: b"\xff" * 4096})
-    hive_file = with_sequences(header + whole[4096:], sequence, sequence - 1)
-    return (hive_file, log(hive_file, [stale, entries[0], entries[1], log_entry(3, length, {0: b"\xee" * 4096})]),
-            log(hive_file, [entries[2]]))
+    hive_file = with_sequences(header + whole[4096:], sequence + 1, sequence)
+    return (hive_file, log(hive_file, [entries[0], entries[1], log_entry(3, length, {0: b"\xee" * 4096})]),
+            log(hive_file, [entries[2], log_entry(sequence + 1, length, {0: b"\xee" * 4096})]))

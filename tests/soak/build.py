@@ -9,6 +9,7 @@ from model import LABELS, Entry, Image, Model, relative                         
 from programs import SECTOR, content, mkimage, outside, partitions, run, Loss              # noqa: E402
 from vhd_dynamic import DynamicVhd                                                      # noqa: E402
 import vhd                                                                              # noqa: E402
+import vhdx_files                                                                       # noqa: E402
 
 KIB, MIB = 1 << 10, 1 << 20
 START = 2048                            # sectors: where flash puts its partition
@@ -18,8 +19,13 @@ def ident_bytes(ident):
     return struct.pack("<4I", 0x736F616B, ident, ident * 2654435761 & 0xFFFFFFFF, 1)
 
 
-def write_image(image, path, slack, rng):
-    """A file of the host. Fixed, dynamic or differencing, as the model's image is."""
+def write_image(image, path, slack, rng, parent=None):
+    """A file of the host, as the model's image is. `parent`: the parent's id, where it does not follow from ident."""
+    if image.parent:
+        parent = parent or ident_bytes(image.parent)
+    if image.vhdx:
+        vhdx_files.write(image, path, -(-slack * 10 // MIB), rng, ident_bytes(image.ident), parent)
+        return
     if image.kind == "fixed":
         with open(path, "wb") as file:
             for lba, tag in image.own.items():
@@ -31,8 +37,7 @@ def write_image(image, path, slack, rng):
             file.seek(image.sectors * SECTOR)
             file.write(vhd_footer)
         return
-    disk = DynamicVhd(image.sectors * SECTOR, image.block * SECTOR, identity=ident_bytes(image.ident),
-                      parent=ident_bytes(image.parent) if image.parent else None)
+    disk = DynamicVhd(image.sectors * SECTOR, image.block * SECTOR, identity=ident_bytes(image.ident), parent=parent)
     for hint in image.hints:
         disk.locate("W2ru", (hint if hint.startswith("..") else "./" + hint).replace("/", "\\"))
     for lba, tag in image.own.items():
@@ -48,12 +53,15 @@ def write_image(image, path, slack, rng):
     disk.write(path)
 
 
-def new_image(rng, tag, kind=None, sectors=None, parent=None, hint=None):
+def new_image(rng, tag, kind=None, sectors=None, parent=None, hint=None, vhdx=False):
     """An image with some data; `tag` gives numbers."""
     kind = kind or rng.choice(("fixed", "dynamic", "dynamic"))
     sectors = sectors or rng.choice((2048 + 3, 4096, 4096 + 5, 6144 + 1, 8192))
-    block = 0 if kind == "fixed" else rng.choice((4, 16, 64, 128, 256, 512)) * KIB // SECTOR
-    image = Image(kind, sectors, block, parent=parent and parent.ident, hints=[hint] if hint else ())
+    sizes = (1024, 1024, 2048, 4096) if vhdx else (4, 16, 64, 128, 256, 512)
+    if vhdx and kind == "differencing":
+        sizes = (1024, 2048, 2048, 2048, 4096)  # those of 1 MiB get no new blocks
+    block = 0 if kind == "fixed" else rng.choice(sizes) * KIB // SECTOR
+    image = Image(kind, sectors, block, parent=parent and parent.ident, hints=[hint] if hint else (), vhdx=vhdx)
     image.known = True
     if rng.random() < (0.5 if kind == "differencing" else 0.92):
         image.put(0, 1, tag())          # else nothing that a BIOS could start
@@ -84,15 +92,17 @@ class Factory:
     def chain(self, volume, folder):
         """A base, and perhaps children one on the other; their paths, base first."""
         rng = self.rng
-        path = f"{folder}/{next(self.names)}.vhd"
-        self.add(volume, path, new_image(rng, self.tag))
+        image = new_image(rng, self.tag, vhdx=rng.random() < 0.3)
+        path = f"{folder}/{next(self.names)}{image.suffix}"
+        self.add(volume, path, image)
         paths = [path]
-        for n in range(rng.choice((0, 0, 0, 1, 1, 2, 3))):
+        for n in range(rng.choice((0, 0, 0, 1, 1, 2, 3)[:6 if image.vhdx else 7])):
             below = self.model.files[volume, rng.choice(paths[-1:] * 3 + paths)]
             parent = next(p for v, p in self.model.files if self.model.files[v, p] is below)
-            path = f"{folder}/{path[len(folder) + 1]}{n}.vhd"
+            path = f"{folder}/{path[len(folder) + 1]}{n}{image.suffix}"
             sectors = below.sectors + (rng.choice((-9, 9, 700)) if rng.random() < 0.1 else 0)
-            self.add(volume, path, new_image(rng, self.tag, "differencing", sectors, below, relative(path, parent)))
+            self.add(volume, path, new_image(rng, self.tag, "differencing", sectors, below, relative(path, parent),
+                                             image.vhdx))
             paths.append(path)
         return paths
 
@@ -133,8 +143,9 @@ class Factory:
         write_menu(config, self.model.menus[1])
         for name in ("/vhdboot.bin", "/vhdboot.cfg"):
             self.model.files[1, name] = None
+        room = sum(8 + image.sectors * SECTOR // MIB for _, image in self.model.images() if image.vhdx)
         return ["flash", self.flash, "--vhd", ",".join(self.host(p) for p in reversed(paths)), "--config", config,
-                "--size", f"{rng.choice((24, 28, 40))}M", "--reserve", rng.choice(("none", "64K", "1M"))]
+                "--size", f"{rng.choice((24, 28, 40)) + room}M", "--reserve", rng.choice(("none", "64K", "1M"))]
 
     def make(self):
         status, _, errors = mkimage(*self.prepare())
@@ -151,7 +162,8 @@ class Factory:
     def second_volume(self):
         """A partition behind the first one, with images and a menu of its own."""
         rng = self.rng
-        size = 16 * MIB
+        paths = self.chain(2, "")
+        size = (16 + sum(14 for path in paths if path.endswith("x"))) * MIB
         end = os.path.getsize(self.flash)
         bare = os.path.join(self.folder, "second")
         with open(bare, "wb") as file:
@@ -177,11 +189,11 @@ class Factory:
                 file.write(source.read(hole - at))
                 at = hole
         os.unlink(bare)
-        paths = self.chain(2, "")
         if len(self.model.menus[1]) < 4 and rng.random() < 0.5:
             base = self.model.files[2, paths[0]]
-            path = "/over.vhd"          # a child here of a base there
-            self.add(1, path, new_image(rng, self.tag, "differencing", base.sectors, base, "nowhere.vhd"))
+            path = "/over" + base.suffix    # a child here of a base there
+            self.add(1, path, new_image(rng, self.tag, "differencing", base.sectors, base, "nowhere" + base.suffix,
+                                        base.vhdx))
             self.model.menus[1].append(Entry("over", path, parents=["DATA:" + paths[0]]))
             self.put(1, path)
         if rng.random() < 0.3:

@@ -54,7 +54,7 @@ def request(s, rng, sectors):
 def session(s, entry, places, requests, lines, cut):
     """What the guest was told, and what is there then and after a cut."""
     protected, records = lines[0][1] == "1", int(lines[0][2])
-    writes = int(lines[-1][1])
+    announced, writes = int(lines[0][3]), int(lines[-1][1])
     end, here = s.model.copy(), s.model.copy()          # without the cut, and with it
     image, kept = end.files[places[0]], here.files[places[0]]
     taken, before = 0, 0
@@ -66,7 +66,7 @@ def session(s, entry, places, requests, lines, cut):
         if protected:
             right = answer == "03" and done == 0
         elif answer == "cc":
-            right = image.kind != "fixed" and (image.blocks is None or taken + len(new) > records)
+            right = image.kind != "fixed" and (image.blocks is None or taken + len(new) > records or not image.grows)
             right |= not entry.writes
         else:
             right = answer == "00"
@@ -90,7 +90,12 @@ def session(s, entry, places, requests, lines, cut):
     if cut >= 0 and cut < writes:
         s.log[-1] += f", cut at {cut} of {writes}"
     touched = {places[0]} if writes else set()
-    s.judge([("written", here, touched)], cut=0 <= cut < writes)
+    found = [("written", here, touched)]
+    if announced:
+        new = here.copy()
+        new.files[places[0]].renew()
+        found = [("written, with another id", new, touched)] + found * (0 <= cut < announced)
+    s.judge(found, cut=0 <= cut < writes)
 
 
 def may_scrub(entry, image):
@@ -105,8 +110,7 @@ def apply(image, lba, count, done, tag):
             image.maybe.pop(n, None)
         image.put(lba, done, tag)
     for n in range(lba + done, lba + count):
-        old = image.own.get(n, None if image.kind == "differencing" else 0)
-        options = image.maybe.get(n, {old})
+        options = image.maybe.get(n, {image.stored(n)})
         image.maybe[n] = options | {tag}
     if done < count:
         image.blocks = None

@@ -5,6 +5,7 @@ import os
 import build
 import judge
 import programs
+import vhdx_files
 from model import Entry, folder
 from promises import harm
 
@@ -14,23 +15,24 @@ def found_parent(model, place):
     image = model.files[place]
     for there in model.candidates(*place, image, (), place[0]):
         other = model.files.get(there)
-        if there[0] == place[0] and there != place and other is not None and other.ident == image.parent:
+        if there[0] == place[0] and other is not image and other is not None and other.ident == image.parent:
             return there
     return None
 
 
 def standing(model, place):
     """Images that stand on this one: they name its id, and have not found it in another file."""
-    ident = model.files[place].ident
-    return [p for p, image in model.images() if p != place and image.kind == "differencing" and
-            image.parent == ident and found_parent(model, p) in (None, place)]
+    names = [None, *model.names(place)]
+    own = model.files[place]
+    return [p for p, image in model.images() if image is not own and image.kind == "differencing" and
+            image.parent == own.ident and found_parent(model, p) in names]
 
 
 def family(model, place):
     """All that stand on it, a generation behind the other."""
     out = []
     for parent in iter_growing([place], out):
-        out += [p for p in standing(model, parent) if p not in out and p != place]
+        out += [p for p in standing(model, parent) if p not in out and p not in model.names(place)]
     return out
 
 
@@ -100,25 +102,28 @@ def add(s, rng):
     volume = rng.choice([v for v in s.parts if s.model.menus.get(v) is not None or v == 1])
     if len(s.model.files) > 16 or len(s.model.menu(volume)) > 5:
         return None
-    name = f"a{s.tag()}.vhd"
-    path, image, refuse = f"/{name}", build.new_image(rng, s.tag), None
+    image, refuse, parent_id = build.new_image(rng, s.tag, vhdx=rng.random() < 0.3), None, None
     arguments = ["add", s.flash] + (["--partition", str(volume)] if volume != 1 else [])
-    host = host_file(s, name)
     bases = [p for p, i in s.model.images() if p[0] == volume and i.kind != "differencing" and not i.merging and
              not i.marked and not i.maybe]
-    if bases and rng.random() < 0.4:    # a child of what is there; its parent comes along and is known again
-        base = rng.choice(bases)
+    base = rng.choice(bases) if bases and rng.random() < 0.4 else None
+    stem = f"a{s.tag()}"
+    name = stem + (s.model.files[base] if base else image).suffix
+    path, host = f"/{name}", host_file(s, name)
+    if base:                            # a child of what is there; its parent comes along and is known again
         parent = s.model.files[base]
         own = base[1].rsplit("/", 1)[1]
         path = f"{folder(base[1])}/{name}"
-        image = build.new_image(rng, s.tag, "differencing", parent.sectors, parent, own)
+        image = build.new_image(rng, s.tag, "differencing", parent.sectors, parent, own, parent.vhdx)
         status, _, errors = programs.run("sh", "-c", 'exec "$0" cat "$1" --partition "$2" > "$3"', programs.MKIMAGE,
                                          f"{s.flash}:{base[1]}", volume, os.path.join(os.path.dirname(host), own))
         if status:
             raise programs.Loss(f"cat: {errors}")
+        if parent.vhdx:
+            parent_id = vhdx_files.identity_of(os.path.join(os.path.dirname(host), own))
         if s.model.dependents(base)[1] and len({i.ident for _, i in s.model.images()}) < len(s.model.images()):
             return None                 # copies: which one the host's program finds is no question here
-    build.write_image(image, host, rng.choice((0, 70 << 10)), rng)
+    build.write_image(image, host, rng.choice((0, 70 << 10)), rng, parent_id)
     mode = rng.choice(("persistent", "persistent", "discard", "none"))
     arguments += ["--vhd", host, "--name", path.replace("/", "\\"), "--write", mode, "--reserve",
                   rng.choice(("none", "64K", "1M"))]
@@ -128,17 +133,17 @@ def add(s, rng):
     for model in (after, put):
         model.write_menu(volume)
     after.files[volume, path] = image
-    after.menus[volume].append(Entry(name[:-4], path, mode))
+    after.menus[volume].append(Entry(stem, path, mode))
     if was_empty:
-        put.menus[volume].append(Entry(name[:-4], path, mode))
+        put.menus[volume].append(Entry(stem, path, mode))
     else:
         put.files[volume, path] = image.copy()
-    if image.kind == "differencing":
+    if base:
         writers = [e for _, e in s.model.starters(base) if e.writes]
         refuse = (f"entry {writers[0].name} writes to its parent", True) if writers else None
     refuse = refuse or harm(s.model, after, set())
     touched = {(volume, judge.CONFIG), (volume, path)}
-    room = os.path.getsize(host) + (3 << 20)
+    room = os.path.getsize(host) + ((9 if image.vhdx else 3) << 20)
     return s.verb(rng, arguments, after, [("the menu is written down", first, touched), ("half done", put, touched)],
                   refuse, room, touched)
 
@@ -146,7 +151,7 @@ def add(s, rng):
 def new_master(s, rng, place):
     """(image, host's file): what an image is replaced by; once in a while one that has its id."""
     old = s.model.files[place]
-    image = build.new_image(rng, s.tag, sectors=old.sectors if rng.random() < 0.7 else None)
+    image = build.new_image(rng, s.tag, sectors=old.sectors if rng.random() < 0.7 else None, vhdx=old.vhdx)
     if rng.random() < 0.15 and old.known:
         image.ident = old.ident
     host = host_file(s, "new." + place[1].rsplit(".", 1)[1])
@@ -163,7 +168,9 @@ def replace(s, rng):
     arguments = ["replace", s.flash] + (["--partition", str(volume)] if volume != 1 else [])
     starters = [e for v, e in s.model.starters(place) if v == volume]
     if starters and rng.random() < 0.6:
-        arguments += ["--entry", rng.choice(starters).name]
+        entry = rng.choice(starters)
+        place = s.model.leaf_of(volume, entry)      # by that name, perhaps
+        arguments += ["--entry", entry.name]
     else:
         arguments += ["--file", place[1]]
     image, host = new_master(s, rng, place)
@@ -182,7 +189,7 @@ def replace(s, rng):
     refuse = refuse or harm(s.model, after, allowed)
     touched = {(volume, judge.CONFIG), place}
     return s.verb(rng, arguments, after, [(f"stage {n}", m, touched) for n, m in enumerate(stages)], refuse,
-                  os.path.getsize(host) + (3 << 20), touched)
+                  os.path.getsize(host) + ((9 if image.vhdx else 3) << 20), touched)
 
 
 def replaced(s, place, image, dropped, refuse):
@@ -204,7 +211,7 @@ def replaced(s, place, image, dropped, refuse):
     for child in reversed(dropped):
         model.remove(child)
         stages.append(model.copy())
-    model.files[place] = image
+    model.put(place, image)
     for child, (parent, _) in list(model.half.items()):
         if place in (child, parent):
             del model.half[child]

@@ -7,9 +7,9 @@
  *   entry   PARTITION NAME IMAGE WRITE STARTS PROTECTED SENTENCE RUNS
  *   image   PARTITION PATH CHAIN SENTENCE RUNS
  *
- * An entry starts, or the sentence says why not; an image is any file that is a VHD, opened with
- * its parents as if it were one. RUNS are what the disk holds (disk.h). Each disk that can be
- * opened is read by a second reader too, which goes by every bitmap.
+ * An entry starts, or the sentence says why not; an image is any file that is a VHD or a
+ * VHDX, opened with its parents as if it were one. RUNS are what the disk holds (disk.h). Each disk
+ * that can be opened is read by a second reader too, which goes by every bitmap.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -18,12 +18,15 @@
 #include "core/base/bounds.h"
 #include "core/chain/path.h"
 #include "core/vhd/vhd.h"
+#include "core/vhdx/vhdx.h"
 #include "powercut/second.h"
 #include "soak/disk.h"
+#include "soak/second_vhdx.h"
 
 #define FILES_MAX    256u
 #define PATH_SIZE    512u
 #define PIECE        256u
+#define HASH_PIECE   (1u << 16)
 #define MEMORY_BYTES ((uint64_t)64 << 20)
 
 struct listing {
@@ -45,8 +48,12 @@ static bool add_name(void *ctx, const struct ntfs_dirent *entry)
     return true;
 }
 
+/* Of a file's pieces, one after the other; most of what is large is zeros. */
 static uint64_t hash(uint64_t sum, const uint8_t *data, uint32_t size)
 {
+    static const uint8_t zeros[HASH_PIECE];
+    if (size == HASH_PIECE && !memcmp(data, zeros, HASH_PIECE))
+        return (sum + 1) * 0x9e3779b97f4a7c15u;
     for (uint32_t i = 0; i + 8 <= size; i += 8) {
         uint64_t word;
         memcpy(&word, data + i, 8);
@@ -58,9 +65,9 @@ static uint64_t hash(uint64_t sum, const uint8_t *data, uint32_t size)
     return sum;
 }
 
-static void look_at_file(struct listing *l, const char *path, bool *is_vhd)
+static void look_at_file(struct listing *l, const char *path, bool *is_image)
 {
-    static uint8_t data[1 << 16];
+    static uint8_t data[HASH_PIECE];
     struct file file;
     struct fail f;
     char line[512];
@@ -74,9 +81,11 @@ static void look_at_file(struct listing *l, const char *path, bool *is_vhd)
         sum = hash(sum, data, n);
         off += n;
     }
-    *is_vhd = false;
+    *is_image = false;
     if (!err)
-        err = vhd_probe(&file, is_vhd, &f);
+        err = vhd_probe(&file, is_image, &f);
+    if (!err && !*is_image)
+        err = vhdx_probe(&file, is_image, &f);
     if (err) {
         errors_format(&f, line, sizeof line);
         printf("unread\t%u\t%s\t%s\n", l->partition, path, line);
@@ -86,18 +95,30 @@ static void look_at_file(struct listing *l, const char *path, bool *is_vhd)
     arena_release(&l->soak->arena, mark);
 }
 
-/* The chain for the second reader; false where it is not of its kind. */
-static bool second_prepare(struct second *second, const struct soak *s, const struct chain *chain)
+/* Who judges what the loader reads: the second reader of the chain's format, or nobody. */
+struct judge {
+    enum { NOBODY, OF_VHDS, OF_VHDXS } who;
+    struct second vhd;
+    struct second_vhdx vhdx;
+};
+
+static void judge_prepare(struct judge *j, const struct soak *s, const struct chain *chain)
 {
-    *second = (struct second){.flash = s->bytes, .count = chain->count};
-    for (unsigned i = 0; i < chain->count && i < SECOND_LAYERS_MAX; i++) {
-        if (chain->link[i]->image.format != IMAGE_VHD)
-            return false;
-        second->layer[i] =
-            (struct second_layer){.extents = &chain->link[i]->extents,
-                                  .file_sectors = chain->link[i]->file.size / SECTOR_SIZE};
+    j->who = NOBODY;
+    j->vhd = (struct second){.flash = s->bytes, .count = chain->count};
+    j->vhdx = (struct second_vhdx){.flash = s->bytes, .count = chain->count};
+    if (chain->count > SECOND_LAYERS_MAX || chain->count > SECOND_VHDX_LAYERS_MAX)
+        return;
+    for (unsigned i = 0; i < chain->count; i++) {
+        const struct chain_link *link = chain->link[i];
+        if (link->image.format == IMAGE_RAW)
+            return;
+        j->vhd.layer[i] = (struct second_layer){.extents = &link->extents,
+                                                .file_sectors = link->file.size / SECTOR_SIZE};
+        j->vhdx.layer[i] =
+            (struct second_vhdx_layer){.extents = &link->extents, .file_size = link->file.size};
     }
-    return chain->count <= SECOND_LAYERS_MAX;
+    j->who = chain->link[0]->image.format == IMAGE_VHD ? OF_VHDS : OF_VHDXS;
 }
 
 /* A footer without what says that a merge has begun, and without the sum of it all. */
@@ -127,20 +148,39 @@ static bool between_footers(const struct chain *chain)
     return false;
 }
 
+/* NULL, or what a second reader has against it. Where it would take nothing of it, nobody judges.
+ */
+static const char *judge_open(struct judge *j, const struct chain *chain)
+{
+    const char *why = NULL;
+    if (j->who == OF_VHDXS)
+        why = second_vhdx_open(&j->vhdx);
+    else if (j->who == OF_VHDS)
+        why = second_open(&j->vhd);
+    if ((why && between_footers(chain)) || (j->who == OF_VHDXS && j->vhdx.has_log)) {
+        j->who = NOBODY;
+        why = NULL;
+    }
+    return why;
+}
+
+static const uint8_t *judge_sector(const struct judge *j, uint64_t lba, const uint8_t *mine)
+{
+    if (j->who == NOBODY)
+        return mine;
+    return j->who == OF_VHDS ? second_sector(&j->vhd, lba) : second_vhdx_sector(&j->vhdx, lba);
+}
+
 /* All sectors of the disk, or what is wrong with them. */
 static void tell_disk(struct soak *s, const struct boot_disk *disk)
 {
     static uint8_t data[PIECE * SECTOR_SIZE];
-    struct second second;
+    static struct judge judge;
     struct soak_runs runs = {0};
     struct blk *drive[MAP_DRIVES_MAX] = {&s->blk};
     struct fail f;
-    bool second_reads = second_prepare(&second, s, &disk->chain);
-    const char *why = second_reads ? second_open(&second) : NULL;
-    if (why && between_footers(&disk->chain)) { /* nothing that the second reader would take */
-        second_reads = false;
-        why = NULL;
-    }
+    judge_prepare(&judge, s, &disk->chain);
+    const char *why = judge_open(&judge, &disk->chain);
     if (why) {
         printf("?the second reader: %s", why);
         return;
@@ -154,7 +194,7 @@ static void tell_disk(struct soak *s, const struct boot_disk *disk)
         }
         for (uint32_t i = 0; i < n; i++, lba++) {
             const uint8_t *mine = data + (size_t)i * SECTOR_SIZE;
-            const uint8_t *other = second_reads ? second_sector(&second, lba) : mine;
+            const uint8_t *other = judge_sector(&judge, lba, mine);
             if (!other || memcmp(mine, other, SECTOR_SIZE))
                 memset(data + (size_t)i * SECTOR_SIZE, 0xff, SECTOR_SIZE); /* no tag's content */
             soak_tell(&runs, lba, mine);
@@ -218,7 +258,7 @@ static void look_at_volume(struct listing *l)
     static struct config config;
     struct soak *s = l->soak;
     struct fail f;
-    bool from_file, is_vhd;
+    bool from_file, is_image;
     char line[512];
     l->count = 0;
     l->folder[0] = '\0';
@@ -231,8 +271,8 @@ static void look_at_volume(struct listing *l)
                 printf("unread\t%u\t%s\t%s\n", l->partition, l->folder, f.sentence);
             continue;
         }
-        look_at_file(l, l->path[i], &is_vhd);
-        if (is_vhd)
+        look_at_file(l, l->path[i], &is_image);
+        if (is_image)
             look_at_image(l, l->path[i]);
     }
     enum err err = boot_entries(&config, &from_file, &s->volume, &s->arena, &f);

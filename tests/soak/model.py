@@ -20,13 +20,14 @@ class Image:
     """An image file. `maybe`: sectors that a cut left open, lba -> tags (None: not stored)."""
     fresh = itertools.count(1)
 
-    def __init__(self, kind, sectors, block=0, ident=None, parent=None, hints=()):
+    def __init__(self, kind, sectors, block=0, ident=None, parent=None, hints=(), vhdx=False):
         self.kind = kind
         self.sectors = sectors
         self.block = block
         self.ident = ident or next(Image.fresh)
         self.parent = parent                    # ident
         self.hints = tuple(hints)               # ways from the own folder
+        self.vhdx = vhdx
         self.known = False                      # a file of build.py's: its id's bytes follow from ident
         self.own = {}
         self.maybe = {}
@@ -40,6 +41,24 @@ class Image:
         other.own, other.maybe = dict(self.own), dict(self.maybe)
         other.blocks = None if self.blocks is None else set(self.blocks)
         return other
+
+    @property
+    def suffix(self):
+        return ".vhdx" if self.vhdx else ".vhd"
+
+    @property
+    def grows(self):
+        """Two blocks of 1 MiB share a sector of a VHDX's bits: such a child has no sector of its own that is not
+        in a block which is wholly there."""
+        return self.kind != "fixed" and not (self.vhdx and self.kind == "differencing" and self.block < 4096)
+
+    def renew(self):
+        """Nobody's parent any more: it has another id."""
+        self.ident, self.known = next(Image.fresh), False
+
+    def stored(self, lba):
+        """Its tag; None: it stores nothing there, and its parent's shows."""
+        return self.own.get(lba, None if self.kind == "differencing" else 0)
 
     def put(self, lba, count, tag):
         for n in range(lba, lba + count):
@@ -87,7 +106,7 @@ def folder(path):
 
 
 class Model:
-    """files: (volume, path) -> Image, or None for any other file. menus: volume -> entries, or None where there
+    """files: (volume, path) -> Image, the same one under each of a file's names, or None for any other file. menus: volume -> entries, or None where there
     is no config. half: (volume, path) of children whose merge was cut -> the parent's place, and what that stored
     before. dirty: volumes that are marked so."""
 
@@ -99,7 +118,8 @@ class Model:
 
     def copy(self):
         other = Model()
-        other.files = {k: v and v.copy() for k, v in self.files.items()}
+        copies = {id(image): image and image.copy() for image in self.files.values()}
+        other.files = {place: copies[id(image)] for place, image in self.files.items()}
         other.menus = {k: v if v is None else list(v) for k, v in self.menus.items()}
         other.half, other.dirty = dict(self.half), self.dirty
         return other
@@ -197,14 +217,26 @@ class Model:
                 chain = self.chain(volume, entry)
             except Refuse:
                 continue
-            if place in chain[1:] and not set(but) & set(chain[:chain.index(place)]):
+            under = [n for n, p in enumerate(chain) if n and self.files[p] is self.files[place]]
+            if under and not set(but) & set(chain[:under[0]]):
                 entries.append((volume, entry))
         named = [p for p, image in self.images() if image.parent == ident and p not in but]
         return entries, named
 
+    def names(self, place):
+        """All names of the file."""
+        image = self.files.get(place)
+        return [p for p, other in self.files.items() if p == place or (image is not None and other is image)]
+
     def starters(self, place):
         """Entries whose leaf it is."""
-        return [(v, e) for v, e in self.entries() if self.leaf_of(v, e) == place]
+        names = [place, *self.names(place)]
+        return [(v, e) for v, e in self.entries() if self.leaf_of(v, e) in names]
+
+    def put(self, place, image):
+        """Other content in a file."""
+        for name in self.names(place):
+            self.files[name] = image
 
     def starts(self, volume, entry):
         """Raises Refuse where the machine does not start it; its chain."""
@@ -220,7 +252,7 @@ class Model:
         leaf = self.leaf_of(volume, entry)
         image = self.files[leaf]
         child = Image("differencing", image.sectors, BLOCK_OF_SNAPSHOT, parent=image.ident,
-                      hints=[relative(name, leaf[1])])
+                      hints=[relative(name, leaf[1])], vhdx=image.vhdx)
         self.turn(volume, entry, name)
         self.files[(volume, name)] = child
 
@@ -231,24 +263,43 @@ class Model:
 
     def turn_all(self, volume, old, path):
         """Every entry of the menu that starts the image `old`."""
+        names = [old, *self.names(old)]
         for entry in self.menu(volume):
-            if self.leaf_of(volume, entry) == old:
+            if self.leaf_of(volume, entry) in names:
                 self.turn(volume, entry, path)
 
     def rollback(self, volume, entry):
         image = self.files[self.leaf_of(volume, entry)]
-        image.own, image.blocks, image.ident, image.known = {}, set(), next(Image.fresh), False
+        image.own, image.blocks = {}, set()
+        image.renew()
         image.merging, image.marked = None, False
 
     def fold(self, places):
-        """The child's content in its parent."""
+        """The child's content in its parent; what a cut left open in the child is open there."""
         child, parent = self.files[places[0]], self.files[places[1]]
+        for lba, tags in child.maybe.items():
+            below = parent.maybe.get(lba) or {parent.stored(lba)}
+            parent.maybe[lba] = {t for tag in tags for t in ({tag} if tag is not None else below)}
+        for lba in child.own:
+            if lba not in child.maybe:
+                parent.maybe.pop(lba, None)
         parent.own.update(child.own)
         parent.blocks = None
 
     def remove(self, place):
         del self.files[place]
         self.half.pop(place, None)
+
+    def remove_all(self, place):
+        """By all its names. The models that lie between, if there is more than one: some are gone."""
+        names, between = self.names(place), []
+        for some in itertools.chain(*(itertools.combinations(names, n) for n in range(1, len(names)))):
+            between.append(self.copy())
+            for name in some:
+                between[-1].remove(name)
+        for name in names:
+            self.remove(name)
+        return between
 
 
 def relative(path, parent):

@@ -19,7 +19,7 @@ def change(s, volume, model, touched, what, *commands):
 
 def roomy(s, volume, size):
     """Is there room, and some to spare? ntfs-3g's library finds none for a long file some time before all is used."""
-    return s.free[volume] > 2 * size + (1 << 20)
+    return s.free[volume] > 2 * size + (1 << 20) + (size > 4 << 20) * (size + (2 << 20))
 
 
 def put_menu(s, volume, model, what):
@@ -34,14 +34,38 @@ def replace(s, rng):
     if not images:
         return None
     place, old = rng.choice(images)
-    image = build.new_image(rng, s.tag, sectors=old.sectors if rng.random() < 0.7 else None)
+    image = build.new_image(rng, s.tag, sectors=old.sectors if rng.random() < 0.7 else None, vhdx=old.vhdx)
     path = os.path.join(s.where, "new")
     build.write_image(image, path, rng.choice((0, 300 << 10)), rng)
     if not roomy(s, place[0], os.path.getsize(path)):
         return None
     model = s.model.copy()
-    model.files[place] = image
+    model.put(place, image)
     return change(s, place[0], model, {place}, f"another image in the place of {place[1]}", "put", path, place[1])
+
+
+def link(s, rng):
+    """A second name for an image, and perhaps an entry that starts it by that."""
+    images = s.model.images()
+    if not images or len(s.model.files) > 16:
+        return None
+    place, image = rng.choice(images)
+    volume = place[0]
+    to = f"{rng.choice((folder(place[1]), ''))}/l{s.tag()}{rng.choice((image.suffix, image.suffix, '.img'))}"
+    model = s.model.copy()
+    model.files[volume, to] = model.files[place]
+    change(s, volume, model, (), f"link {place[1]} {to}", "link", place[1], to)
+    maybe_an_entry(s, rng, volume, to)
+    return True
+
+
+def maybe_an_entry(s, rng, volume, to):
+    if s.model.menus[volume] and len(s.model.menus[volume]) < 6 and rng.random() < 0.6:
+        model = s.model.copy()
+        mode = rng.choice(("persistent", "persistent", "none", "discard"))
+        model.menus[volume].append(Entry(f"n{s.tag()}", to, mode))
+        if not undermined(model) - undermined(s.model):
+            put_menu(s, volume, model, f"an entry for {to}, {mode}")
 
 
 def copy(s, rng):
@@ -52,16 +76,11 @@ def copy(s, rng):
     volume = place[0]
     if not roomy(s, volume, s.files[place][0]) or len(s.model.files) > 16:
         return None
-    to = f"{folder(place[1])}/c{s.tag()}{rng.choice(('.vhd', '.vhd', '.img'))}"
+    to = f"{folder(place[1])}/c{s.tag()}{rng.choice((image.suffix, image.suffix, '.img'))}"
     model = s.model.copy()
     model.files[volume, to] = image.copy()
     change(s, volume, model, (), f"copy {place[1]} {to}", "copy", place[1], to)
-    if s.model.menus[volume] and len(s.model.menus[volume]) < 6 and rng.random() < 0.6:
-        model = s.model.copy()
-        mode = rng.choice(("persistent", "persistent", "none", "discard"))
-        model.menus[volume].append(Entry(f"n{s.tag()}", to, mode))
-        if not undermined(model) - undermined(s.model):
-            put_menu(s, volume, model, f"an entry for {to}, {mode}")
+    maybe_an_entry(s, rng, volume, to)
     return True
 
 
@@ -71,10 +90,10 @@ def rename(s, rng):
         return None
     place, image = rng.choice(images)
     volume = place[0]
-    to = f"{folder(place[1])}/r{s.tag()}{rng.choice(('.vhd', '.vhd', '.img', '.avhd'))}"
+    suffixes = image.suffix, image.suffix, ".img", image.suffix.replace(".", ".a")
+    to = f"{folder(place[1])}/r{s.tag()}{rng.choice(suffixes)}"
     model = s.model.copy()
-    del model.files[place]
-    model.files[volume, to] = image.copy()
+    model.files[volume, to] = model.files.pop(place)
     for child, (parent, own) in list(model.half.items()):
         if place in (child, parent):
             del model.half[child]

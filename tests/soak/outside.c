@@ -5,7 +5,8 @@
  *   outside FLASH START SIZE COMMAND...      START, SIZE: bytes of the volume
  *
  *   put HOSTFILE PATH    a file's content, in a file that is there or a new one
- *   copy PATH PATH       rename PATH PATH       remove PATH       folder PATH
+ *   copy PATH PATH       rename PATH PATH       link PATH PATH
+ *   remove PATH          folder PATH
  *   dirty    clean       the volume's mark
  *   list                 all files: file PATH SIZE HASH, fields between tabs; then free BYTES
  *
@@ -32,8 +33,9 @@
 #include <ntfs-3g/volume.h>
 #pragma GCC diagnostic pop
 
-#define FILES_MAX 256
-#define PATH_SIZE 512
+#define FILES_MAX  256
+#define PATH_SIZE  512
+#define PIECE_SIZE (1 << 16)
 
 static int flash = -1;
 static s64 start, size, position;
@@ -181,18 +183,18 @@ static void remove_path(const char *path)
     free(name);
 }
 
-static void rename_path(const char *from, const char *to)
+/* One more name for the file. */
+static void link_path(const char *from, const char *to)
 {
     ntfschar *name;
     int length;
     ntfs_inode *inode = open_path(from);
     ntfs_inode *folder = open_folder(to, &name, &length);
     if (!inode || ntfs_link(inode, folder, name, (u8)length))
-        die("rename", from);
+        die("link", from);
     ntfs_inode_close(folder);
     ntfs_inode_close(inode);
     free(name);
-    remove_path(from);
 }
 
 static void write_all(const char *path, const char *data, s64 length)
@@ -291,10 +293,12 @@ static void list_folder(const char *path)
 }
 
 /* As in look.c. */
-static uint64_t hash(const char *data, s64 length)
+static uint64_t hash(uint64_t sum, const uint8_t *data, s64 length)
 {
-    uint64_t sum = 1;
+    static const uint8_t zeros[PIECE_SIZE];
     s64 i = 0;
+    if (length == PIECE_SIZE && !memcmp(data, zeros, PIECE_SIZE))
+        return (sum + 1) * 0x9e3779b97f4a7c15u;
     for (; i + 8 <= length; i += 8) {
         uint64_t word;
         memcpy(&word, data + i, 8);
@@ -302,8 +306,29 @@ static uint64_t hash(const char *data, s64 length)
         sum ^= sum >> 29;
     }
     for (; i < length; i++)
-        sum = (sum ^ (uint8_t)data[i]) * 0x100000001b3u;
+        sum = (sum ^ data[i]) * 0x100000001b3u;
     return sum;
+}
+
+static void list_file(const char *path)
+{
+    static uint8_t data[PIECE_SIZE];
+    uint64_t sum = 1;
+    s64 off = 0, n = 1;
+    ntfs_inode *inode = open_path(path);
+    ntfs_attr *na = inode ? ntfs_attr_open(inode, AT_DATA, AT_UNNAMED, 0) : NULL;
+    if (!na)
+        die("open", path);
+    for (; off < na->data_size; off += n) { /* ends: n is more than 0 */
+        s64 left = na->data_size - off;
+        n = left < PIECE_SIZE ? left : PIECE_SIZE;
+        if (ntfs_attr_pread(na, off, n, data) != n)
+            die("read", path);
+        sum = hash(sum, data, n);
+    }
+    printf("file\t%s\t%" PRId64 "\t%016" PRIx64 "\n", path, (int64_t)na->data_size, sum);
+    ntfs_attr_close(na);
+    ntfs_inode_close(inode);
 }
 
 static void list(void)
@@ -311,17 +336,12 @@ static void list(void)
     names.count = 0;
     list_folder("");
     for (unsigned i = 0; i < names.count; i++) { /* folders add to it; its size bounds it */
-        s64 length;
         char path[PATH_SIZE];
         snprintf(path, sizeof path, "%s", names.path[i]);
-        if (names.is_folder[i]) {
+        if (names.is_folder[i])
             list_folder(path);
-            continue;
-        }
-        char *data = read_all(path, &length);
-        printf("file\t%s\t%" PRId64 "\t%016" PRIx64 "\n", path, (int64_t)length,
-               hash(data, length));
-        free(data);
+        else
+            list_file(path);
     }
     printf("free\t%" PRId64 "\n", (int64_t)(vol->free_clusters * vol->cluster_size));
 }
@@ -352,7 +372,9 @@ static char **command(char **argument)
     else if (!strcmp(argument[0], "copy"))
         copy(argument[1], argument[2]);
     else if (!strcmp(argument[0], "rename"))
-        rename_path(argument[1], argument[2]);
+        link_path(argument[1], argument[2]), remove_path(argument[1]);
+    else if (!strcmp(argument[0], "link"))
+        link_path(argument[1], argument[2]);
     else
         die("what is", argument[0]);
     return argument + 3;

@@ -8,10 +8,14 @@
  * To standard output, fields between tabs:
  *
  *   refused SENTENCE                         nothing was started
- *   started PROTECTED RECORDS
- *   w STATUS DONE WRITES                     sectors done, sectors that the drive was written so
- * far r STATUS RUNS disk RUNS                                all of the disk, by the handler, in
- * the end written WRITES
+ *   started PROTECTED RECORDS ANNOUNCED      sectors written when a VHDX has its new id; 0: none
+ *   w STATUS DONE WRITES                     sectors done; written to the drive so far
+ *   r STATUS RUNS
+ *   disk RUNS                                all of the disk, by the handler, in the end
+ *   written WRITES
+ *
+ * The handler is built for VHDXs that grow and for all other disks, and so is this program: what
+ * finds that it is the wrong one becomes the other.
  *
  * CUT -1: all that was written goes into the file. Else only so many sectors of it, the first ones:
  * the power failed then.
@@ -22,16 +26,25 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <strings.h>
+#include <sys/random.h>
 #include <unistd.h>
 #undef MAP_FILE
 #include "core/map/ram.h"
 #include "core/map/scrub.h"
+#include "core/vhdx/write.h"
 #include "soak/disk.h"
 
 #define REQUEST_MAX 127u
 
+#ifdef RESIDENT_VHDX
+#define FOR_VHDX true
+#else
+#define FOR_VHDX false
+#endif
+
 static struct soak *soak;
 static unsigned slots_left; /* that may be looked at before the start */
+static uint32_t announced;  /* writes, when the leaf's new header was there */
 
 void unit_failed(const char *file, int line, const char *format, ...)
 {
@@ -101,8 +114,6 @@ static enum err hand_over(struct boot_disk *disk, struct fail *f)
     header.record_cells = (uint16_t)map->record_cells;
     header.record_next = map->record_first;
     header.record_end = map->record_end;
-    header.record_clean = map->record_clean;
-    header.record_dirty = map_dirty_cells(map);
     header.bat_sector = map->bat_sector;
     header.bitmap_sectors = (uint8_t)map->bitmap_sectors;
     header.bitmap_cell = map->bitmap_cell;
@@ -110,15 +121,64 @@ static enum err hand_over(struct boot_disk *disk, struct fail *f)
     return ERR_OK;
 }
 
+static enum err write_leaf(const struct chain_link *leaf, uint64_t offset, const uint8_t *data,
+                           uint32_t size, struct fail *f)
+{
+    enum err err = ERR_OK;
+    for (uint32_t at = 0; !err && at < size; at += 512) {
+        uint64_t sector = (offset + at) / 512;
+        const struct extent *e = extent_find(&leaf->extents, sector);
+        CHECK(e && e->drive_lba != EXTENT_HOLE);
+        err = write_flash(&soak->blk, e->drive_lba + sector - e->file_sector, 1, data + at, f);
+    }
+    return err;
+}
+
+/* What stage2 does to a VHDX that will be written: vhdx_header.c. */
+static enum err announce(const struct boot_disk *disk, struct fail *f)
+{
+    const struct chain_link *leaf = disk->chain.link[0];
+    uint8_t seed[16], header_page[4096], note[512];
+    uint64_t offset, note_at;
+    if (leaf->image.format != IMAGE_VHDX || !disk->map.writable ||
+        disk->map.growth == MAP_GROWS_IN_MEMORY)
+        return ERR_OK;
+    CHECK(getrandom(seed, sizeof seed, 0) == sizeof seed);
+    enum err err = vhdx_header_next(&leaf->image, VHDX_CHANGES_DISK, seed, header_page, &offset, f);
+    bool noted = !err && vhdx_note_next(&leaf->image, header_page, note, &note_at);
+    if (!err)
+        err = write_leaf(leaf, offset, header_page, sizeof header_page, f);
+    announced = sim.writes;
+    return err || !noted ? err : write_leaf(leaf, note_at, note, sizeof note, f);
+}
+
+/* Does not come back where the other build is the right one. Nothing was written yet. */
+static void be_the_right_one(const struct map *map, char **argument)
+{
+    char path[512];
+    if (map->vhdx == FOR_VHDX)
+        return;
+    ssize_t length = readlink("/proc/self/exe", path, sizeof path - 8);
+    CHECK(length > 5);
+    path[length] = '\0';
+    if (FOR_VHDX)
+        path[length - 5] = '\0'; /* -vhdx */
+    else
+        strcat(path, "-vhdx");
+    execv(path, argument - 3);
+    CHECK(false);
+}
+
 /* From the entry's name to a disk that answers; as stage2's main(). */
-static enum err start(struct boot_disk *disk, const char *name, uint64_t memory_bytes,
-                      struct fail *f)
+static enum err start(struct boot_disk *disk, char **argument, struct fail *f)
 {
     static struct config config;
     static uint8_t buffer[MAP_SCRUB_SECTORS * 512];
     bool from_file;
     struct blk *drive[MAP_DRIVES_MAX] = {&soak->blk};
     uint8_t sector[512];
+    const char *name = argument[1];
+    uint64_t memory_bytes = (uint64_t)atoi(argument[2]) << 20;
     enum err err = boot_entries(&config, &from_file, &soak->volume, &soak->arena, f);
     unsigned n = 0;
     while (!err && n < config.count && strcasecmp(config.entry[n].name, name))
@@ -128,11 +188,15 @@ static enum err start(struct boot_disk *disk, const char *name, uint64_t memory_
     if (!err)
         err = boot_open(disk, &config.entry[n], &soak->volumes, memory_bytes, &soak->arena, f);
     if (!err)
+        be_the_right_one(&disk->map, argument);
+    if (!err)
         map_scrub(&disk->map, drive, more_slots, buffer);
     if (!err)
         err = map_read(&disk->map, drive, 0, 1, sector, f);
     if (!err && boot_record_fault(sector))
         err = fail(f, ERR_NO_SYSTEM, boot_record_fault(sector), 0);
+    if (!err)
+        err = announce(disk, f);
     return err ? err : hand_over(disk, f);
 }
 
@@ -215,13 +279,14 @@ int soak_session(struct soak *s, const char *path, char **argument)
     sim.v86 = false;
     enum err err = soak_mount(s, (unsigned)atoi(argument[0]), &f);
     if (!err)
-        err = start(&disk, argument[1], (uint64_t)atoi(argument[2]) << 20, &f);
+        err = start(&disk, argument, &f);
     if (err) {
         errors_format(&f, line, sizeof line);
         printf("refused\t%s\n", line);
     } else {
         sim.v86 = atoi(argument[4]);
-        printf("started\t%u\t%" PRIu32 "\n", header.write_protected, map_records(&disk.map));
+        printf("started\t%u\t%" PRIu32 "\t%" PRIu32 "\n", header.write_protected,
+               map_records(&disk.map), announced);
         do_requests();
         read_all(disk.map.sectors);
     }

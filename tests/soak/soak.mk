@@ -4,14 +4,16 @@
 SOAK_BOOT    := $(B)/soak/boot
 SOAK_OUTSIDE := $(B)/soak/outside
 SOAK_CUT     := $(B)/soak/cut.so
-SOAK_FILES   := $(SOAK_BOOT) $(SOAK_OUTSIDE) $(SOAK_CUT)
+SOAK_FILES   := $(SOAK_BOOT) $(SOAK_BOOT)-vhdx $(SOAK_OUTSIDE) $(SOAK_CUT)
 CHECK_FILES  += $(SOAK_FILES)
 
-SOAK_BOOT_SRC := $(addprefix tests/soak/,disk.c look.c session.c) tests/powercut/second.c
+SOAK_BOOT_SRC := $(addprefix tests/soak/,disk.c look.c second_vhdx.c session.c) tests/powercut/second.c
 
-$(SOAK_BOOT): $(SOAK_BOOT_SRC) $(wildcard tests/soak/*.h stage2/resident/*.[ch] tests/machine/*.h) $(CORE64)
+# The handler is in it, of which there are two.
+$(SOAK_BOOT)-vhdx: SOAK_FACE := -DRESIDENT_VHDX
+$(SOAK_BOOT) $(SOAK_BOOT)-vhdx: $(SOAK_BOOT_SRC) $(wildcard tests/soak/*.h stage2/resident/*.[ch] tests/machine/*.h) $(CORE64)
 	@mkdir -p $(@D)
-	$(call run,LD)$(CC) $(HOST_CFLAGS) -Itests -MF $@.d -MT $@ $(SOAK_BOOT_SRC) $(CORE64) -o $@
+	$(call run,LD)$(CC) $(HOST_CFLAGS) $(SOAK_FACE) -Itests -MF $@.d -MT $@ $(SOAK_BOOT_SRC) $(CORE64) -o $@
 
 # Debian's headers expect the configuration that they were built with.
 SOAK_LIBNTFS := $(patsubst %,-DHAVE_%_H=1,STDINT STDDEF STDIO STDLIB STDARG STRING ERRNO TIME SYS_TYPES SYS_STAT)

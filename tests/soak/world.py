@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A flash under soak and its model: runs verbs, cut or not, and has what is left judged."""
+import collections
 import os
 import random
 
@@ -9,6 +10,7 @@ import programs
 from programs import Loss, mkimage
 from promises import depth
 
+BOOT_VERBS = ("install", "update", "uninstall", "restore", "grow")
 NO_ROOM = ("no room", "No space", "room on the volume")
 
 
@@ -17,7 +19,7 @@ class Soak:
 
     def __init__(self, where, seed, full):
         self.where, self.full = where, full
-        self.log, self.counts = [], {}
+        self.log, self.counts, self.ends = [], collections.Counter(), collections.Counter()
         self.last_tag = 0
         self.flash, self.model = build.Factory(where, random.Random(seed), self.tag).make()
         self.parts = programs.partitions(self.flash)
@@ -35,8 +37,10 @@ class Soak:
     # --- Judging
 
     def judge(self, candidates, cut=False):
-        """One of the (label, model, touched) must be what the flash holds now."""
+        """One of the (label, model, touched) must be what the flash holds now. `cut`: the verb that was cut, or
+        anything else that is no reason for the volume to be torn."""
         free, outside = {}, {}
+        self.parts = programs.partitions(self.flash)
         for volume, place in self.parts.items():
             try:
                 files, free[volume] = programs.outside_list(self.flash, place)
@@ -52,6 +56,7 @@ class Soak:
             raise Loss(f"ntfs-3g and the loader read different files: {sorted(odd)} {seen.odd}")
         wrong = []
         for label, model, touched in candidates:
+            touched = {name for place in touched for name in (place, *self.model.names(place), *model.names(place))}
             found = judge.differences(model, seen, self.files, touched)
             if not found:
                 break
@@ -63,8 +68,19 @@ class Soak:
         self.find_half()
         if cut or self.full:
             for place in self.parts.values():
-                programs.ntfs_judges(programs.cut_out(self.flash, place, os.path.join(self.where, "volume")))
+                self.have_judged(place, cut and cut in BOOT_VERBS)
         return label
+
+    def have_judged(self, place, boot):
+        """`boot`: what was cut writes the boot record, and then its copy."""
+        volume = os.path.join(self.where, "volume")
+        try:
+            programs.ntfs_judges(programs.cut_out(self.flash, place, volume))
+        except programs.OtherCopy as why:
+            if not boot:
+                raise Loss("the boot record's copy is another one") from why
+            programs.mend_copy(self.flash, place)
+            programs.ntfs_judges(programs.cut_out(self.flash, place, volume))
 
     def find_half(self):
         """A merge is half done as long as its parent is that image and holds anything of the child's."""
@@ -108,6 +124,7 @@ class Soak:
         status, _, errors = mkimage(*arguments, cut=cut, flash=self.flash)
         self.log[-1] += {0: "", 1: f": refused: {errors.strip()}", 99: ": cut"}.get(status, f": {status}")
         whole = ("done", done, set(touched))
+        self.ends[arguments[0], {0: "done", 1: "refused", 99: "cut"}.get(status, "failed")] += 1
         if status == 0:
             if refuse and refuse[1] and not other:
                 raise Loss(f"{arguments[0]} must refuse: {refuse[0]}")
@@ -125,7 +142,8 @@ class Soak:
         elif status == 99 and refuse and refuse[1]:
             raise Loss(f"{arguments[0]} must refuse, and wrote: {refuse[0]}")
         elif status == 99 and cut:
-            self.judge([("old", old or self.model, set(touched)), *between, whole, *other], cut=True)
+            self.judge([("old", old or self.model, set(touched)), *between, whole, *other],
+                       cut=arguments[0])
             self.log[-1] += f", {self.last_label(between, done)}"
         else:
             raise Loss(f"{arguments[0]} ends with {status}: {errors[-500:]}")

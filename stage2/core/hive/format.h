@@ -37,7 +37,9 @@ struct hive_header {
     le32 length;      /* 0x28: bytes of all bins */
     le32 clustering;  /* 0x2c */
     uint8_t name[64]; /* 0x30: end of the path it was made under, UTF-16 */
-    uint8_t unused[0x1fc - 0x70];
+    uint8_t ids[0x90 - 0x70]; /* 0x70: of the transaction manager's files */
+    le32 flags;               /* 0x90: 1: that one holds the hive */
+    uint8_t unused[0x1fc - 0x94];
     le32 checksum; /* 0x1fc: XOR of the 127 dwords before it; 0 -> 1, ffffffff -> fffffffe */
 };
 static_assert(sizeof(struct hive_header) == 512);

@@ -12,9 +12,9 @@ struct map;
 #define MAP_SCRUB_SECTORS 127u /* of the buffer: what one call of a BIOS reads */
 
 /*
- * Makes the own sectors of free records zero, in order, as long as `more` says; what it got done is
- * map->record_clean. Those that a note vouches for (map->record_noted) are left alone. The resident
- * handler does the rest when a slot is needed, a sector at a time. Nothing refers to a slot yet, so
+ * Makes the own sectors of free records zero, in order, as long as `more` says, and takes
+ * MAP_OWN_DIRTY off them. Those that a note vouches for are left alone. The resident handler does
+ * the rest when a slot is needed, a sector at a time. Nothing refers to a slot yet, so
  * power may fail at any point. `drive` is indexed by the map's drive numbers. A sector that fails
  * ends it: the handler will meet it and tell the guest.
  */

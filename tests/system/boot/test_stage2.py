@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What stage2 says on the machine's screen: menu, config complaints, and a sentence for each failure."""
 import os
+import struct
 import tempfile
 import time
 
@@ -47,6 +48,19 @@ def test_one_image_without_a_config_starts_at_once(disk):
 def test_boots_with_4_mib_of_memory(disk):
     with Qemu(disk(one()).path, memory="4M", limit=60) as pc:
         pc.wait("guest: one")
+
+
+def test_what_does_not_unpack_is_refused(disk):
+    """The sum is right: what is written there is what was to be written."""
+    stage2 = bytearray(build("vhdboot.bin"))
+    half = len(stage2) // 2
+    stage2[half:] = bytes(len(stage2) - half)
+    stage2[12:16] = bytes(4)
+    total = sum(struct.unpack(f"<{len(stage2) // 4}I", stage2))
+    stage2[12:16] = struct.pack("<I", -total & 0xffffffff)
+    with Qemu(disk(one(), stage2=bytes(stage2)).path, limit=60) as pc:
+        pc.wait(r"^error: .vhdboot.bin is damaged, or was read from wrong sectors$")
+        pc.wait("^Install vhdboot on this drive once more.$")
 
 
 def test_a_slow_drive_says_what_it_is_doing(disk):

@@ -1,30 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A Linux whose root lies in the virtual disk: GRUB, the stock initramfs, root=UUID=; and vhdboot-attach by itself.
 
-A small one runs in every `make check`; `make linux-root` (LINUX_ROOT=1) runs whole Debians over the matrix below.
+A small system on one bus; `make linux-root` (tests/linuxroot) has whole Debians, the other buses and images.
 """
 import gzip
-import hashlib
 import os
 import re
 import shutil
 import struct
 import subprocess
-import sys
 import time
 
 import boottable
 import pytest
-from flash import extents, mkimage, outside, run, tool
-
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "guest"))
-import linuxroot                                                                # noqa: E402
+from flash import extents, outside, run, tool
+from rootdisk import WRITE, boot, check_outside, copy_disk, make_flash
 
 ATTACH = tool("vhdboot-attach")
-MATRIX = [("initramfs-tools", "ahci", ""), ("initramfs-tools", "usb-ehci", ""), ("initramfs-tools", "usb-xhci", ""),
-          ("initramfs-tools", "ahci", "hide = yes\n"), ("initramfs-tools", "ahci", "write = discard\n"),
-          ("initramfs-tools", "virtio", "write = none\n"), ("initramfs-tools", "ahci", "ram = yes\n"),
-          ("dracut", "ahci", ""), ("dracut", "usb-xhci", "")]
 
 # The server dies under load, and nothing of what was written is lost.
 KILL = """
@@ -38,76 +30,10 @@ step other test "$(server)" != $old
 """
 
 
-class Report:
-    """What the system said on its second serial port: {step: (text, exit status)}."""
-
-    def __init__(self, text):
-        found = re.findall(r"^== (\S+)\n(.*?)^-- (\d+)$", text, re.MULTILINE | re.DOTALL)
-        self.step = {name: (said, int(status)) for name, said, status in found}
-        self.text = text
-
-    def __getitem__(self, name):
-        assert name in self.step, f"no {name} in:\n{self.text}"
-        return self.step[name][0]
-
-
-def make_flash(shop, raw, config, name="flash.img", size="32M"):
-    """A flash with the raw disk as a dynamic VHD, and slack."""
-    disk = shop.path("disk.vhd")
-    mkimage("vhd", "convert", raw, disk)
-    text = shop.path("vhdboot.cfg")
-    with open(text, "w", encoding="ascii") as out:
-        out.write("[linux]\nvhd = \\disk.vhd\n" + config)
-    path = shop.path(name)
-    mkimage("flash", path, "--vhd", disk, "--config", text, "--reserve", size)
-    os.unlink(disk)
-    return path
-
-
-def boot(shop, qemu, flash, bus, seconds, memory=512):
-    """Starts it, waits until it has powered off; its report."""
-    report = shop.path("report")
-    pc = qemu(flash, bus=bus, memory=memory, limit=seconds, write=True, options=["-serial", f"file:{report}"])
-    pc.wait_end(seconds)
-    with open(report, encoding="latin-1") as file:
-        text = file.read()
-    assert "== end" in text, text + pc.log[-3000:]
-    return Report(text)
-
-
-def check_outside(shop, flash, sums):
-    """Image, volume and file system are clean, and the files are what the system said."""
-    mkimage("vhd", "check", f"{flash}:/disk.vhd")
-    inner = shop.path("inner.raw")
-    with open(inner, "wb") as out:
-        subprocess.run([tool("mkimage"), "read", flash], stdout=out, check=True)
-    offset = linuxroot.PARTITION * 512
-    system = shop.path("system.raw")
-    run("dd", f"if={inner}", f"of={system}", "bs=1M", f"skip={offset >> 20}", "conv=sparse", "status=none")
-    run("e2fsck", "-fn", system)
-    for name, total in sums.items():
-        copy = shop.path("copy")
-        run("debugfs", "-R", f"dump /{name} {copy}", system)
-        with open(copy, "rb") as file:
-            assert hashlib.md5(file.read()).hexdigest() == total, name
-    volume = shop.path("volume.raw")
-    run("dd", f"if={flash}", f"of={volume}", "bs=1M", "skip=1", "conv=sparse", "status=none")
-    run("ntfsfix", "-n", volume)
-    for path in (inner, system, volume):
-        os.unlink(path)
-
-
-def sum_of(report, step):
-    return re.search(r"^([0-9a-f]{32})  /", report[step], re.MULTILINE)[1]
-
-
 @pytest.mark.takes(60)
 @pytest.mark.timeout(600)
 def test_small_root_comes_up_survives_its_server_and_ends_clean(shop, qemu):
-    raw = shop.path("disk.raw")
-    run("cp", "--sparse=always", tool("tests/linuxroot.raw"), raw)
-    linuxroot.steps(raw, KILL)
-    flash = make_flash(shop, raw, "")
+    flash = make_flash(shop, copy_disk(shop, tool("tests/linuxroot.raw"), KILL))
     image = extents(flash)
     before = outside(flash, image)
     report = boot(shop, qemu, flash, "ahci", 280)
@@ -120,29 +46,38 @@ def test_small_root_comes_up_survives_its_server_and_ends_clean(shop, qemu):
     assert report["processes"].count("@") == 2
     assert report.step["other"][1] == 0, "the server did not die"
     assert outside(flash, image) == before, "the flash outside the image"
-    check_outside(shop, flash, {"a": sum_of(report, "write"), "b": sum_of(report, "killed")})
-
-
-def small_without_keeping(shop, qemu, config, mounting):
-    """Changes lie in the memory where the loader has put them, those of GRUB among them; the flash stays as it was."""
-    raw = shop.path("disk.raw")
-    run("cp", "--sparse=always", tool("tests/linuxroot.raw"), raw)
-    linuxroot.steps(raw, KILL)
-    flash = make_flash(shop, raw, config)
-    before = outside(flash, [])
-    report = boot(shop, qemu, flash, "ahci", 280, memory=1024)
-    assert "/dev/nbd0p1 / ext4 rw" in report["root"]
-    assert "by=grub" in report["grubenv"]
-    assert report.step["other"][1] == 0, "the server did not die"
-    assert sum_of(report, "write") and sum_of(report, "killed")
-    assert mounting in report["mount"]
-    assert outside(flash, []) == before, "the flash"
+    check_outside(shop, flash, {"a": report.sum("write"), "b": report.sum("killed")})
 
 
 @pytest.mark.takes(30)
 @pytest.mark.timeout(600)
 def test_discard_goes_on_with_the_changes_in_memory(shop, qemu):
-    small_without_keeping(shop, qemu, "write = discard\n", "Device or resource busy")
+    """Where the loader has put them, those of GRUB among them; the flash stays as it was."""
+    flash = make_flash(shop, copy_disk(shop, tool("tests/linuxroot.raw"), KILL), "write = discard\n")
+    before = outside(flash, [])
+    report = boot(shop, qemu, flash, "ahci", 280, memory=1024)
+    assert "/dev/nbd0p1 / ext4 rw" in report["root"]
+    assert "by=grub" in report["grubenv"]
+    assert report.step["other"][1] == 0, "the server did not die"
+    assert report.sum("write") and report.sum("killed")
+    assert "Device or resource busy" in report["mount"]
+    assert outside(flash, []) == before, "the flash"
+
+
+@pytest.mark.takes(40)
+@pytest.mark.timeout(600)
+def test_dracut_brings_up_new_blocks_of_a_vhdx_on_usb_3(shop, qemu):
+    """A GPT with a BIOS boot partition in it."""
+    raw = copy_disk(shop, tool("tests/linuxroot-dracut-gpt.raw"), WRITE)
+    flash = make_flash(shop, raw, image="disk.vhdx", options=("--block-size", "2M"))
+    image = extents(flash, "/disk.vhdx")
+    before = outside(flash, image)
+    report = boot(shop, qemu, flash, "usb-xhci", 280)
+    assert "/dev/nbd0p1 / ext4 rw" in report["root"]
+    assert "by=grub" in report["grubenv"]
+    assert "Device or resource busy" in report["mount"], "the volume is not claimed"
+    assert outside(flash, image) == before, "the flash outside the image"
+    check_outside(shop, flash, {"a": report.sum("write")}, "disk.vhdx")
 
 
 @pytest.mark.takes(30)
@@ -227,37 +162,3 @@ def test_hooks_are_installed_for_what_is_there(tmp_path):
     (tmp_path / "none").mkdir()
     done = subprocess.run([ATTACH, "install-hooks", tmp_path / "none"], stderr=subprocess.PIPE, check=False)
     assert done.returncode == 1 and b"nothing that makes an initramfs" in done.stderr
-
-
-# --- Whole Debians: make linux-root
-
-
-def debian_root(shop, qemu, initramfs, bus, config):
-    raw = shop.path("disk.raw")
-    run("cp", "--sparse=always", tool(f"tests/debian-{initramfs}.raw"), raw)
-    linuxroot.steps(raw, "step write sh -c 'dd if=/dev/urandom of=/data bs=1M count=100; sync; md5sum /data'\n")
-    flash = make_flash(shop, raw, config, size="300M")
-    image = extents(flash)
-    before, contents = outside(flash, image), mkimage("vhd", "info", f"{flash}:/disk.vhd", "--json")
-    report = boot(shop, qemu, flash, bus, 900, memory=2048 if "ram" in config else 768)
-    writable = "none" not in config
-    assert f"/dev/nbd0p1 ext4   {'rw' if writable else 'ro'}," in report["root"]
-    assert report["where"].strip() == "/dev/nbd0" and report["part"].strip() == "/dev/nbd0p1"
-    assert report["hibernate"].strip() == "/dev/null"
-    assert outside(flash, image) == before, "the flash outside the image"
-    kept = writable and "ram" not in config and "discard" not in config
-    if kept:
-        assert report["failed"].strip() == ""
-    else:
-        assert mkimage("vhd", "info", f"{flash}:/disk.vhd", "--json") == contents
-    check_outside(shop, flash, {"data": sum_of(report, "write")} if kept else {})
-
-
-def ram_needs_no_drive(shop, qemu):
-    small_without_keeping(shop, qemu, "ram = yes\n", "Invalid argument")
-
-
-if "LINUX_ROOT" in os.environ:
-    test_ram_needs_no_drive = pytest.mark.timeout(600)(ram_needs_no_drive)
-    test_debian_root = pytest.mark.timeout(1800)(pytest.mark.parametrize(
-        "initramfs, bus, config", MATRIX, ids=lambda word: word.strip().replace(" ", ""))(debian_root))

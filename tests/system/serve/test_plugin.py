@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The nbdkit plugin's face: what it offers, its parameters, its locks, and other programs' tools on it."""
+import fcntl
 import json
 import os
+import struct
 import sys
 import threading
 import time
@@ -104,6 +106,19 @@ def test_two_writers_are_refused(tmp_path):
         assert "lock" in done.stderr.decode()
         done = images.run("qemu-io", "-f", "vhdx", "-c", "write 0 512", image.path, status=1)
         assert server.connect().pread(512, 0) == image.content[:512]
+
+
+def test_nothing_is_read_of_what_is_being_written(tmp_path):
+    """Whoever has the lock may have written half of it: that is not told as damage, or believed."""
+    path = tmp_path / "disk.vhd"
+    path.write_bytes(bytes(1 << 20))                    # as it is before its footer is there
+    with open(path, "r+b") as writer:
+        for at in (101, 201):                           # QEMU's bytes: writes, and nobody else may
+            fcntl.fcntl(writer, fcntl.F_OFD_SETLK, struct.pack("hhqqi4x", fcntl.F_RDLCK, os.SEEK_SET, at, 1, 0))
+        for mode in ("persistent", "none"):
+            with pytest.raises(Refused) as refused:
+                Server(tmp_path, "file=" + str(path), "write=" + mode)
+            assert "is in use by another program" in str(refused.value)
 
 
 def test_readers_share_and_keep_writers_away(tmp_path):

@@ -301,3 +301,51 @@ def test_killed(verb, tmp_path):
         if path != image.path:
             break
     assert killed > 3
+
+
+def test_what_is_replaced_keeps_its_owner_and_mode(tmp_path):
+    path = tmp_path / "disk.vhd"
+    mkimage("vhd", "create", path, "--size", "4M")
+    if not os.geteuid():
+        os.chown(path, 1000, 1001)
+    os.chmod(path, 0o664)
+    link = tmp_path / "link.vhd"
+    link.symlink_to("disk.vhd")
+    before = os.stat(path)
+    for words in (["compact", link], ["resize", path, "--size", "5M"], ["convert", path, link, "--yes"]):
+        subprocess.run(["sh", "-c", 'umask 077; exec "$@"', "sh", MKIMAGE, "vhd", *words], check=True)
+        now = os.stat(path)
+        assert (now.st_mode, now.st_uid, now.st_gid) == (before.st_mode, before.st_uid, before.st_gid), words
+        assert link.is_symlink()
+        assert now.st_ino != before.st_ino
+        before = now
+
+
+def test_what_is_not_replaced(tmp_path):
+    """A file with another name, one that is in use, what is no file."""
+    path, other = tmp_path / "disk.vhd", tmp_path / "other.vhd"
+    mkimage("vhd", "create", path, "--size", "4M")
+    shutil.copy(path, other)
+    with Server(tmp_path, "file=" + str(other)):
+        said = mkimage("vhd", "convert", path, other, "--yes", status=1).stderr.decode()
+    assert "is in use by another program" in said
+    os.link(other, tmp_path / "name.vhd")
+    for words in (["resize", other, "--size", "5M"], ["compact", other], ["convert", path, other, "--yes"]):
+        assert "other names (hard links)" in mkimage("vhd", *words, status=1).stderr.decode()
+    os.mkfifo(tmp_path / "pipe")
+    for name in (tmp_path, tmp_path / "pipe", "/dev/null"):
+        said = mkimage("vhd", "convert", path, name, "--yes", "--format", "vhd", status=1).stderr.decode()
+        assert "is no file" in said, said
+    assert os.path.exists("/dev/null") and not os.path.isfile("/dev/null")
+    assert not list(tmp_path.glob("*.part"))
+
+
+@pytest.mark.parametrize("form", ["vhd", "vhdx"])
+def test_a_parent_that_is_a_pipe_is_not_waited_for(form, tmp_path):
+    base, child = tmp_path / f"base.{form}", tmp_path / f"child.{form}"
+    mkimage("vhd", "create", base, "--size", "4M")
+    mkimage("vhd", "create", child, "--parent", base)
+    os.remove(base)
+    os.mkfifo(base)
+    done = subprocess.run([MKIMAGE, "vhd", "info", child], timeout=20, capture_output=True, check=False)
+    assert done.returncode == 1 and b"is not there" in done.stderr, done

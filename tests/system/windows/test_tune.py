@@ -8,56 +8,11 @@ import pytest
 
 from files import read
 from hive import Key, binary, hive
+from hivediff import BACKUP, EXPECTED, SET, SYSTEM, changes, number
 from ntfsdisk import MIB, disk, spoil
 from tools import ENV, MKIMAGE, mkimage, refused, run
 from winimage import inside, peek, plant, windows_tree, windows_vhd
 from winregistry import as_left_by_windows, software, system, system_tree, yesterday
-
-SYSTEM = "Windows/System32/config/SYSTEM"
-BACKUP = SYSTEM + ".vhdboot-backup"
-SET = "\\ControlSet001\\"
-
-
-def export(data, name="h.hive"):
-    """{(key, value): text} as hivexregedit exports it; (key, None) for the key itself."""
-    with open(name, "wb") as file:
-        file.write(data)
-    text = run("hivexregedit", "--export", name, "\\").stdout.decode("utf-8", "replace").replace("\\\n  ", "")
-    values, key = {}, None
-    for line in text.splitlines():
-        if line.startswith("["):
-            key = line[1:-1]
-            values[key, None] = ""
-        elif "=" in line:
-            value, _, content = line.partition("=")
-            values[key, value.strip('"')] = content
-    return values
-
-
-def changes(before, after):
-    """{(key, value): new text, or None where it is gone}."""
-    one, two = export(before), export(after)
-    return {place: two.get(place) for place in {**one, **two} if one.get(place) != two.get(place)}
-
-
-def number(n):
-    return f"dword:{n:08x}"
-
-
-COMMON = {
-    (SET + "Services\\FsDepends\\Parameters", "VirtualDiskExpandOnMount"): number(4),
-    (SET + "Control\\Session Manager\\Memory Management", "PagingFiles"): "hex(7):00,00",
-    (SET + "Control\\Session Manager\\Memory Management", "ExistingPageFiles"): None,
-}
-EXPECTED = {
-    7601: {**COMMON, (SET + "Control", "BootDriverFlags"): number(0x14),
-           (SET + "Control\\PnP", "PollBootPartitionTimeout"): number(30000),
-           **{(SET + "Services\\" + name, "Start"): number(0) for name in ("msahci", "pciide", "iaStorV")}},
-    9600: {**COMMON,
-           ("\\HardwareConfig\\{11111111-2222-3333-4444-555555555555}", "BootDriverFlags"): number(0x14),
-           **{(SET + f"Services\\{name}\\StartOverride", value): None
-              for name in ("storahci", "pciide", "intelide", "stornvme", "iaStorV") for value in (None, "0")}},
-}
 
 
 @pytest.mark.parametrize("build, kind", [(7601, "vhd"), (9600, "vhdx")])
@@ -86,8 +41,10 @@ def test_values(folder, build, kind):
     if build > 9000:
         wanted[SET + "Control", "PortableOperatingSystem"] = number(1)
     assert changes(after, inside(image, SYSTEM)) == wanted
+    assert inside(image, BACKUP) == before, "the hive that is kept is from before the first time"
     mkimage("windows", "tune", image, "--undo")
-    assert inside(image, SYSTEM) == after and inside(image, BACKUP) is None
+    undone = inside(image, SYSTEM)
+    assert undone[4096:] == before[4096:] and undone[12:508] == before[12:508] and inside(image, BACKUP) is None
     refused("windows", "tune", image, "--undo", words="nothing to undo")
     for program in (["reged", "-x", "h.hive", "HKEY", "\\", "all.reg"], ["regfinfo", "h.hive"]):
         assert subprocess.run(program, env=ENV, stdout=subprocess.DEVNULL, check=False).returncode in (0, 2)

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""make linux-root: which cells run, and the table of what came of them, build/linux-root.txt.
+
+A line a cell: its name, how it ended, seconds, and the first line of what was wrong. A cell's line stays until the
+cell runs again, so a matrix that was stopped goes on with LINUX_ROOT_CELLS=open: those that have not passed.
+`make check` does not look here.
+"""
+import fnmatch
+import os
+import time
+
+import pytest
+
+TABLE = os.path.join(os.environ["B"], "linux-root.txt")
+WANTED = os.environ.get("LINUX_ROOT_CELLS", "")
+PASSED = "came up"
+collect_ignore_glob = [] if WANTED else ["test_*.py"]
+
+
+def _lines():
+    """{cell: line}, as the table has them."""
+    try:
+        with open(TABLE, encoding="utf-8") as file:
+            return {line.split()[0]: line for line in file.read().splitlines() if line}
+    except FileNotFoundError:
+        return {}
+
+
+def _put(cell, line, order):
+    lines = {**_lines(), cell: line}
+    with open(TABLE + ".part", "w", encoding="utf-8") as out:
+        for name in sorted(lines, key=lambda name: order.index(name) if name in order else len(order)):
+            out.write(lines[name] + "\n")
+    os.rename(TABLE + ".part", TABLE)
+
+
+def cell_of(item):
+    name = item.name.removeprefix("test_")
+    return name.split("[")[1].rstrip("]") if "[" in name else name
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config, items):
+    """In the order in which they are written; of those only the wanted ones."""
+    mine = [item for item in items if item.path.parent.name == "linuxroot"]
+    mine.sort(key=lambda item: (item.path.name, item.reportinfo()[1], items.index(item)))
+    order = [cell_of(item) for item in mine]
+    passed = {name for name, line in _lines().items() if f" {PASSED} " in line}
+    words = WANTED.replace(",", " ").split()
+    for item in mine:
+        item.stash[ORDER] = order
+    items[:] = [item for item in mine if
+                any(cell_of(item) not in passed if word == "open" else fnmatch.fnmatch(cell_of(item), word)
+                    for word in words)]
+
+
+ORDER = pytest.StashKey()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    report = outcome.get_result()
+    if report.when != "call" and not report.failed:
+        return
+    wrong = ""
+    if report.failed:
+        said = str(call.excinfo.value).strip() or repr(call.excinfo.value)
+        wrong = said.splitlines()[0][:160]
+    how = "failed" if report.failed else PASSED
+    noted = dict(item.user_properties).get("seen", "")
+    day = time.strftime("%Y-%m-%d", time.gmtime())
+    line = f"{cell_of(item):<24} {how:<8} {call.duration:5.0f} s  {day}  {wrong or noted}".rstrip()
+    _put(cell_of(item), line, item.stash[ORDER])
