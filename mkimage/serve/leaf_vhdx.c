@@ -140,8 +140,8 @@ static int space_new(struct vhdx_leaf *v, uint64_t size, bool zero, uint64_t *of
     } else {
         *offset = v->next;
         if (!range_ok(*offset, size, store->size))
-            return store_fail(f, ENOSPC, "no room is left inside the VHDX file of %u bytes",
-                              store->size);
+            return store_refuse(f, ENOSPC, "no room is left inside the VHDX file of %u bytes",
+                                store->size);
         v->next += size;
     }
     if (zero)
