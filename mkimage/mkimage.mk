@@ -40,7 +40,8 @@ $(B)/mkimage.o/%.o: mkimage/%.c
 	@mkdir -p $(@D)
 	$(call run,CC)$(CC) $(MKIMAGE_CFLAGS) -c $< -o $@
 
-$(B)/mkimage.o/blobs.o: mkimage/blobs.S $(B)/mbr.bin $(B)/gap.bin $(B)/gap_loader.bin $(B)/vbr.bin $(B)/vhdboot.bin $(WIM_SO)
+$(B)/mkimage.o/blobs.o: mkimage/blobs.S $(B)/mbr.bin $(B)/gap.bin $(B)/gap_loader.bin $(B)/vbr.bin $(B)/vhdboot.bin $(WIM_SO) \
+                             $(B)/vhdboot-attach $(B)/vhdboot-grow
 	@mkdir -p $(@D)
 	$(call run,AS)$(CC) -I$(B) -c $< -o $@
 

@@ -270,7 +270,9 @@ static enum err target_world(struct opened *o, const struct serve_options *optio
             return fail_subject(f, path);
         chosen = *o->entry.chosen;
         if (options->write_of_entry)
-            o->write = chosen.write;
+            o->write = chosen.write == WRITE_PERSISTENT && !entry_keeps_writes(&chosen)
+                           ? WRITE_DISCARD /* ram = yes */
+                           : chosen.write;
     }
     chosen.ram = false;
     chosen.write = o->write == WRITE_PERSISTENT ? WRITE_PERSISTENT : WRITE_NONE;

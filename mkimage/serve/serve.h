@@ -92,6 +92,9 @@ int serve_keep(struct serve *s, unsigned seconds, struct fail *f);
  * disk anew finds all of it. A change of the tables costs a flush then. */
 void serve_write_through(struct serve *s);
 
+/* Can the disk need more new blocks than the image has room for? *left: bytes of that room. */
+bool serve_room(struct serve *s, uint64_t *left);
+
 /* What lies at `off` (< size), for `*len` bytes: data, or zeros that nothing is stored for. */
 int serve_extent(struct serve *s, uint64_t off, uint64_t *len, bool *zero, struct fail *f);
 

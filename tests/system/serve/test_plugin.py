@@ -220,7 +220,8 @@ class TestVolume:
         image = vhd_chain(str(tmp_path), depth=0, size=64 * MIB, block_size=2 * MIB, seed=20)
         path = str(tmp_path / "stick.img")
         config = tmp_path / "vhdboot.cfg"
-        config.write_text("[linux]\nvhd = \\level0.vhd\n[test]\nvhd = \\level0.vhd\nwrite = discard\n")
+        config.write_text("[linux]\nvhd = \\level0.vhd\n[test]\nvhd = \\level0.vhd\nwrite = discard\n"
+                          "[memory]\nvhd = \\level0.vhd\nram = yes\n")
         images.mkimage("flash", path, "--vhd", image.path, "--config", str(config), "--reserve", "8M", "--size", "192M")
         return path, image
 
@@ -286,11 +287,12 @@ class TestVolume:
             disk.flush()
         images.mkimage("vhd", "check", path + ":/level0.vhd")
 
-    def test_entry_that_discards(self, stick, tmp_path):
+    @pytest.mark.parametrize("entry", ["test", "memory"])
+    def test_entry_that_discards(self, stick, entry, tmp_path):
         path, image = stick
         with open(path, "rb") as f:
             before = f.read()
-        with Server(tmp_path, "target=" + path, "entry=test") as server:
+        with Server(tmp_path, "target=" + path, "entry=" + entry) as server:
             disk = server.connect()
             disk.pwrite(b"gone" * 128, 0)
             assert disk.pread(512, 0) == b"gone" * 128
