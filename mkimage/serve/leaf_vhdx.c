@@ -17,7 +17,9 @@
 #include "core/base/bits.h"
 #include "core/base/bounds.h"
 #include "core/base/endian.h"
+#include "core/base/growth.h"
 #include "core/base/image.h"
+#include "core/vhdx/slack.h"
 #include "serve/leaf.h"
 #include "serve/meta.h"
 #include "serve/recycle.h"
@@ -140,8 +142,8 @@ static int space_new(struct vhdx_leaf *v, uint64_t size, bool zero, uint64_t *of
     } else {
         *offset = v->next;
         if (!range_ok(*offset, size, store->size))
-            return store_fail(f, ENOSPC, "no room is left inside the VHDX file of %u bytes",
-                              store->size);
+            return store_refuse(f, ENOSPC, "no room is left inside the VHDX file of %u bytes",
+                                store->size);
         v->next += size;
     }
     if (zero)
@@ -370,29 +372,14 @@ static int bat_load(struct vhdx_leaf *v, struct fail *f)
     return 0;
 }
 
-/* Where the last thing that the file holds ends: regions that nobody knows among them. */
-static int used_end(struct vhdx_leaf *v, struct fail *f)
+/* Where the last thing ends that the file holds, as the loader sees it: both must spare the same.
+ */
+static int used_end(struct vhdx_leaf *v, struct image *image, struct fail *f)
 {
-    uint8_t table[sizeof(struct vhdx_region_table) + 64 * sizeof(struct vhdx_region)];
-    const struct vhdx_region_table *head = (const struct vhdx_region_table *)table;
-    const struct vhdx_region *region = (const struct vhdx_region *)(head + 1);
-    int error = v->leaf.store->read(v->leaf.store, table, sizeof table, VHDX_REGIONS_1);
-    if (error)
-        return store_fail(f, error, "the VHDX region table could not be read", 0);
-    v->next = v->at.log_offset + v->at.log_length;
-    uint32_t count = le32_get(head->count);
-    if (memcmp(head->signature, "regi", 4) || count > 64)
-        count = 0, v->next = v->leaf.store->size; /* damaged, or odd: nothing is known to be free */
-    for (uint32_t i = 0; i < count; i++) {
-        uint64_t end = le64_get(region[i].offset) + le32_get(region[i].length);
-        if (end > v->next)
-            v->next = end;
-    }
-    for (uint32_t i = 0; i < vhdx_bat_entries(&v->at); i++) {
-        uint64_t end = offset_of(entry_get(v, i)) + block_size(v);
-        if (image_state(state_of(entry_get(v, i))) == IMAGE_DATA && end > v->next)
-            v->next = end;
-    }
+    struct image_slack slack = {.end = v->leaf.store->size};
+    if (!v->leaf.store->grows && vhdx_slack_find(image, &slack, f))
+        return EIO;
+    v->next = slack.end;
     return 0;
 }
 
@@ -421,7 +408,7 @@ struct leaf *leaf_vhdx(struct image *image, struct store *store, struct fail *f)
     if (!error)
         error = bat_load(v, f);
     if (!error)
-        error = used_end(v, f);
+        error = used_end(v, image, f);
     if (!error)
         return &v->leaf;
     (void)fail_subject(f, image->file->path);

@@ -97,8 +97,8 @@ int slots_take(struct slots *s, uint32_t *start, uint64_t *dirty_end, struct fai
     }
     if ((s->next + s->size) << SECTOR_SHIFT > s->limit) {
         if (!s->store->grows)
-            return store_fail(f, ENOSPC,
-                              "no room is left inside the VHD file: mkimage reserve makes some", 0);
+            return store_refuse(
+                f, ENOSPC, "no room is left inside the VHD file: mkimage reserve makes some", 0);
         error = grow(s, f);
         if (error)
             return error;

@@ -117,8 +117,10 @@ static enum status written(struct change *c, const struct image *old)
     struct fail f;
     struct serve *to = c->to;
     c->to = NULL;
-    if (serve_close(to, &f))
-        return say_fail(&f);
+    if (serve_close(to, &f)) {
+        (void)fail_subject(&f, c->fresh.name);
+        return serve_say(&f);
+    }
     if (old->format != IMAGE_VHDX)
         return STATUS_OK;
     struct hostfiles host;
@@ -137,7 +139,7 @@ static enum status written(struct change *c, const struct image *old)
     store_close(store);
     hostfiles_close(&host);
     arena_release(&c->arena, mark);
-    return err ? say_fail(&f) : STATUS_OK;
+    return err ? serve_say(&f) : STATUS_OK;
 }
 
 static enum status change_end(struct change *c, enum status status)
@@ -234,7 +236,7 @@ enum status verb_vhd_resize(const struct options *options)
         uint64_t sectors = leaf(&c)->image.sectors;
         if (sectors > d.size >> SECTOR_SHIFT)
             sectors = d.size >> SECTOR_SHIFT;
-        status = layer_copy(leaf(&c), c.to, sectors, NULL, "resizing");
+        status = layer_copy(leaf(&c), c.to, sectors, c.path, NULL, "resizing");
     }
     if (!status)
         status = written(&c, &leaf(&c)->image);
@@ -266,7 +268,7 @@ enum status verb_vhd_compact(const struct options *options)
     if (!status && options->free)
         status = unused_open(&unused, &disk, name);
     if (!status)
-        status = layer_copy(leaf(&c), c.to, leaf(&c)->image.sectors, unused, "compacting");
+        status = layer_copy(leaf(&c), c.to, leaf(&c)->image.sectors, c.path, unused, "compacting");
     unused_close(unused);
     content_close(&disk);
     if (!status)
@@ -334,7 +336,7 @@ enum status verb_vhd_rebase(const struct options *options)
         status = change_begin(&c, &d);
     }
     if (!status)
-        status = layer_copy(leaf(&c), c.to, leaf(&c)->image.sectors, NULL, "rebasing");
+        status = layer_copy(leaf(&c), c.to, leaf(&c)->image.sectors, c.path, NULL, "rebasing");
     if (!status)
         status = written(&c, &leaf(&c)->image);
     status = change_end(&c, status);
@@ -390,7 +392,7 @@ static enum status merge(struct change *c, const char *parent)
     if (!status && !(c->to = serve_open(&options, &f)))
         status = serve_say(&f);
     if (!status)
-        status = layer_copy(leaf(c), c->to, child->sectors, NULL, "merging");
+        status = layer_copy(leaf(c), c->to, child->sectors, parent, NULL, "merging");
     if (!status)
         status = written(c, old);
     status = fresh_end(&c->fresh, status);

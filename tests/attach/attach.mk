@@ -14,7 +14,7 @@ CHECK_FILES   += $(ATTACH_KERNEL)
 
 $(ATTACH_KERNEL): tests/lib/initramfs.py tests/attach/attach.mk
 	$(call run,KERNEL)/usr/bin/python3 $< $(@D) nbd virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev \
-	  virtio_pci virtio_blk crc16 mbcache jbd2 crc32c_generic libcrc32c ext4
+	  virtio_pci virtio_blk crc16 mbcache jbd2 crc32c_generic libcrc32c ext4 dm-mod
 
 # The room of an image, as the server of a root sees it (tests/attach/room.c).
 ATTACH_ROOM := $(B)/attach/room

@@ -85,6 +85,6 @@ fuzz-serve: $(FUZZ_PAIR:%=$(B)/fuzz/fuzz_%) $(FUZZ_PAIR:%=$(B)/fuzz/seeds_%/made
 	    pids="$$pids $$!"; done; \
 	status=0; set -- $$pids; for name in $(FUZZ_PAIR); do \
 	    wait $$1 || { status=1; echo "not ok fuzz_$$name: see $(B)/fuzz/$$name.log"; }; shift; \
-	    sed -n 's/^stat::number_of_executed_units: */fuzz_'$$name' executions: /p; \
-	            s/^stat::average_exec_per_sec: */fuzz_'$$name' a second: /p' $(B)/fuzz/$$name.log; \
+	    sed -n -e 's/^stat::number_of_executed_units: */fuzz_'$$name' executions: /p' \
+	        -e 's/^stat::average_exec_per_sec: */fuzz_'$$name' a second: /p' $(B)/fuzz/$$name.log; \
 	done; exit $$status
