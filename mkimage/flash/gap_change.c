@@ -50,6 +50,13 @@ static bool is_free(const uint8_t *sectors, size_t size)
     return own >= size || bytes_are(sectors + own, size - own, 0);
 }
 
+bool gap_is_there(const struct session *s, const struct gap *gap)
+{
+    uint8_t place[2 * SECTOR_SIZE];
+    return device_pread(&s->device, place, sizeof place, gap->file_lba << SECTOR_SHIFT) &&
+           sectors_of(place) == gap->file_sectors;
+}
+
 /* What is to lie there: the loader, vhdboot.bin, and the MBR that was there at first. */
 static bool compose(const struct session *s, const struct mbr *mbr, const struct gap *old,
                     uint8_t *after, uint32_t sectors)

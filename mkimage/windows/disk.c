@@ -6,10 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include "core/base/bounds.h"
+#include "core/chain/path.h"
 #include "core/entry/open.h"
 #include "core/ntfs/ntfs.h"
+#include "flash/edit.h"
 #include "flash/entry.h"
 #include "flash/source.h"
+#include "flash/sums.h"
 
 #define WINDOWS_MARK "\\Windows\\System32\\config\\SYSTEM"
 #define WINDOWS_DIR  "\\Windows\\System32"
@@ -25,26 +28,32 @@ static bool done(int error)
 
 static bool disk_pread(void *ctx, void *buf, size_t size, uint64_t off)
 {
+    struct disk *d = ctx;
     struct fail f;
-    return done(serve_read(ctx, buf, size, off, &f));
+    return done(serve_read(d->serve, buf, size, off, &f));
 }
 
 static bool disk_pwrite(void *ctx, const void *buf, size_t size, uint64_t off)
 {
+    struct disk *d = ctx;
     struct fail f;
-    return done(serve_write(ctx, buf, size, off, &f));
+    d->wrote = true;
+    return done(serve_write(d->serve, buf, size, off, &f));
 }
 
 static bool disk_zero(void *ctx, uint64_t off, uint64_t size)
 {
+    struct disk *d = ctx;
     struct fail f;
-    return done(serve_zero(ctx, size, off, true, &f));
+    d->wrote = true;
+    return done(serve_zero(d->serve, size, off, true, &f));
 }
 
 static bool disk_sync(void *ctx)
 {
+    struct disk *d = ctx;
     struct fail f;
-    return done(serve_flush(ctx, &f));
+    return done(serve_flush(d->serve, &f));
 }
 
 static const struct device_io engine = {
@@ -115,7 +124,7 @@ static enum status serve_it(struct disk *d, const struct disk_where *where, bool
     d->device = (struct device){.path = d->name,
                                 .fd = -1,
                                 .io = &engine,
-                                .ctx = d->serve,
+                                .ctx = d,
                                 .size = serve_size(d->serve),
                                 .sector_size = SECTOR_SIZE};
     return STATUS_OK;
@@ -123,7 +132,7 @@ static enum status serve_it(struct disk *d, const struct disk_where *where, bool
 
 enum status disk_open(struct disk *d, const struct disk_where *where)
 {
-    *d = (struct disk){.device.fd = -1};
+    *d = (struct disk){.device.fd = -1, .where = *where};
     bool image = is_image(where->file);
     enum status status = image ? STATUS_OK : entry_path(where, &d->vhd);
     if (status)
@@ -146,6 +155,26 @@ const struct device *disk_device(const struct disk *d)
     return d->serve ? &d->device : NULL;
 }
 
+/* An image of a stick whose sum is kept there: that it differs from now on is expected. */
+static enum status mark_written(const struct disk *d)
+{
+    char *target = NULL;
+    const char *name = d->where.file, *path = d->vhd;
+    struct edit e;
+    enum status status = STATUS_OK;
+    if (!path && source_on_target(name, &target, &path))
+        name = target;
+    if (path && !chain_path_volume(path)) {
+        status = edit_open_disk(&e, name, NULL, d->where.partition);
+        if (!status) {
+            status = sums_mark_written(&e, path);
+            edit_close(&e);
+        }
+    }
+    free(target);
+    return status;
+}
+
 enum status disk_close(struct disk *d, enum status status)
 {
     struct fail f;
@@ -157,6 +186,9 @@ enum status disk_close(struct disk *d, enum status status)
     if (!d->serve)
         device_close(&d->device);
     d->serve = NULL;
+    if (d->wrote && mark_written(d) && !status)
+        status = STATUS_FAILED;
+    d->wrote = false;
     free(d->name);
     free(d->path);
     free(d->vhd);

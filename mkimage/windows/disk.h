@@ -13,6 +13,14 @@
 #include "host/device.h"
 #include "serve/serve.h"
 
+struct disk_where {
+    const char *file; /* FILE or TARGET:/path or, where that is no image, TARGET */
+    const char *entry;
+    unsigned partition; /* of TARGET */
+    bool write;
+    const char *name; /* what messages call it; NULL: by what it is */
+};
+
 struct disk {
     struct serve *serve;  /* NULL: a raw disk */
     struct device device; /* the virtual disk */
@@ -20,18 +28,12 @@ struct disk {
     char *path;           /* the same, as it can be opened */
     char *vhd;            /* where it lies on TARGET's volume; NULL: it is a file of the host */
     struct target inside; /* the volume with Windows */
-    bool mounted;         /* `inside` is open */
-    bool windows;         /* and it is one with \Windows; else, if a volume cannot be read: */
+    struct disk_where where;
+    bool wrote;   /* something went to the image */
+    bool mounted; /* `inside` is open */
+    bool windows; /* and it is one with \Windows; else, if a volume cannot be read: */
     bool has_why;
     struct fail why;
-};
-
-struct disk_where {
-    const char *file; /* FILE or TARGET:/path or, where that is no image, TARGET */
-    const char *entry;
-    unsigned partition; /* of TARGET */
-    bool write;
-    const char *name; /* what messages call it; NULL: by what it is */
 };
 
 /* Opens the image. Says what is wrong. */

@@ -246,6 +246,25 @@ def test_sectors_of_others_behind_vhdboots_own_stay(two):
     assert NEEDED < PLACE and sha256(two) == before
 
 
+def test_a_backup_of_an_update_does_not_bring_back_what_a_later_one_overwrote(two, tmp_path):
+    older(two)
+    mkimage("update", two, "--backup", tmp_path / "second")
+    shutil.copy(two, tmp_path / "copy")
+    mkimage("restore", two, tmp_path / "second")            # nothing came after it
+    assert record_of(two)[0] == 1 and loader_of(two)
+    shutil.copy(tmp_path / "copy", two)
+    mbr = bytearray(read(two, 0, 512))                      # a third version, longer than the first, in its place
+    third = bytearray(read(two, 2 * 512, (NEEDED - 1) * 512)) + bytes(1024)
+    struct.pack_into("<I", third, 8, struct.unpack_from("<I", third, 8)[0] + 1024)
+    struct.pack_into("<I", third, 12, struct.unpack_from("<I", third, 12)[0] - 1024 & 0xffffffff)
+    write(two, 2 * 512, bytes(third))
+    struct.pack_into("<IH", mbr, RECORD + 4, 1, NEEDED + 2)
+    write(two, 0, bytes(mbr))
+    before = sha256(two)
+    refused("restore", two, tmp_path / "second", words="overwritten by a later update")
+    assert sha256(two) == before
+
+
 def test_dirty_volumes_are_left_alone(two):
     """Also where no byte of them would change: a boot from there would not write to its images."""
     mkimage("install", two, "--partition", 2, "--place", "gap", "--backup", two + ".saved")
