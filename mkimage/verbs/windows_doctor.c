@@ -51,9 +51,8 @@ static void look_at_hives(struct doctor *d)
     unsigned bad = registry_damage(r);
     if (bad)
         find(d,
-             "%s is damaged: %u of its keys and values cannot be read, what follows may be wrong "
-             "for "
-             "it",
+             "%s is damaged: %u of its keys and values cannot be read; what is said here may be "
+             "wrong for it",
              REGISTRY_SYSTEM, bad);
     if (r->file.stale)
         find(d, "%s is not up to date, and %s: it was read as it is", REGISTRY_SYSTEM,
