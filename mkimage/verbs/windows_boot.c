@@ -17,6 +17,7 @@
 #include "flash/edit.h"
 #include "flash/entry.h"
 #include "verbs/verbs.h"
+#include "windows/alone.h"
 #include "windows/bootfiles.h"
 #include "windows/bootstore.h"
 #include "windows/disk.h"
@@ -362,7 +363,9 @@ static enum status boot_inside(struct boot *b)
         status = disk_open(&d, &where);
     if (status)
         return status;
-    status = disk_find_windows(&d);
+    status = alone_check(&d, o->partition);
+    if (!status)
+        status = disk_find_windows(&d);
     if (!status && !d.windows)
         status = disk_no_windows(&d);
     if (!status) {

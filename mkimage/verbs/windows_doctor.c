@@ -47,7 +47,13 @@ static void __attribute__((format(printf, 2, 3))) find(struct doctor *d, const c
 
 static void look_at_hives(struct doctor *d)
 {
-    const struct registry *r = &d->system;
+    struct registry *r = &d->system;
+    unsigned bad = registry_damage(r);
+    if (bad)
+        find(d,
+             "%s is damaged: %u of its keys and values cannot be read; what is said here may be "
+             "wrong for it",
+             REGISTRY_SYSTEM, bad);
     if (r->file.stale)
         find(d, "%s is not up to date, and %s: it was read as it is", REGISTRY_SYSTEM,
              r->file.stale);

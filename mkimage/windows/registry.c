@@ -9,7 +9,9 @@
 #include "windows/disk.h"
 #include "windows/hivelog.h"
 
-#define PATHS 8
+#define PATHS        8
+#define DEPTH_MAX    512u /* Windows' keys lie no deeper */
+#define DAMAGE_STEPS ((uint32_t)1 << 24)
 
 static enum status read_log(struct target *t, const char *name, const char *suffix,
                             struct view *log)
@@ -92,6 +94,34 @@ enum status registry_find_set(struct registry *r, const char *name)
     return registry_key(r, r->set, &key) ? STATUS_OK
                                          : say_error("Choose an image with an installed Windows.",
                                                      "%s: has no %s", name, r->set);
+}
+
+/* Ends: no deeper than DEPTH_MAX, and the hive's steps run out. */
+static unsigned damage_below(struct hive *h, const struct hive_key *key, unsigned depth)
+{
+    unsigned bad = 0;
+    struct fail f;
+    for (uint32_t i = 0; i < key->values && h->steps_left; i++)
+        bad += hive_value(h, key, i, &(struct hive_value){0}, &f) != ERR_OK;
+    for (uint32_t i = 0; i < key->subkeys && h->steps_left; i++) {
+        struct hive_key below;
+        if (depth == DEPTH_MAX || hive_subkey(h, key, i, &below, &f))
+            bad++;
+        else
+            bad += damage_below(h, &below, depth + 1);
+    }
+    return bad;
+}
+
+unsigned registry_damage(struct registry *r)
+{
+    struct hive_key root;
+    struct fail f;
+    uint32_t steps = r->hive.steps_left;
+    r->hive.steps_left = DAMAGE_STEPS;
+    unsigned bad = hive_root(&r->hive, &root, &f) ? 1 : damage_below(&r->hive, &root, 0);
+    r->hive.steps_left = steps;
+    return bad;
 }
 
 bool registry_key(struct registry *r, const char *path, struct hive_key *key)

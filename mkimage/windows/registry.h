@@ -40,6 +40,9 @@ void registry_close(struct registry *r);
 /* Finds out which control set is the current one. */
 enum status registry_find_set(struct registry *r, const char *name);
 
+/* How many of its keys and values cannot be read. */
+unsigned registry_damage(struct registry *r);
+
 /* The key at a path from the root on. */
 bool registry_key(struct registry *r, const char *path, struct hive_key *key);
 

@@ -259,6 +259,25 @@ def test_inside(seven):
     assert entries[1][1]["21000001"] == (3, bytes(16) + partition(SIGNATURE, MIB))
 
 
+@pytest.mark.parametrize("kind", ["vhd", "vhdx"])
+def test_inside_a_family(folder, kind):
+    """A parent is not written: its child would be damaged. The child is, and its parent keeps its bytes."""
+    del folder
+    base, child = windows_vhd("base." + kind, windows_tree(7601), 24 * MIB), "child." + kind
+    mkimage("vhd", "create", child, "--parent", base)
+    before = read(base)
+    refused("windows", "boot", base, "--inside", words="is a child of")
+    assert read(base) == before
+    mkimage("windows", "boot", child, "--inside")
+    assert read(base) == before and inside(child, "bootmgr")
+    assert b"everything was there already" in mkimage("windows", "boot", child, "--inside").stderr
+    mkimage("flash", "s.img", "--vhd", child, "--size", "160M")
+    refused("windows", "boot", f"s.img:/{base}", "--inside", words="is the parent of")
+    mkimage("windows", "boot", "s.img", "--inside", "--exact")
+    assert mkimage("cat", f"s.img:/{base}").stdout == before
+    assert b"clean" in mkimage("vhd", "check", f"s.img:/{child}").stdout
+
+
 def warned_of(done):
     """Which images `windows boot` says are parents."""
     return re.findall(r"warning: (\S+): the entry ({\S+}) in \\Boot\\BCD starts it, but it is the parent of (\S+), "

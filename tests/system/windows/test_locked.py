@@ -17,7 +17,8 @@ def raw_windows(name="raw.img"):
     return disk(name, plant(tree, 24 * MIB))
 
 
-@pytest.mark.parametrize("kind, words", [("bitlocker", "encrypted (by|with) BitLocker"), ("exfat", "the volume is exFAT, not NTFS"),
+@pytest.mark.parametrize("kind, words", [("bitlocker", "encrypted (by|with) BitLocker"),
+                                         ("exfat", "the volume is exFAT, not NTFS"),
                                          ("refs", "the volume is ReFS, not NTFS"), ("zeros", "no NTFS")])
 def test_named(folder, kind, words):
     del folder
