@@ -140,6 +140,7 @@ static bool remember(struct dependents *d, const struct walk *w, const char *pat
                             .format = image->format,
                             .parent_ids = image->parent_ids};
     memcpy(x->id, image->id, sizeof x->id);
+    memcpy(x->merge_id, image->merge_id, sizeof x->merge_id);
     memcpy(x->parent_id, image->parent_id, sizeof x->parent_id);
     find_parent(x, w, path);
     d->count += x->path != NULL;
@@ -260,13 +261,17 @@ const struct dependent *dependents_next(const struct dependents *d, const struct
     return NULL;
 }
 
+/* A VHDX that was written to since does not find its parent any more where that one was, too. */
 const struct dependent *dependents_merged(const struct dependents *d, const struct image *parent,
                                           const struct ntfs_identity *file,
                                           const struct dependent *last)
 {
+    bool vhdx = parent->format == IMAGE_VHDX;
     for (size_t i = last ? (size_t)(last - d->image) + 1 : 0; i < d->count; i++) {
         const struct dependent *x = &d->image[i];
-        if (stands_on(x, parent, file) && !memcmp(x->id, parent->merge_child, sizeof x->id))
+        bool stands = stands_on(x, parent, file) || (vhdx && !x->parent_found);
+        if (stands && x->format == parent->format &&
+            !memcmp(x->merge_id, parent->merge_child, sizeof x->merge_id))
             return x;
     }
     return NULL;

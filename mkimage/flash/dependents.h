@@ -19,7 +19,7 @@ struct dependent {
     bool on_volume; /* TARGET's own */
     struct ntfs_identity file;
     enum image_format format;
-    uint8_t id[16];
+    uint8_t id[16], merge_id[16];
     uint8_t parent_id[2][16];
     unsigned parent_ids;
     bool parent_found; /* on its own volume, as the loader looks for it: */

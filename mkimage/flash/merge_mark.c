@@ -1,18 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One sector a footer, the end's first, each behind a flush. A footer that is damaged, or missing,
- * stays as it is.
+ * In a VHD one sector a footer, the end's first, each behind a flush. A footer that is damaged, or
+ * missing, stays as it is. In a VHDX one sector, for parent and child alike.
  */
 #include "flash/merge_mark.h"
 #include <errno.h>
 #include <string.h>
+#include "core/base/bits.h"
 #include "core/base/bounds.h"
 #include "core/base/endian.h"
 #include "core/base/file.h"
 #include "core/base/image.h"
 #include "core/vhd/footer.h"
 #include "core/vhd/format.h"
+#include "core/vhdx/format.h"
+#include "core/vhdx/mark.h"
+#include "flash/renew.h"
 #include "host/device.h"
+#include "host/random.h"
 
 #define SUM_AT offsetof(struct vhd_footer, checksum)
 
@@ -27,7 +32,7 @@ static uint64_t end_footer(const struct image *image, uint32_t *size)
 enum status merge_mark_possible(const struct image *parent)
 {
     uint32_t size;
-    if (end_footer(parent, &size) % SECTOR_SIZE)
+    if (parent->format == IMAGE_VHD && end_footer(parent, &size) % SECTOR_SIZE)
         return say_error("Copy it with qemu-img convert -O vpc.",
                          "%s: its footer does not start at a sector, so that a merge into it could "
                          "not be marked",
@@ -59,7 +64,7 @@ static bool mark_one(struct edit *e, const struct chain_link *parent, uint64_t a
     return edit_write_at(e, &parent->extents, at, &footer, size) && edit_sync(e);
 }
 
-enum status merge_mark_set(struct edit *e, const struct chain_link *parent, enum image_merge state,
+static enum status set_vhd(struct edit *e, const struct chain_link *parent, enum image_merge state,
                            const uint8_t child[16])
 {
     uint32_t size;
@@ -75,4 +80,39 @@ enum status merge_mark_set(struct edit *e, const struct chain_link *parent, enum
         return say_error("Repair it with the program that made it.",
                          "%s: its footer at the end is damaged", parent->file.path);
     return STATUS_OK;
+}
+
+/* The one sector of a VHDX, which says what it is as a parent, and its id as a child. */
+static enum status set_vhdx(struct edit *e, const struct chain_link *link, enum image_merge state,
+                            const uint8_t child[16], const uint8_t own[16])
+{
+    struct vhdx_mark mark;
+    vhdx_mark_make(&mark, state, child, own);
+    return edit_sync(e) && edit_write_at(e, &link->extents, VHDX_MARK, &mark, sizeof mark) &&
+                   edit_sync(e)
+               ? STATUS_OK
+               : device_write_failed(&e->session.device);
+}
+
+enum status merge_mark_child(struct edit *e, struct chain_link *child)
+{
+    struct image *image = &child->image;
+    if (image->format != IMAGE_VHDX || !bytes_are(image->merge_id, sizeof image->merge_id, 0))
+        return STATUS_OK;
+    enum status status = random_fill(image->merge_id, sizeof image->merge_id);
+    return status ? status : set_vhdx(e, child, image->merge, image->merge_child, image->merge_id);
+}
+
+enum status merge_mark_set(struct edit *e, const struct chain_link *parent, enum image_merge state,
+                           const uint8_t child[16])
+{
+    return parent->image.format == IMAGE_VHDX
+               ? set_vhdx(e, parent, state, child, parent->image.merge_id)
+               : set_vhd(e, parent, state, child);
+}
+
+enum status merge_mark_end(struct edit *e, const struct chain_link *parent)
+{
+    enum status status = renew_ids(e, parent, VHDX_CHANGES_DISK, NULL);
+    return status ? status : merge_mark_set(e, parent, IMAGE_MERGE_NONE, NULL);
 }

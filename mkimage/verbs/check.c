@@ -19,6 +19,7 @@
 #include "core/ntfs/ntfs.h"
 #include "core/part/part.h"
 #include "flash/entry.h"
+#include "flash/installed.h"
 #include "flash/target.h"
 #include "host/device.h"
 #include "ntfs/mirror.h"
@@ -117,7 +118,7 @@ static void walk(struct check *c)
     if (t->table.scheme != PART_NONE || t->table.count)
         check_boot_mbr(&c->steps, t);
     struct gap gap;
-    bool outside = check_boot_gap(t, &gap);
+    bool outside = installed_gap(t, &gap);
     if (t->part && !outside)
         check_boot_vbr(&c->steps, t, mounted);
     if (!mounted) {

@@ -36,14 +36,6 @@ static void check_gap_code(struct steps *s, const struct target *t, const struct
                      gap->file_lba, last);
 }
 
-bool check_boot_gap(struct target *t, struct gap *gap)
-{
-    struct mbr mbr;
-    struct fail f;
-    return t->table.scheme != PART_NONE && !blk_read(&t->cache.blk, 0, 1, &mbr, &f) &&
-           gap_read(&mbr, gap);
-}
-
 void check_boot_mbr(struct steps *s, struct target *t)
 {
     struct mbr mbr;

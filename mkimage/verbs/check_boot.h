@@ -18,10 +18,7 @@ void check_boot_vbr(struct steps *s, struct target *t, bool mounted);
  * sum. */
 void check_boot_stage2(struct steps *s, struct target *t);
 
-/* Does the MBR say that vhdboot lies outside of the volumes? Then no boot record is on the way. */
-bool check_boot_gap(struct target *t, struct gap *gap);
-
-/* vhdboot.bin there. */
+/* vhdboot.bin outside of the volumes. */
 void check_boot_gap_file(struct steps *s, struct target *t, const struct gap *gap);
 
 #endif

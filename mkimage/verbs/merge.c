@@ -10,10 +10,13 @@
 #include <string.h>
 #include "cli/options.h"
 #include "cli/say.h"
+#include "core/base/file.h"
 #include "core/chain/chain.h"
+#include "core/ntfs/ntfs.h"
 #include "flash/absorb.h"
 #include "flash/edit.h"
 #include "flash/grow.h"
+#include "flash/installed.h"
 #include "flash/lineage.h"
 #include "flash/menus.h"
 #include "flash/merge_mark.h"
@@ -25,6 +28,7 @@ struct merge {
     char *path, *parent;
     struct absorb absorb;
     uint32_t add; /* slots that the parent needs before */
+    bool grows;   /* those, or sector bitmaps */
     struct lineage_config config;
 };
 
@@ -39,6 +43,7 @@ static enum status look(struct merge *m)
     enum status status = absorb_open(&m->absorb);
     uint32_t have = m->absorb.slack.now.count;
     m->add = m->absorb.new_blocks > have ? m->absorb.new_blocks - have : 0;
+    m->grows = m->add || (m->absorb.new_blocks && m->absorb.slack.bitmaps);
     return status;
 }
 
@@ -64,6 +69,18 @@ static enum status warn_of_entries(struct lineage *l)
     return status;
 }
 
+/* An older loader does not know the mark in a VHDX, and would start what is half merged. */
+static enum status check_loader(struct merge *m)
+{
+    struct target *t = &m->lineage.edit.session.target;
+    if (m->lineage.chain.link[1]->image.format != IMAGE_VHDX || installed_is_ours(t))
+        return STATUS_OK;
+    return say_error("Run mkimage update first.",
+                     "%s: its boot code is of another version, which may not know a merge into a "
+                     "VHDX that was cut off",
+                     t->device.path);
+}
+
 static enum status plan(struct merge *m)
 {
     struct lineage *l = &m->lineage;
@@ -78,7 +95,9 @@ static enum status plan(struct merge *m)
     if (!lineage_on_volume(l, 1))
         return say_error("Copy both onto one volume first.", "%s: lies on another volume",
                          m->parent);
-    enum status status = lineage_no_dependents(l, chain->link[0], NULL);
+    enum status status = check_loader(m);
+    if (!status)
+        status = lineage_no_dependents(l, chain->link[0], NULL);
     if (!status)
         status = lineage_no_dependents(l, chain->link[1], chain->link[0]);
     if (!status)
@@ -91,34 +110,37 @@ static enum status plan(struct merge *m)
 static enum status grow_parent(struct merge *m)
 {
     struct chain_link *parent = m->lineage.chain.link[1];
-    return m->add ? grow_slots(&m->lineage.edit, m->parent, &m->absorb.slack, m->add,
-                               &parent->extents, NULL)
-                  : STATUS_OK;
+    return m->grows ? grow_slots(&m->lineage.edit, m->parent, &m->absorb.slack, m->add,
+                                 &parent->extents, NULL)
+                    : STATUS_OK;
 }
 
 /* Takes the mark off the parent, which the entry starts now. */
 static enum status unmark(struct merge *m)
 {
     enum status status = lineage_reopen(&m->lineage, m->parent);
-    return status
-               ? status
-               : merge_mark_set(&m->lineage.edit, m->lineage.chain.link[0], IMAGE_MERGE_NONE, NULL);
+    return status ? status : merge_mark_end(&m->lineage.edit, m->lineage.chain.link[0]);
 }
 
 static enum status make(struct merge *m)
 {
     struct slack before = m->absorb.slack;
     uint32_t add = m->add;
+    bool grows = m->grows;
     enum status status = sums_mark_written(&m->lineage.edit, m->parent);
     if (!status)
+        status = sums_mark_written(&m->lineage.edit, m->path); /* a VHDX gets an id */
+    if (!status)
         status = grow_parent(m);
-    if (!status && add)
+    if (!status && grows)
         status = lineage_reopen(&m->lineage, m->path);
-    if (!status && add)
+    if (!status && grows)
         status = grow_note(&m->lineage.edit, &before, add, &m->lineage.chain.link[1]->extents);
-    if (!status && add)
+    if (!status && grows)
+        status = lineage_reopen(&m->lineage, m->path);
+    if (!status && grows)
         status = look(m);
-    if (!status && m->add)
+    if (!status && m->grows)
         status = say_error("Run this again.", "%s: has not got the room it needs", m->parent);
     if (!status)
         status = absorb_run(&m->absorb);

@@ -174,20 +174,36 @@ static enum status plan(struct snapshot *s, const struct options *options)
     return status;
 }
 
+/* Takes the mark of a merge away whose child is gone. A VHDX has another id after that, which the
+ * child has to name. */
+static enum status unmark(struct snapshot *s)
+{
+    struct lineage *l = &s->lineage;
+    enum status status = merge_mark_end(&l->edit, l->chain.link[0]);
+    if (!status)
+        status = lineage_reopen(l, s->parent);
+    newvhd_free(&s->vhd);
+    return status ? status
+                  : newvhd_make(&s->vhd, &l->chain.link[0]->image, s->path, s->parent,
+                                NEWVHD_BLOCK_SIZE);
+}
+
 /* All that is written; in a rehearsal, nothing is. */
 static enum status make(struct snapshot *s)
 {
     struct lineage *l = &s->lineage;
     bool real = !l->edit.rehearsal;
+    enum status status = STATUS_OK;
+    if (real && l->chain.link[0]->image.merge)
+        status = unmark(s);
+    if (status)
+        return status;
     struct edit_content content = {.front = s->vhd.front,
                                    .front_size = s->vhd.front_size,
                                    .size = slack_size(&s->vhd.slack, s->slots)};
     newvhd_end(&s->vhd, &content.back, &content.back_size, content.size);
     unsigned depth = l->chain.count;
-    enum status status = STATUS_OK;
-    if (real && l->chain.link[0]->image.merge) /* of a child that is gone */
-        status = merge_mark_set(&l->edit, l->chain.link[0], IMAGE_MERGE_NONE, NULL);
-    if (!status && real)
+    if (real)
         status = sums_mark_written(&l->edit, s->parent);
     if (!status)
         status = lineage_put_first(l, &s->config);

@@ -93,8 +93,22 @@ static void seal(struct file *file, struct input *in, uint64_t off, uint32_t len
     memcpy(in->entry[i - 1] + 4 + 4, &crc, 4);
 }
 
+/* Makes the sum of a mark right, in each version of its sector. */
+static void seal_mark(struct input *in)
+{
+    for (unsigned i = 0; i < in->count; i++) {
+        struct vhdx_mark *mark = (struct vhdx_mark *)(in->entry[i] + 4);
+        if (entry_sector(in, i) != VHDX_MARK / SECTOR_SIZE)
+            continue;
+        mark->sum = le32_make(0);
+        mark->sum = le32_make(crc32c(0, in->entry[i] + 4, SECTOR_SIZE));
+    }
+}
+
 static void seal_all(struct file *file, struct input *in, unsigned keep)
 {
+    if (!(keep & 1))
+        seal_mark(in);
     if (!(keep & 1)) {
         seal(file, in, VHDX_HEADER_1, VHDX_HEADER_SIZE);
         seal(file, in, VHDX_HEADER_2, VHDX_HEADER_SIZE);

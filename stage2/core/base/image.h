@@ -72,8 +72,10 @@ struct image {
         uint64_t value;
     } damage;
     bool saved_state;       /* VHD: a suspended virtual machine goes on with this disk */
-    enum image_merge merge; /* VHD: of the child with the id merge_child */
+    enum image_merge merge; /* of the child whose merge_id is merge_child */
     uint8_t merge_child[16];
+    uint8_t merge_id[16]; /* lasts while the image is written to. VHD: the unique id; VHDX: zeros
+                           * until it is first merged */
     uint8_t parent_id[2][16]; /* IMAGE_DIFFERENCING: the ids of which its parent must have one */
     unsigned parent_ids;      /* how many of them there are */
     unsigned parent_count;

@@ -191,7 +191,7 @@ bool chain_merge_names(const struct chain *chain, unsigned index, const struct i
 {
     const struct image *parent = &chain->link[index]->image;
     return parent->merge && child->format == parent->format &&
-           !memcmp(parent->merge_child, child->id, sizeof child->id);
+           !memcmp(parent->merge_child, child->merge_id, sizeof child->merge_id);
 }
 
 enum err chain_open(struct chain *chain, struct chain_files *files, const char *path,

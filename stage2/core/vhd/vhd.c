@@ -104,6 +104,7 @@ static enum err vhd_open_footers(struct image *image, const struct vhd_footers *
     uint64_t size = be64_get(footer->current_size);
     image->sectors = size >> SECTOR_SHIFT;
     memcpy(image->id, footer->id, sizeof image->id);
+    memcpy(image->merge_id, footer->id, sizeof image->merge_id);
     image->timestamp = be32_get(footer->timestamp);
     image->cylinders = be16_get(footer->cylinders);
     image->heads = footer->heads;

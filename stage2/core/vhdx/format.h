@@ -2,7 +2,7 @@
 /*
  * VHDX as it lies in the file. Little-endian; GUIDs in Microsoft's byte order.
  *
- *        0  "vhdxfile", creator
+ *        0  "vhdxfile", creator; at 4 Ki vhdboot's own mark
  *    64 Ki  header 1, 128 Ki header 2: of the valid ones the higher sequence number counts; equal
  *           numbers only with equal content
  *   192 Ki  region table 1, 256 Ki region table 2: copies of each other
@@ -79,6 +79,26 @@ struct vhdx_header {
 };
 static_assert(sizeof(struct vhdx_header) == 0x50, "VHDX header");
 static_assert(offsetof(struct vhdx_header, log_offset) == 0x48, "VHDX header");
+
+/*
+ * vhdboot's own, in the 64 KiB of the file's identifier: others read the first bytes there, and
+ * write none once the file is made. One sector, so that it changes at once. It says of a parent
+ * that the merge of a child into it has begun, and of a child by which id the parent's mark names
+ * it: its data-write id will not do, as that changes with each session that writes to it.
+ */
+#define VHDX_MARK        0x1000u
+#define VHDX_MARK_COOKIE "vhdmerge"
+
+struct vhdx_mark {
+    uint8_t cookie[8];     /* 0x00: "vhdmerge"; the sector is zeros where there is no mark */
+    le32 sum;              /* 0x08: CRC-32C of the sector, this field taken as zero */
+    le32 state;            /* 0x0c: enum image_merge, of a child into this image */
+    uint8_t child[16];     /* 0x10: that child's own id */
+    uint8_t own[16];       /* 0x20: this image's, as a child; zeros: it has none yet */
+    uint8_t reserved[464]; /* 0x30: zeros */
+};
+static_assert(sizeof(struct vhdx_mark) == SECTOR_SIZE, "VHDX mark");
+static_assert(offsetof(struct vhdx_mark, own) == 0x20, "VHDX mark");
 
 /* The CRC is over all 64 KiB, itself taken as zero. */
 struct vhdx_region_table {

@@ -10,6 +10,7 @@
 #include "core/vhdx/bat.h"
 #include "core/vhdx/format.h"
 #include "core/vhdx/log.h"
+#include "core/vhdx/mark.h"
 #include "core/vhdx/metadata.h"
 #include "core/vhdx/pages.h"
 #include "core/vhdx/slack.h"
@@ -178,6 +179,8 @@ static enum err vhdx_load(struct vhdx *v, struct image *image, struct arena *a, 
     enum err err = vhdx_reserve(v, 0, MIB_MASK + 1, f);
     if (!err)
         err = log_load(v, image, a, f);
+    if (!err)
+        err = vhdx_mark_load(v, image, f);
     if (!err)
         err = regions_load(v, image, f);
     if (!err)
