@@ -36,7 +36,7 @@ include tests/lint.mk
 # --- What the machines of the system tests run: small guests, and disks with real systems
 
 CACHE        := .cache
-GUESTS       := drives first pattern bench wbench scribe slots reread
+GUESTS       := drives first pattern bench wbench copy scribe slots reread
 GUEST_FILES  := $(GUESTS:%=$(B)/tests/%.bin) $(B)/tests/pattern
 SYSTEM_DISKS := $(B)/demo.vhd $(B)/tests/extlinux.vhd $(B)/tests/memtest.vhd $(B)/tests/memdisk.vhd
 

@@ -2,6 +2,7 @@
 ; Measures INT 13h writes, of zeros, as bench.asm does reads: `rounds` sequential writes of 63.5 KiB from lba 64 on, warmed
 ; up once: "guest: sequential HIGHLOW least ONE". Then, when a key is pressed, `fault_count` writes of `fault_sectors`
 ; (1), `fault_step` apart from `fault_first` on: "guest: spread HIGHLOW least ONE".
+; With COPY each of these writes comes with what a system does beside that copies a file.
 ; At the end "guest: done" or "guest: failed".
         %include "guest.inc"
 
@@ -68,6 +69,10 @@ spread:
 .next:
         sub     esi, 1
         jb      .done
+%ifdef COPY
+        call    beside
+        jc      .end
+%endif
         call    timed
         jc      .end
         add     eax, [fault_step]
@@ -76,6 +81,34 @@ spread:
         clc
 .end:
         ret
+
+%ifdef COPY
+; beside: what a system does that copies a file, before it writes a piece of it: reads the piece, and for each MiB writes a
+; sector of both FATs. The pieces come round and round from the first 4 MiB.
+;   in:      EAX = where the piece goes, CX = its sectors, ESI counts down, ES:BX = buffer
+;   out:     CF = 1 if a call failed      keeps: all others
+beside:
+        pushad
+        and     eax, 8191
+        add     eax, FIRST_LBA
+        mov     dh, 0x42
+        call    transfer
+        jc      .end
+        test    si, 15
+        jnz     .end                    ; CF = 0
+        mov     dh, 0x43
+        mov     cx, 1
+        mov     eax, 12000
+        shr     si, 4
+        add     ax, si
+        call    transfer
+        jc      .end
+        add     eax, 1000
+        call    transfer
+.end:
+        popad
+        ret
+%endif
 
         %include "sectors.inc"
         %include "clock.inc"
