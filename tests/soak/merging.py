@@ -4,8 +4,6 @@ import judge
 from programs import BROKEN
 from promises import depth, harm, named_too, other_size, resolve, started_elsewhere
 
-OF_VHDX = True                          # are VHDXs merged, too?
-
 
 def merge(s, rng):
     picked = s.pick(rng, lambda v, e: depth(s.model, v, e) > 1 or rng.random() < 0.1)
@@ -24,10 +22,8 @@ def merge(s, rng):
     elif not refuse and places[1][0] != volume:
         refuse = ("the parent lies on another volume", True)
     refuse = refuse or other_size(s.model, places)
-    if not refuse and s.model.files[places[0]].vhdx and not OF_VHDX:
-        refuse = ("of VHDs only", True)
     if not refuse:
-        touched |= {places[1]}
+        touched |= {places[1]} | ({places[0]} if s.model.files[places[0]].vhdx else set())  # it gets an id
         room += merge_room(s.model, places)
         half_merge(half, places)
         first.half[places[0]] = half.half[places[0]]
