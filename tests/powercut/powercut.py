@@ -243,7 +243,8 @@ def matrix():
             cells.append(Case(depth, blocks[which % 3], which >= 3))
     cells[3:3] = [Case(0, 0, False), Case(0, 0, False, bus="ide"),
                   Case(1, 512 * KIB, False, note="true"), Case(1, 512 * KIB, True, note="of another place")]
-    cells[7:7] = [Case(1, MIB, False, note="true", kind="vhdx"), Case(2, 2 * MIB, True, kind="vhdx")]
+    cells[7:7] = [Case(1, MIB, False, note="true", kind="vhdx")]
+    cells[12:12] = [Case(2, 2 * MIB, True, kind="vhdx")]
     cells += [Case(1, 2 * MIB, False, note="true"), Case(1, 512 * KIB, True, note="of a part"),
               Case(1, 512 * KIB, True, note="another file's"), Case(1, 512 * KIB, True, note="half written"),
               Case(2, 512 * KIB, True, note="another file's"), Case(2, 512 * KIB, False, note="true"),

@@ -16,7 +16,7 @@ from model import WRONG, Model
 MATRIX = powercut.matrix()
 WANTED = os.environ.get("POWERCUT_CELLS", "0")
 CELLS = len(MATRIX) if WANTED == "all" else int(WANTED)
-USUAL_CELLS = 13                        # they have each value of each axis
+USUAL_CELLS = 12                        # they have each value of each axis
 USUALLY = {"rounds": 24, "every": 31, "oracles": 1}
 WHOLLY = {"rounds": 60, "every": 1, "oracles": 2}
 SECTOR = 512
