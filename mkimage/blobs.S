@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The boot code that mkimage installs, inside mkimage itself: one file is the whole tool. */
+/* What mkimage installs, boot code and vhdboot-attach, inside mkimage itself: one file is the whole
+ * tool. */
         .section .rodata
         .macro  blob name, file
         .balign 16
@@ -17,5 +18,7 @@ blob_\name\()_end:
         blob    vbr, "vbr.bin"
         blob    stage2, "vhdboot.bin"
         blob    wim, "wim.so"
+        blob    attach, "vhdboot-attach"
+        blob    attach_grow, "vhdboot-grow"
 
         .section .note.GNU-stack, "", %progbits

@@ -54,8 +54,6 @@ static void header_map(struct resident_header *h, const struct map *map)
     h->record_cells = (uint16_t)map->record_cells;
     h->record_next = map->record_first;
     h->record_end = map->record_end;
-    h->record_clean = map->record_clean;
-    h->record_dirty = map_dirty_cells(map);
     h->bat_sector = map->bat_sector;
     h->bitmap_sectors = (uint8_t)map->bitmap_sectors;
     h->bitmap_cell = map->bitmap_cell;

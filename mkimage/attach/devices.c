@@ -127,14 +127,18 @@ void devices_list(void (*tell)(void *ctx, const struct devices_one *one), void *
     free(index);
 }
 
+/* Partitions that are found once more go away in between: whoever has just begun to use one, such
+ * as LVM by udev, loses it for good. */
 bool devices_scan(int index)
 {
     char path[32];
+    struct devices_one one = {.index = index};
     snprintf(path, sizeof path, "/dev/nbd%d", index);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return false;
-    bool ok = !ioctl(fd, BLKRRPART) || errno == EINVAL; /* EINVAL: this kernel's NBD has none */
+    find_partitions(&one);
+    bool ok = one.partitions || !ioctl(fd, BLKRRPART) || errno == EINVAL; /* this NBD has none */
     int error = errno;
     close(fd);
     errno = error;

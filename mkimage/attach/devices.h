@@ -41,7 +41,7 @@ void devices_list(void (*tell)(void *ctx, const struct devices_one *one), void *
 int devices_index(const char *name);
 
 /* Lets the kernel look for partitions on /dev/nbd`index`, which it otherwise does when somebody
- * opens it. False with errno set. */
+ * opens it, unless it has found some. False with errno set. */
 bool devices_scan(int index);
 
 #endif

@@ -54,6 +54,8 @@ enum option_bit {
     OPTION_SAN_POLICY = 1ull << 42,
     OPTION_PORTABLE = 1ull << 43,
     OPTION_UNDO = 1ull << 44,
+    OPTION_ROOT = 1ull << 45,
+    OPTION_PACKAGE = 1ull << 46,
 };
 
 #define ARGUMENTS_MAX 32
@@ -75,6 +77,8 @@ struct options {
     uint64_t size, lba, count;
     uint64_t reserve;   /* 0 with OPTION_RESERVE given: none */
     unsigned partition; /* 0: pick one */
+    unsigned root;      /* a partition of the disk inside; 0: find it */
+    const char *package;
     bool json, yes, dry_run, no_mbr, drop, all, read_only, discard, free;
     bool keep_image, verify, force, no_sums;
     bool inside, exact, locate, san_policy, portable, undo;

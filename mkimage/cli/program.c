@@ -14,8 +14,11 @@ void program_set_name(const char *path)
 {
     const char *slash = path ? strrchr(path, '/') : NULL;
     const char *last = slash ? slash + 1 : path;
-    if (last && *last)
-        name = last;
+    static char copy[64]; /* who serves a disk changes argv[0] */
+    if (!last || !*last)
+        return;
+    snprintf(copy, sizeof copy, "%s", last);
+    name = copy;
 }
 
 const char *program_name(void)

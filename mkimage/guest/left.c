@@ -7,14 +7,18 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "attach/devices.h"
 #include "core/ntfs/ntfs.h"
 
 #define FOLDER  "/run/vhdboot"
 #define TABLE   FOLDER "/table"
 #define DEVICE  FOLDER "/device"
 #define WAITING FOLDER "/waiting"
+#define CONTROL FOLDER "/control" /* of the keeper */
 #define RULES   "/run/udev/rules.d/61-vhdboot.rules"
-#define UNITS   "/run/systemd/system"
+/* Not /run/systemd/system: where that folder is, systemd counts as running, and LVM's rules ask it
+ * to set up the root's volume group, in an initramfs without it too. */
+#define UNITS   "/run/systemd/system.control"
 
 static const char *const folders[] = {FOLDER, "/run/udev", "/run/udev/rules.d", "/run/systemd",
                                       UNITS};
@@ -67,6 +71,21 @@ static void look_again(const char *name)
     close(fd);
 }
 
+/* The rules that name the device and its partitions have come after these. */
+static void look_at_device_again(int index)
+{
+    static struct devices_one one;
+    char name[32];
+    snprintf(name, sizeof name, "nbd%d", index);
+    look_again(name);
+    if (!devices_read(&one, index))
+        return;
+    for (unsigned i = 0; i < one.partitions; i++) {
+        snprintf(name, sizeof name, "nbd%dp%u", index, one.partition[i]);
+        look_again(name);
+    }
+}
+
 void left_put(const struct disk *d, const struct found *found, int index)
 {
     char name[16];
@@ -84,8 +103,7 @@ void left_put(const struct disk *d, const struct found *found, int index)
     }
     for (unsigned i = 0; i < d->sticks; i++)
         look_again(d->stick[i].partition);
-    name[length - 1] = '\0';
-    look_again(name);
+    look_at_device_again(index);
 }
 
 void left_remove(void)
@@ -99,6 +117,7 @@ void left_remove(void)
     (void)unlink(DEVICE);
     (void)unlink(TABLE);
     (void)unlink(WAITING);
+    (void)unlink(CONTROL);
     (void)rmdir(FOLDER);
 }
 

@@ -38,6 +38,10 @@ struct store *store_volume(int fd, uint64_t size, const struct extent_list *list
  * store on a volume that needs a descriptor that nobody else reads by. 0 or an errno. */
 int store_direct(struct store *s);
 
+/* What is written to the file of the host is sent to the medium while more is written, not all at
+ * the next sync: for one that is written once. By one thread. */
+void store_hasten(struct store *s);
+
 void store_close(struct store *s);
 
 /* s->sync(), remembered where it fails. */

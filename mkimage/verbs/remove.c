@@ -14,6 +14,8 @@
 #include "flash/entry.h"
 #include "flash/lineage.h"
 #include "flash/needed.h"
+#include "flash/sums.h"
+#include "ntfs/volume.h"
 #include "verbs/verbs.h"
 
 struct removal {
@@ -71,12 +73,12 @@ static enum status judge(struct removal *r)
     return status;
 }
 
-/* Finds an image of the root folder that stays. */
+/* Finds an image of the root folder that stays, if only by another name of it. */
 static bool each(void *ctx, const struct ntfs_dirent *entry)
 {
     struct removal *r = ctx;
     if (entry->directory || !needed_is_listed(entry->name) ||
-        (r->goes && entry->record == r->image.file.record))
+        (r->goes && volume_same_path(entry->name, r->image.path)))
         return true;
     r->listed = strdup(entry->name);
     return false;
@@ -112,6 +114,14 @@ static enum status plan_config(struct removal *r)
     return status ? status : lineage_keep_then(l, &r->config);
 }
 
+/* By this one name: where somebody has given it another, that one stays. */
+static enum status remove_image(struct removal *r)
+{
+    struct edit *e = &r->lineage.edit;
+    enum status status = e->rehearsal ? STATUS_OK : sums_forget(e, r->image.path);
+    return status ? status : edit_remove(e, r->image.path);
+}
+
 /* All that is written; in a rehearsal, nothing is. */
 static enum status make(struct removal *r)
 {
@@ -127,7 +137,7 @@ static enum status make(struct removal *r)
         if (!status && real)
             status = lineage_reopen_menu(l);
     }
-    return status || !r->goes ? status : lineage_remove(l, r->image.path);
+    return status || !r->goes ? status : remove_image(r);
 }
 
 static void report(const struct removal *r)

@@ -114,7 +114,7 @@ static const struct verb list[] = {
                 "default one."},
     {.name = "reserve",
      .group = GROUP_KEEP,
-     .brief = "room inside a VHD for new data",
+     .brief = "room inside an image for new data",
      .arguments = "TARGET|IMAGE",
      .arguments_needed = 1,
      .options = OPTION_PARTITION | OPTION_ENTRY | OPTION_FILE | OPTION_NEW_SIZE | OPTION_DRY_RUN |
@@ -171,7 +171,7 @@ static const struct verb list[] = {
      .arguments_needed = 1,
      .options = ENTRY | OPTION_DRY_RUN | OPTION_YES,
      .run = verb_merge,
-     .summary = "Writes what the entry's image, a differencing VHD, holds into its parent, lets\n"
+     .summary = "Writes what the entry's image, a differencing one, holds into its parent, lets\n"
                 "the entry start that one, and removes the child."},
     {.name = "verify",
      .group = GROUP_LOOK,
@@ -381,6 +381,19 @@ static const struct verb list[] = {
      .run = verb_attached,
      .summary = "Lists the devices that attach made: name, size, how it is written, partitions,\n"
                 "image."},
+    {.name = "guest",
+     .group = GROUP_IMAGES,
+     .brief = "makes the Linux in an image start from a stick, too",
+     .arguments = "TARGET|IMAGE",
+     .arguments_needed = 1,
+     .options = OPTION_PARTITION | OPTION_ENTRY | OPTION_ROOT | OPTION_PACKAGE | OPTION_DRY_RUN |
+                OPTION_YES,
+     .run = verb_guest,
+     .summary =
+         "Puts vhdboot-attach into the Debian or Ubuntu in an image, or in an entry of\n"
+         "TARGET's menu, and into its initramfs, without starting it: that system finds its\n"
+         "root when vhdboot starts it, and starts elsewhere as before. Needs root, and runs\n"
+         "programs of that system: for images that you trust."},
     {.name = "windows apply",
      .group = GROUP_WINDOWS,
      .brief = "a bootable disk out of an install.wim",

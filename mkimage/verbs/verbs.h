@@ -49,6 +49,7 @@ enum status verb_windows_tune(const struct options *options);
 enum status verb_attach(const struct options *options);
 enum status verb_detach(const struct options *options);
 enum status verb_attached(const struct options *options);
+enum status verb_guest(const struct options *options);
 enum status verb_windows_apply(const struct options *options);
 enum status verb_windows_boot(const struct options *options);
 

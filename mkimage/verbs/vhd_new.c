@@ -64,7 +64,8 @@ enum status verb_vhd_convert(const struct options *options)
         status = newdisk_write(&d, fresh.fd, file);
     struct fail f;
     struct serve *to = NULL;
-    struct serve_options to_options = {.file = fresh.path, .write = WRITE_PERSISTENT};
+    struct serve_options to_options = {
+        .file = fresh.path, .write = WRITE_PERSISTENT, .hasten = true};
     if (!status && !(to = serve_open(&to_options, &f)))
         status = serve_say(&f);
     if (!status)

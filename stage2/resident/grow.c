@@ -66,40 +66,42 @@ static void bitmap_fill(uint32_t data, uint8_t fill)
 
 void page_grow(uint32_t page)
 {
-    uint64_t old = cell_at(page), new;
+    uint32_t old = (uint32_t)cell_at(page);
     uint32_t record = header.record_next;
     uint32_t data; /* first of the block's, behind its bitmap */
-    bool dynamic = header.growth == MAP_GROWS_DYNAMIC || block_is_zero(old);
+    enum map_kind kind = MAP_FILE;
+    bool in_file = !FACE_MEMORY || header.growth != MAP_GROWS_IN_MEMORY;
+    bool dynamic = header.growth == MAP_GROWS_DYNAMIC;
     bool absent = !dynamic || map_cell_kind(old) == MAP_ZERO;
 
     if (!header.growth || map_cell_kind(old) >= MAP_MIXED ||
         (absent ? record >= header.record_end : !FACE_DYNAMIC_BITMAPS))
         machine_throw(STATUS_FAULT);
     if (absent) {
-        data = (uint32_t)map_cell_lba(cell_at(record + MAP_RECORD_OWN));
-        if ((dynamic || FACE_DYNAMIC_BITMAPS) && record - header.record_clean < header.record_dirty)
+        uint64_t own = cell_at(record + MAP_RECORD_OWN);
+        bool dirty = (uint32_t)own & MAP_OWN_DIRTY;
+        data = (uint32_t)map_cell_lba(own);
+        dynamic |= block_is_own(old, dirty);
+        if (dynamic && dirty)
             scrub(data);
+        /* Whatever fails, a slot that is not linked gets nothing but zeros: the next start may have
+         * been told that it holds none but those. */
+        if (in_file && !dynamic)
+            bitmap_fill(data, 0);
+        /* Taken even if what follows fails: nobody knows then what the drive holds. */
+        header.record_next = record + header.record_cells;
+        if (in_file)
+            block_link(page, data, dynamic);
     } else {
         data = block_data(page);
     }
-    /* Whatever fails, a slot that is not linked gets nothing but zeros: the next start may have
-     * been told that it holds none but those. */
-    if (header.growth == MAP_GROWS_DIFFERENCING && !block_is_zero(old))
-        bitmap_fill(data, 0);
-    if (absent) {
-        /* Taken even if what follows fails: nobody knows then what the drive holds. */
-        header.record_next = record + header.record_cells;
-        if (!FACE_MEMORY || header.growth != MAP_GROWS_IN_MEMORY)
-            block_link(page, data, dynamic);
+    if (!dynamic) {
+        cell_put(record + MAP_RECORD_BASE, cell_at(page));
+        kind = MAP_MIXED;
+        data = record;
+    } else if (FACE_DYNAMIC_BITMAPS) {
+        bitmap_fill(data, 0xff);
     }
-    new = map_cell(MAP_FILE, 0, 0, data) | MAP_WRITABLE;
-    if (dynamic) {
-        if (FACE_DYNAMIC_BITMAPS)
-            bitmap_fill(data, 0xff);
-    } else {
-        cell_put(record + MAP_RECORD_BASE, old);
-        new = map_cell(MAP_MIXED, 0, 0, record) | MAP_WRITABLE;
-    }
-    cell_put(page, new);
+    cell_put(page, map_cell(kind, 0, 0, data) | MAP_WRITABLE);
     cells_forget();
 }

@@ -75,9 +75,7 @@ struct resident_header {
     char vendor[8];        /* 0x0b: "GRUB4DOS": drivers look for this name; linked */
     le32 old_int13;        /* 0x13: far pointer, offset first; by the Windows 9x convention here */
     uint8_t safe_flags[4]; /* 0x17: 0: no protected-mode driver may take over the raw drive */
-    uint8_t pad;           /* 0x1b */
-    /* 0x1c: differencing VHDX: index of the cells that say, page by page, where its bitmap lies */
-    uint32_t bitmap_cell;
+    uint8_t pad[5];        /* 0x1b */
 
     /* From here on vhdboot's own; filled in by stage2 except where "linked" is said. Far pointers
      * have their segment in the high half. */
@@ -118,13 +116,13 @@ struct resident_header {
 
     /* Growth: what the first write to a page needs. Free records are taken in order; stage2 has
      * filled in their own cell and, but for DYNAMIC, a bitmap of zeros. */
-    uint32_t file_page;    /* 0xe0: index of the page cell of the leaf's file sector 0; = the number
-                            * of the disk's pages */
-    uint32_t record_next;  /* 0xe4: index of the next free record's first cell */
-    uint32_t record_end;   /* 0xe8: no free record from here on */
-    uint32_t record_clean; /* 0xec: index of the first record whose own sectors may hold
-                            * something else than zeros */
-    uint32_t bat_sector;   /* 0xf0: of the leaf's file: where its BAT starts */
+    uint32_t file_page;   /* 0xe0: index of the page cell of the leaf's file sector 0; = the number
+                           * of the disk's pages */
+    uint32_t record_next; /* 0xe4: index of the next free record's first cell */
+    uint32_t record_end;  /* 0xe8: no free record from here on */
+    uint32_t bitmap_cell; /* 0xec: differencing VHDX: index of the cells that say, page by page,
+                           * where its bitmap lies */
+    uint32_t bat_sector;  /* 0xf0: of the leaf's file: where its BAT starts */
     uint8_t bitmap_sectors; /* 0xf4: of a block, in front of its data */
     /* 0xf5: the number of the drive that the map lies over, which is then shown as it is but for
      * what the map has in memory: only reads and writes of it come here, all else goes to the BIOS.
@@ -132,12 +130,11 @@ struct resident_header {
     uint8_t overlaid;
     uint16_t overlaid_entry; /* 0xf6: INT 13h is hooked here then */
     uint32_t boot_table;     /* 0xf8: address of the boot table (core/entry/format.h); 0: none */
-    uint32_t record_dirty;   /* 0xfc: cells of records, from record_clean on, of which the same
-                              * holds; 0 where it does not matter */
+    uint8_t pad_end[4];      /* 0xfc */
 };
 static_assert(offsetof(struct resident_header, boot_table) == 0xf8, "resident header");
 static_assert(sizeof(struct resident_header) == 0x100, "resident header");
-static_assert(offsetof(struct resident_header, bitmap_cell) == 0x1c, "resident header");
+static_assert(offsetof(struct resident_header, bitmap_cell) == 0xec, "resident header");
 static_assert(offsetof(struct resident_header, old_int15) == 0x20, "resident header");
 static_assert(offsetof(struct resident_header, fdpt) == 0x98, "resident header");
 static_assert(offsetof(struct resident_header, edd) == 0xa8, "resident header");

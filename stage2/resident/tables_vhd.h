@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "core/base/endian.h"
+#include "core/map/format.h"
 #include "resident/cells.h"
 #include "resident/resident.h"
 #include "resident/transfer.h"
@@ -28,11 +29,11 @@ static be32 *bat_entry(uint32_t page, bool write)
     return (be32 *)bounce + (page & 127);
 }
 
-/* Does the leaf itself say of a page's block that it is zeros? */
-static inline bool block_is_zero(uint64_t cell)
+/* May all of a new block be a differencing disk's own from the start? Where it is zeros, and its
+ * slot holds nothing else. (What lies in memory is always said to be dirty.) */
+static inline bool block_is_own(uint32_t cell, bool dirty)
 {
-    (void)cell;
-    return false;
+    return !dirty && map_cell_kind(cell) == MAP_ZERO;
 }
 
 /* Where the data of a block start that is there. */

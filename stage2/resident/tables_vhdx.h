@@ -30,10 +30,11 @@ static inline uint32_t bitmap_end(uint32_t data)
     return sector;
 }
 
-/* Does the leaf itself say of a page's block that it is zeros? Then no parent is asked. */
-static inline bool block_is_zero(uint64_t cell)
+/* Must all of a new block be a differencing disk's own from the start, as the leaf itself says that
+ * it is zeros? Or may it, as it is zeros, and its slot holds nothing else? */
+static inline bool block_is_own(uint32_t cell, bool dirty)
 {
-    return (uint32_t)cell == MAP_ZERO_OWN;
+    return cell == MAP_ZERO_OWN || (!dirty && map_cell_kind(cell) == MAP_ZERO);
 }
 
 /* What is there of a dynamic disk is written in place, and needs no bitmap before. */

@@ -30,16 +30,13 @@ static void check_map(const struct map *map, const struct image_slack *slack, ui
     uint64_t limit = slack->limit - (slack->noted ? SLACK_NOTE_SIZE : 0);
     if (slack->noted != (slack->zero_from != UINT64_MAX) || (slack->noted && limit < slack->end))
         abort();
-    if (map_dirty_cells(map) > map->record_end - map->record_first ||
-        map_dirty_cells(map) % map->record_cells)
-        abort();
     for (uint32_t at = map->record_first; at < map->record_end; at += map->record_cells) {
         uint64_t own = map_cell_lba(map->cell[at + MAP_RECORD_OWN]);
         if ((own - slack->bitmap_sectors) << SECTOR_SHIFT < slack->end ||
             (own + slack->block_sectors) << SECTOR_SHIFT > limit)
             abort();
-        bool dirty = at < map->record_first + map_dirty_cells(map);
-        if (map->growth == MAP_GROWS_DYNAMIC && !dirty &&
+        bool dirty = map->cell[at + MAP_RECORD_OWN] & MAP_OWN_DIRTY;
+        if (!dirty &&
             ((at == map->record_first && slack->unsure) || own << SECTOR_SHIFT < slack->zero_from))
             abort();
     }

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Disks with a Linux whose root lies in them: small ones, and whole Debians, which mmdebstrap fetches once.
-# `make check` boots the plain small one; `make linux-root` all of tests/linuxroot/.
+# `make check` boots the plain small one and another; `make linux-root` all of tests/linuxroot/.
 
 LINUX_ROOT   := $(B)/tests/linuxroot.raw
-LINUX_SMALL  := $(patsubst %,$(B)/tests/linuxroot-%.raw,xfs lvm gpt dracut)
+LINUX_SMALL  := $(patsubst %,$(B)/tests/linuxroot-%.raw,dracut-gpt xfs lvm gpt dracut)
 LINUX_DEBIAN := $(patsubst %,$(B)/tests/debian-%.raw,initramfs-tools dracut)
 LINUX_MAKER  := tests/guest/linuxroot.py tests/guest/linuxdisk.py $(B)/vhdboot-attach
-CHECK_FILES  += $(LINUX_ROOT)
+CHECK_FILES  += $(LINUX_ROOT) $(firstword $(LINUX_SMALL))
 
 $(LINUX_ROOT): $(LINUX_MAKER)
 	@mkdir -p $(@D)
@@ -14,7 +14,7 @@ $(LINUX_ROOT): $(LINUX_MAKER)
 
 $(LINUX_SMALL): $(B)/tests/linuxroot-%.raw: $(LINUX_MAKER)
 	@mkdir -p $(@D)
-	$(call run,DISK)tests/guest/linuxroot.py small $@ $* >$@.log 2>&1 || { cat $@.log; exit 1; }
+	$(call run,DISK)tests/guest/linuxroot.py small $@ $(subst -, ,$*) >$@.log 2>&1 || { cat $@.log; exit 1; }
 
 $(CACHE)/debian-%.tar:
 	$(call run,FETCH)mmdebstrap --variant=minbase --include=systemd-sysv,udev,dbus,linux-image-amd64,busybox,kmod,zstd,e2fsprogs,grub-pc-bin,grub2-common,$* \

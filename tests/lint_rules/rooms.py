@@ -44,12 +44,15 @@ BELOW = {
     "mkimage/flash": ("mkimage/image", "mkimage/ntfs", "stage2/layout.h", "stage2/stage2_format.h"),
     "mkimage/serve": ("mkimage/flash",),
     "mkimage/attach": ("mkimage/serve",),
+    "mkimage/inside": ("mkimage/attach",),
     "mkimage/nbdkit": ("mkimage/serve",),
     "mkimage/guest": ("mkimage/attach",),
+    "mkimage/guest/grow": ("mkimage/guest",),
     "mkimage/windows": ("mkimage/serve", "mkimage/wim/wim.h"),
     "mkimage/wim/wim.h": (),
     "mkimage/wim": ("mkimage/ntfs", "mkimage/wim/wim.h"),
-    "mkimage/verbs": ("mkimage/flash", "mkimage/attach", "mkimage/guest", "mkimage/windows"),
+    "mkimage/verbs": ("mkimage/flash", "mkimage/attach", "mkimage/inside", "mkimage/guest",
+                      "mkimage/windows"),
     "mkimage": ("mkimage/verbs",),
 
     # No C here, or of no layer.

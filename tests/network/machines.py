@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """`make network`: many machines from one master, over HTTP and iSCSI (docs/NETWORK.md)."""
 import shutil
+import subprocess
 
 import pytest
 
 import network
 from files import sha256
 from flash import mkimage
+from tools import MKIMAGE
 
 
 def master(shop, guest, write, name="flash.img"):
@@ -31,7 +33,10 @@ def server(shop):
 
 def all_at_once(shop, uris):
     """Machines that run together; each guest has to be done."""
-    machines = [network.machine(shop.folder, uri, f"net{n}", limit=300) for n, uri in enumerate(uris)]
+    run_all([network.machine(shop.folder, uri, f"net{n}", limit=300) for n, uri in enumerate(uris)])
+
+
+def run_all(machines):
     try:
         for pc in machines:
             pc.guest()
@@ -59,15 +64,58 @@ def test_a_new_master_is_what_the_next_start_finds(shop, server):
         pc.guest()
 
 
-def test_three_machines_write_each_to_its_own_over_iscsi(shop, server):
+def test_three_machines_write_each_to_its_own_child_over_iscsi(shop, server):
     flash = master(shop, "scribe", "persistent")
     before = sha256(flash)
     files = {f"m{n}": shop.path(f"m{n}.img") for n in range(3)}
     for path in files.values():
         shutil.copy(flash, path)
+        mkimage("snapshot", path)
+        assert "\\scribe-1.vhd: differencing VHD" in mkimage("check", path)
+    base, empty = content(flash, "/scribe.vhd"), content(files["m0"], "/scribe-1.vhd")
     iscsi = server(network.Iscsi, files)
     all_at_once(shop, [iscsi.uri(name) for name in files])
     for path in files.values():
-        assert sha256(path) != before
+        assert content(path, "/scribe.vhd") == base and content(path, "/scribe-1.vhd") != empty
         assert "would boot" in mkimage("check", path)
+        mkimage("rollback", path)
+        assert subprocess.run([MKIMAGE, "read", path], check=True, stdout=subprocess.PIPE).stdout == \
+            subprocess.run([MKIMAGE, "read", flash], check=True, stdout=subprocess.PIPE).stdout
     assert sha256(flash) == before
+
+
+def content(flash, path):
+    return subprocess.run([MKIMAGE, "cat", f"{flash}:{path}"], check=True, stdout=subprocess.PIPE).stdout
+
+
+def test_dnsmasq_and_undionly_for_three_machines(shop, server):
+    """DHCP and TFTP as docs/NETWORK.md says, on a network of their own; iPXE over the card's UNDI."""
+    flash = master(shop, "scribe", "discard")
+    before = sha256(flash)
+    with network.Lan(shop.folder, 3) as lan:
+        assert lan.offered() == "undionly.kpxe"
+        http = server(network.Http, shop.folder, lan.ADDRESS, lan.ADDRESS)
+        lan.script(f"sanboot {http.uri('flash.img')}")
+        run_all([lan.machine(n) for n in range(3)])
+        with lan.machine(0) as pc:
+            pc.wait("using undionly")
+            pc.guest()
+    assert sha256(flash) == before
+    assert {status for _, status, _ in http.requests()} == {200, 206}
+
+
+def test_how_much_is_asked_for_until_the_first_instruction(shop, server):
+    """Prints the figures of docs/NETWORK.md."""
+    flash = master(shop, "pattern", "discard")
+    http = server(network.Http, shop.folder)
+    with network.machine(shop.folder, http.uri("flash.img")) as pc:
+        pc.wait("guest: first instruction")
+        asked = [size for method, _, size in http.requests() if method == "GET"]
+        pc.guest()
+    iscsi = server(network.Iscsi, {"m": flash})
+    with network.machine(shop.folder, iscsi.uri("m")) as pc:
+        pc.wait("guest: first instruction")
+        commands, received = iscsi.counter.commands, iscsi.counter.received
+        pc.guest()
+    print(f"\nHTTP: {len(asked)} requests, {sum(asked)} bytes; iSCSI: {commands} commands, {received} bytes")
+    assert len(asked) < 150 and sum(asked) < 1_000_000 and commands < 150 and received < 1_000_000

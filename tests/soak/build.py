@@ -143,7 +143,7 @@ class Factory:
         write_menu(config, self.model.menus[1])
         for name in ("/vhdboot.bin", "/vhdboot.cfg"):
             self.model.files[1, name] = None
-        room = sum(5 + image.sectors * SECTOR // MIB for _, image in self.model.images() if image.vhdx)
+        room = sum(8 + image.sectors * SECTOR // MIB for _, image in self.model.images() if image.vhdx)
         return ["flash", self.flash, "--vhd", ",".join(self.host(p) for p in reversed(paths)), "--config", config,
                 "--size", f"{rng.choice((24, 28, 40)) + room}M", "--reserve", rng.choice(("none", "64K", "1M"))]
 
@@ -163,7 +163,7 @@ class Factory:
         """A partition behind the first one, with images and a menu of its own."""
         rng = self.rng
         paths = self.chain(2, "")
-        size = (16 + sum(9 for path in paths if path.endswith("x"))) * MIB
+        size = (16 + sum(14 for path in paths if path.endswith("x"))) * MIB
         end = os.path.getsize(self.flash)
         bare = os.path.join(self.folder, "second")
         with open(bare, "wb") as file:

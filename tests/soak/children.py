@@ -104,7 +104,7 @@ def drop(s, rng):
     arguments = ["rollback", s.flash, "--drop", *s.options(volume, entry)]
     places, refuse = resolve(s.model, volume, entry)
     after, left, first = (s.model.copy() for _ in range(3))
-    touched = {(volume, judge.CONFIG)}
+    touched, some = {(volume, judge.CONFIG)}, []
     below = None if places else below_broken(s.model, volume, entry)
     if below:
         return broken_drop(s, rng, volume, entry, below, arguments)
@@ -117,13 +117,18 @@ def drop(s, rng):
         first.write_menu(volume)
         left.turn_all(volume, places[0], places[1][1])
         after.turn_all(volume, places[0], places[1][1])
-        after.remove(places[0])
+        some = after.remove_all(places[0])
         allowed = {(v, e.name) for v, e in s.model.starters(places[0]) if v == volume}
         refuse = unfinished(s, places) or harm(s.model, after, allowed) or \
             named_too(s.model, places[0], ()) or named_too(s.model, places[1], places[:1]) or \
             started_elsewhere(s.model, volume, places[0])
     return s.verb(rng, arguments, after, [("the menu is written down", first, touched),
-                                          ("the child is left over", left, touched)], refuse, 64 << 10, touched)
+                                          ("the child is left over", left, touched),
+                                          *names_left(some, touched)], refuse, 64 << 10, touched)
+
+
+def names_left(models, touched):
+    return [("some of its names are left", model, touched) for model in models]
 
 
 def below_broken(model, volume, entry):
@@ -156,7 +161,7 @@ def broken_drop(s, rng, volume, entry, place, arguments):
     first.write_menu(volume)
     left.turn_all(volume, leaf, place[1])
     after.turn_all(volume, leaf, place[1])
-    after.remove(leaf)
+    some = after.remove_all(leaf)
     allowed = {(v, e.name) for v, e in s.model.starters(leaf) if v == volume}
     refuse = harm(s.model, after, allowed) or named_too(s.model, leaf, ()) or named_too(s.model, place, [leaf])
     if place[0] != volume:
@@ -167,4 +172,5 @@ def broken_drop(s, rng, volume, entry, place, arguments):
         refuse = ("an entry of another volume starts it", False)
     touched = {(volume, judge.CONFIG)}
     return s.verb(rng, arguments, after, [("the menu is written down", first, touched),
-                                          ("the child is left over", left, touched)], refuse, 64 << 10, touched)
+                                          ("the child is left over", left, touched),
+                                          *names_left(some, touched)], refuse, 64 << 10, touched)

@@ -4,7 +4,10 @@ import os
 
 import build
 import programs
+from model import Refuse
 from programs import Loss
+
+CODE, MENU = (1, "/vhdboot.bin"), (1, "/vhdboot.cfg")
 
 
 def install(s, rng):
@@ -12,12 +15,41 @@ def install(s, rng):
     if rng.random() < 0.3:              # there was something else
         path = s.host(b"old code" * rng.randrange(8, 20000))
         s.say("another vhdboot.bin")
-        programs.outside(s.flash, s.parts[1], "put", path, "/vhdboot.bin")
-        s.judge([("put", s.model, {(1, "/vhdboot.bin")})])
+        programs.outside(s.flash, s.parts[1], "put", path, CODE[1])
+        model = s.model.copy()
+        model.files[CODE] = None
+        s.judge([("put", model, {CODE})])
     if rng.random() < 0.7:
         s.backup = os.path.join(s.where, f"backup{s.tag()}")
         arguments += ["--backup", s.backup]
-    return s.verb(rng, arguments, s.model.copy(), (), None, 200 << 10, {(1, "/vhdboot.bin")})
+    return with_code(s, rng, arguments, None)
+
+
+def with_code(s, rng, arguments, refuse):
+    """Nothing changes but that vhdboot.bin is there."""
+    after = s.model.copy()
+    after.files[CODE] = None
+    return s.verb(rng, arguments, after, (), refuse, 200 << 10, {CODE})
+
+
+def update(s, rng):
+    refuse = None
+    if CODE not in s.model.files:       # there may be boot code of ours all the same
+        refuse = ("vhdboot is not installed", False)
+    return with_code(s, rng, ["update", s.flash], refuse)
+
+
+def uninstall(s, rng):
+    """Boot code and files go; the menu is what the images of the root folder make it."""
+    after, kept, bare = s.model.copy(), s.model.copy(), s.model.copy()
+    for model, gone in ((after, (CODE, MENU)), (kept, (CODE,)), (bare, (MENU,))):
+        for place in gone:
+            model.files.pop(place, None)
+        if MENU in gone:
+            model.menus[1] = None
+    refuse = None if CODE in s.model.files else ("vhdboot is not installed", False)
+    return s.verb(rng, ["uninstall", s.flash], after, [("the menu is there", kept, set()),
+                                                       ("the code is there", bare, set())], refuse, 200 << 10)
 
 
 def flash(s, rng):
@@ -44,11 +76,59 @@ def flash(s, rng):
     return True
 
 
+def clone(s, rng):
+    """Another flash with all files of the first volume, each in a file of its own. Then either lives on."""
+    if s.other or rng.random() < 0.3:
+        return None
+    path = os.path.join(s.where, f"clone{s.tag()}")
+    arguments = ["clone", s.flash, path] + (["--size", f"{rng.choice((40, 64, 90))}M"] if rng.random() < 0.4 else [])
+    s.say(" ".join(arguments).replace(s.where + "/", ""))
+    status, _, errors = programs.mkimage(*arguments)
+    s.ends["clone", "refused" if status else "done"] += 1
+    if status and not may_fail(s, errors) or status not in (0, 1):
+        raise Loss(f"clone ends with {status}: {errors}")
+    s.log[-1] += f": refused: {errors.strip()}" if status else ""
+    s.judge([("cloned", s.model, set())])
+    if status:
+        return True
+    model = s.model.copy()
+    model.files = {place: image and image.copy() for place, image in model.files.items() if place[0] == 1}
+    model.files[CODE] = None
+    model.menus, model.dirty = {1: model.menus[1]}, frozenset()
+    model.half = {}
+    s.other = path, model, {}, None
+    s.turn()
+    if rng.random() < 0.5:
+        s.turn()
+    return True
+
+
+def may_fail(s, errors):
+    """It refuses what would not start, and where there is no room."""
+    model = s.model
+    started = []
+    for entry in model.menu(1):
+        try:
+            model.starts(1, entry)
+            started.append(entry)
+        except Refuse:
+            pass
+    return len(started) < len(model.menu(1)) or 1 in model.dirty or model.asleep(1) or "room" in errors or not started
+
+
+def turn(s, _):
+    if not s.other:
+        return None
+    s.say("the other flash")
+    s.turn()
+    return True
+
+
 def restore(s, rng):
     if not s.backup or not os.path.exists(s.backup):
         return None
-    gone = s.model.copy()               # the install may have made the file
-    gone.files.pop((1, "/vhdboot.bin"), None)
-    touched = {(1, "/vhdboot.bin")}
-    return s.verb(rng, ["restore", s.flash, s.backup], s.model.copy(), [("without code", gone, touched)], None,
-                  200 << 10, touched)
+    gone, there = s.model.copy(), s.model.copy()        # the install may have made the file, or removed one
+    gone.files.pop(CODE, None)
+    there.files[CODE] = None
+    return s.verb(rng, ["restore", s.flash, s.backup], s.model.copy(), (), None, 200 << 10, {CODE}, None,
+                  [("without code", gone, {CODE}), ("with code", there, {CODE})])

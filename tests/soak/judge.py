@@ -69,6 +69,8 @@ def entry_difference(model, volume, entry, fields):
     wrong = disk_difference(model, places, programs.tags(runs))
     if wrong:
         return f"entry {name}: {wrong} {unread(runs)}"
+    if entry.writes and model.asleep(places[0][0]):
+        return None if protected == "1" else f"entry {name} can be written to, and Windows sleeps there"
     if protected == "1" and entry.write != "none" and not (entry.writes and may_be_full(model, places)):
         return f"entry {name} is write-protected"
     return None
@@ -86,7 +88,7 @@ def unread(runs):
 def may_be_full(model, places):
     """Nothing of it may be writable: an image without a block, which has perhaps no room for one."""
     image = model.files[places[0]]
-    return image.kind != "fixed" and (not image.blocks or not image.grows)
+    return image.torn or image.kind != "fixed" and (not image.blocks or not image.grows)
 
 
 def image_difference(model, place, fields):
@@ -158,6 +160,20 @@ def settle(model, seen):
         image.maybe = left
 
 
+def leads_to_code(flash):
+    """Are the boot code of the MBR and of the first volume's boot record what was built?"""
+    start = programs.partitions(flash)[1][0]
+    with open(flash, "rb") as file:
+        mbr = file.read(440)
+        file.seek(start)
+        record = file.read(8192)
+    built = []
+    for name in ("mbr.bin", "vbr.bin"):
+        with open(os.path.join(programs.BUILD, name), "rb") as file:
+            built.append(file.read())
+    return mbr.startswith(built[0]) and record[84:len(built[1])] == built[1][84:]
+
+
 def check_agrees(flash, model, volume, entry, seen):
     """`mkimage check` says of the entry what the machine does; its JSON."""
     fields = next(f for f in seen.entries[volume] if f[0] == entry.name)
@@ -167,7 +183,7 @@ def check_agrees(flash, model, volume, entry, seen):
         raise Loss(f"check says boots: {boots}, and ends with {status}")
     starts = fields[3] == "1"
     code = seen.files.get((1, CODE), (0, 0))[1] == our_code()
-    if volume == 1 and boots != (starts and code):
+    if volume == 1 and boots != (starts and code and leads_to_code(flash)) and not (boots and starts and code):
         raise Loss(f"check {entry.name}: boots: {boots} ({said['error']}), the machine: {starts} ({fields[5]}), "
                    f"our code: {code}")
     steps = " ".join(s["text"] for s in said["steps"] if s["name"] == "map")

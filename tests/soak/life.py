@@ -15,23 +15,24 @@ def found_parent(model, place):
     image = model.files[place]
     for there in model.candidates(*place, image, (), place[0]):
         other = model.files.get(there)
-        if there[0] == place[0] and there != place and other is not None and other.ident == image.parent:
+        if there[0] == place[0] and other is not image and other is not None and other.ident == image.parent:
             return there
     return None
 
 
 def standing(model, place):
     """Images that stand on this one: they name its id, and have not found it in another file."""
-    ident = model.files[place].ident
-    return [p for p, image in model.images() if p != place and image.kind == "differencing" and
-            image.parent == ident and found_parent(model, p) in (None, place)]
+    names = [None, *model.names(place)]
+    own = model.files[place]
+    return [p for p, image in model.images() if image is not own and image.kind == "differencing" and
+            image.parent == own.ident and found_parent(model, p) in names]
 
 
 def family(model, place):
     """All that stand on it, a generation behind the other."""
     out = []
     for parent in iter_growing([place], out):
-        out += [p for p in standing(model, parent) if p not in out and p != place]
+        out += [p for p in standing(model, parent) if p not in out and p not in model.names(place)]
     return out
 
 
@@ -167,7 +168,9 @@ def replace(s, rng):
     arguments = ["replace", s.flash] + (["--partition", str(volume)] if volume != 1 else [])
     starters = [e for v, e in s.model.starters(place) if v == volume]
     if starters and rng.random() < 0.6:
-        arguments += ["--entry", rng.choice(starters).name]
+        entry = rng.choice(starters)
+        place = s.model.leaf_of(volume, entry)      # by that name, perhaps
+        arguments += ["--entry", entry.name]
     else:
         arguments += ["--file", place[1]]
     image, host = new_master(s, rng, place)
@@ -208,7 +211,7 @@ def replaced(s, place, image, dropped, refuse):
     for child in reversed(dropped):
         model.remove(child)
         stages.append(model.copy())
-    model.files[place] = image
+    model.put(place, image)
     for child, (parent, _) in list(model.half.items()):
         if place in (child, parent):
             del model.half[child]

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The step that merges a child into its parent, and what one that was cut leaves."""
 import judge
+from children import names_left
 from programs import BROKEN
 from promises import depth, harm, named_too, other_size, resolve, started_elsewhere
 
@@ -16,14 +17,14 @@ def merge(s, rng):
     other = finished(s, places)
     if not refuse and len(places) == 1 and other:
         return s.verb(rng, arguments, other[0][1], (), ("there is no parent", False), 64 << 10, other[0][2])
-    touched, room = {(volume, judge.CONFIG)}, 64 << 10
+    touched, room, some = {(volume, judge.CONFIG)}, 64 << 10, []
     if not refuse and len(places) == 1:
         refuse = ("has no parent", True)
     elif not refuse and places[1][0] != volume:
         refuse = ("the parent lies on another volume", True)
     refuse = refuse or other_size(s.model, places)
     if not refuse:
-        touched |= {places[1]} | ({places[0]} if s.model.files[places[0]].vhdx else set())  # it gets an id
+        touched |= {places[1]} if not s.model.files[places[0]].vhdx else {*places[:2]}  # it gets an id for this
         room += merge_room(s.model, places)
         half_merge(half, places)
         first.half[places[0]] = half.half[places[0]]
@@ -35,13 +36,16 @@ def merge(s, rng):
         first.write_menu(volume)
         for model in (left, after):
             model.turn_all(volume, places[0], places[1][1])
-        after.remove(places[0])
+        some = after.remove_all(places[0])
         left.half.pop(places[0], None)
         allowed = {(v, e.name) for v, e in s.model.starters(places[1])}
         refuse = harm(s.model, after, allowed) or named_too(s.model, places[0], ()) or \
             named_too(s.model, places[1], places[:1]) or started_elsewhere(s.model, volume, places[0])
+        if not refuse and not s.model.files[places[1]].grows and s.model.files[places[1]].block:
+            refuse = ("the parent gets no new blocks", False)
     return s.verb(rng, arguments, after, [("half done", half, touched), ("the menu is written down", first, touched),
-                                          ("the child is left over", left, touched)], refuse, room, touched, begun,
+                                          ("the child is left over", left, touched),
+                                          *names_left(some, touched)], refuse, room, touched, begun,
                   other)
 
 
@@ -56,7 +60,7 @@ def finished(s, places):
     model = s.model.copy()
     model.files[places[0]].merging, model.files[places[0]].marked = None, False
     for place in found[:1]:
-        model.remove(place)
+        model.remove_all(place)
     return [("the cut merge is finished", model, {places[0]})]
 
 
@@ -65,7 +69,7 @@ def merge_room(model, places):
     if not parent.block:
         return 0
     blocks = {lba // parent.block for lba in child.own} - (parent.blocks or set())
-    return len(blocks) * (parent.block * 512 + 12288)
+    return len(blocks) * (parent.block * 512 + 12288) + parent.vhdx * (2 << 20)
 
 
 def half_merge(model, places):

@@ -8,6 +8,7 @@ which has the number of its partition."""
 import itertools
 
 BLOCK_OF_SNAPSHOT = 4096                # sectors
+SLEEP = "/hiberfil.sys"
 LABELS = {1: "VHDBOOT", 2: "DATA"}
 NUMBERS = {label: number for number, label in LABELS.items()}
 
@@ -32,6 +33,7 @@ class Image:
         self.own = {}
         self.maybe = {}
         self.blocks = set()                     # that are there; None: nobody knows
+        self.torn = False                       # its log may hold what a server that was cut left there
         self.merging = None                     # ident of a child whose merge into it was cut
         self.marked = False                     # a mark of a merge that is through may have been left on it
 
@@ -106,7 +108,7 @@ def folder(path):
 
 
 class Model:
-    """files: (volume, path) -> Image, or None for any other file. menus: volume -> entries, or None where there
+    """files: (volume, path) -> Image, the same one under each of a file's names, or None for any other file. menus: volume -> entries, or None where there
     is no config. half: (volume, path) of children whose merge was cut -> the parent's place, and what that stored
     before. dirty: volumes that are marked so."""
 
@@ -118,7 +120,8 @@ class Model:
 
     def copy(self):
         other = Model()
-        other.files = {k: v and v.copy() for k, v in self.files.items()}
+        copies = {id(image): image and image.copy() for image in self.files.values()}
+        other.files = {place: copies[id(image)] for place, image in self.files.items()}
         other.menus = {k: v if v is None else list(v) for k, v in self.menus.items()}
         other.half, other.dirty = dict(self.half), self.dirty
         return other
@@ -135,6 +138,10 @@ class Model:
         """A verb that changes an entry writes down the menu that there was without a config."""
         self.menus[volume] = list(self.menu(volume))
         self.files[volume, "/vhdboot.cfg"] = None
+
+    def asleep(self, volume):
+        """Is Windows hibernated on it?"""
+        return (volume, SLEEP) in self.files
 
     # --- Who leads to whom
 
@@ -216,14 +223,35 @@ class Model:
                 chain = self.chain(volume, entry)
             except Refuse:
                 continue
-            if place in chain[1:] and not set(but) & set(chain[:chain.index(place)]):
+            under = [n for n, p in enumerate(chain) if n and self.files[p] is self.files[place]]
+            if under and not set(but) & set(chain[:under[0]]):
                 entries.append((volume, entry))
         named = [p for p, image in self.images() if image.parent == ident and p not in but]
         return entries, named
 
+    def names(self, place):
+        """All names of the file."""
+        image = self.files.get(place)
+        return [p for p, other in self.files.items() if p == place or (image is not None and other is image)]
+
     def starters(self, place):
         """Entries whose leaf it is."""
-        return [(v, e) for v, e in self.entries() if self.leaf_of(v, e) == place]
+        names = [place, *self.names(place)]
+        return [(v, e) for v, e in self.entries() if self.leaf_of(v, e) in names]
+
+    def written(self, place):
+        """A VHDX that was written to has another id; a merge that was cut knows it all the same."""
+        image = self.files[place]
+        old = image.ident
+        image.renew()
+        for _, other in self.images():
+            if other.merging == old:
+                other.merging = image.ident
+
+    def put(self, place, image):
+        """Other content in a file."""
+        for name in self.names(place):
+            self.files[name] = image
 
     def starts(self, volume, entry):
         """Raises Refuse where the machine does not start it; its chain."""
@@ -250,13 +278,14 @@ class Model:
 
     def turn_all(self, volume, old, path):
         """Every entry of the menu that starts the image `old`."""
+        names = [old, *self.names(old)]
         for entry in self.menu(volume):
-            if self.leaf_of(volume, entry) == old:
+            if self.leaf_of(volume, entry) in names:
                 self.turn(volume, entry, path)
 
     def rollback(self, volume, entry):
         image = self.files[self.leaf_of(volume, entry)]
-        image.own, image.blocks = {}, set()
+        image.own, image.blocks, image.torn = {}, set(), False
         image.renew()
         image.merging, image.marked = None, False
 
@@ -275,6 +304,17 @@ class Model:
     def remove(self, place):
         del self.files[place]
         self.half.pop(place, None)
+
+    def remove_all(self, place):
+        """By all its names. The models that lie between, if there is more than one: some are gone."""
+        names, between = self.names(place), []
+        for some in itertools.chain(*(itertools.combinations(names, n) for n in range(1, len(names)))):
+            between.append(self.copy())
+            for name in some:
+                between[-1].remove(name)
+        for name in names:
+            self.remove(name)
+        return between
 
 
 def relative(path, parent):

@@ -5,7 +5,7 @@ import os
 import build
 import judge
 import programs
-from model import Entry, folder, split
+from model import SLEEP, Entry, folder, split
 from programs import Loss
 from promises import depth, undermined
 
@@ -40,8 +40,32 @@ def replace(s, rng):
     if not roomy(s, place[0], os.path.getsize(path)):
         return None
     model = s.model.copy()
-    model.files[place] = image
+    model.put(place, image)
     return change(s, place[0], model, {place}, f"another image in the place of {place[1]}", "put", path, place[1])
+
+
+def link(s, rng):
+    """A second name for an image, and perhaps an entry that starts it by that."""
+    images = s.model.images()
+    if not images or len(s.model.files) > 16:
+        return None
+    place, image = rng.choice(images)
+    volume = place[0]
+    to = f"{rng.choice((folder(place[1]), ''))}/l{s.tag()}{rng.choice((image.suffix, image.suffix, '.img'))}"
+    model = s.model.copy()
+    model.files[volume, to] = model.files[place]
+    change(s, volume, model, (), f"link {place[1]} {to}", "link", place[1], to)
+    maybe_an_entry(s, rng, volume, to)
+    return True
+
+
+def maybe_an_entry(s, rng, volume, to):
+    if s.model.menus[volume] and len(s.model.menus[volume]) < 6 and rng.random() < 0.6:
+        model = s.model.copy()
+        mode = rng.choice(("persistent", "persistent", "none", "discard"))
+        model.menus[volume].append(Entry(f"n{s.tag()}", to, mode))
+        if not undermined(model) - undermined(s.model):
+            put_menu(s, volume, model, f"an entry for {to}, {mode}")
 
 
 def copy(s, rng):
@@ -56,12 +80,7 @@ def copy(s, rng):
     model = s.model.copy()
     model.files[volume, to] = image.copy()
     change(s, volume, model, (), f"copy {place[1]} {to}", "copy", place[1], to)
-    if s.model.menus[volume] and len(s.model.menus[volume]) < 6 and rng.random() < 0.6:
-        model = s.model.copy()
-        mode = rng.choice(("persistent", "persistent", "none", "discard"))
-        model.menus[volume].append(Entry(f"n{s.tag()}", to, mode))
-        if not undermined(model) - undermined(s.model):
-            put_menu(s, volume, model, f"an entry for {to}, {mode}")
+    maybe_an_entry(s, rng, volume, to)
     return True
 
 
@@ -74,8 +93,7 @@ def rename(s, rng):
     suffixes = image.suffix, image.suffix, ".img", image.suffix.replace(".", ".a")
     to = f"{folder(place[1])}/r{s.tag()}{rng.choice(suffixes)}"
     model = s.model.copy()
-    del model.files[place]
-    model.files[volume, to] = image.copy()
+    model.files[volume, to] = model.files.pop(place)
     for child, (parent, own) in list(model.half.items()):
         if place in (child, parent):
             del model.half[child]
@@ -162,6 +180,18 @@ def mark(s, rng):
     model.dirty ^= {volume}
     return change(s, volume, model, (), f"dirty: {volume in model.dirty}",
                   "dirty" if volume in model.dirty else "clean")
+
+
+def hibernate(s, rng):
+    """Windows is hibernated on the volume, or was shut down."""
+    volume = rng.choice([v for v in s.parts if s.model.asleep(v)] or list(s.parts))
+    model = s.model.copy()
+    if model.asleep(volume):
+        del model.files[volume, SLEEP]
+        return change(s, volume, model, (), "Windows is shut down", "remove", SLEEP)
+    model.files[volume, SLEEP] = None
+    path = s.host(b"hibr" + bytes(8188))
+    return roomy(s, volume, 8192) and change(s, volume, model, (), "Windows sleeps", "put", path, SLEEP)
 
 
 def menu(s, rng):

@@ -5,7 +5,8 @@
  *   outside FLASH START SIZE COMMAND...      START, SIZE: bytes of the volume
  *
  *   put HOSTFILE PATH    a file's content, in a file that is there or a new one
- *   copy PATH PATH       rename PATH PATH       remove PATH       folder PATH
+ *   copy PATH PATH       rename PATH PATH       link PATH PATH
+ *   remove PATH          folder PATH
  *   dirty    clean       the volume's mark
  *   list                 all files: file PATH SIZE HASH, fields between tabs; then free BYTES
  *
@@ -182,18 +183,18 @@ static void remove_path(const char *path)
     free(name);
 }
 
-static void rename_path(const char *from, const char *to)
+/* One more name for the file. */
+static void link_path(const char *from, const char *to)
 {
     ntfschar *name;
     int length;
     ntfs_inode *inode = open_path(from);
     ntfs_inode *folder = open_folder(to, &name, &length);
     if (!inode || ntfs_link(inode, folder, name, (u8)length))
-        die("rename", from);
+        die("link", from);
     ntfs_inode_close(folder);
     ntfs_inode_close(inode);
     free(name);
-    remove_path(from);
 }
 
 static void write_all(const char *path, const char *data, s64 length)
@@ -371,7 +372,9 @@ static char **command(char **argument)
     else if (!strcmp(argument[0], "copy"))
         copy(argument[1], argument[2]);
     else if (!strcmp(argument[0], "rename"))
-        rename_path(argument[1], argument[2]);
+        link_path(argument[1], argument[2]), remove_path(argument[1]);
+    else if (!strcmp(argument[0], "link"))
+        link_path(argument[1], argument[2]);
     else
         die("what is", argument[0]);
     return argument + 3;
@@ -392,7 +395,7 @@ int main(int argc, char **argv)
         die("open", argv[1]);
     ntfs_log_set_handler(ntfs_log_handler_stderr);
     ntfs_set_char_encoding("C.UTF-8");
-    vol = ntfs_device_mount(dev, change ? 0 : NTFS_MNT_RDONLY);
+    vol = ntfs_device_mount(dev, change ? NTFS_MNT_IGNORE_HIBERFILE : NTFS_MNT_RDONLY);
     if (!vol)
         die("mount", argv[1]);
     if (ntfs_volume_get_free_space(vol))

@@ -126,8 +126,17 @@ def outside_list(flash, place):
     return files, free
 
 
+def volume_sectors(flash, place):
+    """As its boot record says; behind them comes the record's copy."""
+    with open(flash, "rb") as file:
+        file.seek(place[0] + 40)
+        return struct.unpack("<Q", file.read(8))[0]
+
+
 def cut_out(flash, place, to):
+    """The volume alone: a grow that was cut leaves it shorter than its partition."""
     start, size = place
+    size = min(size, (volume_sectors(flash, place) + 1) * SECTOR)
     with open(flash, "rb") as source, open(to, "wb") as out:
         out.truncate(size)
         at = start
@@ -154,8 +163,23 @@ def ntfs_judges(volume):
     if wrong or "Checking filesystem consistency" not in out:
         raise Loss(f"ntfsresize: {wrong[:3]} {errors[-300:]}")
     status, out, errors = run("ntfsfix", "-n", volume)
+    if "alternate boot sector... BAD" in out:
+        raise OtherCopy
     if status or "FAILED" in out:
         raise Loss(f"ntfsfix -n: {(out + errors)[-600:]}")
+
+
+class OtherCopy(Exception):
+    """The copy of the boot record behind the volume is not the boot record."""
+
+
+def mend_copy(flash, place):
+    """Where a verb was cut between its writes of the boot record and of its copy. As chkdsk would."""
+    with open(flash, "r+b") as file:
+        file.seek(place[0])
+        boot = file.read(SECTOR)
+        file.seek(place[0] + volume_sectors(flash, place) * SECTOR)
+        file.write(boot)
 
 
 def mend_mirror(flash, number, place):

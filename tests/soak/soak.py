@@ -28,25 +28,27 @@ SHRINK_SECONDS = 60
 
 
 def attempt(seed, chosen, keep=None):
-    """(what failed or None, log, counts) of the sequence's chosen steps."""
+    """(what failed or None, log, counts of steps, of how verbs ended) of the sequence's chosen steps."""
     base = "/dev/shm" if os.path.isdir("/dev/shm") and "TMPDIR" not in os.environ else None
     where = tempfile.mkdtemp(prefix="soak-", dir=base)
-    soak = None
+    soak, failure = None, None
     try:
         soak = world.Soak(where, seed, full=False)
         for number, (step, own) in enumerate(steps.sequence(seed)):
             if chosen is None or number in chosen:
                 soak.full = own % 8 == 0
                 steps.take(soak, step, own)
-        return None, soak.log, soak.counts
+        if soak.other:
+            soak.turn()
     except Loss as loss:
-        return str(loss), soak.log if soak else [], soak.counts if soak else {}
+        failure = str(loss)
     except Exception:                   # of the soak's own; to be mended there
-        return traceback.format_exc(), soak.log if soak else [], soak.counts if soak else {}
+        failure = traceback.format_exc()
     finally:
         if keep:
             shutil.copytree(where, keep, dirs_exist_ok=True)
         shutil.rmtree(where, ignore_errors=True)
+    return (failure, soak.log, soak.counts, soak.ends) if soak else (failure, [], {}, {})
 
 
 def sort_of(failure):
@@ -71,14 +73,14 @@ def shrink(seed, failure):
 
 
 def work(seed):
-    failure, log, counts = attempt(seed, None)
+    failure, log, counts, ends = attempt(seed, None)
     if failure:
         chosen = shrink(seed, failure)
-        again, shorter, _ = attempt(seed, set(chosen))
+        again, shorter, _, _ = attempt(seed, set(chosen))
         if again:
             failure, log = again, shorter
-        return seed, failure, log, counts, chosen
-    return seed, None, log, counts, None
+        return seed, failure, log, (counts, ends), chosen
+    return seed, None, log, (counts, ends), None
 
 
 def tell(seed, failure, log, chosen):
@@ -90,7 +92,8 @@ def tell(seed, failure, log, chosen):
 
 
 def many(options):
-    start, counts, done, losses = time.monotonic(), collections.Counter(), 0, 0
+    start, done, losses = time.monotonic(), 0, 0
+    counts, ends = collections.Counter(), collections.Counter()
 
     def jobs():
         seed = options.first
@@ -108,7 +111,8 @@ def many(options):
         while pending:                  # ends: jobs() does
             seed, failure, log, some, chosen = pending.popleft().get()
             done += 1
-            counts.update(some)
+            counts.update(some[0])
+            ends.update(some[1])
             if failure:
                 losses += 1
                 tell(seed, failure, log, chosen)
@@ -122,6 +126,8 @@ def many(options):
     cpu = sum(u.ru_utime + u.ru_stime for u in used)
     total = sum(counts.values())
     print(", ".join(f"{kind} {n}" for kind, n in counts.most_common()))
+    for verb in sorted({verb for verb, _ in ends}) if options.verbose else ():
+        print(f"    {verb}: " + ", ".join(f"{n} {how}" for (v, how), n in ends.most_common() if v == verb))
     print(f"{done} sequences, {total} steps, {losses} losses, {took:.0f} s ({cpu:.0f} of a "
           f"processor's), {total / took:.0f} steps a second")
     return 1 if losses or not done else 0
@@ -129,7 +135,7 @@ def many(options):
 
 def one(options):
     chosen = {int(n) for n in options.steps.split(",")} if options.steps else None
-    failure, log, _ = attempt(options.seed, chosen, options.keep)
+    failure, log, _, _ = attempt(options.seed, chosen, options.keep)
     for line in log:
         print(f"    {line}")
     print(failure or "no loss")
@@ -143,6 +149,7 @@ def main():
     parser.add_argument("--first", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--losses", type=int, default=5, help="ends after so many")
+    parser.add_argument("--verbose", action="store_true", help="how each verb ended, and how often")
     parser.add_argument("--seed", type=int)
     parser.add_argument("--steps", default="")
     parser.add_argument("--keep", help="a folder that gets the files of --seed")

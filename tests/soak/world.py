@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A flash under soak and its model: runs verbs, cut or not, and has what is left judged."""
+import collections
 import os
 import random
 
@@ -9,6 +10,7 @@ import programs
 from programs import Loss, mkimage
 from promises import depth
 
+BOOT_VERBS = ("install", "update", "uninstall", "restore", "grow")
 NO_ROOM = ("no room", "No space", "room on the volume")
 
 
@@ -17,12 +19,12 @@ class Soak:
 
     def __init__(self, where, seed, full):
         self.where, self.full = where, full
-        self.log, self.counts = [], {}
+        self.log, self.counts, self.ends = [], collections.Counter(), collections.Counter()
         self.last_tag = 0
         self.flash, self.model = build.Factory(where, random.Random(seed), self.tag).make()
         self.parts = programs.partitions(self.flash)
         self.files, self.free = {}, {}
-        self.backup = None
+        self.backup, self.other = None, None    # other: a flash that one is a clone of, or the clone
         self.judge([("flashed", self.model, set())], cut=True)
 
     def tag(self):
@@ -32,11 +34,20 @@ class Soak:
     def say(self, text):
         self.log.append(text)
 
+    def turn(self):
+        """Goes on with the other flash, which must be as it was left."""
+        kept = self.flash, self.model, self.files, self.backup
+        self.flash, self.model, self.files, self.backup = self.other
+        self.other = kept
+        self.judge([("as it was left", self.model, set())], cut=True)
+
     # --- Judging
 
     def judge(self, candidates, cut=False):
-        """One of the (label, model, touched) must be what the flash holds now."""
+        """One of the (label, model, touched) must be what the flash holds now. `cut`: the verb that was cut, or
+        anything else that is no reason for the volume to be torn."""
         free, outside = {}, {}
+        self.parts = programs.partitions(self.flash)
         for volume, place in self.parts.items():
             try:
                 files, free[volume] = programs.outside_list(self.flash, place)
@@ -52,6 +63,7 @@ class Soak:
             raise Loss(f"ntfs-3g and the loader read different files: {sorted(odd)} {seen.odd}")
         wrong = []
         for label, model, touched in candidates:
+            touched = {name for place in touched for name in (place, *self.model.names(place), *model.names(place))}
             found = judge.differences(model, seen, self.files, touched)
             if not found:
                 break
@@ -63,8 +75,19 @@ class Soak:
         self.find_half()
         if cut or self.full:
             for place in self.parts.values():
-                programs.ntfs_judges(programs.cut_out(self.flash, place, os.path.join(self.where, "volume")))
+                self.have_judged(place, cut and cut in BOOT_VERBS)
         return label
+
+    def have_judged(self, place, boot):
+        """`boot`: what was cut writes the boot record, and then its copy."""
+        volume = os.path.join(self.where, "volume")
+        try:
+            programs.ntfs_judges(programs.cut_out(self.flash, place, volume))
+        except programs.OtherCopy as why:
+            if not boot:
+                raise Loss("the boot record's copy is another one") from why
+            programs.mend_copy(self.flash, place)
+            programs.ntfs_judges(programs.cut_out(self.flash, place, volume))
 
     def find_half(self):
         """A merge is half done as long as its parent is that image and holds anything of the child's."""
@@ -95,6 +118,8 @@ class Soak:
         volume = int(arguments[arguments.index("--partition") + 1]) if "--partition" in arguments else 1
         if volume in self.model.dirty:  # what an install that was cut left is taken back all the same
             refuse = ("the volume is dirty", arguments[0] != "restore")
+        if self.model.asleep(volume):
+            refuse = ("Windows sleeps on it", arguments[0] != "restore")
         cut = None
         if rng.random() < 0.45:
             cut = (int(1.35 ** rng.uniform(0, 20)) - 1, 0, rng.randrange(1, 1 << 30) if rng.random() < 0.5 else 0)
@@ -108,6 +133,7 @@ class Soak:
         status, _, errors = mkimage(*arguments, cut=cut, flash=self.flash)
         self.log[-1] += {0: "", 1: f": refused: {errors.strip()}", 99: ": cut"}.get(status, f": {status}")
         whole = ("done", done, set(touched))
+        self.ends[arguments[0], {0: "done", 1: "refused", 99: "cut"}.get(status, "failed")] += 1
         if status == 0:
             if refuse and refuse[1] and not other:
                 raise Loss(f"{arguments[0]} must refuse: {refuse[0]}")
@@ -117,15 +143,17 @@ class Soak:
             if len([line for line in lines if "warning: " not in line]) != 1:
                 raise Loss(f"a refusal is one sentence, not: {errors}")
             merging = any(image.merging for _, image in self.model.images()) and "merge" in errors
+            torn = any(image.torn for _, image in self.model.images()) and "log" in errors
             full = any(w in errors for w in NO_ROOM) and self.free[volume] < room + (1 << 20)
-            if not (refuse or merging or full):
+            if not (refuse or merging or torn or full):
                 raise Loss(f"{arguments[0]} refuses what it should do: {errors.strip()} "
                            f"({self.free[volume]} bytes are free)")
             self.judge([("as before", self.model, set())])
         elif status == 99 and refuse and refuse[1]:
             raise Loss(f"{arguments[0]} must refuse, and wrote: {refuse[0]}")
         elif status == 99 and cut:
-            self.judge([("old", old or self.model, set(touched)), *between, whole, *other], cut=True)
+            self.judge([("old", old or self.model, set(touched)), *between, whole, *other],
+                       cut=arguments[0])
             self.log[-1] += f", {self.last_label(between, done)}"
         else:
             raise Loss(f"{arguments[0]} ends with {status}: {errors[-500:]}")

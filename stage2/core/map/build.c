@@ -220,21 +220,14 @@ static void fill_records(struct map_builder *b, const struct map_writes *writes)
     uint64_t count = memory ? map_room_pages(map, writes, b->cells, b->arena) : writes->slack.count;
 
     map->record_first = (uint32_t)b->cells;
-    map->record_noted = UINT32_MAX;
     for (uint64_t i = 0; i < count && i < most; i++) {
         uint64_t slot = writes->slack.first + i * writes->slack.stride;
-        if (map->record_noted == UINT32_MAX && i >= writes->slack.unsure && !memory &&
-            slot << SECTOR_SHIFT >= writes->slack.zero_from)
-            map->record_noted = (uint32_t)b->cells;
-        builder_record(b, 0,
-                       memory ? map_cell(MAP_RAM, 0, 0, 0)
-                              : map_cell(MAP_FILE, 0, 0, slot + writes->slack.bitmap_sectors),
-                       NULL);
+        bool clean = i >= writes->slack.unsure && slot << SECTOR_SHIFT >= writes->slack.zero_from;
+        uint64_t own = memory ? map_cell(MAP_RAM, 0, 0, 0)
+                              : map_cell(MAP_FILE, 0, 0, slot + writes->slack.bitmap_sectors);
+        builder_record(b, 0, memory || !clean ? own | MAP_OWN_DIRTY : own, NULL);
     }
-    map->record_clean = map->record_first;
     map->record_end = (uint32_t)b->cells;
-    if (map->record_noted > map->record_end)
-        map->record_noted = map->record_end;
     /* What is read into memory is written there, free records or none. */
     map->writable |=
         map->record_end != map->record_first || (writes->contents && map_ram_bytes(map));
@@ -342,14 +335,6 @@ uint32_t map_records(const struct map *map)
                                         : (map->record_end - map->record_first) / map->record_cells;
 }
 
-uint32_t map_dirty_cells(const struct map *map)
-{
-    return (map->growth == MAP_GROWS_DYNAMIC || map->bitmap_cell) &&
-                   map->record_noted > map->record_clean
-               ? map->record_noted - map->record_clean
-               : 0;
-}
-
 uint64_t map_memory_bytes(const struct map *map)
 {
     return map->growth == MAP_GROWS_IN_MEMORY
@@ -363,7 +348,8 @@ void map_memory_place(struct map *map, uint64_t address)
     if (map->growth != MAP_GROWS_IN_MEMORY)
         return; /* the records name sectors of the file */
     for (uint32_t at = map->record_first; at < map->record_end; at += map->record_cells) {
-        map->cell[at + MAP_RECORD_OWN] = map_cell(MAP_RAM, 0, 0, sector) | MAP_WRITABLE;
+        map->cell[at + MAP_RECORD_OWN] =
+            map_cell(MAP_RAM, 0, 0, sector) | MAP_WRITABLE | MAP_OWN_DIRTY;
         sector += page_sectors(map);
     }
 }

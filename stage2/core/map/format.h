@@ -34,7 +34,8 @@
  * A MIXED page has two homes for each of its sectors, and a bit that says which. Its record:
  *
  *   cell[0]    base: any other kind: what holds where the bit is 0
- *   cell[1]    own: FILE or RAM, writable: what holds where the bit is 1
+ *   cell[1]    own: FILE or RAM, writable: what holds where the bit is 1. While the record is
+ *              free, `first` is 1 where the sectors may hold something else than zeros
  *   cell[2..)  the bitmap, most significant bit first. FILE: as it lies in the file in front of
  *              the own sectors, whole sectors of it; RAM: a bit a sector of the page
  *
@@ -91,8 +92,11 @@ static inline uint64_t map_cell(enum map_kind kind, unsigned drive, uint32_t fir
            (uint64_t)first << MAP_FIRST_SHIFT | drive_lba << MAP_LBA_SHIFT;
 }
 
+/* A free record's own sectors may hold something: all of what a note does not vouch for. */
+#define MAP_OWN_DIRTY (1u << MAP_FIRST_SHIFT)
+
 /* The page of a block that reads as zeros, whatever is behind it. */
-#define MAP_ZERO_OWN ((uint32_t)MAP_ZERO | 1u << MAP_FIRST_SHIFT)
+#define MAP_ZERO_OWN  ((uint32_t)MAP_ZERO | 1u << MAP_FIRST_SHIFT)
 
 static inline enum map_kind map_cell_kind(uint64_t cell)
 {

@@ -39,12 +39,10 @@ struct map {
     enum map_growth growth;
     uint32_t record_cells;             /* cells of a record */
     uint32_t record_first, record_end; /* cells of the free ones */
-    uint32_t record_clean; /* DYNAMIC: own sectors of free records below are zero (map_scrub) */
-    uint32_t record_noted; /* likewise: those of records from here on, as a note in the file says */
-    uint32_t bat_sector;   /* of the file */
-    uint32_t bitmap_sectors; /* of a block, in front of its data */
-    bool vhdx;               /* the file's tables are a VHDX's */
-    uint32_t bitmap_cell;    /* differencing VHDX: index of the cells that say where bitmaps lie */
+    uint32_t bat_sector;               /* of the file */
+    uint32_t bitmap_sectors;           /* of a block, in front of its data */
+    bool vhdx;                         /* the file's tables are a VHDX's */
+    uint32_t bitmap_cell; /* differencing VHDX: index of the cells that say where bitmaps lie */
 };
 
 /* What one run of the map says. */
@@ -78,10 +76,6 @@ void map_memory_place(struct map *map, uint64_t address);
 
 /* Free records: pages that can still get sectors of their own. */
 uint32_t map_records(const struct map *map);
-
-/* How many cells of free records, from record_clean on, have own sectors that must be looked at
- * before they are used. */
-uint32_t map_dirty_cells(const struct map *map);
 
 /* The run at lba (< map->sectors): ZERO, DIRECT or RAM. Same walk as the resident handler's. */
 struct map_run map_find(const struct map *map, uint64_t lba);

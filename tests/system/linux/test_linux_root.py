@@ -14,7 +14,7 @@ import time
 import boottable
 import pytest
 from flash import extents, outside, run, tool
-from rootdisk import boot, check_outside, copy_disk, make_flash
+from rootdisk import WRITE, boot, check_outside, copy_disk, make_flash
 
 ATTACH = tool("vhdboot-attach")
 
@@ -62,6 +62,22 @@ def test_discard_goes_on_with_the_changes_in_memory(shop, qemu):
     assert report.sum("write") and report.sum("killed")
     assert "Device or resource busy" in report["mount"]
     assert outside(flash, []) == before, "the flash"
+
+
+@pytest.mark.takes(40)
+@pytest.mark.timeout(600)
+def test_dracut_brings_up_new_blocks_of_a_vhdx_on_usb_3(shop, qemu):
+    """A GPT with a BIOS boot partition in it."""
+    raw = copy_disk(shop, tool("tests/linuxroot-dracut-gpt.raw"), WRITE)
+    flash = make_flash(shop, raw, image="disk.vhdx", options=("--block-size", "2M"))
+    image = extents(flash, "/disk.vhdx")
+    before = outside(flash, image)
+    report = boot(shop, qemu, flash, "usb-xhci", 280)
+    assert "/dev/nbd0p1 / ext4 rw" in report["root"]
+    assert "by=grub" in report["grubenv"]
+    assert "Device or resource busy" in report["mount"], "the volume is not claimed"
+    assert outside(flash, image) == before, "the flash outside the image"
+    check_outside(shop, flash, {"a": report.sum("write")}, "disk.vhdx")
 
 
 @pytest.mark.takes(30)
@@ -138,9 +154,9 @@ def test_hooks_are_installed_for_what_is_there(tmp_path):
     (tmp_path / "usr/share/initramfs-tools").mkdir(parents=True)
     run(ATTACH, "install-hooks", tmp_path)
     files = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
-    assert files == {"usr/sbin/vhdboot-attach", *("etc/initramfs-tools/" + name for name in (
+    assert files == {"usr/sbin/vhdboot-attach", "usr/sbin/vhdboot-grow", *("etc/initramfs-tools/" + name for name in (
         "hooks/vhdboot", "scripts/local-top/vhdboot", "scripts/local-block/vhdboot"))}
-    for path in files - {"usr/sbin/vhdboot-attach"}:
+    for path in files - {"usr/sbin/vhdboot-attach", "usr/sbin/vhdboot-grow"}:
         run("sh", "-n", tmp_path / path)
         assert "@MODULES@" not in (tmp_path / path).read_text()
     (tmp_path / "none").mkdir()

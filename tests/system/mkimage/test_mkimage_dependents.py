@@ -134,6 +134,29 @@ def test_a_hard_link_is_the_same_file():
         holds("drop.img", flatten([base], SECTORS), "--entry", entry)
 
 
+@pytest.mark.parametrize("image", ["leaf", "base"])
+def test_remove_takes_one_name_of_two(image):
+    """The other one is somebody's who wants to keep it; in the root folder it would be a menu of its own."""
+    family()
+    config = f"[work]\nvhd = \\vhd\\{image}.vhd\n"
+    name = flash(["leaf", "base"] if image == "leaf" else [image], config=config)
+    hard_link(name, f"vhd/{image}.vhd", "vhd/kept.vhd")
+    hard_link(name, f"vhd/{image}.vhd", "/kept.vhd")
+    digest = sha256(name)
+    refused("remove", name, "--entry", "work", words=r"kept\.vhd is one")
+    assert sha256(name) == digest
+    with open("cfg", "w", encoding="ascii") as file:
+        file.write(config + "[other]\nvhd = \\none.vhd\n")
+    put(name, "cfg", "/vhdboot.cfg")
+    content = mkimage("cat", f"{name}:/kept.vhd").stdout
+    mkimage("remove", name, "--entry", "work")
+    left = {"kept.vhd", "base.vhd"} - {f"{image}.vhd"}
+    assert set(mkimage("ls", f"{name}:/vhd").stdout.decode().split()[1::2]) == left
+    for path in ("/kept.vhd", "/vhd/kept.vhd"):
+        assert mkimage("cat", f"{name}:{path}").stdout == content
+    sound(name)
+
+
 @pytest.mark.parametrize("by", ["label", "serial"])
 def test_a_path_with_the_volumes_own_name(by):
     base, leaf, _ = family()

@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A machine that boots a flash image over HTTP; the other ways are tests/network/machines.py, `make network`."""
+"""A machine that boots a flash image over HTTP, and one over iSCSI; the other ways are tests/network/machines.py,
+`make network`."""
+import shutil
+
 import pytest
 
 import network
 from files import sha256
+from tools import mkimage
 
 
 @pytest.mark.takes(8)
@@ -25,3 +29,23 @@ def test_a_flash_over_http(shop):
     # The guest reads on at once: some of that may be in the server's log already.
     assert len(to_first) < 150 and sum(size for _, _, size in to_first) < 1_000_000, to_first
     assert sha256(flash) == before
+
+
+@pytest.mark.takes(8)
+def test_a_flash_over_iscsi_writes_into_its_own_child(shop):
+    master = shop.flash(shop.pattern_vhd("scribe", 2, rounds=20))
+    shutil.copy(master, shop.path("m.img"))
+    mkimage("snapshot", shop.path("m.img"))
+    server = network.Iscsi({"m": shop.path("m.img")})
+    try:
+        with network.machine(shop.folder, server.uri("m")) as pc:
+            pc.wait("guest: first instruction")
+            commands, received = server.counter.commands, server.counter.received
+            pc.guest()
+    finally:
+        server.close()
+    assert 0 < commands < 150 and received < 1_000_000
+    base, child = (mkimage("cat", f"{shop.path('m.img')}:/{name}.vhd").stdout for name in ("scribe", "scribe-1"))
+    assert base == mkimage("cat", f"{master}:/scribe.vhd").stdout
+    mkimage("rollback", shop.path("m.img"))
+    assert child != mkimage("cat", f"{shop.path('m.img')}:/scribe-1.vhd").stdout

@@ -68,4 +68,15 @@ TEST(bytes_that_are_alike)
     CHECK(bytes_are(zeros, sizeof zeros, 0) && !bytes_are(zeros, sizeof zeros, 0xff));
     CHECK(bytes_are(ones, sizeof ones, 0xff) && bytes_are(ones, 0, 7));
     CHECK(!bytes_are(mixed, sizeof mixed, 0) && bytes_are(mixed, 2, 0));
+    for (size_t size = 1; size <= 80; size++) { /* each place of an odd one, and nothing behind */
+        uint8_t *bytes = malloc(size);
+        memset(bytes, 0xff, size);
+        CHECK(bytes_are(bytes, size, 0xff));
+        for (size_t i = 0; i < size; i++) {
+            bytes[i] = 0;
+            CHECK(!bytes_are(bytes, size, 0xff));
+            bytes[i] = 0xff;
+        }
+        free(bytes);
+    }
 }

@@ -392,6 +392,19 @@ static enum err im_write(struct blk *b, uint64_t lba, uint32_t count, const void
     return ERR_OK;
 }
 
+/* Free records whose slots are to be looked at: none is behind one that is not. */
+static uint32_t dirty_records(bool from_first)
+{
+    uint32_t dirty = 0, clean = 0, end = disk.map.record_end;
+    for (uint32_t at = disk.map.record_first; at < end; at += disk.map.record_cells) {
+        bool is_dirty = disk.map.cell[at + MAP_RECORD_OWN] & MAP_OWN_DIRTY;
+        CHECK(!is_dirty || !from_first || !clean);
+        dirty += is_dirty;
+        clean += !is_dirty;
+    }
+    return dirty;
+}
+
 /* Slots that hold poison are emptied, so many as there is time for, and nothing else is touched. */
 TEST(boot_dynamic_disk_gets_its_slack_emptied)
 {
@@ -409,7 +422,7 @@ TEST(boot_dynamic_disk_gets_its_slack_emptied)
         slots_left = time;
         map_scrub(&disk.map, drive, more_slots, buffer);
         unsigned done = time < 2 ? time : 2;
-        CHECK_EQ(disk.map.record_clean, disk.map.record_first + done * disk.map.record_cells);
+        CHECK_EQ(dirty_records(false), 2 - done);
         for (unsigned i = 0; i < done; i++)
             memset(before + (slot[i] + 1) * 512, 0, 32 * 512);
         CHECK(!memcmp(before, file, size));
@@ -423,12 +436,13 @@ TEST(boot_dynamic_disk_gets_its_slack_emptied)
         im->bad_lba = writes ? map_find_file(&disk.map, 4 + 33 + 33 + 5).drive_lba : UINT64_MAX;
         slots_left = 9;
         map_scrub(&disk.map, drive, more_slots, buffer);
-        CHECK_EQ(disk.map.record_clean, disk.map.record_first + writes * disk.map.record_cells);
+        CHECK_EQ(dirty_records(false), 2 - writes);
     }
 }
 
-/* With a note only the first slot, and what lies below its range, is looked at. */
-TEST(boot_dynamic_disk_with_a_note)
+/* With a note only the first slot, and what lies below its range, is looked at; in front of a
+ * range that is empty, of a differencing disk nothing. */
+static void look_with_a_note(enum map_growth growth)
 {
     static uint8_t buffer[MAP_SCRUB_SECTORS * 512];
     struct blk *drive[1];
@@ -454,16 +468,28 @@ TEST(boot_dynamic_disk_with_a_note)
         CHECK_EQ(open_entry(WRITE_PERSISTENT, false), ERR_OK);
         CHECK_EQ(map_records(&disk.map), 3);
         uint32_t dirty = noted < 1 ? 1 : noted > 3 ? 3 : noted;
-        CHECK_EQ(map_dirty_cells(&disk.map), dirty * disk.map.record_cells);
+        CHECK_EQ(dirty_records(true), dirty);
         slots_left = 9;
+        uint32_t looked = growth == MAP_GROWS_DIFFERENCING && dirty == 3 ? 0 : dirty;
+        disk.map.growth = growth; /* the records are the same */
         map_scrub(&disk.map, drive, more_slots, buffer);
-        CHECK_EQ(slots_left, 9 - dirty);
-        CHECK_EQ(map_dirty_cells(&disk.map), 0);
+        CHECK_EQ(slots_left, 9 - looked);
+        CHECK_EQ(dirty_records(true), dirty - looked);
         for (uint32_t slot = 0; slot < 3; slot++) {
             uint64_t lba = map_find_file(&disk.map, first / 512 + slot * 33 + 1).drive_lba;
-            CHECK_EQ(im->data[lba * 512], slot < dirty ? 0 : VHD_POISON);
+            CHECK_EQ(im->data[lba * 512], slot < looked ? 0 : VHD_POISON);
         }
     }
+}
+
+TEST(boot_dynamic_disk_with_a_note)
+{
+    look_with_a_note(MAP_GROWS_DYNAMIC);
+}
+
+TEST(boot_differencing_disk_with_a_note)
+{
+    look_with_a_note(MAP_GROWS_DIFFERENCING);
 }
 
 TEST(boot_dynamic_disk_without_slack_says_so)

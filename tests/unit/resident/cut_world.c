@@ -200,8 +200,6 @@ static void handler_start(void)
     header.record_cells = (uint16_t)map.record_cells;
     header.record_next = map.record_first;
     header.record_end = map.record_end;
-    header.record_clean = map.record_first;
-    header.record_dirty = map_dirty_cells(&map);
     header.bat_sector = map.bat_sector;
     header.bitmap_sectors = (uint8_t)map.bitmap_sectors;
     header.bitmap_cell = map.bitmap_cell;

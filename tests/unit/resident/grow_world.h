@@ -23,6 +23,7 @@ static struct world {
     enum map_growth growth;
     uint32_t shift, pages, slots;
     bool junk;   /* slots hold what was there */
+    bool noted;  /* not in memory: slots are known to hold zeros, and do */
     bool pieces; /* the file lies in pieces of 13 sectors */
     bool v86;
     uint32_t first_slot, file_sectors, stride, bitmap;
@@ -190,15 +191,13 @@ static void slots_make(uint32_t *cell)
         uint32_t data = w.first_slot + slot * w.stride + w.bitmap;
         uint64_t own = in_memory ? map_cell(MAP_RAM, 0, 0, (RAM_ADDRESS >> 9) + slot * size)
                                  : map_cell(MAP_FILE, 0, 0, data);
-        sim.cells[*cell + MAP_RECORD_OWN] = own | MAP_WRITABLE;
+        bool dirty = w.growth == MAP_GROWS_DYNAMIC ? w.junk : !w.noted;
+        sim.cells[*cell + MAP_RECORD_OWN] = own | MAP_WRITABLE | (dirty ? MAP_OWN_DIRTY : 0);
         *cell += header.record_cells;
-        for (uint32_t i = 0; i < w.stride && !w.junk && !in_memory; i++)
+        for (uint32_t i = 0; i < w.stride && (!w.junk || w.noted) && !in_memory; i++)
             file_put(data - w.bitmap + i, 0, 0, 0, 0);
     }
     header.record_end = *cell;
-    header.record_clean = w.junk ? header.record_next : *cell;
-    header.record_dirty =
-        w.growth == MAP_GROWS_DYNAMIC ? header.record_end - header.record_clean : 0;
 }
 
 static void world_make(void)

@@ -163,8 +163,9 @@ TEST(power_cuts_dynamic)
     shapes_run(0);
 }
 
-/* True notes save the handler the look at slots; those that do not fit change nothing. */
-TEST(power_cuts_dynamic_with_a_note)
+/* True notes save the handler the look at slots, and over nothing the bits; those that do not fit
+ * change nothing. */
+static void notes_run(unsigned depth)
 {
     static const char *const names[] = {[NOTE_GOOD] = "true",
                                         [NOTE_OF_PART] = "of a part",
@@ -177,12 +178,22 @@ TEST(power_cuts_dynamic_with_a_note)
             uint64_t before = cuts;
             if (s >= 2 && note > NOTE_OF_PART)
                 break;
-            shape = (struct shape){0, sizes[s], blocks[s], s ? 5 : 40, false, note};
+            shape = (struct shape){depth, sizes[s], blocks[s], s ? 5 : 40, false, note};
             shape_run();
-            printf("# dynamic, blocks of %u KiB, a note that is %s: %u cuts\n", sizes[s] / 2,
-                   names[note], (unsigned)(cuts - before));
+            printf("# depth %u, blocks of %u KiB, a note that is %s: %u cuts\n", depth,
+                   sizes[s] / 2, names[note], (unsigned)(cuts - before));
         }
     CHECK(cuts > (SESSIONS > 1 ? 5000 : 2000));
+}
+
+TEST(power_cuts_dynamic_with_a_note)
+{
+    notes_run(0);
+}
+
+TEST(power_cuts_differencing_with_a_note)
+{
+    notes_run(1);
 }
 
 TEST(power_cuts_differencing_1)

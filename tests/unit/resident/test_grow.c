@@ -39,11 +39,12 @@ TEST(every_growth_at_random)
     static const uint32_t shifts[] = {3, 4, 7, 10};
     for (unsigned g = 0; g < 3; g++)
         for (unsigned s = 0; s < 4; s++)
-            for (unsigned how = 0; how < 4; how++) {
+            for (unsigned how = 0; how < (g == 1 ? 8 : 4); how++) {
                 w = (struct world){.growth = growths[g],
                                    .shift = shifts[s],
                                    .pages = 20,
                                    .slots = 20,
+                                   .noted = how & 4,
                                    .junk = how & 1,
                                    .pieces = how & 2,
                                    .v86 = (s + how) & 1};
@@ -125,7 +126,7 @@ TEST(order_dynamic_scrub)
     CHECK_EQ(write_new(6, 1), 0);
     check_order(from, (int64_t[]){slot + 1, slot + 2, slot + 3, slot + 5, slot + 6, slot + 7,
                                   slot + 8, BAT_SECTOR, slot, slot + 7, -1});
-    header.record_clean = header.record_end; /* the others are said to be clean */
+    sim.cells[header.record_next + MAP_RECORD_OWN] &= ~(uint64_t)MAP_OWN_DIRTY; /* as is said */
     for (uint32_t i = 0; i < w.stride; i++)
         file_put(slot + w.stride + i, 0, 0, 0, 0);
     from = sim.writes;
@@ -142,8 +143,9 @@ TEST(order_dynamic_between_looked_at_and_noted)
     w = (struct world){
         .growth = MAP_GROWS_DYNAMIC, .shift = 3, .pages = 16, .slots = 3, .junk = true};
     world_make();
-    header.record_clean = header.record_next + header.record_cells;
-    header.record_dirty = header.record_cells;
+    for (uint32_t n = 0; n < 3; n += 2)
+        sim.cells[header.record_next + n * header.record_cells + MAP_RECORD_OWN] &=
+            ~(uint64_t)MAP_OWN_DIRTY;
     for (uint32_t n = 0; n < 3; n++) {
         uint32_t slot = w.first_slot + n * w.stride;
         for (uint32_t i = 0; i < w.stride && n != 1; i++)
@@ -208,6 +210,33 @@ TEST(order_differencing)
     judge();
 }
 
+/* Over nothing, and in a slot that holds nothing, all of the block is the disk's own at once. */
+TEST(order_differencing_over_nothing)
+{
+    w = (struct world){
+        .growth = MAP_GROWS_DIFFERENCING, .shift = 13, .pages = 4, .slots = 2, .noted = true};
+    world_make();
+    for (uint32_t page = 0, slot = w.first_slot; page < 2; page++, slot += w.stride) {
+        enum map_kind kind = map_cell_kind(sim.cells[page]);
+        uint32_t from = sim.writes, calls = sim.calls;
+        CHECK_EQ(write_new(page * 8192 + 4095, 2), 0);
+        if (kind == MAP_ZERO) {
+            check_order(from, (int64_t[]){BAT_SECTOR, slot, slot + 1, slot + 2 + 4095,
+                                          slot + 2 + 4096, -1});
+            CHECK(filled(from + 2, 0xff) && filled(from + 3, 0xff));
+            CHECK_EQ(sim.calls, calls + 5); /* the BAT's sector was read, and nothing else */
+            from = sim.writes;
+            CHECK_EQ(write_new(page * 8192 + 17, 2), 0);
+            check_order(from, (int64_t[]){slot + 2 + 17, slot + 2 + 18, -1});
+        } else { /* a parent's */
+            check_order(from, (int64_t[]){slot, slot + 1, BAT_SECTOR, slot + 2 + 4095, slot,
+                                          slot + 2 + 4096, slot + 1, -1});
+        }
+    }
+    CHECK_EQ(header.record_next, header.record_end);
+    judge();
+}
+
 TEST(slack_used_up)
 {
     for (unsigned g = 0; g < 3; g++) {
@@ -262,6 +291,7 @@ TEST(failures_at_every_step)
                                .shift = 3,
                                .pages = 20,
                                .slots = 12,
+                               .noted = g == 1 && how & 1,
                                .junk = how & 1,
                                .pieces = how & 2,
                                .v86 = how & 4};
