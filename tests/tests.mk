@@ -40,6 +40,8 @@ GUESTS       := drives first pattern bench wbench copy scribe slots reread
 GUEST_FILES  := $(GUESTS:%=$(B)/tests/%.bin) $(B)/tests/pattern
 SYSTEM_DISKS := $(B)/demo.vhd $(B)/tests/extlinux.vhd $(B)/tests/memtest.vhd $(B)/tests/memdisk.vhd
 
+powercut writes: $(GUEST_FILES) # whose rules are read before these are named
+
 $(B)/tests/%.bin: tests/guest/%.asm $(wildcard tests/guest/*.inc)
 	@mkdir -p $(@D)
 	$(call run,NASM)$(NASM) -f bin -Wall -Itests/guest/ $< -o $@

@@ -163,6 +163,10 @@ class Vhdx:
     def kind(self):
         return "differencing" if self.parent else "fixed" if self.fixed else "dynamic"
 
+    @staticmethod
+    def filler(size):
+        return poison(size)
+
     def store(self, lba, data):
         """Writes as a virtual machine would: whole blocks, in a child only the sectors."""
         per_block = self.block_size // SECTOR

@@ -6,7 +6,7 @@
  *   judge apply FLASH RECORD CUT        puts the first CUT sectors of the record onto FLASH
  *
  * FLASH is as it was before the record. At each cut (every N-th, and around metadata all) two
- * readers that share nearly nothing, the loader's own and second.h, must give for each sector that
+ * readers that share nearly nothing, the loader's own and reader.h, must give for each sector that
  * the guest ever touches what was there before or, in the request under way, what is being written;
  * every `full` cuts, for all sectors of the disk. Which request that is tell the guest's notes
  * (tests/guest/scribe.asm), which lie in the record like all other writes. Every written sector
@@ -39,7 +39,7 @@
 #include "core/ntfs/ntfs.h"
 #include "core/part/part.h"
 #include "powercut/record.h"
-#include "powercut/second.h"
+#include "powercut/reader.h"
 
 #define ARENA_SIZE   (64u << 20)
 #define LOSSES_SHOWN 5
@@ -69,7 +69,7 @@ struct judge {
     struct record record;
     struct blk blk;
     struct opened start, now;
-    struct second second;
+    struct reader second;
     uint64_t disk_sectors;
     uint8_t *expected; /* the disk's contents without the request under way */
     uint8_t *touched;  /* a byte a sector */
@@ -80,7 +80,7 @@ struct judge {
     uint64_t shuffled_cuts, shuffled_bad;
     bool quiet;
     uint64_t cut, cuts, torn_cuts, full_cuts, requests, refused, losses;
-    uint64_t use[USE_SLACK + 1];
+    uint64_t use[USE_HEADER + 1];
     uint64_t guest_sectors; /* that the guest wrote, refused ones left out */
     uint32_t random;
 };
@@ -168,7 +168,7 @@ static void compare(uint64_t lba, uint32_t count)
     }
     for (uint32_t i = 0; i < count; i++) {
         const uint8_t *mine = data + (size_t)i * SECTOR_SIZE;
-        const uint8_t *other = second_sector(&judge.second, lba + i);
+        const uint8_t *other = reader_sector(&judge.second, lba + i);
         if (!may_hold(lba + i, mine))
             loss("the loader's reader gives neither old nor new for lba", lba + i);
         if (!other || memcmp(mine, other, SECTOR_SIZE))
@@ -199,7 +199,7 @@ static void look(bool full)
         loss(line, 0);
         return;
     }
-    const char *why = second_open(&judge.second);
+    const char *why = reader_open(&judge.second);
     if (why)
         loss(why, 0);
     else
@@ -324,7 +324,7 @@ static void look_at_shuffled(size_t first)
  */
 static uint64_t leaf_sector(uint64_t lba)
 {
-    const struct extent_list *list = judge.second.layer[0].extents;
+    const struct extent_list *list = reader_extents(&judge.second);
     for (uint32_t i = 0; i < list->count; i++)
         if (lba - list->extent[i].drive_lba < list->extent[i].count)
             return list->extent[i].file_sector + lba - list->extent[i].drive_lba;
@@ -344,12 +344,12 @@ static bool write_sector(uint64_t lba, const uint8_t *data)
             loss("a write outside of the image, at the flash's sector", lba);
         return false;
     }
-    enum second_use use = second_use(&judge.second, number);
+    enum second_use use = reader_use(&judge.second, number);
     judge.use[use]++;
     if (use == USE_FIXED_PART)
         loss("a write to a header, footer or gap, at the file's sector", number);
     memcpy(place, data, SECTOR_SIZE);
-    return use == USE_BAT || use == USE_BITMAP;
+    return use == USE_BAT || use == USE_BITMAP || use == USE_HEADER;
 }
 
 static void replay(void)
@@ -418,18 +418,12 @@ static void prepare(void)
         errors_format(&f, line, sizeof line);
         die(line);
     }
-    judge.second = (struct second){.flash = judge.flash, .count = judge.start.chain.count};
-    if (judge.second.count > SECOND_LAYERS_MAX)
-        die("the chain is too long");
-    for (unsigned i = 0; i < judge.second.count; i++) {
+    for (unsigned i = 0; i < judge.start.chain.count; i++) {
         struct chain_link *link = judge.start.chain.link[i];
-        struct second_layer *layer = &judge.second.layer[i];
         if (file_extents(&link->file, &link->extents, &judge.start.arena, &f))
             die("a file's extents cannot be read");
-        *layer = (struct second_layer){.extents = &link->extents,
-                                       .file_sectors = link->file.size / SECTOR_SIZE};
     }
-    const char *why = second_open(&judge.second);
+    const char *why = reader_init(&judge.second, judge.flash, &judge.start.chain);
     if (why)
         die(why);
     judge.disk_sectors = judge.start.map.sectors;
@@ -438,7 +432,7 @@ static void prepare(void)
     if (!judge.expected || !judge.touched)
         die("out of memory");
     for (uint64_t lba = 0; lba < judge.disk_sectors; lba++) {
-        const uint8_t *sector = second_sector(&judge.second, lba);
+        const uint8_t *sector = reader_sector(&judge.second, lba);
         if (!sector)
             die("the second reader cannot read the disk");
         memcpy(judge.expected + lba * SECTOR_SIZE, sector, SECTOR_SIZE);
@@ -469,9 +463,10 @@ static void report(uint64_t blocks_before)
            judge.requests, judge.refused, judge.record.count, judge.record.flushes,
            judge.record.sectors);
     printf("data %" PRIu64 " bitmap %" PRIu64 " bat %" PRIu64 " slack %" PRIu64 " blocks %" PRIu64
-           " asked %" PRIu64 "\n",
+           " asked %" PRIu64 " header %" PRIu64 "\n",
            judge.use[USE_DATA], judge.use[USE_BITMAP], judge.use[USE_BAT], judge.use[USE_SLACK],
-           judge.second.layer[0].blocks - blocks_before, judge.guest_sectors);
+           reader_blocks(&judge.second) - blocks_before, judge.guest_sectors,
+           judge.use[USE_HEADER]);
 }
 
 static uint64_t *option(const char *name)
@@ -505,7 +500,7 @@ int main(int argc, char **argv)
     if (!record_open(&judge.record, argv[2]))
         return 2;
     prepare();
-    uint64_t before = judge.second.layer[0].blocks;
+    uint64_t before = reader_blocks(&judge.second);
     find_touched();
     replay();
     report(before);

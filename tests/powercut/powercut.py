@@ -16,18 +16,19 @@ import scribe
 import vhd
 from emulator import Qemu
 from flash import MIB, mkimage_json, run, tool
-from vhd_dynamic import SECTOR, DynamicVhd
+from vhd_dynamic import SECTOR, DynamicVhd, note
+from vhdx import ZERO, Vhdx, poison
 
 SECTORS = 16 * MIB // SECTOR
 KIB = 1 << 10
-CONFIG = "[disk]\nvhd = \\disk.vhd\nwrite = persistent\n"
+CONFIG = "[disk]\nvhd = \\{}\nwrite = persistent\n"
 JUDGE = tool("powercut/judge")
 
 
 class Case:
     """One cell of the matrix. depth: 0 fixed, 1 dynamic, then 1 + the number of parents."""
 
-    def __init__(self, depth, block_size, junk, bus="ahci", pieces=5, clear_bits=False, note=None):
+    def __init__(self, depth, block_size, junk, bus="ahci", pieces=5, clear_bits=False, note=None, kind="vhd"):
         self.depth = depth
         self.block_size = block_size
         self.junk = junk
@@ -35,11 +36,13 @@ class Case:
         self.pieces = pieces
         self.clear_bits = clear_bits                # of a dynamic one, over zeros
         self.note = note                            # about the slack, as vhd_dynamic.py has them
+        self.kind = kind                            # or "vhdx", of which there are no fixed ones here
 
     def __str__(self):
         kind = ("fixed", "dynamic", *(f"differencing, {n} parents" for n in (1, 2, 3)))[self.depth]
         if not self.depth:
             return kind if self.bus == "ahci" else f"{kind}, {self.bus}"
+        kind += ", VHDX" if self.kind == "vhdx" else ""
         return (f"{kind}, blocks of {self.block_size // KIB} KiB, {'junk' if self.junk else 'zeroed'} slack" +
                 (f", a note {self.note}" if self.note else ""))
 
@@ -65,6 +68,8 @@ def deal(rng, chain, data):
 def images(shop, case, rng, rounds, slack=None, **guest):
     """Files of the chain, leaf first: (name, path). slack: blocks; else enough for all."""
     data = scribe.disk(shop, SECTORS, rounds, **{"seed": rng.randrange(1 << 32), **guest})
+    if case.kind == "vhdx":
+        return vhdx_images(shop, case, rng, data)
     leaf = shop.path("disk.vhd")
     if not case.depth:
         with open(leaf, "wb") as f:
@@ -89,11 +94,46 @@ def images(shop, case, rng, rounds, slack=None, **guest):
     return [(name, image.write(shop.path(name))) for name, image in zip(names, chain)]
 
 
-def make_flash(shop, case, rng, rounds, config=CONFIG, **guest):
+def vhdx_images(shop, case, rng, data):
+    """The same of VHDXs; a child's leaf says of one block itself that it is zeros."""
+    chain = [Vhdx(SECTORS * SECTOR, case.block_size)]
+    for n in range(1, case.depth):
+        chain.insert(0, Vhdx(SECTORS * SECTOR, case.block_size if n == case.depth - 1 else
+                             rng.choice((MIB, 2 * MIB)), parent=chain[0], parent_path=f"base{n - 1}.vhdx"))
+    deal(rng, chain, data)
+    leaf = chain[0]
+    absent = [b for b in range(leaf.block_count) if b not in leaf.data]
+    if case.depth > 1 and absent:
+        leaf.state[absent[0]] = ZERO
+    names = ["disk.vhdx"] + [f"base{n}.vhdx" for n in range(case.depth - 2, -1, -1)]
+    files = [(name, image.write(shop.path(name)) and shop.path(name)) for name, image in zip(names, chain)]
+    vhdx_slack(files[0][1], case, len(absent) * case.block_size)
+    return files
+
+
+def vhdx_slack(path, case, slack):
+    """Room for all blocks at the file's end, and behind it, in a MiB of its own, the note that the case has."""
+    with open(path, "r+b") as file:
+        first = file.seek(0, os.SEEK_END)
+        junk = (slack // 2 // SECTOR * SECTOR if case.note == "of a part" else slack) * case.junk
+        file.write(poison(junk))
+        file.truncate(first + slack + MIB * bool(case.note))
+        if not case.note:
+            return
+        file.seek(128 * KIB + 16)               # the header that counts
+        identity = bytes(16) if case.note == "another file's" else file.read(16)
+        place = file.seek(-SECTOR, os.SEEK_END)
+        own = note(identity, first + junk * (case.note == "of a part"),
+                   place + SECTOR * (case.note == "of another place"))
+        file.write(own[:40] + bytes(472) if case.note == "half written" else own)
+
+
+def make_flash(shop, case, rng, rounds, config=None, **guest):
     """A flash with the chain, made the same whenever `rng` is; and the files' names, leaf first."""
     files = images(shop, case, rng, rounds, **guest)
     total = sum(os.path.getsize(path) for _, path in files)
-    flash = shop.formatted(files[0][1], mib=2 * total // MIB + 64, pieces=case.pieces, config=config)
+    flash = shop.formatted(files[0][1], mib=2 * total // MIB + 64, pieces=case.pieces, to="/" + files[0][0],
+                           config=config or CONFIG.format(files[0][0]))
     for name, path in files[1:]:
         run(tool("tools/fragment"), flash, path, "/" + name, 2)
     for _, path in files:
@@ -108,9 +148,9 @@ def session(flash, record, bus):
         return pc.log
 
 
-def judge(flash, record, **options):
+def judge(flash, record, leaf="disk.vhd", **options):
     """Numbers by name, and the cuts around which tables change."""
-    command = [JUDGE, flash, record, "/disk.vhd", str(scribe.NOTE_LBA)]
+    command = [JUDGE, flash, record, "/" + leaf, str(scribe.NOTE_LBA)]
     for name, value in options.items():
         command += [name, str(value)]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
@@ -152,10 +192,13 @@ def others_agree(shop, flash, names, case):
         with open(shop.path(name), "wb") as out:
             done = subprocess.run([tool("mkimage"), "cat", f"{flash}:/{name}"], stdout=out, check=False)
         assert done.returncode == 0, "mkimage cat"
-    leaf = shop.path("disk.vhd")
-    assert sha256("7zz", "e", "-so", "-tvhd", leaf) == wanted, "7zz's disk"
+    leaf = shop.path(names[0])
+    assert sha256("7zz", "e", "-so", "-t" + case.kind, leaf) == wanted, "7zz's disk"
+    if case.kind == "vhdx" and case.depth == 1:
+        run("qemu-img", "check", "-f", "vhdx", leaf)            # -r none: it repairs nothing, and must not want to
     if case.depth == 1:                     # of a fixed one it takes whole cylinders only
-        run("qemu-img", "convert", "-f", "vpc", "-O", "raw", leaf, shop.path("disk.raw"))
+        kind = "vpc" if case.kind == "vhd" else "vhdx"
+        run("qemu-img", "convert", "-f", kind, "-O", "raw", leaf, shop.path("disk.raw"))
         assert sha256("cat", shop.path("disk.raw")) == wanted, "qemu-img's disk"
 
 
@@ -175,7 +218,7 @@ def power_cuts(shop, case, rounds, every, oracles, seed=1):
     for number in range(2):
         before, record = copy(flash, shop.path("before.img")), shop.path("record")
         session(flash, record, case.bus)
-        counts, metadata = judge(before, record, every=every, torn=2, shuffled=2)
+        counts, metadata = judge(before, record, names[0], every=every, torn=2, shuffled=2)
         total.update(counts)
         last = counts["sectors"]
         for cut in rng.sample(metadata, min(oracles, len(metadata))) + rng.sample(range(last), oracles):
@@ -200,7 +243,15 @@ def matrix():
             cells.append(Case(depth, blocks[which % 3], which >= 3))
     cells[3:3] = [Case(0, 0, False), Case(0, 0, False, bus="ide"),
                   Case(1, 512 * KIB, False, note="true"), Case(1, 512 * KIB, True, note="of another place")]
+    cells[7:7] = [Case(1, MIB, False, note="true", kind="vhdx")]
+    cells[12:12] = [Case(2, 2 * MIB, True, kind="vhdx")]
     cells += [Case(1, 2 * MIB, False, note="true"), Case(1, 512 * KIB, True, note="of a part"),
               Case(1, 512 * KIB, True, note="another file's"), Case(1, 512 * KIB, True, note="half written"),
-              Case(2, 512 * KIB, True, note="another file's"), Case(2, 512 * KIB, False, note="true")]
+              Case(2, 512 * KIB, True, note="another file's"), Case(2, 512 * KIB, False, note="true"),
+              Case(1, 2 * MIB, True, note="of another place", kind="vhdx"), Case(1, MIB, True, kind="vhdx"),
+              Case(1, 2 * MIB, True, note="of a part", kind="vhdx"),
+              Case(1, 2 * MIB, True, note="another file's", kind="vhdx"),
+              Case(1, MIB, True, note="half written", kind="vhdx"),
+              Case(2, 4 * MIB, False, note="true", kind="vhdx"),
+              Case(3, 2 * MIB, True, note="another file's", kind="vhdx")]
     return cells

@@ -41,7 +41,7 @@ const uint8_t *second_sector(const struct second *s, uint64_t lba);
 uint64_t second_drive_lba(const struct second_layer *layer, uint64_t file_sector);
 
 /* What a sector of the leaf's file is used for at this moment. */
-enum second_use { USE_FIXED_PART, USE_BAT, USE_BITMAP, USE_DATA, USE_SLACK };
+enum second_use { USE_FIXED_PART, USE_BAT, USE_BITMAP, USE_DATA, USE_SLACK, USE_HEADER };
 enum second_use second_use(const struct second *s, uint64_t file_sector);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Headers, region table, metadata, BAT and bitmaps by their bytes, as MS-VHDX counts them. */
-#include "soak/second_vhdx.h"
+#include "powercut/second_vhdx.h"
 #include <string.h>
 
 #define SECTOR 512u
@@ -195,4 +195,57 @@ const uint8_t *second_vhdx_sector(const struct second_vhdx *s, uint64_t lba)
         return sector_at(s, layer, data + lba % layer->block_sectors * SECTOR);
     }
     return zeros;
+}
+
+/* The leaf's blocks; *end is where the last of them, and of the bitmaps, ends. */
+static uint64_t count_blocks(const struct second_vhdx *s, uint64_t *end)
+{
+    const struct second_vhdx_layer *leaf = &s->layer[0];
+    uint64_t count = (leaf->disk_sectors + leaf->block_sectors - 1) / leaf->block_sectors, have = 0;
+    uint64_t chunks = (count + leaf->ratio - 1) / leaf->ratio;
+    *end = leaf->bat + MIB;
+    for (uint64_t i = 0; i < count + chunks; i++) {
+        unsigned state = ABSENT;
+        uint64_t index =
+            i < count ? i + i / leaf->ratio : (i - count + 1) * leaf->ratio + (i - count);
+        uint64_t size = i < count ? (uint64_t)leaf->block_sectors * SECTOR : MIB;
+        uint64_t at = leaf->has_parent || i < count ? bat_entry(s, leaf, index, &state) : 0;
+        if (state != FULL && state != PARTIAL)
+            continue;
+        have += i < count;
+        *end = at + size > *end ? at + size : *end;
+    }
+    return have;
+}
+
+uint64_t second_vhdx_blocks(const struct second_vhdx *s)
+{
+    uint64_t end;
+    return count_blocks(s, &end);
+}
+
+enum second_use second_vhdx_use(const struct second_vhdx *s, uint64_t number)
+{
+    const struct second_vhdx_layer *leaf = &s->layer[0];
+    uint64_t at = number * SECTOR, count, end;
+    if (at / MIB == leaf->bat / MIB)
+        return USE_BAT; /* of disks as small as the tests' */
+    if (at < 192 * KIB)
+        return at % (64 * KIB) < 4 * KIB && at >= 64 * KIB ? USE_HEADER : USE_FIXED_PART;
+    count = (leaf->disk_sectors + leaf->block_sectors - 1) / leaf->block_sectors;
+    for (uint64_t i = 0; i < count; i++) {
+        unsigned state = ABSENT;
+        uint64_t block = bat_entry(s, leaf, i + i / leaf->ratio, &state);
+        if ((state == FULL || state == PARTIAL) &&
+            at - block < (uint64_t)leaf->block_sectors * SECTOR)
+            return USE_DATA;
+    }
+    for (uint64_t chunk = 0; leaf->has_parent && chunk * leaf->ratio < count; chunk++) {
+        unsigned state = ABSENT;
+        uint64_t bits = bat_entry(s, leaf, (chunk + 1) * leaf->ratio + chunk, &state);
+        if (state == FULL && at - bits < MIB)
+            return USE_BITMAP;
+    }
+    (void)count_blocks(s, &end);
+    return at >= end && at < leaf->file_size ? USE_SLACK : USE_FIXED_PART;
 }

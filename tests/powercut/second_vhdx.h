@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A second reader of VHDX chains, for judging the first, as powercut/second.h is of VHDs: it shares
+ * A second reader of VHDX chains, for judging the first, as second.h is of VHDs: it shares
  * with the project's own code the knowledge of where a file's sectors lie, and nothing else. It
  * reads no log: a file that has one is none of its business.
  */
-#ifndef SOAK_SECOND_VHDX_H
-#define SOAK_SECOND_VHDX_H
+#ifndef POWERCUT_SECOND_VHDX_H
+#define POWERCUT_SECOND_VHDX_H
 
 #include <stdbool.h>
 #include <stdint.h>
 #include "core/base/file.h"
+#include "powercut/second.h"
 
 #define SECOND_VHDX_LAYERS_MAX 16
 
@@ -33,5 +34,12 @@ const char *second_vhdx_open(struct second_vhdx *s);
 
 /* The sector `lba` of the disk; zeros where no layer has it. NULL where a table is wrong. */
 const uint8_t *second_vhdx_sector(const struct second_vhdx *s, uint64_t lba);
+
+/* What a sector of the leaf's file is used for at this moment. Slack is what no block and no table
+ * has, behind the last of them. */
+enum second_use second_vhdx_use(const struct second_vhdx *s, uint64_t file_sector);
+
+/* Blocks that the leaf has. */
+uint64_t second_vhdx_blocks(const struct second_vhdx *s);
 
 #endif

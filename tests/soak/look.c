@@ -20,8 +20,8 @@
 #include "core/vhd/vhd.h"
 #include "core/vhdx/vhdx.h"
 #include "powercut/second.h"
+#include "powercut/second_vhdx.h"
 #include "soak/disk.h"
-#include "soak/second_vhdx.h"
 
 #define FILES_MAX    256u
 #define PATH_SIZE    512u

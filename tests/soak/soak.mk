@@ -7,7 +7,7 @@ SOAK_CUT     := $(B)/soak/cut.so
 SOAK_FILES   := $(SOAK_BOOT) $(SOAK_BOOT)-vhdx $(SOAK_OUTSIDE) $(SOAK_CUT)
 CHECK_FILES  += $(SOAK_FILES)
 
-SOAK_BOOT_SRC := $(addprefix tests/soak/,disk.c look.c second_vhdx.c session.c) tests/powercut/second.c
+SOAK_BOOT_SRC := $(addprefix tests/soak/,disk.c look.c session.c) $(addprefix tests/powercut/,second.c second_vhdx.c)
 
 # The handler is in it, of which there are two.
 $(SOAK_BOOT)-vhdx: SOAK_FACE := -DRESIDENT_VHDX

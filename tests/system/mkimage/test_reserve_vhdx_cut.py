@@ -3,7 +3,7 @@
 sector bitmaps. After each cut the disk is the same for all readers, a note that counts is true, and reserve, run again,
 ends.
 
-MKIMAGE_CUTS: cuts a case (default 3; `all`: every write, on a drive without a cache, and as many on one with).
+MKIMAGE_CUTS: cuts a case (default 2; `all`: every write, on a drive without a cache, and as many on one with).
 MKIMAGE_SEED: other random numbers."""
 import json
 import os
@@ -19,9 +19,9 @@ from ntfsdisk import MIB, cut_out, disk, volume
 from tools import FRAGMENT, mkimage, run
 from vhdx import HEADERS, SECTOR, ZERO, Vhdx, sectors
 
-CUTS = os.environ.get("MKIMAGE_CUTS", "3")
+CUTS = os.environ.get("MKIMAGE_CUTS", "2")
 SEED = os.environ.get("MKIMAGE_SEED", "1")
-SIZE = 12 * MIB
+SIZE = 20 * MIB
 
 pytestmark = [pytest.mark.usefixtures("cutting"), pytest.mark.takes(6),
               pytest.mark.timeout(300 + 3000 * (CUTS == "all"))]

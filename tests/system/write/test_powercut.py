@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Power cuts while a guest writes (tests/powercut/powercut.py), and that their judge sees a loss.
 
-`make check` goes through the first cells of the matrix, with short sessions and each 31st cut. With POWERCUT_CELLS,
-as `make powercut` has it, so many cells have long sessions and every cut."""
+`make check` goes through the first cells of the matrix, with short sessions and each 31st cut. With POWERCUT_CELLS, so
+many cells have long sessions and every cut; `all`, as `make powercut` has it: all of them."""
 import os
 import random
 import subprocess
@@ -13,8 +13,10 @@ import scribe
 from flash import Workshop
 from model import WRONG, Model
 
-CELLS = int(os.environ.get("POWERCUT_CELLS", "0"))
-USUAL_CELLS = 11                        # they have each value of each axis
+MATRIX = powercut.matrix()
+WANTED = os.environ.get("POWERCUT_CELLS", "0")
+CELLS = len(MATRIX) if WANTED == "all" else int(WANTED)
+USUAL_CELLS = 12                        # they have each value of each axis
 USUALLY = {"rounds": 24, "every": 31, "oracles": 1}
 WHOLLY = {"rounds": 60, "every": 1, "oracles": 2}
 SECTOR = 512
@@ -92,7 +94,7 @@ def takes(case):
 
 @pytest.mark.timeout(7200 if CELLS else 600)
 @pytest.mark.parametrize("case", [pytest.param(case, id=str(case), marks=takes(case))
-                                  for case in powercut.matrix()[:CELLS or USUAL_CELLS]])
+                                  for case in MATRIX[:CELLS or USUAL_CELLS]])
 def test_power_cuts(shop, record_property, case):
     total = powercut.power_cuts(shop, case, **(WHOLLY if CELLS else USUALLY))
     print(", ".join(f"{name} {count}" for name, count in total.items() if count))
