@@ -5,7 +5,8 @@ import struct
 import sys
 
 sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from model import LABELS, Entry, Image, Model, relative                                         # noqa: E402
+from model import Model                                         # noqa: E402
+from pieces import LABELS, Entry, Image, relative                                         # noqa: E402
 from programs import SECTOR, content, mkimage, outside, partitions, run, Loss              # noqa: E402
 from vhd_dynamic import DynamicVhd                                                      # noqa: E402
 import vhd                                                                              # noqa: E402

@@ -5,7 +5,7 @@ import os
 import build
 import judge
 import programs
-from model import SLEEP, Entry, folder, split
+from pieces import SLEEP, Entry, folder, split
 from programs import Loss
 from promises import depth, undermined
 
