@@ -80,7 +80,7 @@ class Soak:
 
     def have_judged(self, place, boot):
         """`boot`: what was cut writes the boot record, and then its copy."""
-        volume = os.path.join(self.where, "volume")
+        volume = os.path.join(self.where, f"volume{place[0]}")
         try:
             programs.ntfs_judges(programs.cut_out(self.flash, place, volume))
         except programs.OtherCopy as why:
