@@ -118,6 +118,7 @@ def differences(model, seen, before, touched):
         if place in before and before[place] != now and place not in touched and place[1] not in ASIDE:
             out.append(f"the bytes of {place} changed")
     for volume in model.menus:
+        out += lines_lost(model, volume, seen.lines[volume])
         menu, found = model.menu(volume), seen.entries.get(volume, [])
         if len(found) != len(menu):
             out.append(f"volume {volume} has {len(found)} entries, not {len(menu)}")
@@ -129,6 +130,15 @@ def differences(model, seen, before, touched):
         elif place in seen.files:
             out.append(f"{place} is no image any more")
     return out
+
+
+def lines_lost(model, volume, lines):
+    """What somebody wrote into the config by hand, and is not there any more."""
+    names = {entry.name for entry in model.menu(volume)}
+    if (volume, CONFIG) not in model.files:
+        return []
+    return [f"the config lost: {line}" for name, line in model.kept.get(volume, ())
+            if (name is None or name in names) and line not in lines]
 
 
 def beneath(model, place):

@@ -17,12 +17,14 @@ class Refuse(Exception):
 class Model:
     """files: (volume, path) -> Image, the same one under each of a file's names, or None for any other file.
     menus: volume -> entries, or None where there is no config. half: (volume, path) of children whose merge was
-    cut -> the parent's place, and what that stored before. dirty: volumes that are marked so."""
+    cut -> the parent's place, and what that stored before. kept: volume -> lines of its config
+    that verbs leave alone, with the entries that they belong to. dirty: volumes that are marked so."""
 
     def __init__(self):
         self.files = {}
         self.menus = {}
         self.half = {}
+        self.kept = {}
         self.dirty = frozenset()
 
     def copy(self):
@@ -30,7 +32,7 @@ class Model:
         copies = {id(image): image and image.copy() for image in self.files.values()}
         other.files = {place: copies[id(image)] for place, image in self.files.items()}
         other.menus = {k: v if v is None else list(v) for k, v in self.menus.items()}
-        other.half, other.dirty = dict(self.half), self.dirty
+        other.half, other.kept, other.dirty = dict(self.half), dict(self.kept), self.dirty
         return other
 
     def menu(self, volume):

@@ -24,7 +24,7 @@ def roomy(s, volume, size):
 
 def put_menu(s, volume, model, what):
     path = os.path.join(s.where, "cfg")
-    build.write_menu(path, model.menus[volume])
+    model.kept[volume] = build.write_menu(path, model.menus[volume], s.by_hand)
     return change(s, volume, model, {(volume, judge.CONFIG)}, what, "put", path, judge.CONFIG)
 
 

@@ -116,14 +116,16 @@ def outside(flash, place, *commands):
 
 
 def outside_list(flash, place):
-    """Files as ntfs-3g reads them: path -> (size, hash); and the free bytes."""
-    files, free = {}, 0
+    """Files as ntfs-3g reads them: path -> (size, hash); the free bytes; the config's lines."""
+    files, free, lines = {}, 0, []
     for kind, *rest in outside(flash, place, "list"):
         if kind == "file":
             files[rest[0].lower()] = (int(rest[1]), rest[2])
+        elif kind == "line":
+            lines.append("\t".join(rest))
         else:
             free = int(rest[0])
-    return files, free
+    return files, free, lines
 
 
 def volume_sectors(flash, place):
