@@ -14,8 +14,11 @@
 #define TABLE   FOLDER "/table"
 #define DEVICE  FOLDER "/device"
 #define WAITING FOLDER "/waiting"
+#define CONTROL FOLDER "/control" /* of the keeper */
 #define RULES   "/run/udev/rules.d/61-vhdboot.rules"
-#define UNITS   "/run/systemd/system"
+/* Not /run/systemd/system: where that folder is, systemd counts as running, and LVM's rules ask it
+ * to set up the root's volume group, in an initramfs without it too. */
+#define UNITS   "/run/systemd/system.control"
 
 static const char *const folders[] = {FOLDER, "/run/udev", "/run/udev/rules.d", "/run/systemd",
                                       UNITS};
@@ -114,6 +117,7 @@ void left_remove(void)
     (void)unlink(DEVICE);
     (void)unlink(TABLE);
     (void)unlink(WAITING);
+    (void)unlink(CONTROL);
     (void)rmdir(FOLDER);
 }
 

@@ -338,8 +338,21 @@ static void vhdx_free(struct leaf *l)
     free(v);
 }
 
-static const struct leaf_ops vhdx_ops = {vhdx_find,  vhdx_place,   vhdx_written, vhdx_erase,
-                                         vhdx_flush, vhdx_pending, vhdx_finish,  vhdx_free};
+static bool vhdx_room(const struct leaf *l, uint64_t *left)
+{
+    struct vhdx_leaf *v = (struct vhdx_leaf *)(uintptr_t)l;
+    uint64_t size = l->store->size, absent = 0;
+    uint64_t places = (size > v->next ? (size - v->next) / block_size(v) : 0) +
+                      v->recycle.ready_count + v->recycle.pending_count;
+    for (uint32_t i = 0; i < v->at.block_count && absent <= places; i++)
+        absent += image_state(state_of(entry_get(v, vhdx_bat_block(&v->at, i)))) != IMAGE_DATA;
+    *left = places * block_size(v);
+    return absent > places && !l->store->grows;
+}
+
+static const struct leaf_ops vhdx_ops = {vhdx_find,   vhdx_place, vhdx_written,
+                                         vhdx_erase,  vhdx_flush, vhdx_pending,
+                                         vhdx_finish, vhdx_free,  vhdx_room};
 
 /* The BAT as the file has it. Pages of zeros are not written to, so they take no memory. */
 static int bat_load(struct vhdx_leaf *v, struct fail *f)

@@ -110,6 +110,13 @@ int slots_take(struct slots *s, uint32_t *start, uint64_t *dirty_end, struct fai
     return 0;
 }
 
+uint64_t slots_left(const struct slots *s)
+{
+    uint64_t limit = s->limit >> SECTOR_SHIFT;
+    uint64_t fresh = limit >= s->next + s->size ? (limit - s->next - s->size) / s->stride + 1 : 0;
+    return fresh + s->recycle.ready_count + s->recycle.pending_count;
+}
+
 int slots_trim(struct slots *s, uint64_t used_end, struct fail *f)
 {
     uint64_t limit = round_up_shift(used_end, SECTOR_SHIFT);

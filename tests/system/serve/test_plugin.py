@@ -247,6 +247,24 @@ class TestVolume:
         assert changed and set(changed) <= own
         images.equal(images.read(path + ":/level0.vhd"), bytes(content), "mkimage")
 
+    def test_a_parent_on_it_is_not_written(self, tmp_path):
+        image = vhd_chain(str(tmp_path), depth=1, size=12 * MIB, block_size=2 * MIB, seed=21)
+        path = str(tmp_path / "stick.img")
+        images.mkimage("flash", path, "--vhd", image.path, "--reserve", "none", "--size", "96M")
+        with open(path, "rb") as file:
+            before = file.read()
+        name = "file=" + path + ":/" + os.path.basename(image.chain[1])
+        with pytest.raises(Refused) as refused:
+            Server(tmp_path, name)
+        assert "is a child of" in str(refused.value)
+        for mode in ("none", "discard"):
+            with Server(tmp_path, name, "write=" + mode) as server:
+                server.connect().pread(512, 0)
+        with Server(tmp_path, "target=" + path) as server:      # the child itself
+            server.connect().pread(512, 0)
+        with open(path, "rb") as file:
+            assert file.read() == before
+
     def test_past_the_page_cache(self, stick, tmp_path):
         path, image = stick
         content = bytearray(image.content)
