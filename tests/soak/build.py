@@ -5,13 +5,15 @@ import struct
 import sys
 
 sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from model import LABELS, Entry, Image, Model, relative                                         # noqa: E402
+from model import Model                                         # noqa: E402
+from pieces import LABELS, Entry, Image, relative                                         # noqa: E402
 from programs import SECTOR, content, mkimage, outside, partitions, run, Loss              # noqa: E402
 from vhd_dynamic import DynamicVhd                                                      # noqa: E402
 import vhd                                                                              # noqa: E402
 import vhdx_files                                                                       # noqa: E402
 
 KIB, MIB = 1 << 10, 1 << 20
+PASSWORD = "password = pbkdf2-sha512:20000:" + "5a" * 16 + ":" + "c3" * 64
 START = 2048                            # sectors: where flash puts its partition
 
 
@@ -140,7 +142,7 @@ class Factory:
             paths += self.chain(1, folder)
         self.model.menus[1] = self.menu(1, paths)
         config = os.path.join(self.folder, "cfg")
-        write_menu(config, self.model.menus[1])
+        self.model.kept[1] = write_menu(config, self.model.menus[1])
         for name in ("/vhdboot.bin", "/vhdboot.cfg"):
             self.model.files[1, name] = None
         room = sum(8 + image.sectors * SECTOR // MIB for _, image in self.model.images() if image.vhdx)
@@ -157,6 +159,7 @@ class Factory:
             outside(self.flash, partitions(self.flash)[1], "remove", "/vhdboot.cfg")
             del self.model.files[1, "/vhdboot.cfg"]
             self.model.menus[1] = None
+            self.model.kept.pop(1)
         return self.flash, self.model
 
     def second_volume(self):
@@ -202,7 +205,7 @@ class Factory:
         for path in paths:
             self.put(2, path)
         for volume in (1, 2):
-            write_menu(self.host("/cfg"), self.model.menus[volume])
+            self.model.kept[volume] = write_menu(self.host("/cfg"), self.model.menus[volume])
             outside(self.flash, partitions(self.flash)[volume], "put", self.host("/cfg"), "/vhdboot.cfg")
             self.model.files[volume, "/vhdboot.cfg"] = None
 
@@ -210,10 +213,30 @@ class Factory:
         outside(self.flash, partitions(self.flash)[volume], "put", self.host(path), path)
 
 
-def write_menu(path, entries):
+def write_menu(path, entries, rng=None):
+    """With rng as somebody writes it by hand. Lines that every verb must leave as they are: (entry's name or None,
+    line)."""
+    kept = [(None, "timeout = 3")]
     lines = ["# a menu", "timeout = 3", ""]
+    if rng:
+        lines, kept = by_hand(rng, entries)
     for e in entries:
         lines += [f"[{e.name}]", "vhd = " + e.vhd.replace("/", "\\"), f"write = {e.write}"]
-        lines += ["ram = yes"] * e.ram + [f"parent = {p}".replace("/", "\\") for p in e.parents] + [""]
+        lines += ["ram = yes"] * e.ram + [f"parent = {p}".replace("/", "\\") for p in e.parents]
+        if rng:
+            some = rng.sample(("\tTitle=The one of %d" % rng.randrange(100), "  # a word on it", PASSWORD,
+                               "hidden = yes", "discard_max = 1M"), rng.choice((0, 1, 2)))
+            kept += [(e.name, line) for line in some]
+            lines += some
+        lines += [""]
     with open(path, "w", encoding="ascii") as file:
-        file.write("\r\n".join(lines))
+        file.write(rng.choice(("\n", "\r\n")).join(lines) if rng else "\r\n".join(lines))
+    return kept
+
+
+def by_hand(rng, entries):
+    """The lines at the top."""
+    kept = ["timeout = 3", f"# by hand, {rng.randrange(1000)}", "quiet = yes", PASSWORD, "console = both"]
+    kept = rng.sample(kept, rng.randrange(1, 5))
+    default = [f"default = {entry.name}" for entry in rng.sample(entries, min(1, len(entries)))]
+    return kept + default * rng.randrange(2) + [""] * rng.randrange(2), [(None, line) for line in kept]

@@ -2,7 +2,8 @@
 """Steps that are verbs of an image's children. Each step that is a verb says what it promises, when it must refuse
 and when it may, and what a cut may leave."""
 import judge
-from model import Refuse, folder
+from model import Refuse
+from pieces import folder
 from promises import depth, harm, named_too, other_size, resolve, started_elsewhere
 
 

@@ -47,6 +47,7 @@ def uninstall(s, rng):
             model.files.pop(place, None)
         if MENU in gone:
             model.menus[1] = None
+            model.kept.pop(1, None)
     refuse = None if CODE in s.model.files else ("vhdboot is not installed", False)
     return s.verb(rng, ["uninstall", s.flash], after, [("the menu is there", kept, set()),
                                                        ("the code is there", bare, set())], refuse, 200 << 10)
@@ -113,7 +114,9 @@ def may_fail(s, errors):
             started.append(entry)
         except Refuse:
             pass
-    return len(started) < len(model.menu(1)) or 1 in model.dirty or model.asleep(1) or "room" in errors or not started
+    if 1 in model.dirty or model.asleep(1) or "room" in errors or "too small" in errors:
+        return True
+    return not started or len(started) < len(model.menu(1))
 
 
 def turn(s, _):

@@ -6,7 +6,8 @@ import os
 import struct
 
 import programs
-from model import Refuse, split
+from model import Refuse
+from pieces import split
 from programs import BROKEN, Loss
 
 CONFIG, CODE = "/vhdboot.cfg", "/vhdboot.bin"
@@ -117,6 +118,7 @@ def differences(model, seen, before, touched):
         if place in before and before[place] != now and place not in touched and place[1] not in ASIDE:
             out.append(f"the bytes of {place} changed")
     for volume in model.menus:
+        out += lines_lost(model, volume, seen.lines[volume])
         menu, found = model.menu(volume), seen.entries.get(volume, [])
         if len(found) != len(menu):
             out.append(f"volume {volume} has {len(found)} entries, not {len(menu)}")
@@ -128,6 +130,15 @@ def differences(model, seen, before, touched):
         elif place in seen.files:
             out.append(f"{place} is no image any more")
     return out
+
+
+def lines_lost(model, volume, lines):
+    """What somebody wrote into the config by hand, and is not there any more."""
+    names = {entry.name for entry in model.menu(volume)}
+    if (volume, CONFIG) not in model.files:
+        return []
+    return [f"the config lost: {line}" for name, line in model.kept.get(volume, ())
+            if (name is None or name in names) and line not in lines]
 
 
 def beneath(model, place):
@@ -174,6 +185,11 @@ def leads_to_code(flash):
     return mbr.startswith(built[0]) and record[84:len(built[1])] == built[1][84:]
 
 
+def is_ours(flash, seen):
+    """Is all of the boot code of the first volume what was built?"""
+    return seen.files.get((1, CODE), (0, 0))[1] == our_code() and leads_to_code(flash)
+
+
 def check_agrees(flash, model, volume, entry, seen):
     """`mkimage check` says of the entry what the machine does; its JSON."""
     fields = next(f for f in seen.entries[volume] if f[0] == entry.name)
@@ -183,7 +199,7 @@ def check_agrees(flash, model, volume, entry, seen):
         raise Loss(f"check says boots: {boots}, and ends with {status}")
     starts = fields[3] == "1"
     code = seen.files.get((1, CODE), (0, 0))[1] == our_code()
-    if volume == 1 and boots != (starts and code and leads_to_code(flash)) and not (boots and starts and code):
+    if volume == 1 and boots != (starts and is_ours(flash, seen)) and not (boots and starts and code):
         raise Loss(f"check {entry.name}: boots: {boots} ({said['error']}), the machine: {starts} ({fields[5]}), "
                    f"our code: {code}")
     steps = " ".join(s["text"] for s in said["steps"] if s["name"] == "map")

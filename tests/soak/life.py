@@ -6,7 +6,7 @@ import build
 import judge
 import programs
 import vhdx_files
-from model import Entry, folder
+from pieces import Entry, folder
 from promises import harm
 
 

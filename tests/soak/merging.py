@@ -43,6 +43,8 @@ def merge(s, rng):
             named_too(s.model, places[1], places[:1]) or started_elsewhere(s.model, volume, places[0])
         if not refuse and not s.model.files[places[1]].grows and s.model.files[places[1]].block:
             refuse = ("the parent gets no new blocks", False)
+        if not refuse and s.model.files[places[1]].vhdx and not judge.is_ours(s.flash, s.seen):
+            refuse = ("the boot code may be an older one, which does not know a merge that was cut", False)
     return s.verb(rng, arguments, after, [("half done", half, touched), ("the menu is written down", first, touched),
                                           ("the child is left over", left, touched),
                                           *names_left(some, touched)], refuse, room, touched, begun,

@@ -7,115 +7,24 @@ A disk is a dict from lba to tag; what is not in it is zeros, or the parent's. P
 which has the number of its partition."""
 import itertools
 
-BLOCK_OF_SNAPSHOT = 4096                # sectors
-SLEEP = "/hiberfil.sys"
-LABELS = {1: "VHDBOOT", 2: "DATA"}
-NUMBERS = {label: number for number, label in LABELS.items()}
+from pieces import BLOCK_OF_SNAPSHOT, Entry, Image, SLEEP, folder, normal, relative, split
 
 
 class Refuse(Exception):
     """The entry does not start, and why."""
 
 
-class Image:
-    """An image file. `maybe`: sectors that a cut left open, lba -> tags (None: not stored)."""
-    fresh = itertools.count(1)
-
-    def __init__(self, kind, sectors, block=0, ident=None, parent=None, hints=(), vhdx=False):
-        self.kind = kind
-        self.sectors = sectors
-        self.block = block
-        self.ident = ident or next(Image.fresh)
-        self.parent = parent                    # ident
-        self.hints = tuple(hints)               # ways from the own folder
-        self.vhdx = vhdx
-        self.known = False                      # a file of build.py's: its id's bytes follow from ident
-        self.own = {}
-        self.maybe = {}
-        self.blocks = set()                     # that are there; None: nobody knows
-        self.torn = False                       # its log may hold what a server that was cut left there
-        self.merging = None                     # ident of a child whose merge into it was cut
-        self.marked = False                     # a mark of a merge that is through may have been left on it
-
-    def copy(self):
-        other = Image.__new__(Image)
-        other.__dict__.update(self.__dict__)
-        other.own, other.maybe = dict(self.own), dict(self.maybe)
-        other.blocks = None if self.blocks is None else set(self.blocks)
-        return other
-
-    @property
-    def suffix(self):
-        return ".vhdx" if self.vhdx else ".vhd"
-
-    @property
-    def grows(self):
-        """Two blocks of 1 MiB share a sector of a VHDX's bits: such a child has no sector of its own that is not
-        in a block which is wholly there."""
-        return self.kind != "fixed" and not (self.vhdx and self.kind == "differencing" and self.block < 4096)
-
-    def renew(self):
-        """Nobody's parent any more: it has another id."""
-        self.ident, self.known = next(Image.fresh), False
-
-    def stored(self, lba):
-        """Its tag; None: it stores nothing there, and its parent's shows."""
-        return self.own.get(lba, None if self.kind == "differencing" else 0)
-
-    def put(self, lba, count, tag):
-        for n in range(lba, lba + count):
-            self.own[n] = tag
-        if self.block and self.blocks is not None:
-            self.blocks |= {n // self.block for n in range(lba, lba + count)}
-
-
-class Entry:
-    def __init__(self, name, vhd, write="persistent", ram=False, parents=()):
-        self.name, self.vhd, self.write, self.ram, self.parents = name, vhd, write, ram, tuple(parents)
-
-    def with_vhd(self, vhd):
-        return Entry(self.name, vhd, self.write, self.ram, self.parents)
-
-    @property
-    def writes(self):
-        return self.write == "persistent" and not self.ram
-
-    @property
-    def mode(self):
-        return self.write + ("+ram" if self.ram else "")
-
-
-def split(path):
-    """The volume that a path of a menu names, or None, and the path there."""
-    label, colon, rest = path.partition(":")
-    if not colon:
-        return None, normal(path)
-    return NUMBERS[label.upper()], normal(rest)
-
-
-def normal(path):
-    parts = []
-    for part in path.replace("\\", "/").split("/"):
-        if part == "..":
-            parts = parts[:-1]
-        elif part not in ("", "."):
-            parts.append(part)
-    return "/" + "/".join(parts).lower()
-
-
-def folder(path):
-    return path.rsplit("/", 1)[0]
-
-
 class Model:
-    """files: (volume, path) -> Image, the same one under each of a file's names, or None for any other file. menus: volume -> entries, or None where there
-    is no config. half: (volume, path) of children whose merge was cut -> the parent's place, and what that stored
-    before. dirty: volumes that are marked so."""
+    """files: (volume, path) -> Image, the same one under each of a file's names, or None for any other file.
+    menus: volume -> entries, or None where there is no config. half: (volume, path) of children whose merge was
+    cut -> the parent's place, and what that stored before. kept: volume -> lines of its config
+    that verbs leave alone, with the entries that they belong to. dirty: volumes that are marked so."""
 
     def __init__(self):
         self.files = {}
         self.menus = {}
         self.half = {}
+        self.kept = {}
         self.dirty = frozenset()
 
     def copy(self):
@@ -123,7 +32,7 @@ class Model:
         copies = {id(image): image and image.copy() for image in self.files.values()}
         other.files = {place: copies[id(image)] for place, image in self.files.items()}
         other.menus = {k: v if v is None else list(v) for k, v in self.menus.items()}
-        other.half, other.dirty = dict(self.half), self.dirty
+        other.half, other.kept, other.dirty = dict(self.half), dict(self.kept), self.dirty
         return other
 
     def menu(self, volume):
@@ -315,11 +224,3 @@ class Model:
         for name in names:
             self.remove(name)
         return between
-
-
-def relative(path, parent):
-    """From the file's folder to the parent."""
-    here, there = folder(path).split("/")[1:], folder(parent).split("/")[1:]
-    while here and there and here[0] == there[0]:
-        here, there = here[1:], there[1:]
-    return "/".join([".."] * len(here) + there + [parent.rsplit("/", 1)[1]])

@@ -5,7 +5,7 @@ import os
 import build
 import judge
 import programs
-from model import SLEEP, Entry, folder, split
+from pieces import SLEEP, Entry, folder, split
 from programs import Loss
 from promises import depth, undermined
 
@@ -24,7 +24,7 @@ def roomy(s, volume, size):
 
 def put_menu(s, volume, model, what):
     path = os.path.join(s.where, "cfg")
-    build.write_menu(path, model.menus[volume])
+    model.kept[volume] = build.write_menu(path, model.menus[volume], s.by_hand)
     return change(s, volume, model, {(volume, judge.CONFIG)}, what, "put", path, judge.CONFIG)
 
 

@@ -8,7 +8,8 @@
  *   copy PATH PATH       rename PATH PATH       link PATH PATH
  *   remove PATH          folder PATH
  *   dirty    clean       the volume's mark
- *   list                 all files: file PATH SIZE HASH, fields between tabs; then free BYTES
+ *   list                 all files: file PATH SIZE HASH, fields between tabs; the config's lines:
+ *                        line TEXT; then free BYTES
  *
  * Several commands are done in one mount. Exit status 1, with a line, where one fails.
  */
@@ -20,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #pragma GCC diagnostic push
@@ -310,6 +312,18 @@ static uint64_t hash(uint64_t sum, const uint8_t *data, s64 length)
     return sum;
 }
 
+static void list_lines(const char *path)
+{
+    s64 length;
+    char *data = read_all(path, &length), *rest = data;
+    data[length] = '\0';
+    for (char *line; (line = strsep(&rest, "\n"));) { /* ends: rest gets shorter */
+        line[strcspn(line, "\r")] = '\0';
+        printf("line\t%s\n", line);
+    }
+    free(data);
+}
+
 static void list_file(const char *path)
 {
     static uint8_t data[PIECE_SIZE];
@@ -342,6 +356,8 @@ static void list(void)
             list_folder(path);
         else
             list_file(path);
+        if (!strcasecmp(path, "/vhdboot.cfg"))
+            list_lines(path);
     }
     printf("free\t%" PRId64 "\n", (int64_t)(vol->free_clusters * vol->cluster_size));
 }

@@ -116,14 +116,16 @@ def outside(flash, place, *commands):
 
 
 def outside_list(flash, place):
-    """Files as ntfs-3g reads them: path -> (size, hash); and the free bytes."""
-    files, free = {}, 0
+    """Files as ntfs-3g reads them: path -> (size, hash); the free bytes; the config's lines."""
+    files, free, lines = {}, 0, []
     for kind, *rest in outside(flash, place, "list"):
         if kind == "file":
             files[rest[0].lower()] = (int(rest[1]), rest[2])
+        elif kind == "line":
+            lines.append("\t".join(rest))
         else:
             free = int(rest[0])
-    return files, free
+    return files, free, lines
 
 
 def volume_sectors(flash, place):
@@ -133,25 +135,34 @@ def volume_sectors(flash, place):
         return struct.unpack("<Q", file.read(8))[0]
 
 
+def data_of(fd, start, end):
+    """(start, end) of what is no hole of a file, from `start` to `end`."""
+    while start < end:                  # ends: start grows
+        try:
+            at = os.lseek(fd, start, os.SEEK_DATA)
+        except OSError:
+            return
+        if at >= end:
+            return
+        start = min(os.lseek(fd, at, os.SEEK_HOLE), end)
+        yield at, start
+
+
 def cut_out(flash, place, to):
-    """The volume alone: a grow that was cut leaves it shorter than its partition."""
+    """The volume alone: a grow that was cut leaves it shorter than its partition. Over the last one that was cut
+    out, whose memory it takes."""
     start, size = place
     size = min(size, (volume_sectors(flash, place) + 1) * SECTOR)
-    with open(flash, "rb") as source, open(to, "wb") as out:
-        out.truncate(size)
-        at = start
-        while True:                     # ends: at grows
-            try:
-                at = os.lseek(source.fileno(), at, os.SEEK_DATA)
-            except OSError:
-                break
-            if at >= start + size:
-                break
-            end = min(os.lseek(source.fileno(), at, os.SEEK_HOLE), start + size)
-            out.seek(at - start)
-            source.seek(at)
-            out.write(source.read(end - at))
-            at = end
+    source, out = os.open(flash, os.O_RDONLY), os.open(to, os.O_RDWR | os.O_CREAT, 0o600)
+    os.ftruncate(out, size)
+    done = 0
+    for at, end in [*data_of(source, start, start + size), (start + size,) * 2]:
+        for old, old_end in list(data_of(out, done, at - start)):
+            os.pwrite(out, bytes(old_end - old), old)
+        os.pwrite(out, os.pread(source, end - at, at), at - start)
+        done = end - start
+    os.close(source)
+    os.close(out)
     return to
 
 

@@ -131,19 +131,19 @@ def serve(s, rng):
     if status == 99:                    # what it found undone, it does before it answers
         s.judge([("cut at its start", s.model, {s.model.leaf_of(volume, entry)})], cut=True)
         return True
-    try:
-        places = s.model.chain(volume, entry)
-    except Refuse:
-        places = None
-    if status != 1 or places and not (s.model.is_apart(places) or volume in s.model.dirty or s.model.asleep(leaf_volume(s, volume, entry))):
+    if status != 1 or not may_refuse(s.model, volume, entry):
         raise Loss(f"the disk is not served: {status} {said[-300:]}")
     s.log[-1] += ": refused"
     s.judge([("not served", s.model, set())])
     return True
 
 
-def leaf_volume(s, volume, entry):
-    return s.model.leaf_of(volume, entry)[0]
+def may_refuse(model, volume, entry):
+    try:
+        places = model.chain(volume, entry)
+    except Refuse:
+        return True
+    return model.is_apart(places) or volume in model.dirty or model.asleep(places[0][0])
 
 
 def session(s, rng, volume, entry, server, client, killed):

@@ -19,6 +19,7 @@ class Soak:
 
     def __init__(self, where, seed, full):
         self.where, self.full = where, full
+        self.by_hand = random.Random(seed)
         self.log, self.counts, self.ends = [], collections.Counter(), collections.Counter()
         self.last_tag = 0
         self.flash, self.model = build.Factory(where, random.Random(seed), self.tag).make()
@@ -46,18 +47,19 @@ class Soak:
     def judge(self, candidates, cut=False):
         """One of the (label, model, touched) must be what the flash holds now. `cut`: the verb that was cut, or
         anything else that is no reason for the volume to be torn."""
-        free, outside = {}, {}
+        free, outside, lines = {}, {}, {}
         self.parts = programs.partitions(self.flash)
         for volume, place in self.parts.items():
             try:
-                files, free[volume] = programs.outside_list(self.flash, place)
+                files, free[volume], lines[volume] = programs.outside_list(self.flash, place)
             except Loss as error:
                 if not cut or "MFTMirr" not in str(error):
                     raise
                 programs.mend_mirror(self.flash, volume, place)
-                files, free[volume] = programs.outside_list(self.flash, place)
+                files, free[volume], lines[volume] = programs.outside_list(self.flash, place)
             outside.update({(volume, path): what for path, what in files.items()})
         seen = programs.Seen(self.flash)
+        seen.lines = lines
         if seen.files != outside:
             odd = {p for p in set(outside) | set(seen.files) if outside.get(p) != seen.files.get(p)}
             raise Loss(f"ntfs-3g and the loader read different files: {sorted(odd)} {seen.odd}")
@@ -80,7 +82,7 @@ class Soak:
 
     def have_judged(self, place, boot):
         """`boot`: what was cut writes the boot record, and then its copy."""
-        volume = os.path.join(self.where, "volume")
+        volume = os.path.join(self.where, f"volume{place[0]}")
         try:
             programs.ntfs_judges(programs.cut_out(self.flash, place, volume))
         except programs.OtherCopy as why:
