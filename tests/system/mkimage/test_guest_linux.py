@@ -139,7 +139,7 @@ def other_machine(root):
      "update-initramfs inside it failed: no luck here. The system inside starts as before"),
     (lambda root: inside.write(root, "usr/sbin/update-initramfs", "#!/bin/sh\n", 0o755),
      "did not get into its /boot/initrd.img-"),
-    (lambda root: inside.write(root, "filler", "x" * (14 << 20)), "are free in its /boot"),
+    (lambda root: inside.write(root, "filler", "x" * (12 << 20)), "are free in its /boot"),
 ], ids=["processor", "module", "maker", "failure", "nothing", "room"])
 def test_systems_that_cannot_have_it(shop, tmp_path, alter, words):
     image = inside.image(shop, [changed(tmp_path, alter=alter)])
@@ -210,9 +210,9 @@ def test_power_cut_at_its_writes(shop, image, cut_library):
     with open(total, encoding="ascii") as file:
         writes = int(file.read())
     seen = set()
-    for i in range(12):
+    for i in range(8):
         shutil.copy(whole, image)
-        env.update({"CUT_AFTER": str(max(1, writes * (i + 1) // 12 - i % 3)), "CUT_SECTORS": str(i % 2),
+        env.update({"CUT_AFTER": str(max(1, writes * (i + 1) // 8 - i % 3)), "CUT_SECTORS": str(i % 2),
                     "CUT_LOSE": str(i % 4)})
         subprocess.run([tool("mkimage"), "guest", image], env=env, stderr=subprocess.DEVNULL, check=False, timeout=60)
         words = recover(shop, image)
