@@ -261,8 +261,11 @@ static enum status put_program(const struct initramfs *i, const struct system *s
 {
     static const char *const words[] = {"vhdboot-attach", "install-hooks", NULL};
     struct program_end end;
+    static const char *const grub[] = {"/usr/lib/vhdboot/grub-devices", "set", NULL};
     if (!program_run(s->root, i->program, words, &end))
         return program_failed(s, words[0], &end);
+    if (!program_run(s->root, -1, grub, &end))
+        say_warning("%s: grub-pc was not told where to install GRUB: %s", s->image, end.last);
     return put_grow(i, s) ? STATUS_OK
                           : say_error("Make some room inside.", "%s: its /usr/sbin: %s", s->image,
                                       strerror(errno));

@@ -149,6 +149,36 @@ def test_systems_that_cannot_have_it(shop, tmp_path, alter, words):
     assert inside.content(part, f"/boot/initrd.img-{inside.VERSION}") == "the old one\n"
 
 
+GRUB = {
+    "dpkg-query": "echo 'install ok installed'",
+    "findmnt": "echo /dev/root",
+    "lsblk": "for disk in /dev/loop? /dev/loop?? /dev/nbd?; do [ -b $disk ] && echo $disk disk; done",
+    "blkid": "echo 0badcafe",
+    "debconf-communicate": "echo 0 /dev/sda, /dev/sdb",
+    "debconf-set-selections": "cat >> /var/told",
+}
+
+
+def with_grub(root):
+    os.makedirs(os.path.join(root, "var/lib"))
+    for name, script in GRUB.items():
+        inside.write(root, f"usr/bin/{name}", "#!/bin/sh\n" + script + "\n", 0o755)
+    for name in ("sed", "tail", "mkdir", "cat", "rm"):
+        os.symlink("/bin/busybox", os.path.join(root, "bin", name))
+
+
+def test_grub_is_told_of_the_disk_by_a_name_that_is_right_everywhere(shop, tmp_path):
+    image = inside.image(shop, [changed(tmp_path, alter=with_grub)])
+    said = mkimage("guest", image).stderr.decode()
+    assert len(said.splitlines()) == 1, said
+    part = inside.extract(shop, image)
+    assert inside.content(part, "/var/told") == \
+        "grub-pc grub-pc/install_devices multiselect /dev/disk/by-id/vhdboot\n"
+    assert inside.content(part, "/var/lib/vhdboot/grub-devices") == "/dev/sda, /dev/sdb\n"
+    rules = inside.content(part, "/etc/udev/rules.d/61-vhdboot-disk.rules")
+    assert rules.count('ENV{ID_PART_TABLE_UUID}=="0badcafe"') == 2 and 'SYMLINK+="disk/by-id/vhdboot"' in rules
+
+
 def test_links_do_not_lead_out_of_the_image(shop, tmp_path):
     outside = tmp_path / "outside"
     outside.mkdir()
