@@ -22,13 +22,17 @@
 #define ROOT_NEEDS  ((uint64_t)6 << 20)
 #define BOOT_NEEDS  ((uint64_t)8 << 20) /* besides the largest initramfs of now */
 
-/* Programs that make an initramfs, and how one is looked into. */
+/* Programs that make an initramfs; dracut may have an update-initramfs, too. */
 static const struct maker {
-    const char *program;
-    const char *make[8], *look;
+    const char *program, *folder;
+    const char *make[8];
 } makers[] = {
-    {"usr/sbin/update-initramfs", {"update-initramfs", "-u", "-k", "all"}, "lsinitramfs"},
-    {"usr/bin/dracut", {"dracut", "--force", "--no-hostonly", "--regenerate-all"}, "lsinitrd"},
+    {"usr/sbin/update-initramfs",
+     "usr/share/initramfs-tools",
+     {"update-initramfs", "-u", "-k", "all"}},
+    {"usr/bin/dracut",
+     "usr/lib/dracut",
+     {"dracut", "--force", "--no-hostonly", "--regenerate-all"}},
 };
 
 /* --- Would it work? */
@@ -123,7 +127,7 @@ static enum status check_kernels(struct initramfs *i, const struct system *s)
 static enum status check_maker(struct initramfs *i, const struct system *s)
 {
     for (unsigned k = 0; k < sizeof makers / sizeof makers[0]; k++) {
-        if (within_has(s->root, makers[k].program)) {
+        if (within_has(s->root, makers[k].program) && within_has(s->root, makers[k].folder)) {
             i->maker = &makers[k];
             return STATUS_OK;
         }
@@ -273,7 +277,6 @@ static enum status put_program(const struct initramfs *i, const struct system *s
 
 struct proof {
     const struct system *s;
-    const struct maker *maker;
     unsigned with, without;
     char lacking[128];
 };
@@ -282,7 +285,7 @@ static bool prove_one(void *ctx, const char *name)
 {
     struct proof *p = ctx;
     struct program_end end;
-    char script[200];
+    char script[400];
     bool one = !strncmp(name, "initrd.img-", 11) ||
                (!strncmp(name, "initramfs-", 10) && strstr(name, ".img"));
     size_t length = strlen(name);
@@ -291,7 +294,10 @@ static bool prove_one(void *ctx, const char *name)
                      "._+~-") != length ||
         length > 100 || !strcmp(name + length - 4, ".bak"))
         return true;
-    snprintf(script, sizeof script, "%s /boot/%s | grep -q vhdboot-attach", p->maker->look, name);
+    snprintf(script, sizeof script,
+             "if command -v lsinitramfs; then lsinitramfs /boot/%s; else lsinitrd /boot/%s; fi | "
+             "grep -q bin/vhdboot-attach",
+             name, name);
     const char *const words[] = {"sh", "-c", script, NULL};
     if (program_run(p->s->root, -1, words, &end)) {
         p->with++;
@@ -302,9 +308,9 @@ static bool prove_one(void *ctx, const char *name)
     return true;
 }
 
-static enum status prove(const struct initramfs *i, const struct system *s)
+static enum status prove(const struct system *s)
 {
-    struct proof p = {.s = s, .maker = i->maker};
+    struct proof p = {.s = s};
     within_list(s->root, "boot", prove_one, &p);
     if (p.with && !p.without)
         return STATUS_OK;
@@ -325,5 +331,5 @@ enum status initramfs_put(const struct initramfs *i, const struct system *s)
     enum status status = i->package >= 0 ? put_package(i, s) : put_program(i, s);
     if (!status && !program_run(s->root, -1, maker->make, &end))
         status = program_failed(s, maker->make[0], &end);
-    return status ? status : prove(i, s);
+    return status ? status : prove(s);
 }
