@@ -18,4 +18,7 @@ enum status gap_install(struct session *s, bool may_replace, struct backup *b);
 /* The MBR's code gets what it was before the first install there; the sectors get zeros. */
 enum status gap_uninstall(struct session *s);
 
+/* The same where an uninstall was cut off, when the MBR was back already; *any: there was one. */
+enum status gap_clear(struct session *s, bool *any);
+
 #endif

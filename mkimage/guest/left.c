@@ -16,7 +16,9 @@
 #define WAITING FOLDER "/waiting"
 #define CONTROL FOLDER "/control" /* of the keeper */
 #define RULES   "/run/udev/rules.d/61-vhdboot.rules"
-#define UNITS   "/run/systemd/system"
+/* Not /run/systemd/system: where that folder is, systemd counts as running, and LVM's rules ask it
+ * to set up the root's volume group, in an initramfs without it too. */
+#define UNITS   "/run/systemd/system.control"
 
 static const char *const folders[] = {FOLDER, "/run/udev", "/run/udev/rules.d", "/run/systemd",
                                       UNITS};

@@ -103,8 +103,9 @@ static void print_room(void)
 static enum status print_drive(const struct arguments *args)
 {
     struct fail f;
-    if (disk_find(&disk, &found.table, NULL, args->drive, &f))
-        return say_fail(&f);
+    enum err err = disk_find(&disk, &found.table, NULL, args->drive, &f);
+    if (err)
+        return say_fail_advice(&f, err == ERR_NOT_FOUND ? "Plug it in again." : NULL);
     if (disk_open(&disk, &f)) {
         disk_close(&disk);
         return say_fail(&f);

@@ -31,6 +31,7 @@ struct serve_options {
     unsigned drives;
     enum write_mode write;
     bool write_of_entry; /* as the entry says instead, where it is one */
+    bool alone;          /* an image that is the parent of others is not written */
     bool direct;         /* past the host's page cache; refused where that cannot be */
     bool direct_if_able; /* the same, but not refused */
     bool hasten;         /* a file that is written once, from one thread: store_hasten() */

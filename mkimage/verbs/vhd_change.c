@@ -156,6 +156,12 @@ static enum status change_end(struct change *c, enum status status)
     return status;
 }
 
+/* Refuses where other images stand on this one. */
+static enum status childless(struct change *c, const char *advice)
+{
+    return relatives_refuse(c->path, &leaf(c)->image, NULL, advice, &c->arena);
+}
+
 /* --- resize */
 
 static enum err blk_of_content(struct blk *b, uint64_t lba, uint32_t count, void *buf,
@@ -213,6 +219,10 @@ enum status verb_vhd_resize(const struct options *options)
         status = say_error("Merge it, or convert it, first.",
                            "%s: a child has the size of its parent", name);
     struct newdisk d = {0};
+    if (!status && options->size >> SECTOR_SHIFT != leaf(&c)->image.sectors)
+        status =
+            childless(&c, "Merge it first, or convert it into a disk of its own: a child has the "
+                          "size of its parent.");
     if (!status) {
         d = change_same(&c);
         d.size = options->size;
@@ -241,6 +251,8 @@ enum status verb_vhd_compact(const struct options *options)
     if (!status && leaf(&c)->image.kind == IMAGE_FIXED)
         status = say_error("mkimage vhd convert makes a dynamic one of it.",
                            "%s: a fixed disk has a place for every sector", name);
+    if (!status && options->free) /* what is free here may be in use there */
+        status = childless(&c, "Leave --free out.");
     uint64_t before = 0;
     if (!status) {
         struct newdisk d = change_same(&c);
@@ -362,7 +374,8 @@ static enum status merge(struct change *c, const char *parent)
     if (child->sectors > old->sectors)
         return say_error("mkimage vhd resize makes it larger.", "%s: is smaller than its child",
                          parent);
-    enum status status = relatives_refuse(parent, old, c->path, &c->arena);
+    enum status status =
+        relatives_refuse(parent, old, c->path, "Merge or remove that one first.", &c->arena);
     int from = open(parent, O_RDWR | O_CLOEXEC);
     if (!status && from < 0)
         status = say_error("Choose one that may be written.", "%s: %s", parent, strerror(errno));
@@ -400,7 +413,9 @@ enum status verb_vhd_merge(const struct options *options)
     if (!status && unlink(c.path))
         status =
             say_error("Remove it.", "%s: is merged, but still there: %s", name, strerror(errno));
-    if (!status)
+    if (!status) {
         say("%s: merged into %s", name, c.chain.link[1]->path);
+        relatives_tell(c.chain.link[1]->path, c.path);
+    }
     return change_end(&c, status);
 }

@@ -186,22 +186,40 @@ static bool is_windows(struct target *t)
     return disk_has(t, WINDOWS_MARK) || !ntfs_list(&t->volume, WINDOWS_DIR, none, NULL, &f);
 }
 
-/* Every partition is tried; the first one is the one that a BIOS would start. */
+/* Every partition is tried; the first one is the one that a BIOS would start. Of what cannot be
+ * read, an encrypted volume counts most: Windows lies on it. */
 enum status disk_find_windows(struct disk *d)
 {
     struct target *t = &d->inside;
-    struct fail f, other;
+    struct fail f;
     enum status status = target_open_device_disk(t, d->serve ? d->name : d->path, disk_device(d));
     if (status)
         return status;
     d->mounted = true;
-    enum err first = target_mount(t, 0, &f);
+    enum err first = target_mount(t, 0, &d->why);
+    d->has_why = first;
     d->windows = !first && is_windows(t);
-    for (unsigned i = 0; !d->windows && i < t->table.count; i++)
-        d->windows = !target_mount(t, t->table.part[i].number, &other) && is_windows(t);
-    if (!d->windows && first)
-        return say_fail(&f);
-    return d->windows || !target_mount(t, 0, &f) ? STATUS_OK : say_fail(&f);
+    for (unsigned i = 0; !d->windows && i < t->table.count; i++) {
+        enum err err = target_mount(t, t->table.part[i].number, &f);
+        d->windows = !err && is_windows(t);
+        /* A partition's own sentence says more than "no NTFS partition". */
+        bool better = err == ERR_BITLOCKER || (err == ERR_NOT_NTFS && d->has_why);
+        if (better && d->why.err != ERR_BITLOCKER) {
+            d->why = f;
+            d->has_why = true;
+        }
+    }
+    return STATUS_OK;
+}
+
+enum status disk_no_windows(const struct disk *d)
+{
+    struct fail f = d->why;
+    if (!d->has_why)
+        return say_error("Choose another image.", "%s: there is no Windows on it", d->name);
+    f.subject[0] = '\0';
+    (void)fail_subject(&f, d->name);
+    return say_fail(&f);
 }
 
 enum status disk_read(struct target *t, const char *path, uint64_t limit, uint8_t **data,

@@ -42,7 +42,8 @@ step where readlink -f /dev/disk/by-id/vhdboot
 step part readlink -f /dev/disk/by-id/vhdboot-part1
 step info vhdboot-attach info
 step claim lsblk -rno NAME,TYPE,RO,FSTYPE
-step hibernate readlink /run/systemd/system/hibernate.target
+step hibernate readlink /run/systemd/system.control/hibernate.target
+step masked systemctl is-enabled hibernate.target
 step processes sh -c 'for p in /proc/[0-9]*; do tr "\0" " " < $p/cmdline | grep -a ^@; done'
 disk=/dev/disk/by-id/vhdboot
 [ -e $disk ] || disk=/dev/sda

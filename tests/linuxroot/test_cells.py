@@ -126,11 +126,11 @@ def test_child(shop, qemu):
     os.unlink(raw)
     for parent, child in zip(chain, chain[1:]):
         mkimage("vhd", "create", child, "--parent", parent)
+    mkimage("reserve", chain[-1], "--size", "32M")
     base = shop.formatted(chain[0], to="/base.vhd", name="base.img", config="[none]\nvhd = \\base.vhd\n")
     serial = run("blkid", "-p", "-O", str(1 << 20), "-s", "UUID", "-o", "value", base).strip()
     flash = shop.stick(f"[linux]\nvhd = \\disk.vhd\nparent = {serial}:\\base.vhd\n",
                        {f"/{name}.vhd": shop.path(f"{name}.vhd") for name in ("one", "two", "disk")}, mib=200)
-    mkimage("reserve", flash, "--size", "32M", "--drive", base)
     image, before_base = extents(flash), content(base)
     before = outside(flash, image)
     drive = f"if=none,id=base,format=raw,readonly=on,file={base}"

@@ -30,6 +30,7 @@ def came_up(report):
     assert re.search(r"^/dev/nbd0p1 +ext4 +rw,", report["root"], re.MULTILINE), report["root"]
     assert report["where"].strip() == "/dev/nbd0" and report["part"].strip() == "/dev/nbd0p1"
     assert report["hibernate"].strip() == "/dev/null"
+    assert "masked" in report["masked"]
     assert report["failed"].strip() == ""
 
 

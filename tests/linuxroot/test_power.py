@@ -22,6 +22,7 @@ SEED = int(os.environ.get("SEED", "1"))
 LOAD_SECONDS = 100
 SECTOR = 512
 ACK_AT = 2030
+PAGE_SECTORS = 8                        # the kernel writes no less
 FLUSH, DISCARD = 1, 4
 MIB = 1 << 20
 LOAD = r"""
@@ -54,7 +55,7 @@ class Log:
             assert not flags & DISCARD, "a discard: nothing of ours does that"
             self.entries.append((sector, length, flags, at + SECTOR))
             at += SECTOR * (1 + length)
-            ack = length == 1 and re.match(rb"vhdboot-ack (\d{8})\n", self.data(number))
+            ack = length <= PAGE_SECTORS and re.search(rb"vhdboot-ack (\d{8})\n", self.data(number))
             if ack:
                 self.acks.append((number, int(ack[1])))
 

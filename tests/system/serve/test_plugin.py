@@ -220,7 +220,8 @@ class TestVolume:
         image = vhd_chain(str(tmp_path), depth=0, size=64 * MIB, block_size=2 * MIB, seed=20)
         path = str(tmp_path / "stick.img")
         config = tmp_path / "vhdboot.cfg"
-        config.write_text("[linux]\nvhd = \\level0.vhd\n[test]\nvhd = \\level0.vhd\nwrite = discard\n")
+        config.write_text("[linux]\nvhd = \\level0.vhd\n[test]\nvhd = \\level0.vhd\nwrite = discard\n"
+                          "[memory]\nvhd = \\level0.vhd\nram = yes\n")
         images.mkimage("flash", path, "--vhd", image.path, "--config", str(config), "--reserve", "8M", "--size", "192M")
         return path, image
 
@@ -246,6 +247,24 @@ class TestVolume:
         assert changed and set(changed) <= own
         images.equal(images.read(path + ":/level0.vhd"), bytes(content), "mkimage")
 
+    def test_a_parent_on_it_is_not_written(self, tmp_path):
+        image = vhd_chain(str(tmp_path), depth=1, size=12 * MIB, block_size=2 * MIB, seed=21)
+        path = str(tmp_path / "stick.img")
+        images.mkimage("flash", path, "--vhd", image.path, "--reserve", "none", "--size", "96M")
+        with open(path, "rb") as file:
+            before = file.read()
+        name = "file=" + path + ":/" + os.path.basename(image.chain[1])
+        with pytest.raises(Refused) as refused:
+            Server(tmp_path, name)
+        assert "is a child of" in str(refused.value)
+        for mode in ("none", "discard"):
+            with Server(tmp_path, name, "write=" + mode) as server:
+                server.connect().pread(512, 0)
+        with Server(tmp_path, "target=" + path) as server:      # the child itself
+            server.connect().pread(512, 0)
+        with open(path, "rb") as file:
+            assert file.read() == before
+
     def test_past_the_page_cache(self, stick, tmp_path):
         path, image = stick
         content = bytearray(image.content)
@@ -268,11 +287,12 @@ class TestVolume:
             disk.flush()
         images.mkimage("vhd", "check", path + ":/level0.vhd")
 
-    def test_entry_that_discards(self, stick, tmp_path):
+    @pytest.mark.parametrize("entry", ["test", "memory"])
+    def test_entry_that_discards(self, stick, entry, tmp_path):
         path, image = stick
         with open(path, "rb") as f:
             before = f.read()
-        with Server(tmp_path, "target=" + path, "entry=test") as server:
+        with Server(tmp_path, "target=" + path, "entry=" + entry) as server:
             disk = server.connect()
             disk.pwrite(b"gone" * 128, 0)
             assert disk.pread(512, 0) == b"gone" * 128
