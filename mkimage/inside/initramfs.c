@@ -172,10 +172,15 @@ static enum status check_room_of(const struct system *s, const char *path, uint6
                      s->image, bytes_text(room), path, bytes_text(needed));
 }
 
-static enum status check_room(const struct system *s)
+static enum status check_room(const struct initramfs *i, const struct system *s)
 {
     struct largest l = {.root = s->root};
     within_list(s->root, "boot", consider_initramfs, &l);
+    uint64_t needed = ROOT_NEEDS + BOOT_NEEDS + l.size;
+    if (i->room < needed)
+        return say_error("Make more with mkimage reserve.",
+                         "%s: the image has room for only %s of new data, %s are needed", s->image,
+                         bytes_text(i->room), bytes_text(needed));
     enum status status = check_room_of(s, "usr", ROOT_NEEDS);
     return status ? status : check_room_of(s, "boot", l.size + BOOT_NEEDS);
 }
@@ -207,7 +212,7 @@ enum status initramfs_check(struct initramfs *i, const struct system *s)
     if (!status)
         status = check_maker(i, s);
     if (!status)
-        status = check_room(s);
+        status = check_room(i, s);
     if (!status)
         warn_of_root(s);
     return status;

@@ -75,7 +75,9 @@ def test_dry_run_writes_nothing(shop, image):
 
 
 def test_an_entry_of_a_stick(shop, image):
-    flash = shop.flash(image, options=["--reserve", "8M"])
+    flash = shop.flash(image, options=["--reserve", "2M"])
+    refused("guest", flash, "--entry", "disk", words="has room for only .* of new data, .*mkimage reserve")
+    mkimage("reserve", flash, "--size", "24M")
     mkimage("guest", flash, "--entry", "disk")
     part = inside.extract(shop, None, flash=flash)
     run("e2fsck", "-fn", part)
