@@ -17,8 +17,9 @@ $(B)/mkimage.o/guest/hooks_text.o: mkimage/guest/hooks_text.S $(GUEST_HOOKS)
 	@mkdir -p $(@D)
 	$(call run,AS)$(CC) -Wa,-I$(B)/hooks -c $< -o $@
 
+# Every page of it lies in memory and in each initramfs: 1 MiB is its limit.
 $(B)/vhdboot-attach: $(GUEST_OBJ)
-	$(call run,LD)$(CC) -static -Wl,--gc-sections -Wl,-z,noseparate-code -s $^ -o $@
+	$(call run,LD)$(CC) -static -Wl,--gc-sections -Wl,-z,noseparate-code -Wl,-z,norelro -Wl,--build-id=none -s $^ -o $@
 
 # What makes the image's slack larger from inside: the same with the writer of NTFS, and no part of an initramfs.
 # The linker would warn of functions of libntfs-3g that nobody calls, which look for names of users.

@@ -11,16 +11,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PROGRAM    "/usr/sbin/vhdboot-attach"
-#define GROW       "/usr/sbin/vhdboot-grow"
+#define PROGRAM      "/usr/sbin/vhdboot-attach"
+#define GROW         "/usr/sbin/vhdboot-grow"
+#define GRUB_DEVICES "/usr/lib/vhdboot/grub-devices"
 
-#define BLOB(name) extern const uint8_t name[], name##_end[]
+#define BLOB(name)   extern const uint8_t name[], name##_end[]
 BLOB(hook_initramfs);
 BLOB(hook_script);
 BLOB(hook_dracut_module);
 BLOB(hook_dracut);
 BLOB(hook_mkinitcpio_install);
 BLOB(hook_mkinitcpio);
+BLOB(hook_grub);
 
 static const struct hook {
     const char *if_there; /* the program's own folder */
@@ -128,6 +130,8 @@ enum status hooks_install(const char *root)
         status = put(root, h->path, h->start, (size_t)(h->end - h->start));
         count++;
     }
+    if (!status)
+        status = put(root, GRUB_DEVICES, hook_grub, (size_t)(hook_grub_end - hook_grub));
     if (status)
         return status;
     if (!count)

@@ -12,4 +12,5 @@
         blob hook_dracut, "dracut-hook"
         blob hook_mkinitcpio_install, "mkinitcpio-install"
         blob hook_mkinitcpio, "mkinitcpio-hook"
+        blob hook_grub, "grub-devices"
         .section .note.GNU-stack, "", @progbits

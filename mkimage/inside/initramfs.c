@@ -22,13 +22,17 @@
 #define ROOT_NEEDS  ((uint64_t)6 << 20)
 #define BOOT_NEEDS  ((uint64_t)8 << 20) /* besides the largest initramfs of now */
 
-/* Programs that make an initramfs, and how one is looked into. */
+/* Programs that make an initramfs; dracut may have an update-initramfs, too. */
 static const struct maker {
-    const char *program;
-    const char *make[8], *look;
+    const char *program, *folder;
+    const char *make[8];
 } makers[] = {
-    {"usr/sbin/update-initramfs", {"update-initramfs", "-u", "-k", "all"}, "lsinitramfs"},
-    {"usr/bin/dracut", {"dracut", "--force", "--no-hostonly", "--regenerate-all"}, "lsinitrd"},
+    {"usr/sbin/update-initramfs",
+     "usr/share/initramfs-tools",
+     {"update-initramfs", "-u", "-k", "all"}},
+    {"usr/bin/dracut",
+     "usr/lib/dracut",
+     {"dracut", "--force", "--no-hostonly", "--regenerate-all"}},
 };
 
 /* --- Would it work? */
@@ -123,7 +127,7 @@ static enum status check_kernels(struct initramfs *i, const struct system *s)
 static enum status check_maker(struct initramfs *i, const struct system *s)
 {
     for (unsigned k = 0; k < sizeof makers / sizeof makers[0]; k++) {
-        if (within_has(s->root, makers[k].program)) {
+        if (within_has(s->root, makers[k].program) && within_has(s->root, makers[k].folder)) {
             i->maker = &makers[k];
             return STATUS_OK;
         }
@@ -168,10 +172,15 @@ static enum status check_room_of(const struct system *s, const char *path, uint6
                      s->image, bytes_text(room), path, bytes_text(needed));
 }
 
-static enum status check_room(const struct system *s)
+static enum status check_room(const struct initramfs *i, const struct system *s)
 {
     struct largest l = {.root = s->root};
     within_list(s->root, "boot", consider_initramfs, &l);
+    uint64_t needed = ROOT_NEEDS + BOOT_NEEDS + l.size;
+    if (i->room < needed)
+        return say_error("Make more with mkimage reserve.",
+                         "%s: the image has room for only %s of new data, %s are needed", s->image,
+                         bytes_text(i->room), bytes_text(needed));
     enum status status = check_room_of(s, "usr", ROOT_NEEDS);
     return status ? status : check_room_of(s, "boot", l.size + BOOT_NEEDS);
 }
@@ -203,7 +212,7 @@ enum status initramfs_check(struct initramfs *i, const struct system *s)
     if (!status)
         status = check_maker(i, s);
     if (!status)
-        status = check_room(s);
+        status = check_room(i, s);
     if (!status)
         warn_of_root(s);
     return status;
@@ -261,8 +270,11 @@ static enum status put_program(const struct initramfs *i, const struct system *s
 {
     static const char *const words[] = {"vhdboot-attach", "install-hooks", NULL};
     struct program_end end;
+    static const char *const grub[] = {"/usr/lib/vhdboot/grub-devices", "set", NULL};
     if (!program_run(s->root, i->program, words, &end))
         return program_failed(s, words[0], &end);
+    if (!program_run(s->root, -1, grub, &end))
+        say_warning("%s: grub-pc was not told where to install GRUB: %s", s->image, end.last);
     return put_grow(i, s) ? STATUS_OK
                           : say_error("Make some room inside.", "%s: its /usr/sbin: %s", s->image,
                                       strerror(errno));
@@ -270,7 +282,6 @@ static enum status put_program(const struct initramfs *i, const struct system *s
 
 struct proof {
     const struct system *s;
-    const struct maker *maker;
     unsigned with, without;
     char lacking[128];
 };
@@ -279,7 +290,7 @@ static bool prove_one(void *ctx, const char *name)
 {
     struct proof *p = ctx;
     struct program_end end;
-    char script[200];
+    char script[400];
     bool one = !strncmp(name, "initrd.img-", 11) ||
                (!strncmp(name, "initramfs-", 10) && strstr(name, ".img"));
     size_t length = strlen(name);
@@ -288,7 +299,10 @@ static bool prove_one(void *ctx, const char *name)
                      "._+~-") != length ||
         length > 100 || !strcmp(name + length - 4, ".bak"))
         return true;
-    snprintf(script, sizeof script, "%s /boot/%s | grep -q vhdboot-attach", p->maker->look, name);
+    snprintf(script, sizeof script,
+             "if command -v lsinitramfs; then lsinitramfs /boot/%s; else lsinitrd /boot/%s; fi | "
+             "grep -q bin/vhdboot-attach",
+             name, name);
     const char *const words[] = {"sh", "-c", script, NULL};
     if (program_run(p->s->root, -1, words, &end)) {
         p->with++;
@@ -299,9 +313,9 @@ static bool prove_one(void *ctx, const char *name)
     return true;
 }
 
-static enum status prove(const struct initramfs *i, const struct system *s)
+static enum status prove(const struct system *s)
 {
-    struct proof p = {.s = s, .maker = i->maker};
+    struct proof p = {.s = s};
     within_list(s->root, "boot", prove_one, &p);
     if (p.with && !p.without)
         return STATUS_OK;
@@ -322,5 +336,5 @@ enum status initramfs_put(const struct initramfs *i, const struct system *s)
     enum status status = i->package >= 0 ? put_package(i, s) : put_program(i, s);
     if (!status && !program_run(s->root, -1, maker->make, &end))
         status = program_failed(s, maker->make[0], &end);
-    return status ? status : prove(i, s);
+    return status ? status : prove(s);
 }

@@ -9,6 +9,7 @@
 #include "inside/system.h"
 
 struct initramfs {
+    uint64_t room;       /* bytes of new data that the image takes */
     int program;         /* vhdboot-attach, open */
     const uint8_t *grow; /* vhdboot-grow, which lies beside it there */
     size_t grow_size;

@@ -57,6 +57,7 @@ static enum status work_inside(const struct job *j, const char *device)
     static struct system system;
     struct initramfs initramfs = {.program = program_file(),
                                   .package = j->package,
+                                  .room = j->room,
                                   .grow = blob_attach_grow,
                                   .grow_size = (size_t)(blob_attach_grow_end - blob_attach_grow)};
     system = (struct system){.image = j->image, .read_only = j->dry_run, .root = -1};

@@ -7,6 +7,7 @@
 #define MKIMAGE_INSIDE_JOB_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 #include "cli/say.h"
 
@@ -14,7 +15,8 @@ struct job {
     const char *image; /* for messages */
     unsigned root;     /* number of the root's partition; 0: the only one */
     bool dry_run;
-    int package; /* vhdboot-guest, open; -1: the program that is in here */
+    uint64_t room; /* bytes of new data that the image takes; UINT64_MAX: all that the disk needs */
+    int package;   /* vhdboot-guest, open; -1: the program that is in here */
     pid_t pid;
     int channel; /* to it goes the device's name, and back a byte when it has that open */
 };

@@ -30,6 +30,9 @@ int program_world(int root)
         error = within_mount(root, "run", "none", "tmpfs", MS_NODEV | MS_NOSUID, "mode=755");
     if (!error)
         error = within_mount(root, "tmp", "none", "tmpfs", MS_NODEV | MS_NOSUID, "mode=1777");
+    /* Where an initramfs is put together: several times its size, which the image need not have. */
+    if (!error && within_has(root, "var/tmp"))
+        error = within_mount(root, "var/tmp", "none", "tmpfs", MS_NODEV | MS_NOSUID, "mode=1777");
     return error;
 }
 

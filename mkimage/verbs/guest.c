@@ -39,6 +39,10 @@ static void signals_pass_on(pid_t pid)
 static enum status work(struct disk *d, struct job *j)
 {
     static struct served served;
+    j->room = UINT64_MAX;
+    uint64_t left;
+    if (serve_room(d->serve, &left))
+        j->room = left;
     enum status status = job_start(j);
     if (status)
         return status;
