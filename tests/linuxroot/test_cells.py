@@ -131,7 +131,7 @@ def test_child(shop, qemu):
     os.unlink(raw)
     for parent, child in zip(chain, chain[1:]):
         mkimage("vhd", "create", child, "--parent", parent)
-    mkimage("reserve", chain[-1], "--size", "32M")
+    mkimage("reserve", chain[-1], "--size", "64M")     # all that is written needs a block here
     base = shop.formatted(chain[0], to="/base.vhd", name="base.img", config="[none]\nvhd = \\base.vhd\n")
     serial = run("blkid", "-p", "-O", str(1 << 20), "-s", "UUID", "-o", "value", base).strip()
     flash = shop.stick(f"[linux]\nvhd = \\disk.vhd\nparent = {serial}:\\base.vhd\n",
