@@ -19,5 +19,6 @@ blob_\name\()_end:
         blob    stage2, "vhdboot.bin"
         blob    wim, "wim.so"
         blob    attach, "vhdboot-attach"
+        blob    attach_grow, "vhdboot-grow"
 
         .section .note.GNU-stack, "", %progbits

@@ -15,7 +15,7 @@ include mkimage/wim/wim.mk
 
 # The serving engine and what it stands on: without the NTFS writer, and with no library but libc.
 SERVE_SRC := $(wildcard mkimage/serve/*.c) \
-             $(patsubst %,mkimage/%.c,flash/target flash/gap flash/entry flash/source host/busy host/device host/drives \
+             $(patsubst %,mkimage/%.c,flash/dependents flash/target flash/gap flash/entry flash/source host/busy host/device host/drives \
                                       host/fd host/files host/lock host/overlay cli/path cli/bytes cli/printable cli/program \
                                       cli/progress cli/say)
 
@@ -41,7 +41,7 @@ $(B)/mkimage.o/%.o: mkimage/%.c
 	$(call run,CC)$(CC) $(MKIMAGE_CFLAGS) -c $< -o $@
 
 $(B)/mkimage.o/blobs.o: mkimage/blobs.S $(B)/mbr.bin $(B)/gap.bin $(B)/gap_loader.bin $(B)/vbr.bin $(B)/vhdboot.bin $(WIM_SO) \
-                             $(B)/vhdboot-attach
+                             $(B)/vhdboot-attach $(B)/vhdboot-grow
 	@mkdir -p $(@D)
 	$(call run,AS)$(CC) -I$(B) -c $< -o $@
 

@@ -37,6 +37,7 @@ INSTALL_HOOKS = 755:$(B)/hooks/initramfs-hook:$(INITRAMFS)/hooks/vhdboot \
                 755:$(B)/hooks/dracut-module:$(DRACUT)/module-setup.sh \
                 755:$(B)/hooks/dracut-hook:$(DRACUT)/vhdboot.sh
 INSTALL_GUEST = 755:$(B)/vhdboot-attach:$(SBINDIR)/vhdboot-attach \
+                755:$(B)/vhdboot-grow:$(SBINDIR)/vhdboot-grow \
                 644:package/man/vhdboot-attach.8:$(MANDIR)/man8/vhdboot-attach.8 \
                 $(if $(filter /usr,$(PREFIX)),$(INSTALL_HOOKS))
 INSTALLED = $(INSTALL_TOOL) $(INSTALL_NBDKIT) $(INSTALL_GUEST)

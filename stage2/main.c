@@ -259,6 +259,9 @@ static MUST_CHECK enum err open_volume(uint64_t lba, struct fail *f)
  * parents may lie there. A drive that does not answer has none. */
 static enum err find_volumes(struct volumes *v, struct fail *f)
 {
+    glance.gave_up = glance.on && glance.budget <= DETAILS_BUDGET;
+    if (glance.gave_up)
+        return fail(f, ERR_LIMIT, "other drives may be slow, and the menu does not wait", 0);
     step_begin("looking for volumes on all drives", "");
     enum err err = volumes_add_drive(v, &cache.blk, 0, &arena, f);
     unsigned end = FIRST_HARD_DISK + drive_hard_disks();
@@ -284,7 +287,7 @@ static bool time_is_left(void)
 static MUST_CHECK enum err look_ahead(struct fail *f)
 {
     struct blk *blk[MAP_DRIVES_MAX];
-    if (disk.map.growth != MAP_GROWS_DYNAMIC)
+    if (disk.map.growth != MAP_GROWS_DYNAMIC && disk.map.growth != MAP_GROWS_DIFFERENCING)
         return ERR_OK;
     uint8_t *buffer = arena_alloc(&arena, MAP_SCRUB_SECTORS * SECTOR_SIZE);
     if (!buffer)

@@ -104,12 +104,14 @@ OLDBIOS_SEED  ?= 1
 oldbios: all $(GUEST_FILES)
 	@OLDBIOS_COUNT=$(OLDBIOS_COUNT) OLDBIOS_SEED=$(OLDBIOS_SEED) $(PYTEST) -n $$(nproc) tests/system/boot/test_oldbios.py
 
-#? make pictures   a PNG of each of the menu's screens, and the two of the documents
-# A PNG of each of the menu's screens, in build/screens; those that documents show go to docs/.
+#? make pictures   a PNG of each of the menu's screens, and those of the documents
+# A PNG of each of the menu's screens, in build/screens; those that documents show go to docs/, with those of the tool
+# in a terminal.
 .PHONY: pictures
-pictures: all
+pictures: all $(B)/demo.vhd
 	@$(PYTEST) -q tests/system/boot/test_screens.py
 	@for name in menu menu-error; do cp $(B)/screens/docs-$$name.png docs/$$name.png; done
+	@tests/pictures.py $(B)/mkimage $(B)/demo.vhd docs
 	@ls $(B)/screens/*.png docs/*.png
 
 #? make bench      the table of figures, as a ratio to the raw drive

@@ -102,13 +102,23 @@ void daemon_settle(void)
     stay_in_memory();
 }
 
-void daemon_log(const char *name, const char *sentence)
+static void log_line(int level, const char *name, const char *sentence)
 {
     char line[640];
-    int n = snprintf(line, sizeof line, "<3>vhdboot: %s: %s\n", name, sentence);
+    int n = snprintf(line, sizeof line, "<%d>vhdboot: %s: %s\n", level, name, sentence);
     int fd = kernel_log < 0 ? open("/dev/kmsg", O_WRONLY | O_CLOEXEC) : kernel_log;
     if (fd >= 0 && n > 0)
         (void)!write(fd, line, (size_t)n < sizeof line ? (size_t)n : sizeof line - 1);
     if (fd >= 0 && fd != kernel_log)
         close(fd);
+}
+
+void daemon_log(const char *name, const char *sentence)
+{
+    log_line(3, name, sentence);
+}
+
+void daemon_warn(const char *name, const char *sentence)
+{
+    log_line(4, name, sentence);
 }

@@ -30,4 +30,7 @@ void daemon_settle(void);
 /* A line for the kernel's log, which is there before and after all others. Allocates nothing. */
 void daemon_log(const char *name, const char *sentence);
 
+/* The same for what is no failure yet. */
+void daemon_warn(const char *name, const char *sentence);
+
 #endif

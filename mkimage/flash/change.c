@@ -10,6 +10,7 @@
 #include "core/ntfs/format.h"
 #include "core/ntfs/ntfs.h"
 #include "core/part/table.h"
+#include "flash/gap.h"
 #include "host/interrupt.h"
 #include "layout.h"
 
@@ -170,8 +171,14 @@ void change_sort(struct overlay *o, const struct target *t, uint64_t copy_lba,
 void change_sort_gap(struct overlay *o)
 {
     overlay_settle(o);
-    for (size_t i = 0; i < o->count; i++)
-        o->sector[i].step = o->sector[i].lba ? CHANGE_GAP : CHANGE_MBR;
+    uint64_t header = 0; /* it follows a mark */
+    for (size_t i = 0; i < o->count; i++) {
+        struct overlay_sector *s = &o->sector[i];
+        bool mark = gap_is_mark(s->before) || gap_is_mark(s->after);
+        s->step = !s->lba ? CHANGE_MBR : mark || s->lba == header ? CHANGE_GAP_MARK : CHANGE_GAP;
+        if (mark)
+            header = s->lba + 1;
+    }
 }
 
 static bool same_word(le16 a, le16 b)
@@ -297,17 +304,19 @@ enum status change_commit(struct device *device, const struct overlay *o, bool b
         bool both;
     };
     static const struct order forward[] = {
-        {CHANGE_GAP, false},       {CHANGE_DATA, false},     {CHANGE_BITMAP, true},
-        {CHANGE_EXTENSION, false}, {CHANGE_MIRRORED, false}, {CHANGE_RECORD, false},
-        {CHANGE_INDEX_NEW, false}, {CHANGE_FOLDER, false},   {CHANGE_LEAF, false},
-        {CHANGE_FREED, false},     {CHANGE_BITMAP, false},   {CHANGE_VBR_REST, false},
-        {CHANGE_VBR, false},       {CHANGE_VBR_COPY, false}, {CHANGE_MBR, false}};
+        {CHANGE_GAP_MARK, false}, {CHANGE_GAP, false},       {CHANGE_DATA, false},
+        {CHANGE_BITMAP, true},    {CHANGE_EXTENSION, false}, {CHANGE_MIRRORED, false},
+        {CHANGE_RECORD, false},   {CHANGE_INDEX_NEW, false}, {CHANGE_FOLDER, false},
+        {CHANGE_LEAF, false},     {CHANGE_FREED, false},     {CHANGE_BITMAP, false},
+        {CHANGE_VBR_REST, false}, {CHANGE_VBR, false},       {CHANGE_VBR_COPY, false},
+        {CHANGE_MBR, false}};
     static const struct order backward[] = {
         {CHANGE_MBR, false},      {CHANGE_VBR_REST, false}, {CHANGE_VBR, false},
         {CHANGE_VBR_COPY, false}, {CHANGE_BITMAP, true},    {CHANGE_INDEX_NEW, false},
         {CHANGE_FOLDER, false},   {CHANGE_LEAF, false},     {CHANGE_RECORD, false},
         {CHANGE_MIRRORED, false}, {CHANGE_FREED, false},    {CHANGE_EXTENSION, false},
-        {CHANGE_BITMAP, false},   {CHANGE_DATA, false},     {CHANGE_GAP, false}};
+        {CHANGE_BITMAP, false},   {CHANGE_DATA, false},     {CHANGE_GAP, false},
+        {CHANGE_GAP_MARK, false}};
     static_assert(sizeof forward == sizeof backward, "every step both ways");
     const struct order *order = backwards ? backward : forward;
     struct overlay *keep = device->overlay;
@@ -341,11 +350,12 @@ void change_list(const struct overlay *o)
         [CHANGE_GAP] = "vhdboot, outside of the volumes",
         [CHANGE_MIRRORED] = "the MFT's own records and their copies",
     };
-    for (unsigned step = 0; step < CHANGE_STEPS; step++) {
+    for (unsigned step = 0; step < CHANGE_GAP_MARK; step++) {
         unsigned count = 0;
         uint64_t first = 0;
         for (size_t i = 0; i < o->count; i++) {
-            if (o->sector[i].step != step)
+            unsigned its = o->sector[i].step;
+            if ((its == CHANGE_GAP_MARK ? CHANGE_GAP : its) != step)
                 continue;
             if (!count++)
                 first = o->sector[i].lba;

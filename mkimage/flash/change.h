@@ -34,6 +34,8 @@ enum change_step {
     CHANGE_MBR,
     CHANGE_MIRRORED, /* with the records, before others: the first of the MFT and their copies */
     CHANGE_GAP,      /* vhdboot outside of the volumes, which an MBR refers to that comes last */
+    CHANGE_GAP_MARK, /* its first two sectors, by which the others are known: they come before those
+                      * and go after them */
     CHANGE_STEPS
 };
 

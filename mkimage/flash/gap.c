@@ -33,6 +33,19 @@ void gap_write(struct mbr *mbr, const struct gap *gap)
                                           .volume_lba = le64_make(gap->volume_lba)};
 }
 
+bool gap_is_mark(const uint8_t sector[SECTOR_SIZE])
+{
+    return le32_get(*(const le32 *)(sector + SECTOR_SIZE - sizeof(le32))) == STAGE2_MAGIC;
+}
+
+bool gap_has_area(const struct part_table *table)
+{
+    bool found = table->scheme == PART_MBR;
+    for (unsigned i = 0; !found && i < table->count; i++)
+        found = table->part[i].bios_boot;
+    return found;
+}
+
 /* The sectors between the MBR and whatever comes first. */
 static enum status gap_of_mbr(const struct device *device, uint64_t *end)
 {

@@ -29,6 +29,12 @@ bool gap_read(const struct mbr *mbr, struct gap *gap);
 /* Writes it into the MBR's code. */
 void gap_write(struct mbr *mbr, const struct gap *gap);
 
+/* Is it the first sector of a place that holds a vhdboot? */
+bool gap_is_mark(const uint8_t sector[SECTOR_SIZE]);
+
+/* Can the disk have such places? */
+bool gap_has_area(const struct part_table *table);
+
 /* Sectors that belong to no volume: [*first_lba, *end_lba). Refuses where a disk has none. */
 enum status gap_area(const struct device *device, const struct part_table *table,
                      uint64_t *first_lba, uint64_t *end_lba);

@@ -6,6 +6,7 @@
 #include "flash/gap_change.h"
 #include <inttypes.h>
 #include <string.h>
+#include "core/base/bits.h"
 #include "core/base/bounds.h"
 #include "core/base/endian.h"
 #include "core/part/format.h"
@@ -14,6 +15,7 @@
 #include "flash/gap.h"
 #include "host/device.h"
 #include "layout.h"
+#include "stage2_format.h"
 
 static bool read_mbr(const struct session *s, struct mbr *mbr)
 {
@@ -27,14 +29,32 @@ bool gap_is_installed(const struct session *s)
     return s->target.table.scheme != PART_NONE && read_mbr(s, &mbr) && gap_read(&mbr, &gap);
 }
 
+/* How many sectors of a place are a vhdboot's, by its own header; of one that was cut off before it
+ * had one, as many as ours has; 0: it is none's. */
+static uint32_t sectors_of(const uint8_t place[2 * SECTOR_SIZE])
+{
+    static uint8_t ours[GAP_FILE_MAX];
+    const struct stage2_header *header = (const struct stage2_header *)(place + SECTOR_SIZE);
+    uint32_t size = le32_get(header->size);
+    if (!gap_is_mark(place))
+        return 0;
+    return le32_get(header->magic) == STAGE2_MAGIC && size <= STAGE2_FILE_MAX
+               ? 2 + (size + SECTOR_SIZE - 1) / SECTOR_SIZE
+               : bootcode_gap_file(ours);
+}
+
 /* Do the sectors hold nothing, or a vhdboot, be it a part of one that was cut off? */
 static bool is_free(const uint8_t *sectors, size_t size)
 {
-    const le32 *mark = (const le32 *)(sectors + SECTOR_SIZE - sizeof(le32));
-    size_t used = 0;
-    for (size_t i = 0; i < size; i++)
-        used += sectors[i] != 0;
-    return !used || le32_get(*mark) == STAGE2_MAGIC;
+    size_t own = (size_t)sectors_of(sectors) * SECTOR_SIZE;
+    return own >= size || bytes_are(sectors + own, size - own, 0);
+}
+
+bool gap_is_there(const struct session *s, const struct gap *gap)
+{
+    uint8_t place[2 * SECTOR_SIZE];
+    return device_pread(&s->device, place, sizeof place, gap->file_lba << SECTOR_SHIFT) &&
+           sectors_of(place) == gap->file_sectors;
 }
 
 /* What is to lie there: the loader, vhdboot.bin, and the MBR that was there at first. */
@@ -105,12 +125,50 @@ enum status gap_install(struct session *s, bool may_replace, struct backup *b)
     return status;
 }
 
-enum status gap_uninstall(struct session *s)
+/* A place of a vhdboot is cleared, whatever the MBR says; *any: there was one. */
+static enum status clear_places(struct session *s, uint64_t first, uint64_t end, bool *any)
 {
     static const uint8_t zeros[GAP_FILE_MAX];
+    uint8_t place[2 * SECTOR_SIZE];
+    struct device *device = &s->device;
+    *any = false;
+    for (uint64_t at = first; at < end && at < first + 2 * GAP_PLACE; at += GAP_PLACE) {
+        if (end - at < 2)
+            break;
+        if (!device_pread(device, place, sizeof place, at << SECTOR_SHIFT))
+            return device_read_failed(device);
+        uint64_t count = sectors_of(place);
+        if (!count)
+            continue;
+        if (count > end - at)
+            count = end - at;
+        *any = true;
+        if (!device_pwrite(device, zeros, count * SECTOR_SIZE, at << SECTOR_SHIFT))
+            return device_write_failed(device);
+    }
+    return STATUS_OK;
+}
+
+enum status gap_clear(struct session *s, bool *any)
+{
+    uint64_t first, end;
+    *any = false;
+    if (!gap_has_area(&s->target.table))
+        return STATUS_OK;
+    enum status status = gap_area(&s->device, &s->target.table, &first, &end);
+    if (!status)
+        status = clear_places(s, first, end, any);
+    if (!status && *any)
+        change_sort_gap(&s->overlay);
+    return status;
+}
+
+enum status gap_uninstall(struct session *s)
+{
     struct device *device = &s->device;
     struct mbr mbr, kept;
     struct gap gap;
+    bool any;
     if (!read_mbr(s, &mbr) || !gap_read(&mbr, &gap))
         return device_read_failed(device);
     uint64_t first, end, last = gap.file_lba + gap.file_sectors - 1;
@@ -125,16 +183,8 @@ enum status gap_uninstall(struct session *s)
     memcpy(mbr.code, kept.code, sizeof mbr.code);
     if (!device_pwrite(device, &mbr, sizeof mbr, 0))
         return device_write_failed(device);
-    uint8_t sector[SECTOR_SIZE];
-    for (uint64_t at = first; at < first + 2 * GAP_PLACE; at += GAP_PLACE) {
-        uint64_t count = end - at < GAP_PLACE ? end - at : GAP_PLACE;
-        if (at >= end || !device_pread(device, sector, sizeof sector, at << SECTOR_SHIFT))
-            break;
-        const le32 *mark = (const le32 *)(sector + SECTOR_SIZE - sizeof(le32));
-        if (le32_get(*mark) == STAGE2_MAGIC &&
-            !device_pwrite(device, zeros, count * SECTOR_SIZE, at << SECTOR_SHIFT))
-            return device_write_failed(device);
-    }
-    change_sort_gap(&s->overlay);
-    return STATUS_OK;
+    status = clear_places(s, first, end, &any);
+    if (!status)
+        change_sort_gap(&s->overlay);
+    return status;
 }

@@ -132,7 +132,7 @@ static int page_grow(struct hidden *h, uint64_t lba, struct fail *f)
     uint64_t page = lba >> h->map.page_shift, record = *h->record_next, cell;
     if (h->map.growth != MAP_GROWS_IN_MEMORY || record < h->map.record_first ||
         record >= h->map.record_end)
-        return store_fail(f, ENOSPC, FULL, 0);
+        return store_refuse(f, ENOSPC, FULL, 0);
     if (!record_ok(h, record) || !cell_get(h, page, &cell) || map_cell_kind(cell) == MAP_MIXED)
         return store_fail(f, EIO, BROKEN, lba);
     *h->record_next = (uint32_t)(record + h->map.record_cells);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define PROGRAM    "/usr/sbin/vhdboot-attach"
+#define GROW       "/usr/sbin/vhdboot-grow"
 
 #define BLOB(name) extern const uint8_t name[], name##_end[]
 BLOB(hook_initramfs);
@@ -75,23 +76,48 @@ static enum status put(const char *root, const char *path, const uint8_t *start,
     return ok && !rename(fresh, whole) ? STATUS_OK : failed(whole);
 }
 
-/* This very file. */
-static enum status put_program(const char *root)
+bool hooks_beside(const char *name, char *path, size_t size)
 {
-    static uint8_t bytes[4 << 20];
-    int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -1 : read(fd, bytes, sizeof bytes);
+    ssize_t n = readlink("/proc/self/exe", path, size);
+    if (n <= 0 || (size_t)n >= size)
+        return false;
+    path[n] = '\0';
+    char *slash = strrchr(path, '/');
+    if (!slash || (size_t)(slash + 1 - path) + strlen(name) >= size)
+        return false;
+    strcpy(slash + 1, name);
+    return true;
+}
+
+static bool file_read(const char *path, uint8_t *bytes, size_t size, size_t *length)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, bytes, size);
     if (fd >= 0)
         close(fd);
-    if (n <= 0 || n == sizeof bytes)
+    *length = n > 0 ? (size_t)n : 0;
+    return n > 0 && (size_t)n < size;
+}
+
+/* This very file, and what `grow` calls, where that is beside it. */
+static enum status put_programs(const char *root)
+{
+    static uint8_t bytes[4 << 20];
+    char path[PATH_MAX];
+    size_t length;
+    if (!file_read("/proc/self/exe", bytes, sizeof bytes, &length))
         return say_error("Is /proc mounted?", "this program cannot read its own file");
-    return put(root, PROGRAM, bytes, (size_t)n);
+    enum status status = put(root, PROGRAM, bytes, length);
+    if (!status && hooks_beside("vhdboot-grow", path, sizeof path) &&
+        file_read(path, bytes, sizeof bytes, &length))
+        status = put(root, GROW, bytes, length);
+    return status;
 }
 
 enum status hooks_install(const char *root)
 {
     unsigned count = 0;
-    enum status status = put_program(root);
+    enum status status = put_programs(root);
     for (unsigned i = 0; !status && i < sizeof hooks / sizeof hooks[0]; i++) {
         const struct hook *h = &hooks[i];
         char folder[PATH_MAX];

@@ -6,17 +6,23 @@
  */
 #include "guest/keeper.h"
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "attach/attach.h"
 #include "attach/daemon.h"
 #include "cli/say.h"
+#include "guest/control.h"
+#include "guest/room.h"
+#include "serve/flusher.h"
 
 #define NAME         "root"
 #define DEAD_SECONDS 600u /* the kernel keeps requests for so long when nobody answers */
 #define TRIES        60u  /* to start a server again, a second between them */
 #define LINES_MAX    4
+#define ROOM_SECONDS 5 /* from one look at the image's room to the next */
 
 /* How a server ends. */
 enum ending { ENDED_WELL = 0, ENDED_FAILED = 1, ENDED_SOCKETS = 2 };
@@ -24,6 +30,9 @@ enum ending { ENDED_WELL = 0, ENDED_FAILED = 1, ENDED_SOCKETS = 2 };
 struct keeper {
     struct disk *disk;
     struct attach_options options;
+    struct room *room;    /* shared with all servers */
+    struct serve *served; /* in a server */
+    int control;
 };
 
 static unsigned lines(void)
@@ -44,10 +53,25 @@ static int complain(const struct keeper *k, const struct fail *f)
     return ENDED_FAILED;
 }
 
-static int serve(const struct keeper *k, int channel)
+static void look_at_room(void *ctx)
+{
+    const struct keeper *k = ctx;
+    uint64_t left;
+    bool limited = serve_room(k->served, &left);
+    enum room_level level = room_look(k->room, limited, left);
+    char sentence[256];
+    if (level == ROOM_ENOUGH)
+        return;
+    room_sentence(level, left, sentence, sizeof sentence);
+    daemon_warn(NAME, sentence);
+}
+
+static int serve(struct keeper *k, int channel)
 {
     static struct attach a;
     struct fail f;
+    if (k->control >= 0)
+        close(k->control);
     if (disk_open(k->disk, &f))
         return complain(k, &f);
     struct serve *disk = disk_serve(k->disk, &f);
@@ -57,7 +81,10 @@ static int serve(const struct keeper *k, int channel)
     if (attach_start(&a, disk, &k->options, &f))
         return complain(k, &f);
     daemon_ready(channel, a.index);
+    k->served = disk;
+    struct flusher *looks = flusher_start(ROOM_SECONDS, look_at_room, k);
     bool well = server_wait(&a.server);
+    flusher_end(looks);
     if (attach_wait(&a, &f)) {
         char sentence[512];
         errors_format(&f, sentence, sizeof sentence);
@@ -92,15 +119,28 @@ static pid_t server_again(struct keeper *k)
     return -1;
 }
 
+/* Ends the server for a program that wants the drive for itself. */
+static void give_way(pid_t pid, int connection)
+{
+    (void)kill(pid, SIGKILL);
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) /* ends: with it */
+        ;
+    control_hold(connection);
+}
+
 static void keep(struct keeper *k, pid_t pid)
 {
     for (;;) { /* ends: when the device is taken away, or nothing helps */
-        int status;
-        if (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-            continue;
-        if (WIFEXITED(status) && WEXITSTATUS(status) == ENDED_WELL)
-            return;
-        daemon_log(NAME, "the disk's server has ended; starting it again");
+        int status, connection = control_wait(k->control, pid);
+        if (connection >= 0) {
+            give_way(pid, connection);
+        } else {
+            if (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+                continue;
+            if (WIFEXITED(status) && WEXITSTATUS(status) == ENDED_WELL)
+                return;
+            daemon_log(NAME, "the disk's server has ended; starting it again");
+        }
         pid = server_again(k);
         if (pid < 0) {
             daemon_log(NAME, "the disk's server cannot be started again: the disk is lost");
@@ -118,8 +158,14 @@ int keeper_start(struct disk *d, const char *backend)
     if (pid)
         return pid < 0 ? -1 : channel;
 
+    void *room =
+        mmap(NULL, sizeof(struct room), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (room == MAP_FAILED)
+        _exit(ENDED_FAILED);
     struct keeper k = {
         .disk = d,
+        .room = room,
+        .control = -1,
         .options = {
             .index = -1, .connections = lines(), .dead_seconds = DEAD_SECONDS, .backend = backend}};
     disk_shut(d);
@@ -129,6 +175,7 @@ int keeper_start(struct disk *d, const char *backend)
         _exit(ENDED_FAILED);
     k.options.index = index;
     daemon_settle();
+    k.control = d->writable ? control_listen() : -1;
     daemon_ready(channel, index);
     keep(&k, server);
     disk_close(d);

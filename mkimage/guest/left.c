@@ -14,6 +14,7 @@
 #define TABLE   FOLDER "/table"
 #define DEVICE  FOLDER "/device"
 #define WAITING FOLDER "/waiting"
+#define CONTROL FOLDER "/control" /* of the keeper */
 #define RULES   "/run/udev/rules.d/61-vhdboot.rules"
 /* Not /run/systemd/system: where that folder is, systemd counts as running, and LVM's rules ask it
  * to set up the root's volume group, in an initramfs without it too. */
@@ -116,6 +117,7 @@ void left_remove(void)
     (void)unlink(DEVICE);
     (void)unlink(TABLE);
     (void)unlink(WAITING);
+    (void)unlink(CONTROL);
     (void)rmdir(FOLDER);
 }
 

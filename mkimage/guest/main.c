@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@
 #include <unistd.h>
 #include "attach/devices.h"
 #include "attach/netlink.h"
+#include "cli/json.h"
 #include "cli/program.h"
 #include "cli/say.h"
 #include "core/ntfs/ntfs.h"
@@ -29,13 +31,15 @@
 #include "serve/above.h"
 
 static const char usage[] =
-    "vhdboot-attach info [--memory FILE] [--drive FILE]\n"
+    "vhdboot-attach info [--json] [--memory FILE] [--drive FILE]\n"
     "        what this system was started from, and how much room its image has left\n"
     "vhdboot-attach attach [--wait SECONDS] [--no-claim]\n"
     "        makes that disk a block device, /dev/disk/by-id/vhdboot; where vhdboot has not\n"
     "        started this system, does nothing and says nothing\n"
     "vhdboot-attach detach\n"
     "        takes the device away; nothing may be mounted from it\n"
+    "vhdboot-attach grow SIZE [--dry-run]\n"
+    "        makes room for so much new data in the image, by vhdboot-grow\n"
     "vhdboot-attach install-hooks [ROOT]\n"
     "        puts itself, and what calls it in an initramfs, into an installed system\n"
     "vhdboot-attach --help | --version\n"
@@ -45,7 +49,7 @@ static const char usage[] =
 struct arguments {
     const char *memory, *drive; /* other places to look at than this machine's */
     unsigned wait_seconds;
-    bool no_claim;
+    bool no_claim, json;
 };
 
 static struct found found;
@@ -75,16 +79,21 @@ static void print_files(void)
     }
 }
 
-/* How much new data the image has room for, as it lies on the drive. */
-static void print_room(void)
+/* How much new data the image has room for, as it lies on the drive; false: it needs none. */
+static bool room_find(struct image_slack *slack)
 {
     struct image *leaf = &disk.boot.chain.link[0]->image;
-    struct image_slack slack;
     struct fail f;
+    return disk.writable && leaf->slack && leaf->kind != IMAGE_FIXED &&
+           !leaf->slack(leaf, slack, &f);
+}
+
+static void print_room(void)
+{
+    struct image_slack slack;
     char room[32];
     struct text t;
-    if (!disk.writable || !leaf->slack || leaf->kind == IMAGE_FIXED ||
-        leaf->slack(leaf, &slack, &f))
+    if (!room_find(&slack))
         return;
     text_init(&t, room, sizeof room);
     text_bytes(&t, (uint64_t)slack.count * slack.block_sectors << SECTOR_SHIFT);
@@ -109,6 +118,70 @@ static enum status print_drive(const struct arguments *args)
     return STATUS_OK;
 }
 
+static void json_files(void)
+{
+    const struct boottable *t = &found.table;
+    char serial[20];
+    json_array("files");
+    for (unsigned i = 0; i < t->file_count; i++) {
+        json_object(NULL);
+        json_string("path", t->file[i].path);
+        snprintf(serial, sizeof serial, "%016" PRIX64, t->file[i].volume.serial);
+        json_string("volume", serial);
+        json_end();
+    }
+    json_end();
+}
+
+/* All that info says, of a disk that is open. */
+static void json_info(const struct arguments *args)
+{
+    const struct boottable *t = &found.table;
+    struct image_slack slack;
+    char device[24];
+    int index = args->memory ? -1 : left_index();
+    snprintf(device, sizeof device, "/dev/nbd%d", index);
+    json_object(NULL);
+    json_bool("started", true);
+    json_string("entry", t->entry);
+    json_string("write", write_name(t));
+    json_bool("ram", t->ram);
+    json_bool("writable", disk.writable);
+    json_number("size", t->disk_sectors << SECTOR_SHIFT);
+    json_files();
+    json_array("drives");
+    for (unsigned i = 0; i < disk.sticks; i++)
+        json_string(NULL, disk.stick[i].path);
+    json_end();
+    json_string("device", index < 0 ? NULL : device);
+    if (!disk_in_memory(&disk) && room_find(&slack)) {
+        json_number("room", (uint64_t)slack.count * slack.block_sectors << SECTOR_SHIFT);
+        json_number("room_blocks", slack.count);
+    } else {
+        json_null("room");
+        json_null("room_blocks");
+    }
+    json_end();
+}
+
+static enum status run_json(const struct arguments *args)
+{
+    struct fail f;
+    if (found.in == FOUND_NOTHING) {
+        json_object(NULL);
+        json_bool("started", false);
+        json_end();
+        return STATUS_FAILED;
+    }
+    if (disk_find(&disk, &found.table, NULL, args->drive, &f))
+        return say_fail(&f);
+    enum err err = disk_open(&disk, &f);
+    if (!err)
+        json_info(args);
+    disk_close(&disk);
+    return err ? say_fail(&f) : STATUS_OK;
+}
+
 static enum status run_info(const struct arguments *args)
 {
     static const char *const places[] = {"", "in memory", "a copy in the initramfs",
@@ -116,6 +189,8 @@ static enum status run_info(const struct arguments *args)
     struct fail f;
     if (found_look(&found, memory_of(args), &f))
         return say_fail(&f);
+    if (args->json)
+        return run_json(args);
     if (found.in == FOUND_NOTHING) {
         say_out("This system was not started by vhdboot.");
         return STATUS_FAILED;
@@ -258,6 +333,19 @@ static enum status run_detach(const struct arguments *args)
     return STATUS_OK;
 }
 
+/* --- grow: another program, beside this one */
+
+static enum status run_grow(char **word)
+{
+    static const char installed[] = "/usr/sbin/vhdboot-grow";
+    char path[PATH_MAX];
+    if (hooks_beside("vhdboot-grow", path, sizeof path))
+        execv(path, word);
+    execv(installed, word);
+    return say_error("Install the package vhdboot-guest, or run mkimage reserve elsewhere.",
+                     "%s: %s", installed, strerror(errno));
+}
+
 /* --- The command line */
 
 static enum status number_option(const char *value, unsigned *number)
@@ -276,6 +364,8 @@ static enum status arguments_parse(struct arguments *args, int count, char **wor
         const char *value = i + 1 < count ? word[i + 1] : NULL;
         if (!strcmp(word[i], "--no-claim")) {
             args->no_claim = true;
+        } else if (!strcmp(word[i], "--json")) {
+            args->json = true;
         } else if (!strcmp(word[i], "--wait")) {
             enum status status = number_option(value, &args->wait_seconds);
             if (status)
@@ -311,6 +401,8 @@ int main(int argc, char **argv)
     }
     if (argc > 1 && argc < 4 && !strcmp(argv[1], "install-hooks"))
         return hooks_install(argc > 2 ? argv[2] : "");
+    if (argc > 1 && !strcmp(argv[1], "grow"))
+        return run_grow(argv + 1);
     for (unsigned i = 0; argc > 1 && i < sizeof verbs / sizeof verbs[0]; i++) {
         if (strcmp(argv[1], verbs[i].name))
             continue;

@@ -13,12 +13,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "cli/bytes.h"
+#include "host/fd.h"
 #include "inside/program.h"
 #include "inside/within.h"
 
 #define ELF_MACHINE 18u
 #define AMD64       62u
-#define ROOT_NEEDS  ((uint64_t)4 << 20)
+#define ROOT_NEEDS  ((uint64_t)6 << 20)
 #define BOOT_NEEDS  ((uint64_t)8 << 20) /* besides the largest initramfs of now */
 
 /* Programs that make an initramfs, and how one is looked into. */
@@ -239,12 +240,32 @@ static enum status put_package(const struct initramfs *i, const struct system *s
     return program_run(s->root, -1, words, &end) ? STATUS_OK : program_failed(s, words[0], &end);
 }
 
+/* Under another name first: a program is there whole or not at all. */
+static bool put_grow(const struct initramfs *i, const struct system *s)
+{
+    static const char name[] = "vhdboot-grow", fresh[] = "vhdboot-grow.new";
+    int to = within_open(s->root, "usr/sbin", O_PATH | O_DIRECTORY);
+    int file = to < 0
+                   ? -1
+                   : openat(to, fresh, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0755);
+    bool ok = file >= 0 && fd_pwrite(file, i->grow, i->grow_size, 0) && !fchmod(file, 0755) &&
+              !fsync(file) && !renameat(to, fresh, to, name);
+    if (file >= 0)
+        close(file);
+    if (to >= 0)
+        close(to);
+    return ok;
+}
+
 static enum status put_program(const struct initramfs *i, const struct system *s)
 {
     static const char *const words[] = {"vhdboot-attach", "install-hooks", NULL};
     struct program_end end;
-    return program_run(s->root, i->program, words, &end) ? STATUS_OK
-                                                         : program_failed(s, words[0], &end);
+    if (!program_run(s->root, i->program, words, &end))
+        return program_failed(s, words[0], &end);
+    return put_grow(i, s) ? STATUS_OK
+                          : say_error("Make some room inside.", "%s: its /usr/sbin: %s", s->image,
+                                      strerror(errno));
 }
 
 struct proof {

@@ -3,11 +3,15 @@
 #ifndef MKIMAGE_INSIDE_INITRAMFS_H
 #define MKIMAGE_INSIDE_INITRAMFS_H
 
+#include <stddef.h>
+#include <stdint.h>
 #include "cli/say.h"
 #include "inside/system.h"
 
 struct initramfs {
-    int program;        /* vhdboot-attach, open */
+    int program;         /* vhdboot-attach, open */
+    const uint8_t *grow; /* vhdboot-grow, which lies beside it there */
+    size_t grow_size;
     int package;        /* a vhdboot-guest for dpkg instead, open; -1: none */
     char versions[256]; /* the kernels that can have it, for messages */
     const void *maker;  /* what makes an initramfs there */

@@ -20,7 +20,8 @@
 #include "inside/initramfs.h"
 #include "inside/system.h"
 
-extern const uint8_t blob_attach[], blob_attach_end[]; /* vhdboot-attach (blobs.S) */
+/* vhdboot-attach and vhdboot-grow (blobs.S) */
+extern const uint8_t blob_attach[], blob_attach_end[], blob_attach_grow[], blob_attach_grow_end[];
 
 #define PLACE      "/run" /* its own: a folder that is everywhere */
 #define FOLDER     PLACE "/root"
@@ -54,7 +55,10 @@ static bool world_make(void)
 static enum status work_inside(const struct job *j, const char *device)
 {
     static struct system system;
-    struct initramfs initramfs = {.program = program_file(), .package = j->package};
+    struct initramfs initramfs = {.program = program_file(),
+                                  .package = j->package,
+                                  .grow = blob_attach_grow,
+                                  .grow_size = (size_t)(blob_attach_grow_end - blob_attach_grow)};
     system = (struct system){.image = j->image, .read_only = j->dry_run, .root = -1};
     if (initramfs.program < 0)
         return say_no_memory();

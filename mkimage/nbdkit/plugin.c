@@ -19,7 +19,8 @@
 
 #define THREAD_MODEL NBDKIT_THREAD_MODEL_PARALLEL
 
-static struct serve_options options = {.write = WRITE_PERSISTENT, .write_of_entry = true};
+static struct serve_options options = {
+    .write = WRITE_PERSISTENT, .write_of_entry = true, .alone = true};
 static char *file_name, *target_name, *drive_name[TARGET_FURTHER_MAX];
 static const char *drive[TARGET_FURTHER_MAX];
 static unsigned flush_seconds = 5;

@@ -147,7 +147,7 @@ static enum status piece_write(struct serve *to, const char *to_name, const uint
         struct fail f;
         if (!zero && serve_write(to, data + at, end - at, off + at, &f)) {
             (void)fail_subject(&f, to_name);
-            return say_fail(&f);
+            return serve_say(&f);
         }
         at = end;
     }

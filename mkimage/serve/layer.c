@@ -17,6 +17,7 @@ static const char layer_said[] = "could not be read";
 struct copier {
     struct chain_link *link;
     struct serve *to;
+    const char *to_name;
     struct unused *unused;
     uint8_t *data; /* PIECE_SECTORS */
     bool child;
@@ -56,7 +57,7 @@ static enum err data_put(struct copier *c, uint64_t lba, uint64_t file_sector, u
         int error = zero ? zeros_put(c, lba + at, n, f)
                          : serve_write(c->to, c->data + (size_t)at * SECTOR_SIZE,
                                        (size_t)n * SECTOR_SIZE, (lba + at) << SECTOR_SHIFT, f);
-        err = error ? f->err : ERR_OK;
+        err = error ? fail_subject(f, c->to_name) : ERR_OK;
         at += n;
     }
     return err;
@@ -83,7 +84,7 @@ static enum err copy(struct copier *c, uint64_t sectors, struct fail *f)
         if (run.state == IMAGE_DATA)
             err = data_put(c, lba, run.file_sector, (uint32_t)run.count, f);
         else if (run.state == IMAGE_ZERO && zeros_put(c, lba, run.count, f))
-            err = f->err;
+            err = fail_subject(f, c->to_name);
         if (err)
             return err;
         (run.state == IMAGE_DATA ? progress_add : progress_skip)(run.count << SECTOR_SHIFT);
@@ -93,10 +94,11 @@ static enum err copy(struct copier *c, uint64_t sectors, struct fail *f)
 }
 
 enum status layer_copy(struct chain_link *link, struct serve *to, uint64_t sectors,
-                       struct unused *unused, const char *what)
+                       const char *to_name, struct unused *unused, const char *what)
 {
     struct copier c = {.link = link,
                        .to = to,
+                       .to_name = to_name,
                        .unused = unused,
                        .data = malloc(PIECE_SECTORS * SECTOR_SIZE),
                        .child = link->image.kind == IMAGE_DIFFERENCING};
@@ -107,5 +109,5 @@ enum status layer_copy(struct chain_link *link, struct serve *to, uint64_t secto
     enum err err = copy(&c, sectors, &f);
     progress_end();
     free(c.data);
-    return !err ? STATUS_OK : f.sentence == layer_said ? STATUS_FAILED : say_fail(&f);
+    return !err ? STATUS_OK : f.sentence == layer_said ? STATUS_FAILED : serve_say(&f);
 }

@@ -12,11 +12,12 @@ struct serve;
 struct unused;
 
 /*
- * Copies from `link`, a file of the host, what lies in the first `sectors` of the disk. Zeros that
+ * Copies from `link`, a file of the host, what lies in the first `sectors` of the disk, to `to`,
+ * which failures call `to_name`. Zeros that
  * it stores are kept where they hide something; where it has no parent they need no place. What
  * `unused` (or NULL) says nobody needs is left out. Shows progress as `what`.
  */
 enum status layer_copy(struct chain_link *link, struct serve *to, uint64_t sectors,
-                       struct unused *unused, const char *what);
+                       const char *to_name, struct unused *unused, const char *what);
 
 #endif

@@ -58,6 +58,9 @@ struct leaf_ops {
     int (*finish)(struct leaf *l, struct fail *f);
 
     void (*free)(struct leaf *l);
+
+    /* Can the disk need more new blocks than there is room for? *left: how many bytes of it. */
+    bool (*room)(const struct leaf *l, uint64_t *left);
 };
 
 /* --- Of use to all that have blocks and bitmaps */

@@ -334,8 +334,19 @@ static void vhd_free(struct leaf *l)
     free(v);
 }
 
-static const struct leaf_ops vhd_ops = {vhd_find,  vhd_place,   vhd_written, vhd_erase,
-                                        vhd_flush, vhd_pending, vhd_finish,  vhd_free};
+static bool vhd_room(const struct leaf *l, uint64_t *left)
+{
+    const struct vhd_leaf *v = (const struct vhd_leaf *)l;
+    uint64_t slots = slots_left(&v->slots), absent = 0;
+    const uint32_t *bat = v->bat.base;
+    for (uint32_t i = 0; i < v->blocks && absent <= slots; i++)
+        absent += !bat[i];
+    *left = slots << (l->block_shift + SECTOR_SHIFT);
+    return absent > slots && !l->store->grows;
+}
+
+static const struct leaf_ops vhd_ops = {vhd_find,    vhd_place,  vhd_written, vhd_erase, vhd_flush,
+                                        vhd_pending, vhd_finish, vhd_free,    vhd_room};
 
 /* --- A fixed disk has no tables */
 
@@ -390,8 +401,16 @@ static void fixed_free(struct leaf *l)
     free(l);
 }
 
-static const struct leaf_ops fixed_ops = {fixed_find,  fixed_place,   fixed_written, fixed_erase,
-                                          fixed_flush, fixed_pending, fixed_finish,  fixed_free};
+static bool fixed_room(const struct leaf *l, uint64_t *left)
+{
+    (void)l;
+    *left = 0;
+    return false;
+}
+
+static const struct leaf_ops fixed_ops = {fixed_find,   fixed_place, fixed_written,
+                                          fixed_erase,  fixed_flush, fixed_pending,
+                                          fixed_finish, fixed_free,  fixed_room};
 
 /* --- Opening */
 

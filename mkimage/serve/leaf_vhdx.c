@@ -17,7 +17,9 @@
 #include "core/base/bits.h"
 #include "core/base/bounds.h"
 #include "core/base/endian.h"
+#include "core/base/growth.h"
 #include "core/base/image.h"
+#include "core/vhdx/slack.h"
 #include "serve/leaf.h"
 #include "serve/meta.h"
 #include "serve/recycle.h"
@@ -140,8 +142,8 @@ static int space_new(struct vhdx_leaf *v, uint64_t size, bool zero, uint64_t *of
     } else {
         *offset = v->next;
         if (!range_ok(*offset, size, store->size))
-            return store_fail(f, ENOSPC, "no room is left inside the VHDX file of %u bytes",
-                              store->size);
+            return store_refuse(f, ENOSPC, "no room is left inside the VHDX file of %u bytes",
+                                store->size);
         v->next += size;
     }
     if (zero)
@@ -338,8 +340,21 @@ static void vhdx_free(struct leaf *l)
     free(v);
 }
 
-static const struct leaf_ops vhdx_ops = {vhdx_find,  vhdx_place,   vhdx_written, vhdx_erase,
-                                         vhdx_flush, vhdx_pending, vhdx_finish,  vhdx_free};
+static bool vhdx_room(const struct leaf *l, uint64_t *left)
+{
+    struct vhdx_leaf *v = (struct vhdx_leaf *)(uintptr_t)l;
+    uint64_t size = l->store->size, absent = 0;
+    uint64_t places = (size > v->next ? (size - v->next) / block_size(v) : 0) +
+                      v->recycle.ready_count + v->recycle.pending_count;
+    for (uint32_t i = 0; i < v->at.block_count && absent <= places; i++)
+        absent += image_state(state_of(entry_get(v, vhdx_bat_block(&v->at, i)))) != IMAGE_DATA;
+    *left = places * block_size(v);
+    return absent > places && !l->store->grows;
+}
+
+static const struct leaf_ops vhdx_ops = {vhdx_find,   vhdx_place, vhdx_written,
+                                         vhdx_erase,  vhdx_flush, vhdx_pending,
+                                         vhdx_finish, vhdx_free,  vhdx_room};
 
 /* The BAT as the file has it. Pages of zeros are not written to, so they take no memory. */
 static int bat_load(struct vhdx_leaf *v, struct fail *f)
@@ -357,29 +372,14 @@ static int bat_load(struct vhdx_leaf *v, struct fail *f)
     return 0;
 }
 
-/* Where the last thing that the file holds ends: regions that nobody knows among them. */
-static int used_end(struct vhdx_leaf *v, struct fail *f)
+/* Where the last thing ends that the file holds, as the loader sees it: both must spare the same.
+ */
+static int used_end(struct vhdx_leaf *v, struct image *image, struct fail *f)
 {
-    uint8_t table[sizeof(struct vhdx_region_table) + 64 * sizeof(struct vhdx_region)];
-    const struct vhdx_region_table *head = (const struct vhdx_region_table *)table;
-    const struct vhdx_region *region = (const struct vhdx_region *)(head + 1);
-    int error = v->leaf.store->read(v->leaf.store, table, sizeof table, VHDX_REGIONS_1);
-    if (error)
-        return store_fail(f, error, "the VHDX region table could not be read", 0);
-    v->next = v->at.log_offset + v->at.log_length;
-    uint32_t count = le32_get(head->count);
-    if (memcmp(head->signature, "regi", 4) || count > 64)
-        count = 0, v->next = v->leaf.store->size; /* damaged, or odd: nothing is known to be free */
-    for (uint32_t i = 0; i < count; i++) {
-        uint64_t end = le64_get(region[i].offset) + le32_get(region[i].length);
-        if (end > v->next)
-            v->next = end;
-    }
-    for (uint32_t i = 0; i < vhdx_bat_entries(&v->at); i++) {
-        uint64_t end = offset_of(entry_get(v, i)) + block_size(v);
-        if (image_state(state_of(entry_get(v, i))) == IMAGE_DATA && end > v->next)
-            v->next = end;
-    }
+    struct image_slack slack = {.end = v->leaf.store->size};
+    if (!v->leaf.store->grows && vhdx_slack_find(image, &slack, f))
+        return EIO;
+    v->next = slack.end;
     return 0;
 }
 
@@ -408,7 +408,7 @@ struct leaf *leaf_vhdx(struct image *image, struct store *store, struct fail *f)
     if (!error)
         error = bat_load(v, f);
     if (!error)
-        error = used_end(v, f);
+        error = used_end(v, image, f);
     if (!error)
         return &v->leaf;
     (void)fail_subject(f, image->file->path);

@@ -12,12 +12,14 @@
 #include "core/base/image.h"
 #include "core/entry/open.h"
 #include "core/vhdx/layout.h"
+#include "flash/dependents.h"
 #include "flash/entry.h"
 #include "flash/source.h"
 #include "flash/target.h"
 #include "host/fd.h"
 #include "host/files.h"
 #include "host/lock.h"
+#include "serve/relatives.h"
 #include "serve/vhdx_log.h"
 
 struct opened {
@@ -60,6 +62,8 @@ static void world_close(struct opened *o)
     while (o->locks)
         lock_release(o->locked[--o->locks]);
     if (o->on_volume) {
+        if (o->writer.fd >= 0)
+            lock_release(o->writer.fd);
         device_close(&o->writer);
         target_close(&o->target);
     } else {
@@ -266,7 +270,9 @@ static enum err target_world(struct opened *o, const struct serve_options *optio
             return fail_subject(f, path);
         chosen = *o->entry.chosen;
         if (options->write_of_entry)
-            o->write = chosen.write;
+            o->write = chosen.write == WRITE_PERSISTENT && !entry_keeps_writes(&chosen)
+                           ? WRITE_DISCARD /* ram = yes */
+                           : chosen.write;
     }
     chosen.ram = false;
     chosen.write = o->write == WRITE_PERSISTENT ? WRITE_PERSISTENT : WRITE_NONE;
@@ -330,6 +336,36 @@ static enum err replay(struct opened *o, bool *again, struct fail *f)
     return vhdx_log_replay(&chain->link[0]->image, o->store[0], f) ? f->err : ERR_OK;
 }
 
+#define ALONE_ADVICE                                                                               \
+    "Attach that one; or this one without changes, or with changes that are not kept."
+
+static enum status alone_on_volume(struct opened *o, const struct chain_link *leaf)
+{
+    struct dependents all;
+    struct ntfs_identity own = ntfs_identify(&leaf->file);
+    enum status status = dependents_list(&all, &o->target);
+    if (status)
+        return status;
+    const struct dependent *child = dependents_of(&all, &leaf->image, &own, NULL);
+    if (child)
+        status = say_error(ALONE_ADVICE, "%s: is a child of %s", child->path, leaf->file.path);
+    dependents_free(&all);
+    return status;
+}
+
+/* Do other images stand on what is to be written? */
+static enum err alone_judge(struct opened *o, struct fail *f)
+{
+    struct chain_link *leaf = opened_chain(o)->link[0];
+    enum status status =
+        o->on_volume ? alone_on_volume(o, leaf)
+                     : relatives_refuse(o->path, &leaf->image, NULL, ALONE_ADVICE, &o->arena);
+    if (!status)
+        return ERR_OK;
+    (void)fail(f, ERR_WRITE, opened_said, 0);
+    return fail_subject(f, leaf->file.path);
+}
+
 struct opened *opened_open(const struct serve_options *options, struct fail *f)
 {
     struct opened *o = calloc(1, sizeof *o);
@@ -351,6 +387,8 @@ struct opened *opened_open(const struct serve_options *options, struct fail *f)
     }
     if (!err && o->write == WRITE_PERSISTENT)
         err = leaf_judge(o, o->on_volume ? &o->target.arena : &o->arena, f);
+    if (!err && o->write == WRITE_PERSISTENT && options->alone)
+        err = alone_judge(o, f);
     if (!err)
         return o;
     stores_close(o);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Looks through two folders, at what their files say of themselves. Only reads. */
+/* Looks through folders, at what their files say of themselves. Follows no symbolic links to
+ * folders. Only reads. */
 #include "serve/relatives.h"
 #include <dirent.h>
 #include <libgen.h>
@@ -7,9 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include "core/vhd/vhd.h"
 #include "core/vhdx/vhdx.h"
 #include "host/files.h"
+
+#define LEVELS    3u     /* of folders below */
+#define NAMES_MAX 65536u /* so that nobody waits for a whole disk to be looked through */
 
 static bool named_like_image(const char *name)
 {
@@ -43,31 +48,91 @@ static bool is_child_of(const char *path, const struct image *parent, struct are
     return child;
 }
 
-static enum status folder_look(const char *beside, const char *parent_path,
-                               const struct image *parent, const char *child, struct arena *arena)
+/* What is looked for, and what does not count. */
+struct search {
+    const char *parent_path, *advice;
+    const struct image *parent;
+    struct arena *arena;
+    struct stat known[2]; /* the parent and the child at hand, by whatever name they are met */
+    unsigned knowns;
+    unsigned left; /* names that are looked at yet */
+};
+
+static void know(struct search *s, const char *path)
+{
+    s->knowns += path && !stat(path, &s->known[s->knowns]);
+}
+
+static bool is_known(const struct search *s, const struct stat *st)
+{
+    bool known = false;
+    for (unsigned i = 0; i < s->knowns; i++)
+        known |= s->known[i].st_dev == st->st_dev && s->known[i].st_ino == st->st_ino;
+    return known;
+}
+
+static enum status folder_look(struct search *s, const char *folder, unsigned levels);
+
+static enum status name_look(struct search *s, const char *folder, const char *name,
+                             unsigned levels)
+{
+    char *path = NULL;
+    struct stat st;
+    enum status status = STATUS_OK;
+    if (!strcmp(name, ".") || !strcmp(name, "..") || asprintf(&path, "%s/%s", folder, name) < 0)
+        return STATUS_OK;
+    if (levels && !lstat(path, &st) && S_ISDIR(st.st_mode))
+        status = folder_look(s, path, levels - 1);
+    else if (named_like_image(name) && !stat(path, &st) && S_ISREG(st.st_mode) &&
+             !is_known(s, &st) && is_child_of(path, s->parent, s->arena))
+        status = say_error(s->advice, "%s: is a child of %s%s", path, s->parent_path,
+                           s->knowns > 1 ? " too" : "");
+    free(path);
+    return status;
+}
+
+static enum status folder_look(struct search *s, const char *folder, unsigned levels)
 {
     enum status status = STATUS_OK;
-    char *copy = strdup(beside);
-    const char *folder = copy ? dirname(copy) : NULL;
-    DIR *dir = folder ? opendir(folder) : NULL;
-    for (struct dirent *d; !status && dir && (d = readdir(dir));) {
-        char *path = NULL;
-        if (!named_like_image(d->d_name) || asprintf(&path, "%s/%s", folder, d->d_name) < 0)
-            continue;
-        if (strcmp(path, child) && strcmp(path, parent_path) && is_child_of(path, parent, arena))
-            status = say_error("Merge or remove that one first.", "%s: is a child of %s too", path,
-                               parent_path);
-        free(path);
+    DIR *dir = opendir(folder);
+    for (struct dirent *d; !status && s->left && dir && (d = readdir(dir));) {
+        status = name_look(s, folder, d->d_name, levels);
+        if (s->left && !--s->left)
+            say_warning("%s: too many files: not all were looked at for children of %s", folder,
+                        s->parent_path);
     }
     if (dir)
         closedir(dir);
-    free(copy);
     return status;
 }
 
 enum status relatives_refuse(const char *parent_path, const struct image *parent, const char *child,
-                             struct arena *arena)
+                             const char *advice, struct arena *arena)
 {
-    enum status status = folder_look(parent_path, parent_path, parent, child, arena);
-    return status ? status : folder_look(child, parent_path, parent, child, arena);
+    struct search s = {.parent_path = parent_path,
+                       .advice = advice,
+                       .parent = parent,
+                       .arena = arena,
+                       .left = NAMES_MAX};
+    enum status status = STATUS_OK;
+    know(&s, parent_path);
+    know(&s, child);
+    for (unsigned i = 0; !status && i < 2; i++) {
+        char *copy = i ? child ? strdup(child) : NULL : strdup(parent_path);
+        if (copy)
+            status = folder_look(&s, dirname(copy), LEVELS);
+        free(copy);
+    }
+    return status;
+}
+
+void relatives_tell(const char *parent_path, const char *child)
+{
+    char *one = strdup(parent_path), *two = strdup(child);
+    const char *folder = one ? dirname(one) : "", *other = two ? dirname(two) : "";
+    bool both = strcmp(folder, other);
+    say("%s: no other child of it in %s%s%s, nor below; one elsewhere would be damaged",
+        parent_path, folder, both ? " and " : "", both ? other : "");
+    free(one);
+    free(two);
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Other children of an image, as far as they lie in its folder or beside the child at hand. */
+/*
+ * Other children of an image of the host, as far as they can be found: in its folder, in that of
+ * the child at hand, and in the folders below the two. What a child relies on must not change.
+ */
 #ifndef MKIMAGE_SERVE_RELATIVES_H
 #define MKIMAGE_SERVE_RELATIVES_H
 
@@ -7,8 +10,12 @@
 #include "core/base/image.h"
 #include "cli/say.h"
 
-/* Refuses, and says which, where an image besides `child` was made from `parent`. */
+/* Refuses, and says which, where an image besides `child` (or NULL) was made from `parent`.
+ * `advice` is what to do then. */
 enum status relatives_refuse(const char *parent_path, const struct image *parent, const char *child,
-                             struct arena *arena);
+                             const char *advice, struct arena *arena);
+
+/* Says where the above looked, after it found none. */
+void relatives_tell(const char *parent_path, const char *child);
 
 #endif

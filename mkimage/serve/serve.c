@@ -155,6 +155,17 @@ bool serve_owes(struct serve *s)
     return owes;
 }
 
+bool serve_room(struct serve *s, uint64_t *left)
+{
+    *left = 0;
+    if (!s->leaf)
+        return false;
+    pthread_mutex_lock(&s->lock);
+    bool limited = s->leaf->ops->room(s->leaf, left);
+    pthread_mutex_unlock(&s->lock);
+    return limited;
+}
+
 /* A failure is remembered (store->unsure): the next flush that somebody waits for fails. */
 static void flush_owed(void *ctx)
 {

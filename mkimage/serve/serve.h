@@ -31,6 +31,7 @@ struct serve_options {
     unsigned drives;
     enum write_mode write;
     bool write_of_entry; /* as the entry says instead, where it is one */
+    bool alone;          /* an image that is the parent of others is not written */
     bool direct;         /* past the host's page cache; refused where that cannot be */
     bool direct_if_able; /* the same, but not refused */
     bool hasten;         /* a file that is written once, from one thread: store_hasten() */
@@ -90,6 +91,9 @@ int serve_keep(struct serve *s, unsigned seconds, struct fail *f);
 /* From now on whatever is answered is owed to nobody: should this process die, one that opens the
  * disk anew finds all of it. A change of the tables costs a flush then. */
 void serve_write_through(struct serve *s);
+
+/* Can the disk need more new blocks than the image has room for? *left: bytes of that room. */
+bool serve_room(struct serve *s, uint64_t *left);
 
 /* What lies at `off` (< size), for `*len` bytes: data, or zeros that nothing is stored for. */
 int serve_extent(struct serve *s, uint64_t off, uint64_t *len, bool *zero, struct fail *f);

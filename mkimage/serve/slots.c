@@ -97,8 +97,8 @@ int slots_take(struct slots *s, uint32_t *start, uint64_t *dirty_end, struct fai
     }
     if ((s->next + s->size) << SECTOR_SHIFT > s->limit) {
         if (!s->store->grows)
-            return store_fail(f, ENOSPC,
-                              "no room is left inside the VHD file: mkimage reserve makes some", 0);
+            return store_refuse(
+                f, ENOSPC, "no room is left inside the VHD file: mkimage reserve makes some", 0);
         error = grow(s, f);
         if (error)
             return error;
@@ -108,6 +108,13 @@ int slots_take(struct slots *s, uint32_t *start, uint64_t *dirty_end, struct fai
     *dirty_end = end < s->zero_from ? end : s->zero_from;
     s->next += s->stride;
     return 0;
+}
+
+uint64_t slots_left(const struct slots *s)
+{
+    uint64_t limit = s->limit >> SECTOR_SHIFT;
+    uint64_t fresh = limit >= s->next + s->size ? (limit - s->next - s->size) / s->stride + 1 : 0;
+    return fresh + s->recycle.ready_count + s->recycle.pending_count;
 }
 
 int slots_trim(struct slots *s, uint64_t used_end, struct fail *f)

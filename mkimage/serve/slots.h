@@ -38,6 +38,9 @@ int slots_forget_note(struct slots *s, struct fail *f);
  * [start, *dirty_end) in bytes. */
 int slots_take(struct slots *s, uint32_t *start, uint64_t *dirty_end, struct fail *f);
 
+/* How many places there are without growing. */
+uint64_t slots_left(const struct slots *s);
+
 /* Takes off the end of the file what growing has put there and no block uses; `used_end` is where
  * the last block and all tables end, in bytes. */
 int slots_trim(struct slots *s, uint64_t used_end, struct fail *f);

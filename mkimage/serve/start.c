@@ -109,7 +109,9 @@ enum status serve_say(const struct fail *f)
 {
     if (f->sentence == opened_said)
         return STATUS_FAILED;
-    return say_fail_advice(f, lock_says(f->sentence) ? LOCK_ADVICE : NULL);
+    return say_fail_advice(f, lock_says(f->sentence)      ? LOCK_ADVICE
+                              : f->sentence == store_full ? "Make some there, then run this again."
+                                                          : NULL);
 }
 
 int serve_close(struct serve *s, struct fail *f)

@@ -69,7 +69,15 @@ static void bytes_close(struct store *s)
     free(b);
 }
 
+const char store_full[] = "no space is left on the file system that it lies on";
+
 int store_fail(struct fail *f, int error, const char *sentence, uint64_t value)
+{
+    bool full = error == ENOSPC || error == EDQUOT;
+    return store_refuse(f, error, full ? store_full : sentence, value);
+}
+
+int store_refuse(struct fail *f, int error, const char *sentence, uint64_t value)
 {
     if (error)
         (void)fail(f, ERR_WRITE, sentence, value);
@@ -214,7 +222,7 @@ static int volume_write(struct store *s, const void *buf, size_t len, uint64_t o
         size_t n = len;
         uint64_t at;
         if (!volume_place(v, off, &n, &at) || at == UINT64_MAX)
-            return ENOSPC;
+            return EIO;
         if (!bytes_write(v, from, n, at))
             return errno;
         from += n;
@@ -244,7 +252,7 @@ static int volume_zero(struct store *s, uint64_t len, uint64_t off, bool hole)
 
 static int volume_resize(struct store *s, uint64_t size)
 {
-    return size == s->size ? 0 : ENOSPC;
+    return size == s->size ? 0 : EFBIG;
 }
 
 struct store *store_volume(int fd, uint64_t size, const struct extent_list *list)

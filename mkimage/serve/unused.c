@@ -2,7 +2,8 @@
 /*
  * Finds the free clusters. $Bitmap has a bit a cluster. What lies in no volume, or in one behind
  * its last cluster (the copy of its boot sector does), counts as needed. A volume that was not left
- * clean is passed over: its log may hold changes of the bitmap.
+ * clean is passed over: its log may hold changes of the bitmap. So is one whose bitmap is not right
+ * (accounted.h).
  */
 #include "serve/unused.h"
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 #include "core/ntfs/ntfs.h"
 #include "core/part/part.h"
 #include "flash/target.h"
+#include "serve/accounted.h"
 #include "serve/content.h"
 
 #define WINDOW 65536u /* bytes of a bitmap that are held */
@@ -44,6 +46,18 @@ static enum err blk_of_content(struct blk *b, uint64_t lba, uint32_t count, void
                : ERR_OK;
 }
 
+/* Another partition that has sectors of this one: whose they are is not known then. */
+static enum err alone(const struct unused *u, const struct part *part, struct fail *f)
+{
+    for (unsigned i = 0; i < u->table.count; i++) {
+        const struct part *other = &u->table.part[i];
+        if (other != part && other->start_lba < part->start_lba + part->sectors &&
+            part->start_lba < other->start_lba + other->sectors)
+            return fail(f, ERR_PARTITION, "overlaps partition %u", other->number);
+    }
+    return ERR_OK;
+}
+
 /* Mounts, and finds the bitmap. */
 static enum err ntfs_take(struct unused *u, struct volume *v, const struct part *part,
                           struct fail *f)
@@ -51,10 +65,14 @@ static enum err ntfs_take(struct unused *u, struct volume *v, const struct part 
     enum err err = ntfs_mount(&v->ntfs, &u->blk, part->start_lba, part->sectors, &u->arena, f);
     if (!err)
         err = ntfs_writable(&v->ntfs, f);
-    if (!err && v->ntfs.dirty)
-        err = fail(f, ERR_CORRUPT, "is marked as not in order", 0);
+    if (!err && v->ntfs.notes.count) /* dirty, a torn record, what could not be read */
+        err = fail(f, ERR_CORRUPT, v->ntfs.notes.note[0].sentence, v->ntfs.notes.note[0].value);
+    if (!err)
+        err = alone(u, part, f);
     if (!err)
         err = ntfs_open(&v->ntfs, "$Bitmap", &v->bitmap, f);
+    if (!err)
+        err = accounted_check(&v->ntfs, &v->bitmap, f);
     if (err)
         return err;
     v->clusters = v->ntfs.clusters;

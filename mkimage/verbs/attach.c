@@ -79,6 +79,7 @@ static enum status what_it_is(struct serve_options *disk, const struct options *
     disk->drive = options->drive;
     disk->drives = options->drives;
     disk->direct_if_able = true;
+    disk->alone = true;
     disk->write = options->read_only ? WRITE_NONE
                   : options->discard ? WRITE_DISCARD
                                      : WRITE_PERSISTENT;

@@ -5,6 +5,7 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include "cli/bytes.h"
 #include "cli/json.h"
 #include "cli/options.h"
@@ -28,7 +29,9 @@ struct row {
     uint64_t free; /* bytes of new data that its image has room for */
     uint64_t disk; /* bytes of the disk; 0 where it cannot be opened */
     unsigned images;
-    char text[512]; /* of what it starts, or why it does not */
+    char text[512];   /* of what it starts, or why it does not */
+    char written[32]; /* when its file was, by the volume: ISO 8601, UTC; "" where that is not known
+                       */
 };
 
 static void look_at_slack(struct row *row, const struct boot_disk *disk, struct arena *arena)
@@ -40,6 +43,20 @@ static void look_at_slack(struct row *row, const struct boot_disk *disk, struct 
                     !slack_find(&slack, leaf, arena, &f) && slack.absent;
     if (row->has_free)
         row->free = (uint64_t)slack_left(&slack) * slack.now.block_sectors << SECTOR_SHIFT;
+}
+
+/* By NTFS' own time, which no start of the entry changes: so it is no time of a last use. */
+static void look_at_time(struct row *row, const struct file *file)
+{
+    const uint64_t second = 10000000, from_1601_to_1970 = 11644473600;
+    uint64_t ticks;
+    struct fail f;
+    struct tm tm;
+    if (ntfs_written(file, &ticks, &f) || ticks / second < from_1601_to_1970)
+        return;
+    time_t time = (time_t)(ticks / second - from_1601_to_1970);
+    if (gmtime_r(&time, &tm))
+        (void)strftime(row->written, sizeof row->written, "%Y-%m-%dT%H:%M:%SZ", &tm);
 }
 
 static enum err look_at_image(struct row *row, struct target *t, struct fail *f)
@@ -54,6 +71,7 @@ static enum err look_at_image(struct row *row, struct target *t, struct fail *f)
     row->images = disk.chain.count;
     row->disk = leaf->sectors << SECTOR_SHIFT;
     look_at_slack(row, &disk, &t->arena);
+    look_at_time(row, &disk.chain.link[0]->file);
     snprintf(row->text, sizeof row->text, "%s, %s", image_kind_name(leaf), bytes_text(row->disk));
     return boot_record_read(&disk.map, t->drive, sector, f);
 }
@@ -102,19 +120,21 @@ static enum err count_free(struct target *t, uint64_t *bytes, struct fail *f)
 static void print_row(const struct row *row)
 {
     const struct config_entry *e = row->entry;
-    char room[80] = "";
+    char room[80] = "", file[48] = "";
     const char *hidden = e->hidden ? ", hidden" : "";
     if (row->has_free)
         snprintf(room, sizeof room, ", room for %s", bytes_text(row->free));
+    if (*row->written) /* the day */
+        snprintf(file, sizeof file, ", file of %.10s", row->written);
     bool titled = strcmp(e->title, e->name) != 0;
     if (e->start.kind != START_IMAGE)
         say_out("%s %s: %s%s%s%s%s", row->is_default ? ">" : " ", e->name, titled ? e->title : "",
                 titled ? ", " : "", row->boots ? "" : "does not start: ", row->text, hidden);
     else
-        say_out("%s %s: %s%s%s, write = %s%s%s, %s%s%s", row->is_default ? ">" : " ", e->name,
+        say_out("%s %s: %s%s%s, write = %s%s%s, %s%s%s%s", row->is_default ? ">" : " ", e->name,
                 titled ? e->title : "", titled ? ", " : "", e->vhd, entry_write_name(e),
                 e->ram ? ", ram = yes" : "", hidden,
-                row->boots ? "" : "does not start: ", row->text, room);
+                row->boots ? "" : "does not start: ", row->text, file, room);
 }
 
 static void print_row_json(const struct row *row, bool from_file)
@@ -135,6 +155,7 @@ static void print_row_json(const struct row *row, bool from_file)
     json_string("error", row->boots ? NULL : row->text);
     json_string("kind", row->boots ? row->text : NULL);
     json_number("images", row->images);
+    json_string("written", *row->written ? row->written : NULL);
     if (row->disk)
         json_number("size", row->disk);
     else

@@ -20,6 +20,7 @@
 #include "flash/bootcode.h"
 #include "flash/change.h"
 #include "flash/gap.h"
+#include "flash/gap_change.h"
 #include "flash/session.h"
 #include "flash/target.h"
 #include "host/device.h"
@@ -109,6 +110,11 @@ static bool old_file_is_whole(struct session *s, const struct backup *b, unsigne
 static enum status put_gap_back(struct session *s, const struct backup *b)
 {
     struct mbr mbr;
+    struct gap older; /* that the backup's own update replaced */
+    if (gap_read(&b->mbr, &older) && !gap_is_there(s, &older))
+        return say_error("Use mkimage update for this version, or uninstall.",
+                         "%s: the vhdboot that was there before was overwritten by a later update",
+                         s->device.path);
     if (!device_pread(&s->device, &mbr, sizeof mbr, 0))
         return device_read_failed(&s->device);
     memcpy(mbr.code, b->mbr.code, sizeof mbr.code);

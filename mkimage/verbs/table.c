@@ -114,7 +114,7 @@ static const struct verb list[] = {
                 "default one."},
     {.name = "reserve",
      .group = GROUP_KEEP,
-     .brief = "room inside a VHD for new data",
+     .brief = "room inside an image for new data",
      .arguments = "TARGET|IMAGE",
      .arguments_needed = 1,
      .options = OPTION_PARTITION | OPTION_ENTRY | OPTION_FILE | OPTION_NEW_SIZE | OPTION_DRY_RUN |
@@ -171,7 +171,7 @@ static const struct verb list[] = {
      .arguments_needed = 1,
      .options = ENTRY | OPTION_DRY_RUN | OPTION_YES,
      .run = verb_merge,
-     .summary = "Writes what the entry's image, a differencing VHD, holds into its parent, lets\n"
+     .summary = "Writes what the entry's image, a differencing one, holds into its parent, lets\n"
                 "the entry start that one, and removes the child."},
     {.name = "verify",
      .group = GROUP_LOOK,

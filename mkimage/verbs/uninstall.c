@@ -8,6 +8,7 @@
 #include <string.h>
 #include "cli/options.h"
 #include "cli/say.h"
+#include "core/base/bounds.h"
 #include "core/base/file.h"
 #include "core/entry/open.h"
 #include "core/ntfs/ntfs.h"
@@ -51,11 +52,13 @@ static enum status read_kept(struct session *s, struct backup *b, bool *found)
 }
 
 /* Is there anything of vhdboot's? */
-static bool is_installed(struct session *s, const struct boot_record *vbr)
+static bool is_installed(struct session *s)
 {
+    struct boot_record vbr;
     struct file file;
     struct fail f;
-    return bootcode_vbr_is_vhdboots(vbr) ||
+    uint64_t start = s->target.part->start_lba << SECTOR_SHIFT;
+    return (device_pread(&s->device, &vbr, sizeof vbr, start) && bootcode_vbr_is_vhdboots(&vbr)) ||
            !ntfs_open(&s->target.volume, BOOT_STAGE2_PATH, &file, &f);
 }
 
@@ -67,7 +70,7 @@ static enum status build(struct session *s, const struct options *options, const
     enum status status = session_read_code(s, &mbr, &vbr);
     if (status)
         return status;
-    if (!is_installed(s, &vbr))
+    if (!is_installed(s))
         return say_error("There is nothing to take away.", "%s: vhdboot is not installed",
                          s->device.path);
     const struct session_file file[] = {
@@ -106,10 +109,12 @@ enum status verb_uninstall(const struct options *options)
     if (status)
         return status;
     bool gap = gap_is_installed(&s);
-    if (gap) {
-        kept = true;
+    if (gap)
         status = gap_uninstall(&s);
-    } else {
+    else if (!is_installed(&s))
+        status = gap_clear(&s, &gap);
+    kept = gap;
+    if (!status && !gap) {
         status = session_check_boot_file(&s);
         if (!status)
             status = read_kept(&s, &old, &kept);

@@ -117,8 +117,10 @@ static enum status written(struct change *c, const struct image *old)
     struct fail f;
     struct serve *to = c->to;
     c->to = NULL;
-    if (serve_close(to, &f))
-        return say_fail(&f);
+    if (serve_close(to, &f)) {
+        (void)fail_subject(&f, c->fresh.name);
+        return serve_say(&f);
+    }
     if (old->format != IMAGE_VHDX)
         return STATUS_OK;
     struct hostfiles host;
@@ -137,7 +139,7 @@ static enum status written(struct change *c, const struct image *old)
     store_close(store);
     hostfiles_close(&host);
     arena_release(&c->arena, mark);
-    return err ? say_fail(&f) : STATUS_OK;
+    return err ? serve_say(&f) : STATUS_OK;
 }
 
 static enum status change_end(struct change *c, enum status status)
@@ -154,6 +156,12 @@ static enum status change_end(struct change *c, enum status status)
     }
     free(c->path);
     return status;
+}
+
+/* Refuses where other images stand on this one. */
+static enum status childless(struct change *c, const char *advice)
+{
+    return relatives_refuse(c->path, &leaf(c)->image, NULL, advice, &c->arena);
 }
 
 /* --- resize */
@@ -213,6 +221,10 @@ enum status verb_vhd_resize(const struct options *options)
         status = say_error("Merge it, or convert it, first.",
                            "%s: a child has the size of its parent", name);
     struct newdisk d = {0};
+    if (!status && options->size >> SECTOR_SHIFT != leaf(&c)->image.sectors)
+        status =
+            childless(&c, "Merge it first, or convert it into a disk of its own: a child has the "
+                          "size of its parent.");
     if (!status) {
         d = change_same(&c);
         d.size = options->size;
@@ -224,7 +236,7 @@ enum status verb_vhd_resize(const struct options *options)
         uint64_t sectors = leaf(&c)->image.sectors;
         if (sectors > d.size >> SECTOR_SHIFT)
             sectors = d.size >> SECTOR_SHIFT;
-        status = layer_copy(leaf(&c), c.to, sectors, NULL, "resizing");
+        status = layer_copy(leaf(&c), c.to, sectors, c.path, NULL, "resizing");
     }
     if (!status)
         status = written(&c, &leaf(&c)->image);
@@ -241,6 +253,8 @@ enum status verb_vhd_compact(const struct options *options)
     if (!status && leaf(&c)->image.kind == IMAGE_FIXED)
         status = say_error("mkimage vhd convert makes a dynamic one of it.",
                            "%s: a fixed disk has a place for every sector", name);
+    if (!status && options->free) /* what is free here may be in use there */
+        status = childless(&c, "Leave --free out.");
     uint64_t before = 0;
     if (!status) {
         struct newdisk d = change_same(&c);
@@ -254,7 +268,7 @@ enum status verb_vhd_compact(const struct options *options)
     if (!status && options->free)
         status = unused_open(&unused, &disk, name);
     if (!status)
-        status = layer_copy(leaf(&c), c.to, leaf(&c)->image.sectors, unused, "compacting");
+        status = layer_copy(leaf(&c), c.to, leaf(&c)->image.sectors, c.path, unused, "compacting");
     unused_close(unused);
     content_close(&disk);
     if (!status)
@@ -322,7 +336,7 @@ enum status verb_vhd_rebase(const struct options *options)
         status = change_begin(&c, &d);
     }
     if (!status)
-        status = layer_copy(leaf(&c), c.to, leaf(&c)->image.sectors, NULL, "rebasing");
+        status = layer_copy(leaf(&c), c.to, leaf(&c)->image.sectors, c.path, NULL, "rebasing");
     if (!status)
         status = written(&c, &leaf(&c)->image);
     status = change_end(&c, status);
@@ -362,7 +376,8 @@ static enum status merge(struct change *c, const char *parent)
     if (child->sectors > old->sectors)
         return say_error("mkimage vhd resize makes it larger.", "%s: is smaller than its child",
                          parent);
-    enum status status = relatives_refuse(parent, old, c->path, &c->arena);
+    enum status status =
+        relatives_refuse(parent, old, c->path, "Merge or remove that one first.", &c->arena);
     int from = open(parent, O_RDWR | O_CLOEXEC);
     if (!status && from < 0)
         status = say_error("Choose one that may be written.", "%s: %s", parent, strerror(errno));
@@ -377,7 +392,7 @@ static enum status merge(struct change *c, const char *parent)
     if (!status && !(c->to = serve_open(&options, &f)))
         status = serve_say(&f);
     if (!status)
-        status = layer_copy(leaf(c), c->to, child->sectors, NULL, "merging");
+        status = layer_copy(leaf(c), c->to, child->sectors, parent, NULL, "merging");
     if (!status)
         status = written(c, old);
     status = fresh_end(&c->fresh, status);
@@ -400,7 +415,9 @@ enum status verb_vhd_merge(const struct options *options)
     if (!status && unlink(c.path))
         status =
             say_error("Remove it.", "%s: is merged, but still there: %s", name, strerror(errno));
-    if (!status)
+    if (!status) {
         say("%s: merged into %s", name, c.chain.link[1]->path);
+        relatives_tell(c.chain.link[1]->path, c.path);
+    }
     return change_end(&c, status);
 }

@@ -70,8 +70,10 @@ enum status verb_vhd_convert(const struct options *options)
         status = serve_say(&f);
     if (!status)
         status = content_copy(&source, to, file, "converting");
-    if (to && serve_close(to, &f) && !status)
-        status = say_fail(&f);
+    if (to && serve_close(to, &f) && !status) {
+        (void)fail_subject(&f, file);
+        status = serve_say(&f);
+    }
     content_close(&source);
     return fresh_end(&fresh, status);
 }

@@ -10,6 +10,7 @@
 #include "core/base/text.h"
 #include "core/entry/config.h"
 #include "core/entry/open.h"
+#include "core/entry/windows.h"
 #include "core/ntfs/format.h"
 #include "core/ntfs/ntfs.h"
 #include "flash/bootcode.h"
@@ -19,13 +20,14 @@
 #include "windows/bootfiles.h"
 #include "windows/bootstore.h"
 #include "windows/disk.h"
+#include "windows/leads.h"
 #include "windows/parents.h"
+#include "windows/storefile.h"
 #include "windows/version.h"
 
-#define STORE        "\\Boot\\BCD"
+#define STORE        WINDOWS_STORE_PATH
 #define STORE_BACKUP "\\Boot\\BCD.vhdboot-backup"
 #define STORE_FOLDER "\\Boot"
-#define STORE_LIMIT  ((uint64_t)4 << 20)
 
 struct boot {
     const struct options *options;
@@ -36,11 +38,15 @@ struct boot {
     unsigned missing; /* of the files */
     uint32_t build;   /* of the Windows that `files` are from */
     struct arena arena;
-    struct tree tree;
-    struct element_partition partition; /* of the store */
-    uint8_t *old, *bytes; /* the store as it is and as it will be; NULL: there is none, no change */
-    size_t old_size, size;
-    bool has_backup, bootmgr_stays;
+    struct storefile store;
+    bool is_new;                /* the store */
+    struct bcd_level partition; /* that the store lies on */
+    /* Which each image lies on. */
+    struct bcd_level of_image[CONFIG_ENTRIES_MAX];
+    const char *path[CONFIG_ENTRIES_MAX]; /* with the name of its volume, as the menu has it */
+    uint8_t *bytes;                       /* the store as it will be; NULL: no change */
+    size_t size;
+    bool has_backup;
 };
 
 /* --- What there is */
@@ -56,7 +62,45 @@ static enum status take_files(struct boot *b, struct disk *d)
     return bootfiles_read(&b->files, &d->inside);
 }
 
-static enum status take_image(struct boot *b, const struct config_entry *c)
+/* Can a boot store name the partition? `path`: only so is this file told from another. */
+static enum status place_check(const struct target *t, const struct bcd_level *place,
+                               const char *path)
+{
+    if (place->gpt || (place->mbr && place->signature))
+        return STATUS_OK;
+    if (path)
+        return say_error("Give one of them another name.",
+                         "%s: the store's volume has a file of the same path, and the disk has no "
+                         "signature by which a boot store could tell them apart",
+                         path);
+    return say_error("Leave --exact out.",
+                     "%s: has neither an MBR with a disk signature nor a GPT, by which a boot "
+                     "store names a partition",
+                     t->device.path);
+}
+
+/* Where the image lies, and its path there. */
+static enum status find_image(struct boot *b, struct target *t, const struct config_entry *c)
+{
+    struct fail f;
+    struct file file, first;
+    unsigned volume, i = b->entries;
+    struct bootstore_entry *e = &b->entry[i];
+    const char *colon = strchr(c->vhd, ':');
+    *e = (struct bootstore_entry){.title = c->title, .vhd = colon ? colon + 1 : c->vhd};
+    if (volumes_find(&t->volumes, &f) || volumes_open(&t->volumes, c->vhd, &file, &volume, &f))
+        return say_fail(&f);
+    b->path[i] = c->vhd;
+    windows_place(t->volumes.volume[volume].ntfs, &b->of_image[i]);
+    /* The boot manager takes the first volume with such a path. */
+    bool apart = volume && !ntfs_open(&t->volume, e->vhd, &first, &f);
+    if (!b->options->exact && !apart)
+        return STATUS_OK;
+    e->partition = &b->of_image[i];
+    return place_check(t, e->partition, apart ? c->vhd : NULL);
+}
+
+static enum status take_image(struct boot *b, struct target *t, const struct config_entry *c)
 {
     struct disk d;
     struct disk_where where = {
@@ -66,16 +110,15 @@ static enum status take_image(struct boot *b, const struct config_entry *c)
         return status;
     status = disk_find_windows(&d);
     if (!status && !d.windows)
-        say("%s: no Windows on it, so it gets no entry", d.name);
+        say("%s: %s, so it gets no entry", d.name,
+            d.has_why && d.why.err == ERR_BITLOCKER ? "encrypted by BitLocker"
+                                                    : "no Windows on it");
     if (!status && d.windows)
         status = take_files(b, &d);
-    if (!status && d.windows) {
-        struct bootstore_entry *e = &b->entry[b->entries++];
-        *e = (struct bootstore_entry){.title = c->title,
-                                      .vhd = c->vhd,
-                                      .modern = version_build(&d.inside) >= VERSION_WINDOWS_8,
-                                      .partition = b->options->exact ? &b->partition : NULL};
-    }
+    if (!status && d.windows)
+        status = find_image(b, t, c);
+    if (!status && d.windows)
+        b->entry[b->entries++].modern = version_build(&d.inside) >= VERSION_WINDOWS_8;
     return disk_close(&d, status);
 }
 
@@ -94,10 +137,8 @@ static enum status take_images(struct boot *b, struct target *t)
         const struct config_entry *c = &e.config.entry[i];
         /* What comes from the store itself has its entry there. */
         bool wanted = b->options->entry ? c == e.chosen : *c->vhd && !c->where;
-        if (wanted && strchr(c->vhd, ':'))
-            say("%s: lies on another volume: run this for that one", c->vhd);
-        else if (wanted)
-            status = take_image(b, c);
+        if (wanted)
+            status = take_image(b, t, c);
     }
     if (!status && !b->entries)
         status = say_error("Put an image with a Windows on it first.",
@@ -105,57 +146,60 @@ static enum status take_images(struct boot *b, struct target *t)
     return status;
 }
 
-/* Where the store's partition is, as boot stores say it. */
-static enum status find_partition(struct boot *b, const struct target *t, bool needed)
-{
-    b->partition = (struct element_partition){.disk_signature = t->table.disk_signature,
-                                              .offset = t->part->start_lba << SECTOR_SHIFT};
-    if (!needed || (t->table.scheme == PART_MBR && t->table.disk_signature))
-        return STATUS_OK;
-    return say_error(
-        "Leave --exact out.",
-        "%s: has no MBR with a disk signature, by which a boot store names a partition",
-        t->device.path);
-}
-
 /* --- The store */
 
 static enum status store_open(struct boot *b, struct target *t)
 {
-    struct hive hive;
     struct fail f;
     struct file file;
-    bool exact = b->options->exact;
-    enum err err = ntfs_open(&t->volume, STORE, &file, &f);
-    if (err == ERR_NOT_FOUND)
-        return bootstore_new(&b->tree, &b->arena, exact ? &b->partition : NULL, b->files.modern);
-    enum status status = disk_read(t, STORE, STORE_LIMIT, &b->old, &b->old_size);
-    if (status)
-        return status;
+    b->is_new = ntfs_open(&t->volume, STORE, &file, &f) == ERR_NOT_FOUND;
+    if (b->is_new)
+        return bootstore_new(&b->store.tree, &b->arena, b->options->exact ? &b->partition : NULL,
+                             b->files.modern);
     b->has_backup = disk_has(t, STORE_BACKUP);
-    err = hive_open(&hive, (struct view){b->old, b->old_size}, &f);
-    if (!err && hive.dirty)
+    enum status status = storefile_open(&b->store, t, &b->arena);
+    const struct registry_file *r = &b->store.file;
+    if (!status && r->stale)
         return say_error("Start that Windows and shut it down, or remove the file.",
-                         "%s:%s: its last change waits in a log beside it", t->device.path, STORE);
-    if (!err)
-        err = tree_load(&b->tree, &hive, &b->arena, &f);
-    if (err) {
-        (void)fail_subject(&f, STORE);
-        return say_fail_advice(&f, "Rename the file; a new one is made then.");
-    }
-    return bootstore_check(&b->tree, STORE);
+                         "%s:%s: is not up to date, and %s", t->device.path, STORE, r->stale);
+    if (!status && r->was_dirty)
+        say("%s:%s: takes up %u change%s that waited in its logs", t->device.path, STORE,
+            r->entries, r->entries == 1 ? "" : "s");
+    return status;
 }
 
-static enum status store_add(struct boot *b)
+/* The store's entry for the image, if it has one that the boot manager can follow. */
+static enum status known_entry(struct boot *b, struct target *t, unsigned i)
 {
-    bool any = !b->old;
+    struct fail f;
+    struct file file;
+    unsigned volume;
+    char id[STORE_ID_SIZE];
+    bool elsewhere;
+    if (volumes_find(&t->volumes, &f) || volumes_open(&t->volumes, b->path[i], &file, &volume, &f))
+        return say_fail(&f);
+    struct ntfs_identity image = ntfs_identify(&file);
+    if (leads_find(&b->store.tree, t, &image, id, &elsewhere) && !elsewhere)
+        snprintf(b->entry[i].id, sizeof b->entry[i].id, "%s", id);
+    return STATUS_OK;
+}
+
+static enum status store_add(struct boot *b, struct target *t)
+{
+    bool any = b->is_new || b->store.file.was_dirty, settled;
     for (unsigned i = 0; i < b->entries; i++) {
-        enum status status = bootstore_add(&b->tree, &b->entry[i], &b->had[i]);
+        struct bootstore_entry *e = &b->entry[i];
+        enum status status = e->vhd ? known_entry(b, t, i) : STATUS_OK;
+        if (!status)
+            status = bootstore_add(&b->store.tree, e, &b->had[i]);
         if (status)
             return status;
         any |= !b->had[i];
     }
-    return any ? tree_write(&b->tree, STORE, &b->bytes, &b->size) : STATUS_OK;
+    enum status status = bootstore_settle(&b->store.tree, &settled);
+    if (status || !(any || settled))
+        return status;
+    return tree_write(&b->store.tree, STORE, &b->bytes, &b->size);
 }
 
 /* What was made is read once more before it is trusted. */
@@ -182,10 +226,10 @@ static enum status put(struct edit *e, const char *path, const uint8_t *data, si
 static enum status write_all(struct boot *b, struct edit *e)
 {
     enum status status = edit_make_folders(e, STORE);
-    if (!status && !b->old) /* before the store: once that is there, the folder may be as it is */
+    if (!status && b->is_new) /* before the store: once that is there, the folder may be as it is */
         status = edit_attributes(e, STORE_FOLDER, NTFS_FILE_HIDDEN | NTFS_FILE_SYSTEM);
-    if (!status && b->bytes && b->old && !b->has_backup)
-        status = put(e, STORE_BACKUP, b->old, b->old_size);
+    if (!status && b->bytes && !b->is_new && !b->has_backup)
+        status = put(e, STORE_BACKUP, b->store.file.bytes, b->store.file.size);
     if (!status && b->bytes)
         status = put(e, STORE, b->bytes, b->size);
     return status ? status : bootfiles_put(&b->files, e);
@@ -228,11 +272,11 @@ static enum status make(struct boot *b, struct edit *e)
     struct target *t = &e->session.target;
     enum status status = store_open(b, t);
     if (!status)
-        status = store_add(b);
+        status = store_add(b, t);
     if (!status)
         status = store_prove(b);
     if (!status && !b->options->inside)
-        status = parents_warn(&b->tree, t);
+        status = parents_warn(&b->store.tree, t);
     if (status)
         return status;
     keep_newer(b, t);
@@ -256,7 +300,8 @@ static enum status boot_on_target(struct boot *b)
     enum status status = target_open(&t, o->argument[0], o->partition);
     if (status)
         return status;
-    status = find_partition(b, &t, o->exact);
+    windows_place(&t.volume, &b->partition);
+    status = o->exact ? place_check(&t, &b->partition, NULL) : STATUS_OK;
     if (!status)
         status = take_images(b, &t);
     if (!status) {
@@ -275,16 +320,16 @@ static enum status take_inside(struct boot *b, struct disk *d, struct edit *e)
 {
     const struct target *store = &e->session.target;
     bool apart = store->part->start_lba != d->inside.part->start_lba;
-    static struct element_partition windows;
-    windows = (struct element_partition){.disk_signature = store->table.disk_signature,
-                                         .offset = d->inside.part->start_lba << SECTOR_SHIFT};
-    enum status status = find_partition(b, store, b->options->exact || apart);
+    bool named = b->options->exact || apart;
+    windows_place(&store->volume, &b->partition);
+    windows_place(&d->inside.volume, &b->of_image[0]);
+    enum status status = named ? place_check(store, &b->of_image[0], NULL) : STATUS_OK;
     if (!status)
         status = take_files(b, d);
     b->entry[b->entries++] =
         (struct bootstore_entry){.title = "Windows",
                                  .modern = version_build(&d->inside) >= VERSION_WINDOWS_8,
-                                 .partition = b->options->exact || apart ? &windows : NULL};
+                                 .partition = named ? &b->of_image[0] : NULL};
     return status;
 }
 
@@ -319,7 +364,7 @@ static enum status boot_inside(struct boot *b)
         return status;
     status = disk_find_windows(&d);
     if (!status && !d.windows)
-        status = say_error("Choose another image.", "%s: there is no Windows on it", d.name);
+        status = disk_no_windows(&d);
     if (!status) {
         status = edit_open_disk(&e, d.name, disk_device(&d), 0);
         if (!status) {
@@ -336,14 +381,15 @@ static enum status boot_inside(struct boot *b)
 
 enum status verb_windows_boot(const struct options *options)
 {
-    struct boot b = {.options = options};
+    static struct boot b;
+    b = (struct boot){.options = options};
     if (options->exact && options->locate)
         return say_usage("--exact and --locate: one of them");
     enum status status = arena_open(&b.arena);
     if (!status)
         status = options->inside ? boot_inside(&b) : boot_on_target(&b);
     bootfiles_free(&b.files);
-    free(b.old);
+    storefile_close(&b.store);
     free(b.bytes);
     arena_close(&b.arena);
     return status;

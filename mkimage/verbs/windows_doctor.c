@@ -8,17 +8,19 @@
 #include "cli/json.h"
 #include "cli/options.h"
 #include "cli/say.h"
+#include "core/entry/windows.h"
 #include "core/ntfs/ntfs.h"
 #include "verbs/verbs.h"
 #include "windows/bootstore.h"
 #include "windows/disk.h"
 #include "windows/health.h"
+#include "windows/leads.h"
 #include "windows/registry.h"
 #include "windows/space.h"
+#include "windows/storefile.h"
 
 #define SOFTWARE     REGISTRY_FOLDER "SOFTWARE"
-#define STORE        "\\Boot\\BCD"
-#define STORE_LIMIT  ((uint64_t)4 << 20)
+#define STORE        WINDOWS_STORE_PATH
 #define FINDINGS_MAX 32
 #define POLL_ENOUGH  15000u
 
@@ -117,29 +119,55 @@ static void look_inside(struct doctor *d)
              "does not start (mkimage windows boot --inside)");
 }
 
+/* What a store says of the file, which lies on one of its target's volumes. */
+static void look_in_store(struct doctor *d, struct target *t)
+{
+    struct storefile store;
+    struct file file;
+    struct fail f;
+    unsigned volume;
+    char id[STORE_ID_SIZE];
+    bool elsewhere;
+    if (volumes_find(&t->volumes, &f) || volumes_open(&t->volumes, d->disk.vhd, &file, &volume, &f))
+        return;
+    struct ntfs_identity image = ntfs_identify(&file);
+    if (storefile_open(&store, t, &t->arena)) {
+        find(d, "%s of the disk it lies on cannot be read", STORE);
+        return;
+    }
+    if (store.file.was_dirty)
+        find(
+            d,
+            "%s of the disk it lies on is not up to date: a change waits in its log (start Windows "
+            "once, or mkimage windows boot)",
+            STORE);
+    if (!leads_find(&store.tree, t, &image, id, &elsewhere))
+        find(d, "%s of the disk it lies on has no entry for it (mkimage windows boot)", STORE);
+    else if (elsewhere)
+        find(d,
+             "%s of the disk it lies on has entry %s with its path, but for a disk that is not "
+             "there (mkimage windows boot)",
+             STORE, id);
+    else if (!bootstore_shows(&store.tree, id))
+        find(d,
+             "%s of the disk it lies on has entry %s for it, which is not in its menu (mkimage "
+             "windows boot)",
+             STORE, id);
+    else
+        find(d, "%s of the disk it lies on has entry %s for it", STORE, id);
+    storefile_close(&store);
+}
+
 /* The store of the disk that the image lies on. */
 static void look_at_store(struct doctor *d)
 {
     struct target t;
-    struct hive hive;
-    struct tree tree;
-    struct fail f;
-    uint8_t *data = NULL;
-    size_t size;
-    char id[STORE_ID_SIZE];
     if (!d->disk.vhd || target_open(&t, d->options->argument[0], d->options->partition))
         return;
     if (!disk_has(&t, STORE))
         find(d, "the disk it lies on has no %s: no native start (mkimage windows boot)", STORE);
-    else if (disk_read(&t, STORE, STORE_LIMIT, &data, &size) ||
-             hive_open(&hive, (struct view){data, size}, &f) ||
-             tree_load(&tree, &hive, &t.arena, &f))
-        find(d, "%s of the disk it lies on cannot be read", STORE);
-    else if (bootstore_find(&tree, d->disk.vhd, id))
-        find(d, "%s of the disk it lies on has entry %s for it", STORE, id);
     else
-        find(d, "%s of the disk it lies on has no entry for it (mkimage windows boot)", STORE);
-    free(data);
+        look_in_store(d, &t);
     target_close(&t);
 }
 
@@ -200,7 +228,7 @@ static enum status look(struct doctor *d)
 {
     enum status status = disk_find_windows(&d->disk);
     if (!status && !d->disk.windows)
-        status = say_error("Choose another image.", "%s: there is no Windows on it", d->disk.name);
+        status = disk_no_windows(&d->disk);
     if (!status)
         status = registry_open(&d->system, &d->disk.inside, REGISTRY_SYSTEM);
     if (!status)

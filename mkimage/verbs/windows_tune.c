@@ -245,7 +245,7 @@ static enum status work(struct tune *t)
     if (!status)
         status = disk_find_windows(&t->disk);
     if (!status && !t->disk.windows)
-        status = say_error("Choose another image.", "%s: there is no Windows on it", t->disk.name);
+        status = disk_no_windows(&t->disk);
     if (status)
         return status;
     unsigned partition = t->disk.inside.part->number;

@@ -12,7 +12,7 @@
 #include "windows/wide.h"
 
 #define LOCALE    "en-US"
-#define ORDER_MAX 4096u /* bytes of a list of objects */
+#define ORDER_MAX TREE_DATA_MAX /* bytes of a list of objects */
 
 /* An object that elements are put into; its failures are kept, and asked for once. */
 struct object {
@@ -97,11 +97,11 @@ static void put_device(struct object *o, uint32_t code, const struct element *e)
     put(o, code, HIVE_BINARY, e->data, e->size);
 }
 
-static void put_volume(struct object *o, uint32_t code, const struct element_partition *partition)
+static void put_volume(struct object *o, uint32_t code, const struct bcd_level *partition)
 {
     struct element e;
     if (partition)
-        element_mbr_partition(&e, partition);
+        element_partition(&e, partition);
     else
         element_boot(&e);
     put_device(o, code, &e);
@@ -140,7 +140,7 @@ static bool settings(struct tree *t, bool modern)
              bad.failed || hypervisor.failed);
 }
 
-static struct object bootmgr(struct tree *t, const struct element_partition *partition)
+static struct object bootmgr(struct tree *t, const struct bcd_level *partition)
 {
     struct object o = object_new(t, BCD_MANAGER, STORE_TYPE_BOOTMGR);
     put_volume(&o, STORE_DEVICE, partition);
@@ -152,7 +152,7 @@ static struct object bootmgr(struct tree *t, const struct element_partition *par
     return o;
 }
 
-static bool memory_test(struct tree *t, const struct element_partition *partition)
+static bool memory_test(struct tree *t, const struct bcd_level *partition)
 {
     struct object o = object_make(t, STORE_ID_MEMDIAG, STORE_TYPE_MEMTEST);
     put_volume(&o, STORE_DEVICE, partition);
@@ -164,8 +164,8 @@ static bool memory_test(struct tree *t, const struct element_partition *partitio
     return !o.failed;
 }
 
-enum status bootstore_new(struct tree *t, struct arena *arena,
-                          const struct element_partition *partition, bool modern)
+enum status bootstore_new(struct tree *t, struct arena *arena, const struct bcd_level *partition,
+                          bool modern)
 {
     struct wide name;
     le32 one = le32_make(1);
@@ -204,33 +204,53 @@ static bool is_loader(const struct tree_key *object)
     return type && type->size >= 4 && le32_get(*(const le32 *)type->data) == BCD_TYPE_LOADER;
 }
 
-/* Does an entry start this very thing? */
-static const struct tree_key *entry_find(struct tree *t, const struct bootstore_entry *entry)
+/* The entry that starts Windows from this very volume. */
+static const struct tree_key *volume_entry(struct tree *t, const struct bcd_level *partition)
 {
     struct element wanted;
-    if (!entry->vhd && entry->partition)
-        element_mbr_partition(&wanted, entry->partition);
+    if (partition)
+        element_partition(&wanted, partition);
     else
         element_boot(&wanted);
     for (const struct tree_key *o = objects(t) ? objects(t)->children : NULL; o; o = o->next) {
         const struct tree_value *device = is_loader(o) ? element_of(o, STORE_OSDEVICE) : NULL;
-        if (!device)
-            continue;
-        if (entry->vhd
-                ? element_is_vhd(device->data, device->size, entry->vhd)
-                : device->size == wanted.size && !memcmp(device->data, wanted.data, wanted.size))
+        if (device && device->size == wanted.size &&
+            !memcmp(device->data, wanted.data, wanted.size))
             return o;
     }
     return NULL;
 }
 
-bool bootstore_find(struct tree *t, const char *vhd, char *id)
+/* The string of the list of objects that begins at byte *at; NULL: there are no more. Ends: *at
+ * grows. */
+static const uint8_t *list_next(const struct tree_value *list, size_t *at, size_t *count)
 {
-    struct bootstore_entry entry = {.vhd = vhd};
-    const struct tree_key *object = entry_find(t, &entry);
-    if (object)
-        tree_name_text(&object->name, id, STORE_ID_SIZE);
-    return object;
+    if (!list || list->type != HIVE_MULTI_SZ || *at + 2 > list->size)
+        return NULL;
+    const uint8_t *string = list->data + *at;
+    size_t units = 0;
+    while (*at + 2 * units + 2 <= list->size && (string[2 * units] || string[2 * units + 1]))
+        units++;
+    *at += 2 * units + 2;
+    *count = units;
+    return units ? string : NULL;
+}
+
+static const struct tree_value *manager_element(const struct tree *t, uint32_t code)
+{
+    return element_of(tree_find(tree_find(t->root, "Objects"), BCD_MANAGER), code);
+}
+
+bool bootstore_shows(const struct tree *t, const char *id)
+{
+    const struct tree_value *order = manager_element(t, STORE_ORDER);
+    size_t at = 0, count;
+    const uint8_t *string;
+    while ((string = list_next(order, &at, &count))) { /* ends: as list_next says */
+        if (hive_string_is((struct hive_string){string, (uint32_t)count}, id))
+            return true;
+    }
+    return false;
 }
 
 bool bootstore_next(const struct tree *t, const struct tree_key **at, struct bcd_entry *entry)
@@ -306,9 +326,7 @@ static bool put_loader(struct tree *t, const struct bootstore_entry *entry)
 static bool put_order(struct tree *t, const struct bootstore_entry *entry)
 {
     struct object manager = bootmgr(t, NULL);
-    char name[9];
-    snprintf(name, sizeof name, "%08x", STORE_ORDER);
-    const struct tree_value *old = tree_value(tree_find(manager.elements, name), "Element");
+    const struct tree_value *old = manager_element(t, STORE_ORDER);
     uint8_t list[ORDER_MAX];
     struct wide id;
     size_t size = old && old->type == HIVE_MULTI_SZ ? old->size & ~(size_t)1 : 0;
@@ -326,20 +344,40 @@ static bool put_order(struct tree *t, const struct bootstore_entry *entry)
     size += id.size;
     memset(list + size, 0, 2);
     put(&manager, STORE_ORDER, HIVE_MULTI_SZ, list, size + 2);
-    snprintf(name, sizeof name, "%08x", STORE_DEFAULT);
-    if (!tree_find(manager.elements, name))
-        put_text(&manager, STORE_DEFAULT, entry->id);
     return !manager.failed;
+}
+
+enum status bootstore_settle(struct tree *t, bool *changed)
+{
+    const struct tree_value *order = manager_element(t, STORE_ORDER);
+    const struct tree_value *standard = manager_element(t, STORE_DEFAULT);
+    uint8_t text[2 * STORE_ID_SIZE] = {0};
+    size_t at = 0, count = 0;
+    const uint8_t *first = list_next(order, &at, &count);
+    *changed = !standard && first && 2 * count + 2 <= sizeof text;
+    if (!*changed)
+        return STATUS_OK;
+    memcpy(text, first, 2 * count);
+    struct object manager = bootmgr(t, NULL);
+    put(&manager, STORE_DEFAULT, HIVE_SZ, text, 2 * count + 2);
+    return manager.failed ? say_no_memory() : STATUS_OK;
+}
+
+/* An entry that the store has: it need only be shown. */
+static enum status entry_show(struct tree *t, const struct bootstore_entry *entry, bool *there)
+{
+    *there = bootstore_shows(t, entry->id);
+    return *there || put_order(t, entry) ? STATUS_OK : say_no_memory();
 }
 
 enum status bootstore_add(struct tree *t, struct bootstore_entry *entry, bool *there)
 {
-    const struct tree_key *old = entry_find(t, entry);
-    *there = old;
-    if (old) {
+    const struct tree_key *old = entry->vhd ? NULL : volume_entry(t, entry->partition);
+    *there = false;
+    if (old)
         tree_name_text(&old->name, entry->id, sizeof entry->id);
-        return STATUS_OK;
-    }
+    if (*entry->id)
+        return entry_show(t, entry, there);
     enum status status = id_make(entry->id);
     if (status)
         return status;

@@ -6,10 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include "core/base/bounds.h"
+#include "core/chain/path.h"
 #include "core/entry/open.h"
 #include "core/ntfs/ntfs.h"
+#include "flash/edit.h"
 #include "flash/entry.h"
 #include "flash/source.h"
+#include "flash/sums.h"
 
 #define WINDOWS_MARK "\\Windows\\System32\\config\\SYSTEM"
 #define WINDOWS_DIR  "\\Windows\\System32"
@@ -25,26 +28,32 @@ static bool done(int error)
 
 static bool disk_pread(void *ctx, void *buf, size_t size, uint64_t off)
 {
+    struct disk *d = ctx;
     struct fail f;
-    return done(serve_read(ctx, buf, size, off, &f));
+    return done(serve_read(d->serve, buf, size, off, &f));
 }
 
 static bool disk_pwrite(void *ctx, const void *buf, size_t size, uint64_t off)
 {
+    struct disk *d = ctx;
     struct fail f;
-    return done(serve_write(ctx, buf, size, off, &f));
+    d->wrote = true;
+    return done(serve_write(d->serve, buf, size, off, &f));
 }
 
 static bool disk_zero(void *ctx, uint64_t off, uint64_t size)
 {
+    struct disk *d = ctx;
     struct fail f;
-    return done(serve_zero(ctx, size, off, true, &f));
+    d->wrote = true;
+    return done(serve_zero(d->serve, size, off, true, &f));
 }
 
 static bool disk_sync(void *ctx)
 {
+    struct disk *d = ctx;
     struct fail f;
-    return done(serve_flush(ctx, &f));
+    return done(serve_flush(d->serve, &f));
 }
 
 static const struct device_io engine = {
@@ -115,7 +124,7 @@ static enum status serve_it(struct disk *d, const struct disk_where *where, bool
     d->device = (struct device){.path = d->name,
                                 .fd = -1,
                                 .io = &engine,
-                                .ctx = d->serve,
+                                .ctx = d,
                                 .size = serve_size(d->serve),
                                 .sector_size = SECTOR_SIZE};
     return STATUS_OK;
@@ -123,7 +132,7 @@ static enum status serve_it(struct disk *d, const struct disk_where *where, bool
 
 enum status disk_open(struct disk *d, const struct disk_where *where)
 {
-    *d = (struct disk){.device.fd = -1};
+    *d = (struct disk){.device.fd = -1, .where = *where};
     bool image = is_image(where->file);
     enum status status = image ? STATUS_OK : entry_path(where, &d->vhd);
     if (status)
@@ -146,6 +155,26 @@ const struct device *disk_device(const struct disk *d)
     return d->serve ? &d->device : NULL;
 }
 
+/* An image of a stick whose sum is kept there: that it differs from now on is expected. */
+static enum status mark_written(const struct disk *d)
+{
+    char *target = NULL;
+    const char *name = d->where.file, *path = d->vhd;
+    struct edit e;
+    enum status status = STATUS_OK;
+    if (!path && source_on_target(name, &target, &path))
+        name = target;
+    if (path && !chain_path_volume(path)) {
+        status = edit_open_disk(&e, name, NULL, d->where.partition);
+        if (!status) {
+            status = sums_mark_written(&e, path);
+            edit_close(&e);
+        }
+    }
+    free(target);
+    return status;
+}
+
 enum status disk_close(struct disk *d, enum status status)
 {
     struct fail f;
@@ -157,6 +186,9 @@ enum status disk_close(struct disk *d, enum status status)
     if (!d->serve)
         device_close(&d->device);
     d->serve = NULL;
+    if (d->wrote && mark_written(d) && !status)
+        status = STATUS_FAILED;
+    d->wrote = false;
     free(d->name);
     free(d->path);
     free(d->vhd);
@@ -186,22 +218,40 @@ static bool is_windows(struct target *t)
     return disk_has(t, WINDOWS_MARK) || !ntfs_list(&t->volume, WINDOWS_DIR, none, NULL, &f);
 }
 
-/* Every partition is tried; the first one is the one that a BIOS would start. */
+/* Every partition is tried; the first one is the one that a BIOS would start. Of what cannot be
+ * read, an encrypted volume counts most: Windows lies on it. */
 enum status disk_find_windows(struct disk *d)
 {
     struct target *t = &d->inside;
-    struct fail f, other;
+    struct fail f;
     enum status status = target_open_device_disk(t, d->serve ? d->name : d->path, disk_device(d));
     if (status)
         return status;
     d->mounted = true;
-    enum err first = target_mount(t, 0, &f);
+    enum err first = target_mount(t, 0, &d->why);
+    d->has_why = first;
     d->windows = !first && is_windows(t);
-    for (unsigned i = 0; !d->windows && i < t->table.count; i++)
-        d->windows = !target_mount(t, t->table.part[i].number, &other) && is_windows(t);
-    if (!d->windows && first)
-        return say_fail(&f);
-    return d->windows || !target_mount(t, 0, &f) ? STATUS_OK : say_fail(&f);
+    for (unsigned i = 0; !d->windows && i < t->table.count; i++) {
+        enum err err = target_mount(t, t->table.part[i].number, &f);
+        d->windows = !err && is_windows(t);
+        /* A partition's own sentence says more than "no NTFS partition". */
+        bool better = err == ERR_BITLOCKER || (err == ERR_NOT_NTFS && d->has_why);
+        if (better && d->why.err != ERR_BITLOCKER) {
+            d->why = f;
+            d->has_why = true;
+        }
+    }
+    return STATUS_OK;
+}
+
+enum status disk_no_windows(const struct disk *d)
+{
+    struct fail f = d->why;
+    if (!d->has_why)
+        return say_error("Choose another image.", "%s: there is no Windows on it", d->name);
+    f.subject[0] = '\0';
+    (void)fail_subject(&f, d->name);
+    return say_fail(&f);
 }
 
 enum status disk_read(struct target *t, const char *path, uint64_t limit, uint8_t **data,

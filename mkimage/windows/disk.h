@@ -13,17 +13,6 @@
 #include "host/device.h"
 #include "serve/serve.h"
 
-struct disk {
-    struct serve *serve;  /* NULL: a raw disk */
-    struct device device; /* the virtual disk */
-    char *name;           /* for messages: the image */
-    char *path;           /* the same, as it can be opened */
-    char *vhd;            /* where it lies on TARGET's volume; NULL: it is a file of the host */
-    struct target inside; /* the volume with Windows */
-    bool mounted;         /* `inside` is open */
-    bool windows;         /* and it is one with \Windows */
-};
-
 struct disk_where {
     const char *file; /* FILE or TARGET:/path or, where that is no image, TARGET */
     const char *entry;
@@ -32,11 +21,30 @@ struct disk_where {
     const char *name; /* what messages call it; NULL: by what it is */
 };
 
+struct disk {
+    struct serve *serve;  /* NULL: a raw disk */
+    struct device device; /* the virtual disk */
+    char *name;           /* for messages: the image */
+    char *path;           /* the same, as it can be opened */
+    char *vhd;            /* where it lies on TARGET's volume; NULL: it is a file of the host */
+    struct target inside; /* the volume with Windows */
+    struct disk_where where;
+    bool wrote;   /* something went to the image */
+    bool mounted; /* `inside` is open */
+    bool windows; /* and it is one with \Windows; else, if a volume cannot be read: */
+    bool has_why;
+    struct fail why;
+};
+
 /* Opens the image. Says what is wrong. */
 enum status disk_open(struct disk *d, const struct disk_where *where);
 
-/* Opens `inside`: the volume with \Windows, the active one first; without any, the active one. */
+/* Opens `inside`: the volume with \Windows, the active one first. That there is none is no failure:
+ * `windows` tells. */
 enum status disk_find_windows(struct disk *d);
+
+/* Says that there is no Windows, or what keeps it from being seen. */
+enum status disk_no_windows(const struct disk *d);
 
 /* What edit_open_disk() takes: NULL for a raw disk, which it opens by its name. */
 const struct device *disk_device(const struct disk *d);

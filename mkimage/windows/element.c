@@ -51,19 +51,25 @@ void element_boot(struct element *e)
     head_close(e, h);
 }
 
-static void put_partition(struct element *e, const struct element_partition *partition)
+static void put_partition(struct element *e, const struct bcd_level *partition)
 {
     struct bcd_device_header *h = head(e, BCD_KIND_PARTITION);
     struct bcd_partition body = {
-        .disk = {.kind = le32_make(BCD_BLOCK_DISK), .style = le32_make(BCD_STYLE_MBR)}};
-    *(le64 *)body.place = le64_make(partition->offset);
-    *(le32 *)body.disk.id = le32_make(partition->disk_signature);
+        .disk = {.kind = le32_make(BCD_BLOCK_DISK),
+                 .style = le32_make(partition->gpt ? BCD_STYLE_GPT : BCD_STYLE_MBR)}};
+    if (partition->gpt) {
+        memcpy(body.place, partition->partition_id, sizeof body.place);
+        memcpy(body.disk.id, partition->disk_id, sizeof body.disk.id);
+    } else {
+        *(le64 *)body.place = le64_make(partition->offset);
+        *(le32 *)body.disk.id = le32_make(partition->signature);
+    }
     append(e, &body, sizeof body);
     e->size += PARTITION_REST;
     head_close(e, h);
 }
 
-void element_mbr_partition(struct element *e, const struct element_partition *partition)
+void element_partition(struct element *e, const struct bcd_level *partition)
 {
     begin(e);
     put_partition(e, partition);
@@ -83,7 +89,7 @@ static void put_locate_path(struct element *e, const struct wide *path)
     head_close(e, h);
 }
 
-bool element_vhd(struct element *e, const struct element_partition *partition, const char *path,
+bool element_vhd(struct element *e, const struct bcd_level *partition, const char *path,
                  uint32_t code)
 {
     struct wide wide;
@@ -114,22 +120,5 @@ bool element_vhd(struct element *e, const struct element_partition *partition, c
     head_close(e, file);
     head_close(e, disk);
     head_close(e, outer);
-    return true;
-}
-
-bool element_is_vhd(const uint8_t *data, size_t size, const char *path)
-{
-    struct bcd_device device;
-    struct fail f;
-    struct wide wide;
-    if (bcd_device_decode(&device, (struct view){data, size}, &f) || !wide_make(&wide, path))
-        return false;
-    const struct bcd_level *image = bcd_device_image(&device);
-    if (!image || 2 * (size_t)image->path.count + 2 != wide.size)
-        return false;
-    for (size_t i = 0; i < 2 * (size_t)image->path.count; i += 2) {
-        if (wide_capital(image->path.units + i) != wide_capital(wide.data + i))
-            return false;
-    }
     return true;
 }

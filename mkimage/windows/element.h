@@ -18,26 +18,20 @@ struct element {
     uint8_t data[ELEMENT_MAX];
 };
 
-/* A partition of an MBR disk. */
-struct element_partition {
-    uint32_t disk_signature;
-    uint64_t offset; /* bytes */
-};
+/* A partition, as core knows it: of a GPT disk, else of an MBR disk. */
+struct bcd_level;
 
 /* The volume that the boot manager itself was started from. */
 void element_boot(struct element *e);
 
-void element_mbr_partition(struct element *e, const struct element_partition *partition);
+void element_partition(struct element *e, const struct bcd_level *partition);
 
 /*
  * A virtual disk: the file `path` (UTF-8, from the root on) of a partition, or, where that is NULL,
  * of the first volume that has such a file. `code` is the entry's element that names the path on
  * the disk inside. False: the path is too long or no UTF-8.
  */
-bool element_vhd(struct element *e, const struct element_partition *partition, const char *path,
+bool element_vhd(struct element *e, const struct bcd_level *partition, const char *path,
                  uint32_t code);
-
-/* Is it a virtual disk with this path, in whatever form? */
-bool element_is_vhd(const uint8_t *data, size_t size, const char *path);
 
 #endif

@@ -6,26 +6,38 @@
 #include "core/ntfs/ntfs.h"
 #include "flash/dependents.h"
 #include "windows/bootstore.h"
+#include "windows/leads.h"
 
-/* Which image stands on the entry's; NULL: none, or the entry's is not there. */
-static const struct dependent *child_of(const struct dependents *all, const struct bcd_entry *entry,
-                                        struct config_entry *image, struct target *t)
+/* Which image stands on this one; NULL: none. */
+static const struct dependent *child_of(const struct dependents *all, const struct file *file)
 {
-    struct notes notes = {0};
-    struct file file;
-    struct fail ignored;
-    unsigned volume;
-    if (!windows_entry(image, entry, &t->arena) ||
-        windows_volume(&t->volumes, image, &volume, &notes, &ignored) ||
-        ntfs_open(t->volumes.volume[volume].ntfs, image->vhd, &file, &ignored))
-        return NULL;
-    struct ntfs_identity own = ntfs_identify(&file);
+    struct ntfs_identity own = ntfs_identify(file);
     for (size_t i = 0; i < all->count; i++) {
         const struct dependent *x = &all->image[i];
         if (x->parent_found && ntfs_same_file(&x->parent, &own))
             return x;
     }
     return NULL;
+}
+
+static void look(const struct dependents *all, const struct bcd_entry *entry,
+                 const struct tree *store, struct target *t)
+{
+    struct config_entry image = {0};
+    struct file file;
+    enum leads leads = leads_open(entry, t, &image, &file);
+    if (leads == LEADS_NOWHERE && image.vhd && bootstore_shows(store, entry->id))
+        say_warning("%s: is not there, but the entry %s in " WINDOWS_STORE_PATH " starts it; "
+                    "remove that entry (bcdedit /delete %s)",
+                    image.vhd, entry->id, entry->id);
+    if (leads == LEADS_NOWHERE || leads == LEADS_ABSENT)
+        return;
+    const struct dependent *child = child_of(all, &file);
+    if (child)
+        say_warning("%s: the entry %s in " WINDOWS_STORE_PATH " starts it, but it is the "
+                    "parent of %s, which would be damaged; remove that entry (bcdedit /delete "
+                    "%s)",
+                    image.vhd, entry->id, child->path, entry->id);
 }
 
 enum status parents_warn(const struct tree *store, struct target *t)
@@ -38,13 +50,7 @@ enum status parents_warn(const struct tree *store, struct target *t)
     const struct tree_key *at = NULL;
     while (bootstore_next(store, &at, &entry)) { /* ends: each object once */
         size_t mark = arena_mark(&t->arena);
-        struct config_entry image;
-        const struct dependent *child = child_of(&all, &entry, &image, t);
-        if (child)
-            say_warning("%s: the entry %s in " WINDOWS_STORE_PATH " starts it, but it is the "
-                        "parent of %s, which would be damaged; remove that entry (bcdedit /delete "
-                        "%s)",
-                        image.vhd, entry.id, child->path, entry.id);
+        look(&all, &entry, store, t);
         arena_release(&t->arena, mark);
     }
     dependents_free(&all);

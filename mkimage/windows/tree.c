@@ -35,6 +35,7 @@ static struct tree_key *key_new(struct tree *t, struct tree_name name)
 bool tree_new(struct tree *t, struct arena *arena, const char *root)
 {
     *t = (struct tree){.arena = arena,
+                       .sequence = 1,
                        .now = FILETIME_OF_1970 + (uint64_t)time(NULL) * FILETIME_SECOND};
     t->root = key_new(t, name_of(t, root));
     return t->root;
@@ -201,5 +202,6 @@ enum err tree_load(struct tree *t, struct hive *h, struct arena *arena, struct f
     if (!err)
         err = load_key(&l, &root, 0, &t->root, f);
     load_security(t, h);
+    t->sequence = h->sequence[0] + 1;
     return err;
 }

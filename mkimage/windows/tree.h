@@ -46,7 +46,8 @@ struct tree {
     struct tree_key *root;
     const uint8_t *security; /* the descriptor of all keys; NULL: administrators and the system */
     uint32_t security_size;
-    uint64_t now; /* FILETIME of what is new */
+    uint64_t now;      /* FILETIME of what is new */
+    uint32_t sequence; /* the file's number: one more than that of the hive it came from */
 };
 
 /* An empty one with a root key of that name. */

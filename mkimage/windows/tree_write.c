@@ -289,15 +289,16 @@ static uint32_t put_root(struct writing *w)
 static void put_header(struct hive_header *header, const struct writing *w, const char *name,
                        uint32_t root)
 {
-    *header = (struct hive_header){.magic = {'r', 'e', 'g', 'f'},
-                                   .sequence = {le32_make(1), le32_make(1)},
-                                   .written = le64_make(w->tree->now),
-                                   .major = le32_make(1),
-                                   .minor = le32_make(MINOR),
-                                   .format = le32_make(1),
-                                   .root = le32_make(root),
-                                   .length = le32_make((uint32_t)w->used),
-                                   .clustering = le32_make(1)};
+    *header = (struct hive_header){
+        .magic = {'r', 'e', 'g', 'f'},
+        .sequence = {le32_make(w->tree->sequence), le32_make(w->tree->sequence)},
+        .written = le64_make(w->tree->now),
+        .major = le32_make(1),
+        .minor = le32_make(MINOR),
+        .format = le32_make(1),
+        .root = le32_make(root),
+        .length = le32_make((uint32_t)w->used),
+        .clustering = le32_make(1)};
     for (unsigned i = 0; name[i] && 2 * i + 2 < sizeof header->name; i++)
         header->name[2 * i] = (uint8_t)name[i];
     header->checksum = le32_make(hive_header_sum(header));

@@ -14,4 +14,12 @@ CHECK_FILES   += $(ATTACH_KERNEL)
 
 $(ATTACH_KERNEL): tests/lib/initramfs.py tests/attach/attach.mk
 	$(call run,KERNEL)/usr/bin/python3 $< $(@D) nbd virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev \
-	  virtio_pci virtio_blk crc16 mbcache jbd2 crc32c_generic libcrc32c ext4
+	  virtio_pci virtio_blk crc16 mbcache jbd2 crc32c_generic libcrc32c ext4 dm-mod
+
+# The room of an image, as the server of a root sees it (tests/attach/room.c).
+ATTACH_ROOM := $(B)/attach/room
+CHECK_FILES += $(ATTACH_ROOM)
+
+$(ATTACH_ROOM): tests/attach/room.c $(B)/mkimage.o/guest/room.o $(ATTACH_OBJ)
+	@mkdir -p $(@D)
+	$(call run,LD)$(CC) $(MKIMAGE_CFLAGS) -static -MF $@.d -MT $@ $(filter %.c %.o,$^) -o $@

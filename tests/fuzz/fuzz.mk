@@ -41,6 +41,11 @@ FUZZ_HOST = -Imkimage -D_FILE_OFFSET_BITS=64 -D_GNU_SOURCE -DVERSION='"$(VERSION
 $(B)/fuzz/fuzz_serve.o: FUZZ_CFLAGS += $(FUZZ_HOST)
 $(B)/fuzz/fuzz_serve: $(SERVE_SRC:mkimage/%.c=$(B)/fuzz/mkimage/%.o)
 
+# What is opened for it; its seeds, and the stick that it changes, are made by mkimage.
+$(B)/fuzz/fuzz_open.o: FUZZ_CFLAGS += $(FUZZ_HOST)
+$(B)/fuzz/fuzz_open: $(SERVE_SRC:mkimage/%.c=$(B)/fuzz/mkimage/%.o)
+$(B)/fuzz/seeds_open/made: $(B)/mkimage
+
 # What is made of hives and their logs.
 $(B)/fuzz/fuzz_hivelog.o: FUZZ_CFLAGS += $(FUZZ_HOST)
 $(B)/fuzz/fuzz_hivelog: $(patsubst %,$(B)/fuzz/mkimage/%.o,windows/hivelog windows/hivelog_entries windows/hivelog_hive \
@@ -65,4 +70,21 @@ fuzz: $(FUZZERS) $(FUZZERS:$(B)/fuzz/fuzz_%=$(B)/fuzz/seeds_%/made)
 	        $(B)/fuzz/corpus_$$name $(B)/fuzz/seeds_$$name >$(B)/fuzz/$$name.log 2>&1 \
 	        && echo "ok fuzz_$$name: $$(sed -n 's/^stat::number_of_executed_units: *//p' $(B)/fuzz/$$name.log) executions" \
 	        || { status=1; echo "not ok fuzz_$$name: see $(B)/fuzz/$$name.log"; }; \
+	done; exit $$status
+
+# Findings as above. Each of the two runs in a process of its own.
+FUZZ_RUNS ?= 100000
+FUZZ_PAIR := serve open
+#? make fuzz-serve the plugin's open and the log's replay, each FUZZ_RUNS times
+.PHONY: fuzz-serve
+fuzz-serve: $(FUZZ_PAIR:%=$(B)/fuzz/fuzz_%) $(FUZZ_PAIR:%=$(B)/fuzz/seeds_%/made)
+	@for name in $(FUZZ_PAIR); do mkdir -p $(B)/fuzz/corpus_$$name; \
+	    $(B)/fuzz/fuzz_$$name -runs=$(FUZZ_RUNS) -timeout=20 -rss_limit_mb=2048 -max_len=131072 \
+	        -print_final_stats=1 -artifact_prefix=$(B)/fuzz/$$name- \
+	        $(B)/fuzz/corpus_$$name $(B)/fuzz/seeds_$$name >$(B)/fuzz/$$name.log 2>&1 & \
+	    pids="$$pids $$!"; done; \
+	status=0; set -- $$pids; for name in $(FUZZ_PAIR); do \
+	    wait $$1 || { status=1; echo "not ok fuzz_$$name: see $(B)/fuzz/$$name.log"; }; shift; \
+	    sed -n -e 's/^stat::number_of_executed_units: */fuzz_'$$name' executions: /p' \
+	        -e 's/^stat::average_exec_per_sec: */fuzz_'$$name' a second: /p' $(B)/fuzz/$$name.log; \
 	done; exit $$status

@@ -47,6 +47,7 @@ BELOW = {
     "mkimage/inside": ("mkimage/attach",),
     "mkimage/nbdkit": ("mkimage/serve",),
     "mkimage/guest": ("mkimage/attach",),
+    "mkimage/guest/grow": ("mkimage/guest",),
     "mkimage/windows": ("mkimage/serve", "mkimage/wim/wim.h"),
     "mkimage/wim/wim.h": (),
     "mkimage/wim": ("mkimage/ntfs", "mkimage/wim/wim.h"),

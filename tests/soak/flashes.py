@@ -4,6 +4,7 @@ import os
 
 import build
 import programs
+from model import Refuse
 from programs import Loss
 
 CODE, MENU = (1, "/vhdboot.bin"), (1, "/vhdboot.cfg")
@@ -72,6 +73,54 @@ def flash(s, rng):
         s.judge([("flashed", factory.model, set())])
     else:
         s.judge([("as before", s.model, set())])
+    return True
+
+
+def clone(s, rng):
+    """Another flash with all files of the first volume, each in a file of its own. Then either lives on."""
+    if s.other or rng.random() < 0.3:
+        return None
+    path = os.path.join(s.where, f"clone{s.tag()}")
+    arguments = ["clone", s.flash, path] + (["--size", f"{rng.choice((40, 64, 90))}M"] if rng.random() < 0.4 else [])
+    s.say(" ".join(arguments).replace(s.where + "/", ""))
+    status, _, errors = programs.mkimage(*arguments)
+    s.ends["clone", "refused" if status else "done"] += 1
+    if status and not may_fail(s, errors) or status not in (0, 1):
+        raise Loss(f"clone ends with {status}: {errors}")
+    s.log[-1] += f": refused: {errors.strip()}" if status else ""
+    s.judge([("cloned", s.model, set())])
+    if status:
+        return True
+    model = s.model.copy()
+    model.files = {place: image and image.copy() for place, image in model.files.items() if place[0] == 1}
+    model.files[CODE] = None
+    model.menus, model.dirty = {1: model.menus[1]}, frozenset()
+    model.half = {}
+    s.other = path, model, {}, None
+    s.turn()
+    if rng.random() < 0.5:
+        s.turn()
+    return True
+
+
+def may_fail(s, errors):
+    """It refuses what would not start, and where there is no room."""
+    model = s.model
+    started = []
+    for entry in model.menu(1):
+        try:
+            model.starts(1, entry)
+            started.append(entry)
+        except Refuse:
+            pass
+    return len(started) < len(model.menu(1)) or 1 in model.dirty or model.asleep(1) or "room" in errors or not started
+
+
+def turn(s, _):
+    if not s.other:
+        return None
+    s.say("the other flash")
+    s.turn()
     return True
 
 

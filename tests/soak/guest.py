@@ -80,6 +80,8 @@ def session(s, entry, places, requests, lines, cut):
             apply(kept, lba, count, 0, tag)
             kept.blocks = None
         before = after
+    if protected and writes and s.model.asleep(places[0][0]):
+        raise Loss(f"{writes} sectors were written to a volume that Windows sleeps on")
     if not entry.writes or protected:
         if writes and not may_scrub(entry, image):
             raise Loss(f"{writes} sectors were written to the drive of a guest that must not")
@@ -93,7 +95,7 @@ def session(s, entry, places, requests, lines, cut):
     found = [("written", here, touched)]
     if announced:
         new = here.copy()
-        new.files[places[0]].renew()
+        new.written(places[0])
         found = [("written, with another id", new, touched)] + found * (0 <= cut < announced)
     s.judge(found, cut=0 <= cut < writes)
 

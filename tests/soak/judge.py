@@ -69,6 +69,8 @@ def entry_difference(model, volume, entry, fields):
     wrong = disk_difference(model, places, programs.tags(runs))
     if wrong:
         return f"entry {name}: {wrong} {unread(runs)}"
+    if entry.writes and model.asleep(places[0][0]):
+        return None if protected == "1" else f"entry {name} can be written to, and Windows sleeps there"
     if protected == "1" and entry.write != "none" and not (entry.writes and may_be_full(model, places)):
         return f"entry {name} is write-protected"
     return None
@@ -86,7 +88,7 @@ def unread(runs):
 def may_be_full(model, places):
     """Nothing of it may be writable: an image without a block, which has perhaps no room for one."""
     image = model.files[places[0]]
-    return image.kind != "fixed" and (not image.blocks or not image.grows)
+    return image.torn or image.kind != "fixed" and (not image.blocks or not image.grows)
 
 
 def image_difference(model, place, fields):

@@ -5,8 +5,6 @@ from children import names_left
 from programs import BROKEN
 from promises import depth, harm, named_too, other_size, resolve, started_elsewhere
 
-OF_VHDX = False                         # are VHDXs merged, too?
-
 
 def merge(s, rng):
     picked = s.pick(rng, lambda v, e: depth(s.model, v, e) > 1 or rng.random() < 0.1)
@@ -25,10 +23,8 @@ def merge(s, rng):
     elif not refuse and places[1][0] != volume:
         refuse = ("the parent lies on another volume", True)
     refuse = refuse or other_size(s.model, places)
-    if not refuse and s.model.files[places[0]].vhdx and not OF_VHDX:
-        refuse = ("of VHDs only", True)
     if not refuse:
-        touched |= {places[1]}
+        touched |= {places[1]} if not s.model.files[places[0]].vhdx else {*places[:2]}  # it gets an id for this
         room += merge_room(s.model, places)
         half_merge(half, places)
         first.half[places[0]] = half.half[places[0]]
@@ -45,6 +41,8 @@ def merge(s, rng):
         allowed = {(v, e.name) for v, e in s.model.starters(places[1])}
         refuse = harm(s.model, after, allowed) or named_too(s.model, places[0], ()) or \
             named_too(s.model, places[1], places[:1]) or started_elsewhere(s.model, volume, places[0])
+        if not refuse and not s.model.files[places[1]].grows and s.model.files[places[1]].block:
+            refuse = ("the parent gets no new blocks", False)
     return s.verb(rng, arguments, after, [("half done", half, touched), ("the menu is written down", first, touched),
                                           ("the child is left over", left, touched),
                                           *names_left(some, touched)], refuse, room, touched, begun,
@@ -71,7 +69,7 @@ def merge_room(model, places):
     if not parent.block:
         return 0
     blocks = {lba // parent.block for lba in child.own} - (parent.blocks or set())
-    return len(blocks) * (parent.block * 512 + 12288)
+    return len(blocks) * (parent.block * 512 + 12288) + parent.vhdx * (2 << 20)
 
 
 def half_merge(model, places):

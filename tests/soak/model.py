@@ -8,6 +8,7 @@ which has the number of its partition."""
 import itertools
 
 BLOCK_OF_SNAPSHOT = 4096                # sectors
+SLEEP = "/hiberfil.sys"
 LABELS = {1: "VHDBOOT", 2: "DATA"}
 NUMBERS = {label: number for number, label in LABELS.items()}
 
@@ -32,6 +33,7 @@ class Image:
         self.own = {}
         self.maybe = {}
         self.blocks = set()                     # that are there; None: nobody knows
+        self.torn = False                       # its log may hold what a server that was cut left there
         self.merging = None                     # ident of a child whose merge into it was cut
         self.marked = False                     # a mark of a merge that is through may have been left on it
 
@@ -137,6 +139,10 @@ class Model:
         self.menus[volume] = list(self.menu(volume))
         self.files[volume, "/vhdboot.cfg"] = None
 
+    def asleep(self, volume):
+        """Is Windows hibernated on it?"""
+        return (volume, SLEEP) in self.files
+
     # --- Who leads to whom
 
     def candidates(self, volume, path, image, parents, home):
@@ -233,6 +239,15 @@ class Model:
         names = [place, *self.names(place)]
         return [(v, e) for v, e in self.entries() if self.leaf_of(v, e) in names]
 
+    def written(self, place):
+        """A VHDX that was written to has another id; a merge that was cut knows it all the same."""
+        image = self.files[place]
+        old = image.ident
+        image.renew()
+        for _, other in self.images():
+            if other.merging == old:
+                other.merging = image.ident
+
     def put(self, place, image):
         """Other content in a file."""
         for name in self.names(place):
@@ -270,7 +285,7 @@ class Model:
 
     def rollback(self, volume, entry):
         image = self.files[self.leaf_of(volume, entry)]
-        image.own, image.blocks = {}, set()
+        image.own, image.blocks, image.torn = {}, set(), False
         image.renew()
         image.merging, image.marked = None, False
 

@@ -5,7 +5,7 @@ import os
 import build
 import judge
 import programs
-from model import Entry, folder, split
+from model import SLEEP, Entry, folder, split
 from programs import Loss
 from promises import depth, undermined
 
@@ -180,6 +180,18 @@ def mark(s, rng):
     model.dirty ^= {volume}
     return change(s, volume, model, (), f"dirty: {volume in model.dirty}",
                   "dirty" if volume in model.dirty else "clean")
+
+
+def hibernate(s, rng):
+    """Windows is hibernated on the volume, or was shut down."""
+    volume = rng.choice([v for v in s.parts if s.model.asleep(v)] or list(s.parts))
+    model = s.model.copy()
+    if model.asleep(volume):
+        del model.files[volume, SLEEP]
+        return change(s, volume, model, (), "Windows is shut down", "remove", SLEEP)
+    model.files[volume, SLEEP] = None
+    path = s.host(b"hibr" + bytes(8188))
+    return roomy(s, volume, 8192) and change(s, volume, model, (), "Windows sleeps", "put", path, SLEEP)
 
 
 def menu(s, rng):

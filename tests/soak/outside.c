@@ -395,7 +395,7 @@ int main(int argc, char **argv)
         die("open", argv[1]);
     ntfs_log_set_handler(ntfs_log_handler_stderr);
     ntfs_set_char_encoding("C.UTF-8");
-    vol = ntfs_device_mount(dev, change ? 0 : NTFS_MNT_RDONLY);
+    vol = ntfs_device_mount(dev, change ? NTFS_MNT_IGNORE_HIBERFILE : NTFS_MNT_RDONLY);
     if (!vol)
         die("mount", argv[1]);
     if (ntfs_volume_get_free_space(vol))

@@ -38,6 +38,8 @@ def attempt(seed, chosen, keep=None):
             if chosen is None or number in chosen:
                 soak.full = own % 8 == 0
                 steps.take(soak, step, own)
+        if soak.other:
+            soak.turn()
     except Loss as loss:
         failure = str(loss)
     except Exception:                   # of the soak's own; to be mended there

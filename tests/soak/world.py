@@ -24,7 +24,7 @@ class Soak:
         self.flash, self.model = build.Factory(where, random.Random(seed), self.tag).make()
         self.parts = programs.partitions(self.flash)
         self.files, self.free = {}, {}
-        self.backup = None
+        self.backup, self.other = None, None    # other: a flash that one is a clone of, or the clone
         self.judge([("flashed", self.model, set())], cut=True)
 
     def tag(self):
@@ -33,6 +33,13 @@ class Soak:
 
     def say(self, text):
         self.log.append(text)
+
+    def turn(self):
+        """Goes on with the other flash, which must be as it was left."""
+        kept = self.flash, self.model, self.files, self.backup
+        self.flash, self.model, self.files, self.backup = self.other
+        self.other = kept
+        self.judge([("as it was left", self.model, set())], cut=True)
 
     # --- Judging
 
@@ -111,6 +118,8 @@ class Soak:
         volume = int(arguments[arguments.index("--partition") + 1]) if "--partition" in arguments else 1
         if volume in self.model.dirty:  # what an install that was cut left is taken back all the same
             refuse = ("the volume is dirty", arguments[0] != "restore")
+        if self.model.asleep(volume):
+            refuse = ("Windows sleeps on it", arguments[0] != "restore")
         cut = None
         if rng.random() < 0.45:
             cut = (int(1.35 ** rng.uniform(0, 20)) - 1, 0, rng.randrange(1, 1 << 30) if rng.random() < 0.5 else 0)
@@ -134,8 +143,9 @@ class Soak:
             if len([line for line in lines if "warning: " not in line]) != 1:
                 raise Loss(f"a refusal is one sentence, not: {errors}")
             merging = any(image.merging for _, image in self.model.images()) and "merge" in errors
+            torn = any(image.torn for _, image in self.model.images()) and "log" in errors
             full = any(w in errors for w in NO_ROOM) and self.free[volume] < room + (1 << 20)
-            if not (refuse or merging or full):
+            if not (refuse or merging or torn or full):
                 raise Loss(f"{arguments[0]} refuses what it should do: {errors.strip()} "
                            f"({self.free[volume]} bytes are free)")
             self.judge([("as before", self.model, set())])

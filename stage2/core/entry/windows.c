@@ -110,17 +110,8 @@ void windows_list(struct config *config, struct ntfs *vol, struct arena *a)
         config->timeout_seconds = seconds;
 }
 
-/* Is the volume the partition of an MBR that is meant? */
-static bool is_mbr_partition(const struct ntfs *vol, const struct bcd_level *where)
-{
-    struct mbr mbr;
-    struct fail ignored;
-    return where->offset == vol->start_lba << SECTOR_SHIFT &&
-           !blk_read(vol->drive, 0, 1, &mbr, &ignored) &&
-           le32_get(mbr.disk_signature) == where->signature;
-}
-
-static bool is_gpt_partition(const struct ntfs *vol, const struct bcd_level *where)
+/* The partition of a GPT that starts where the volume does. */
+static bool place_by_gpt(const struct ntfs *vol, struct bcd_level *place)
 {
     union {
         struct gpt_header header;
@@ -128,9 +119,9 @@ static bool is_gpt_partition(const struct ntfs *vol, const struct bcd_level *whe
     } sector;
     struct fail ignored;
     if (blk_read(vol->drive, 1, 1, &sector, &ignored) ||
-        memcmp(sector.header.signature, "EFI PART", 8) ||
-        memcmp(sector.header.disk_id, where->disk_id, sizeof where->disk_id))
+        memcmp(sector.header.signature, "EFI PART", 8))
         return false;
+    memcpy(place->disk_id, sector.header.disk_id, sizeof place->disk_id);
     uint64_t lba = le64_get(sector.header.entries_lba);
     uint32_t entries = le32_get(sector.header.entry_count);
     uint32_t step = le32_get(sector.header.entry_size);
@@ -142,17 +133,36 @@ static bool is_gpt_partition(const struct ntfs *vol, const struct bcd_level *whe
             &sector.entry[off % SECTOR_SIZE / (uint32_t)sizeof sector.entry[0]];
         if (blk_read(vol->drive, lba + off / SECTOR_SIZE, 1, &sector, &ignored))
             return false;
-        if (le64_get(e->first_lba) == vol->start_lba)
-            return !memcmp(e->id, where->partition_id, sizeof e->id);
+        if (le64_get(e->first_lba) == vol->start_lba) {
+            memcpy(place->partition_id, e->id, sizeof place->partition_id);
+            return true;
+        }
     }
     return false;
 }
 
+void windows_place(const struct ntfs *vol, struct bcd_level *place)
+{
+    struct mbr mbr;
+    struct fail ignored;
+    *place = (struct bcd_level){.kind = BCD_PARTITION, .offset = vol->start_lba << SECTOR_SHIFT};
+    place->mbr = !blk_read(vol->drive, 0, 1, &mbr, &ignored);
+    if (place->mbr)
+        place->signature = le32_get(mbr.disk_signature);
+    place->gpt = place_by_gpt(vol, place);
+}
+
 bool windows_is_partition(const struct ntfs *vol, const struct bcd_level *where)
 {
-    return where->kind == BCD_PARTITION && !where->is_virtual &&
-           ((where->mbr && is_mbr_partition(vol, where)) ||
-            (where->gpt && is_gpt_partition(vol, where)));
+    struct bcd_level place;
+    if (where->kind != BCD_PARTITION || where->is_virtual)
+        return false;
+    windows_place(vol, &place);
+    bool mbr = where->mbr && place.mbr && where->signature == place.signature;
+    bool gpt = where->gpt && place.gpt &&
+               !memcmp(where->disk_id, place.disk_id, sizeof place.disk_id) &&
+               !memcmp(where->partition_id, place.partition_id, sizeof place.partition_id);
+    return (mbr && where->offset == place.offset) || gpt;
 }
 
 static bool is_meant(const struct volumes *v, unsigned volume, const struct config_entry *entry)

@@ -25,6 +25,10 @@ struct volumes;
  * starts them. Where there is a store that cannot be read, config->windows_fault says why. */
 void windows_list(struct config *config, struct ntfs *vol, struct arena *a);
 
+/* What a boot store calls the partition that the volume is: by its disk's MBR, by its GPT, or both;
+ * `mbr` and `gpt` say which. */
+void windows_place(const struct ntfs *vol, struct bcd_level *place);
+
 /* An entry of the store as one of the menu, its strings in `a`; false: no memory for it, or its
  * path is none. */
 bool windows_entry(struct config_entry *to, const struct bcd_entry *from, struct arena *a);

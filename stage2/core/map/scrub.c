@@ -35,7 +35,9 @@ static bool scrub(const struct map *map, struct blk *const *drive, uint64_t sect
 void map_scrub(struct map *map, struct blk *const *drive, bool (*more)(void),
                uint8_t buffer[MAP_SCRUB_SECTORS * 512])
 {
-    if (map->growth != MAP_GROWS_DYNAMIC)
+    bool noted = map_records(map) &&
+                 !(map->cell[map->record_end - map->record_cells + MAP_RECORD_OWN] & MAP_OWN_DIRTY);
+    if (map->growth != MAP_GROWS_DYNAMIC && (map->growth != MAP_GROWS_DIFFERENCING || !noted))
         return;
     for (uint32_t at = map->record_first; at < map->record_end; at += map->record_cells) {
         uint64_t *own = &map->cell[at + MAP_RECORD_OWN];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Looks ahead of the guest whether free slots of a dynamic VHD are empty, and empties them. */
+/* Looks ahead of the guest whether free slots of an image are empty, and empties them. */
 #ifndef CORE_MAP_SCRUB_H
 #define CORE_MAP_SCRUB_H
 
@@ -13,8 +13,9 @@ struct map;
 
 /*
  * Makes the own sectors of free records zero, in order, as long as `more` says, and takes
- * MAP_OWN_DIRTY off them. Those that a note vouches for are left alone. The resident handler does
- * the rest when a slot is needed, a sector at a time. Nothing refers to a slot yet, so
+ * MAP_OWN_DIRTY off them. Those that a note vouches for are left alone. A differencing image's
+ * slots are looked at only in front of such ones: it can do with a slot that is not. The resident
+ * handler does the rest when a slot is needed, a sector at a time. Nothing refers to a slot yet, so
  * power may fail at any point. `drive` is indexed by the map's drive numbers. A sector that fails
  * ends it: the handler will meet it and tell the guest.
  */

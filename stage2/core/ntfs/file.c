@@ -2,6 +2,7 @@
 /* Opens files by path. */
 #include "core/ntfs/file.h"
 #include "core/base/arena.h"
+#include "core/base/endian.h"
 #include "core/base/errors.h"
 #include "core/base/file.h"
 #include "core/ntfs/extents.h"
@@ -119,4 +120,26 @@ struct ntfs_identity ntfs_identify(const struct file *file)
 bool ntfs_same_file(const struct ntfs_identity *a, const struct ntfs_identity *b)
 {
     return a->drive == b->drive && a->start_lba == b->start_lba && a->record == b->record;
+}
+
+enum err ntfs_written(const struct file *file, uint64_t *time, struct fail *f)
+{
+    const struct ntfs_file *nf = file->ctx;
+    struct ntfs *vol = nf->vol;
+    size_t mark = arena_mark(vol->arena);
+    struct ntfs_standard_information info;
+    struct ntfs_inode inode;
+    struct ntfs_attr attr = {0};
+    ntfs_limit_reads(vol, NTFS_READ_LIMIT);
+    enum err err = ntfs_inode_open(vol, nf->record, &inode, f);
+    if (!err)
+        err = ntfs_attr_open(vol, &inode, NTFS_ATTR_STANDARD_INFORMATION, NULL, 0, &attr, f);
+    if (!err && (!attr.present || attr.size < sizeof info))
+        err = fail(f, ERR_CORRUPT, "the file in MFT record %u has no times", nf->record);
+    if (!err)
+        err = ntfs_attr_read(vol, &attr, 0, &info, sizeof info, f);
+    ntfs_unlimit_reads(vol);
+    *time = err ? 0 : le64_get(info.written);
+    arena_release(vol->arena, mark);
+    return err;
 }

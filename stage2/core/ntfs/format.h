@@ -132,6 +132,7 @@ static_assert(offsetof(struct ntfs_record_header, base) == 0x20);
 #define NTFS_REF_SEQUENCE(ref) ((uint16_t)((ref) >> 48))
 
 enum {
+    NTFS_ATTR_STANDARD_INFORMATION = 0x10,
     NTFS_ATTR_LIST = 0x20,
     NTFS_ATTR_VOLUME_NAME = 0x60,
     NTFS_ATTR_VOLUME_INFORMATION = 0x70,
@@ -141,6 +142,14 @@ enum {
     NTFS_ATTR_BITMAP = 0xb0,
     NTFS_ATTR_REPARSE_POINT = 0xc0,
 };
+/* $STANDARD_INFORMATION, whose later fields nobody here needs. Times count 100 ns from 1601 on,
+ * UTC. */
+struct ntfs_standard_information {
+    le64 created; /* 0x00 */
+    le64 written; /* 0x08: the data */
+};
+static_assert(sizeof(struct ntfs_standard_information) == 16);
+
 #define NTFS_ATTR_END              0xffffffffu
 
 #define NTFS_FLAG_COMPRESSION_MASK 0x00ffu

@@ -74,6 +74,11 @@ struct ntfs_identity {
 struct ntfs_identity ntfs_identify(const struct file *file);
 bool ntfs_same_file(const struct ntfs_identity *a, const struct ntfs_identity *b);
 
+/* When the file's data were written last by a program that keeps such times: 100 ns since 1601,
+ * UTC. What goes straight to the file's sectors, as our own writes do, does not change it.
+ * ERR_CORRUPT. */
+MUST_CHECK enum err ntfs_written(const struct file *file, uint64_t *time, struct fail *f);
+
 struct ntfs_dirent {
     uint64_t record; /* MFT record number */
     uint64_t size;   /* bytes, as the index entry says: may be old */

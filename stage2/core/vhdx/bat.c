@@ -264,8 +264,9 @@ static enum err run_at(struct vhdx *v, uint64_t lba, struct image_run *run, stru
     run->in_place = false;
     if (run->state != IMAGE_DATA)
         return ERR_OK;
-    /* A log that was not replayed would be laid over what is written, at the next replay. */
-    run->in_place = b.kind == BLOCK_FULL && !v->log_in_use;
+    /* Of a partially present block the bits of these sectors are set already. A log that was not
+     * replayed would be laid over what is written, at the next replay. */
+    run->in_place = !v->log_in_use;
     run->file_sector = (b.offset >> SECTOR_SHIFT) + in;
     return data_trim(v, run, f);
 }

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """`install --place gap`: vhdboot in front of the first partition, or in a BIOS boot partition; no volume is changed."""
 import os
+import random
 import re
 import shutil
 import struct
 import subprocess
 
 import pytest
+from cuts import cut, cut_total
 from emulator import Bochs, read_error
 from files import read, sha256, write
 from flash import MIB, START, run, tool
@@ -205,6 +207,79 @@ def test_each_cut_leaves_an_old_or_a_new_loader_whole(two, folder, pytestconfig)
     assert cuts
 
 
+@pytest.mark.takes(6)
+@pytest.mark.parametrize("verb", ["install", "update", "uninstall", "restore"])
+def test_each_cut_is_ended_by_running_it_again(verb, two, cutting):
+    """Whatever of the writes since the last flush reached the drive: the MBR's old code, or a loader that is whole."""
+    before = read(two)
+    words, good = [verb, "d.img"], [read(os.path.join(BUILD, "vhdboot.bin"))]
+    if verb == "update":
+        good.append(older(two))
+    elif verb == "install":
+        words += ["--partition", "2", "--place", "gap"]
+    else:
+        mkimage("install", two, "--partition", 2, "--place", "gap", "--backup", "saved")
+        words += ["saved"] if verb == "restore" else []
+    shutil.copy(two, "d.img")
+    assert not cut(-1, 0, words)
+    rng = random.Random(verb)
+    for count in range(cut_total()):
+        for lose in (0, rng.randrange(1, 1 << 30)):
+            shutil.copy(two, "d.img")
+            assert cut(count, lose, words)
+            assert read("d.img", 0, 440) == before[:440] or loader_of("d.img") in good, (count, lose)
+            done = mkimage(*words, status=None)
+            assert done.returncode == 0 or (verb == "uninstall" and b"not installed" in done.stderr), done.stderr
+            if verb in ("update", "install"):
+                assert loader_of("d.img") == good[0], (count, lose)
+            else:
+                assert read("d.img") == before, (count, lose)
+
+
+def test_sectors_of_others_behind_vhdboots_own_stay(two):
+    write(two, (1 + NEEDED) * 512, b"a licence's mark")
+    write(two, (1 + PLACE + NEEDED) * 512, b"and another one")
+    before = sha256(two)
+    older(two)
+    mkimage("update", two)
+    mkimage("uninstall", two)
+    assert NEEDED < PLACE and sha256(two) == before
+
+
+def test_a_backup_of_an_update_does_not_bring_back_what_a_later_one_overwrote(two, tmp_path):
+    older(two)
+    mkimage("update", two, "--backup", tmp_path / "second")
+    shutil.copy(two, tmp_path / "copy")
+    mkimage("restore", two, tmp_path / "second")            # nothing came after it
+    assert record_of(two)[0] == 1 and loader_of(two)
+    shutil.copy(tmp_path / "copy", two)
+    mbr = bytearray(read(two, 0, 512))                      # a third version, longer than the first, in its place
+    third = bytearray(read(two, 2 * 512, (NEEDED - 1) * 512)) + bytes(1024)
+    struct.pack_into("<I", third, 8, struct.unpack_from("<I", third, 8)[0] + 1024)
+    struct.pack_into("<I", third, 12, struct.unpack_from("<I", third, 12)[0] - 1024 & 0xffffffff)
+    write(two, 2 * 512, bytes(third))
+    struct.pack_into("<IH", mbr, RECORD + 4, 1, NEEDED + 2)
+    write(two, 0, bytes(mbr))
+    before = sha256(two)
+    refused("restore", two, tmp_path / "second", words="overwritten by a later update")
+    assert sha256(two) == before
+
+
+def test_dirty_volumes_are_left_alone(two):
+    """Also where no byte of them would change: a boot from there would not write to its images."""
+    mkimage("install", two, "--partition", 2, "--place", "gap", "--backup", two + ".saved")
+    at = (START + 4096) * 512
+    for mft in struct.unpack("<QQ", read(two, at + 48, 16)):    # it and its mirror
+        record = at + mft * 4096 + 3 * 1024                     # $Volume
+        info = record + read(two, record, 1024).index(b"\x70\0\0\0")
+        write(two, info + struct.unpack("<H", read(two, info + 20, 2))[0] + 10, b"\x01")
+    before = sha256(two)
+    for words in (["install", two, "--place", "gap"], ["update", two], ["uninstall", two],
+                  ["restore", two, two + ".saved"]):
+        refused(*words, words="dirty")
+        assert sha256(two) == before
+
+
 def test_uninstall_brings_back_what_was_there_and_clears_both_places(two):
     before = read(two)
     older(two)
@@ -273,8 +348,8 @@ def gpt(shop):
     return make
 
 
-@pytest.mark.parametrize("start, bus", [(2048, "ide"), ((1 << 32) + (1 << 21), "ahci")],
-                         ids=["ide", "beyond 2 TiB"])
+@pytest.mark.parametrize("start, bus", [(2048, "ide"), (2048, "usb-ehci"), ((1 << 32) + (1 << 21), "ahci")],
+                         ids=["ide", "usb", "beyond 2 TiB"])
 def test_gpt(gpt, qemu, start, bus):
     disk = gpt(start)
     table = read(disk, 440, 33 * 512)

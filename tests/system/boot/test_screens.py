@@ -3,15 +3,14 @@
 build/screens), and the same over a serial line of its own."""
 import os
 import re
-import struct
 import subprocess
 import time
-import zlib
 
 import pytest
 from bootdisk import Disk, image, one, two
 from emulator import Qemu
 from flash import tool
+from picture import png
 from vhd_dynamic import DynamicVhd
 
 TITLES = ("[a]\ntitle = Hyper-V Server 2008 R2\nvhd = \\one.vhd\n"
@@ -45,28 +44,14 @@ def see(pc, pattern):
 
 
 def picture(pc, name):
-    """QEMU's picture of the screen as build/screens/NAME.png, with a palette: small enough for the documents."""
+    """QEMU's picture of the screen as build/screens/NAME.png."""
     dump = os.path.join(pc.folder, "picture")
     pc.qmp("screendump", filename=dump)
     with open(dump, "rb") as file:
         width, height, pixels = re.fullmatch(rb"P6\s+(\d+)\s+(\d+)\s+255\s(.*)", file.read(), re.S).groups()
-    width, height = int(width), int(height)
-    places = [pixels[at:at + 3] for at in range(0, len(pixels), 3)]
-    palette = sorted(set(places))
-    assert len(palette) <= 16 and width % 2 == 0
-    nibbles = [palette.index(place) for place in places]
-    packed = bytes(high << 4 | low for high, low in zip(nibbles[::2], nibbles[1::2]))
-    rows = b"".join(b"\0" + packed[y * width // 2:(y + 1) * width // 2] for y in range(height))
-
-    def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
     folder = os.path.join(os.path.dirname(tool("vhdboot.bin")), "screens")
     os.makedirs(folder, exist_ok=True)
-    with open(os.path.join(folder, name + ".png"), "wb") as file:
-        file.write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 4, 3, 0, 0, 0))
-                   + chunk(b"PLTE", b"".join(palette))
-                   + chunk(b"IDAT", zlib.compress(rows, 9)) + chunk(b"IEND", b""))
+    png(os.path.join(folder, name + ".png"), int(width), int(height), pixels)
 
 
 def pictures_of(text):
@@ -279,6 +264,22 @@ def test_the_details_cost_few_sectors(tmp_path, kind):
                 see(pc, "  changes are kept" + (", no room for new blocks" if kind == "dynamic" else "$"))
     print(reads)
     assert reads["one"] - reads["none"] <= 20, reads
+
+
+def test_the_first_screen_waits_for_no_other_drive(tmp_path):
+    """Not for the BIOS' timeouts of a drive that is broken, either: only the user makes the loader look there."""
+    config = b"timeout = none\n[a]\nvhd = \\one.vhd\nparent = OTHER:\\base.vhd\n[b]\nvhd = \\one.vhd\n"
+    boot, other = tmp_path / "boot", tmp_path / "other"
+    boot.mkdir()
+    other.mkdir()
+    path = Disk(boot, one(vhdboot_cfg=config)).path
+    extra = [(Disk(other, {}, label="OTHER").path, "ide")]
+    with Qemu(path, extra=extra, limit=60, mirror=False) as pc:
+        see(pc, r"^  \\one.vhd$")
+        assert pc.stats("disk1")["rd_operations"] == 0
+        pc.keys("tab")
+        see(pc, r"^  \\one.vhd: fixed")
+        assert pc.stats("disk1")["rd_operations"] > 0
 
 
 def test_the_details_tell_of_room_and_of_parents(tmp_path):

@@ -154,9 +154,9 @@ def test_hooks_are_installed_for_what_is_there(tmp_path):
     (tmp_path / "usr/share/initramfs-tools").mkdir(parents=True)
     run(ATTACH, "install-hooks", tmp_path)
     files = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
-    assert files == {"usr/sbin/vhdboot-attach", *("etc/initramfs-tools/" + name for name in (
+    assert files == {"usr/sbin/vhdboot-attach", "usr/sbin/vhdboot-grow", *("etc/initramfs-tools/" + name for name in (
         "hooks/vhdboot", "scripts/local-top/vhdboot", "scripts/local-block/vhdboot"))}
-    for path in files - {"usr/sbin/vhdboot-attach"}:
+    for path in files - {"usr/sbin/vhdboot-attach", "usr/sbin/vhdboot-grow"}:
         run("sh", "-n", tmp_path / path)
         assert "@MODULES@" not in (tmp_path / path).read_text()
     (tmp_path / "none").mkdir()

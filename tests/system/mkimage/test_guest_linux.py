@@ -49,8 +49,9 @@ def check_inside(shop, image, **where):
     for name in ("usr/sbin/vhdboot-attach", "hooks/vhdboot", "scripts/local-top/vhdboot",
                  "scripts/local-block/vhdboot"):
         assert name in words, words[:300]
-    run("debugfs", "-R", f"dump /usr/sbin/vhdboot-attach {shop.path('attach')}", part)
-    assert filecmp.cmp(shop.path("attach"), tool("vhdboot-attach"), shallow=False)
+    for name in ("vhdboot-attach", "vhdboot-grow"):
+        run("debugfs", "-R", f"dump /usr/sbin/{name} {shop.path('dumped')}", part)
+        assert filecmp.cmp(shop.path("dumped"), tool(name), shallow=False)
     return inside.content(part, "/boot/seen").split("\n")
 
 

@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A stick that lives: list, add, replace, remove. What they say, what they refuse, what stays as it was."""
+import datetime
 import json
 import os
 import random
+import re
+import time
 
 import pytest
 
 from files import read, write
 from layers import SECTORS, Fixed, chain, child, config_of, dynamic, flash, holds, sound
-from ntfsdisk import MIB, spoil
-from tools import mkimage, refused
+from ntfsdisk import MIB, cut_out, spoil
+from tools import mkimage, refused, run
 from vhd_dynamic import flatten
 
 pytestmark = pytest.mark.usefixtures("folder")
@@ -43,6 +46,10 @@ def files(name="f.img", path="/vhd"):
     return sorted(line.split()[-1] for line in mkimage("ls", f"{name}:{path}").stdout.decode().splitlines())
 
 
+def moment(text):
+    return datetime.datetime.fromisoformat(text)
+
+
 def test_list(stick):
     answer = json.loads(mkimage("list", "f.img", "--json").stdout)
     assert [e["name"] for e in answer["entries"]] == ["base", "leaf"]
@@ -51,6 +58,10 @@ def test_list(stick):
                     "hidden": False, "boots": True, "free": None, "default": False, "images": 1, "size": stick[0].size}
     assert leaf == {**leaf, "title": "Mine", "write": "persistent", "boots": True, "free": 0, "default": True,
                     "images": 2}
+    times = run("ntfsinfo", "-F", "/vhd/base.vhd", cut_out("f.img")).stdout.decode()
+    day = moment(base["written"]).strftime("%a %b %e %H:%M:%S %Y UTC")
+    assert re.search(r"File Altered Time:\s*" + day, times), times
+    assert abs(moment(base["written"]).timestamp() - time.time()) < 3600
     mkimage("reserve", "f.img", "--entry", "leaf", "--size", "1M")
     assert listed()["leaf"]["free"] == MIB
     free = json.loads(mkimage("list", "f.img", "--json").stdout)["volume"]
@@ -58,6 +69,7 @@ def test_list(stick):
     lines = mkimage("list", "f.img").stdout.decode().splitlines()
     assert lines[0].startswith("  base: \\vhd\\base.vhd, write = none, dynamic VHD, 9 MiB")
     assert lines[1].startswith("> leaf: Mine, \\vhd\\leaf.vhd, write = persistent, differencing VHD")
+    assert lines[0].endswith(f"9 MiB, file of {base['written'][:10]}")
     assert lines[1].endswith("room for 1 MiB") and lines[2].startswith("2 entries, ")
 
 

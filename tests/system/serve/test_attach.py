@@ -109,6 +109,20 @@ mkimage attach /dev/vda --entry disk --read-only
 mount -t ext4 -o ro /dev/nbd0p1 /mnt && sha256sum < /mnt/x > /sum2
 step stick-same cmp /sum /sum2
 umount /mnt; mkimage detach /dev/nbd0
+insmod /lib/dm-mod.ko
+map() { dmsetup create over --noudevsync --table "0 $(cat /sys/block/vda/size) linear /dev/vda 0" && dmsetup mknodes; }
+step mapped map
+step below-node ls /dev/mapper/over
+step below-mapper mkimage attach /dev/vda --entry disk
+step below-mapper-read mkimage attach /dev/vda --entry disk --read-only
+mkimage detach /dev/nbd0
+step mapper mkimage attach /dev/mapper/over --entry disk
+step mapper-held dmsetup remove --noudevsync over
+mount -t ext4 -o ro /dev/nbd0p1 /mnt && sha256sum < /mnt/x > /sum2
+umount /mnt
+step mapper-same cmp /sum /sum2
+step mapper-detach mkimage detach /dev/nbd0
+step unmapped dmsetup remove --noudevsync over
 step foreign mkimage detach /dev/nbd5
 echo "== end"
 poweroff -f
@@ -136,9 +150,10 @@ def machine_run(tmp_path_factory):
     drive = stick(folder)
     initrd = Cpio()
     initrd.system(INIT.replace("MODULES", " ".join(MODULES)))
-    for name in (*MODULES, "nbd"):
+    for name in (*MODULES, "nbd", "dm-mod"):
         initrd.file(f"lib/{name}.ko", os.path.join(KERNEL, f"{name}.ko"))
     initrd.program("bin/mkimage", MKIMAGE)
+    initrd.program("bin/dmsetup", shutil.which("dmsetup", path="/usr/sbin:/sbin:/usr/bin:/bin"))
     initrd.save(str(folder / "initrd"))
     with Qemu(drive, bus="virtio", memory=512, write=True, limit=240,
               options=["-kernel", os.path.join(KERNEL, "vmlinuz"), "-initrd", str(folder / "initrd"),
@@ -269,6 +284,17 @@ def test_an_entry_of_a_stick(log):
     assert one["partitions"] == ["/dev/nbd0p1"]
     assert re.fullmatch(r"mkimage: /dev/vda: .*busy\. .*\.", said(log, "stick-again", 1))
     for step in ("stick-mount", "stick-detach", "stick-same"):
+        said(log, step)
+
+
+def test_a_device_mapper_under_it(log):
+    """A volume of LVM or the like over a drive: the drive is not written past it, on it all goes as on a drive."""
+    assert said(log, "below-node") == "/dev/mapper/over"
+    assert "device 254:0 lies on it" in re.sub(r"device \d+:0", "device 254:0", said(log, "below-mapper", 1))
+    assert said(log, "below-mapper-read") == "/dev/nbd0"
+    assert said(log, "mapper") == "/dev/nbd0"
+    assert "busy" in said(log, "mapper-held", 1)
+    for step in ("mapper-same", "mapper-detach", "unmapped"):
         said(log, step)
 
 

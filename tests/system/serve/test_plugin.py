@@ -13,6 +13,7 @@ import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "lib"))
 import images                                                                   # noqa: E402
+import vhdx                                                                     # noqa: E402
 from served import KINDS, MIB, Model, PLUGIN, Refused, Server, vhd_chain        # noqa: E402
 
 
@@ -220,7 +221,8 @@ class TestVolume:
         image = vhd_chain(str(tmp_path), depth=0, size=64 * MIB, block_size=2 * MIB, seed=20)
         path = str(tmp_path / "stick.img")
         config = tmp_path / "vhdboot.cfg"
-        config.write_text("[linux]\nvhd = \\level0.vhd\n[test]\nvhd = \\level0.vhd\nwrite = discard\n")
+        config.write_text("[linux]\nvhd = \\level0.vhd\n[test]\nvhd = \\level0.vhd\nwrite = discard\n"
+                          "[memory]\nvhd = \\level0.vhd\nram = yes\n")
         images.mkimage("flash", path, "--vhd", image.path, "--config", str(config), "--reserve", "8M", "--size", "192M")
         return path, image
 
@@ -246,6 +248,51 @@ class TestVolume:
         assert changed and set(changed) <= own
         images.equal(images.read(path + ":/level0.vhd"), bytes(content), "mkimage")
 
+    def test_a_parent_on_it_is_not_written(self, tmp_path):
+        image = vhd_chain(str(tmp_path), depth=1, size=12 * MIB, block_size=2 * MIB, seed=21)
+        path = str(tmp_path / "stick.img")
+        images.mkimage("flash", path, "--vhd", image.path, "--reserve", "none", "--size", "96M")
+        with open(path, "rb") as file:
+            before = file.read()
+        name = "file=" + path + ":/" + os.path.basename(image.chain[1])
+        with pytest.raises(Refused) as refused:
+            Server(tmp_path, name)
+        assert "is a child of" in str(refused.value)
+        for mode in ("none", "discard"):
+            with Server(tmp_path, name, "write=" + mode) as server:
+                server.connect().pread(512, 0)
+        with Server(tmp_path, "target=" + path) as server:      # the child itself
+            server.connect().pread(512, 0)
+        with open(path, "rb") as file:
+            assert file.read() == before
+
+    def test_what_nobody_knows_in_a_vhdx_is_spared(self, tmp_path):
+        """A region of another program's, of an odd length, and the place of a block that is not mapped."""
+        path, disk = str(tmp_path / "disk.vhdx"), str(tmp_path / "stick.img")
+        images.mkimage("vhd", "create", path, "--size", "16M", "--block-size", "1M")
+        with open(path, "rb") as file:
+            content = bytearray(file.read())
+        region, place = len(content), len(content) + 2 * MIB
+        content += (b"R" * 0x101234).ljust(2 * MIB, b"\0") + b"U" * MIB
+        bat = next(int.from_bytes(content[at + 16:at + 24], "little") for at in (0x30010, 0x30030)
+                   if content[at:at + 4] == bytes.fromhex("6677c22d"))
+        content[bat + 8:bat + 16] = (place | 3).to_bytes(8, "little")       # block 1 is unmapped
+        for table in (0x30000, 0x40000):
+            content[table + 8:table + 12] = (3).to_bytes(4, "little")
+            content[table + 80:table + 112] = b"another program!" + struct.pack("<QII", region, 0x101234, 0)
+            content[table + 4:table + 8] = bytes(4)
+            content[table + 4:table + 8] = vhdx.crc32c(bytes(content[table:table + 65536])).to_bytes(4, "little")
+        with open(path, "wb") as file:
+            file.write(content)
+        images.mkimage("flash", disk, "--vhd", path, "--reserve", "8M", "--size", "96M")
+        with Server(tmp_path, "file=" + disk + ":/disk.vhdx") as server:
+            server.connect().pwrite(b"new " * (3 * MIB // 4), 0)
+        now = images.mkimage("cat", disk + ":/disk.vhdx").stdout
+        assert now[region:region + 0x101234] == content[region:region + 0x101234]
+        assert now[place:place + MIB] == b"U" * MIB
+        assert images.read(disk + ":/disk.vhdx", 0, 6 * 2048 // 2) == b"new " * (3 * MIB // 4)
+        images.mkimage("vhd", "check", disk + ":/disk.vhdx")
+
     def test_past_the_page_cache(self, stick, tmp_path):
         path, image = stick
         content = bytearray(image.content)
@@ -268,11 +315,12 @@ class TestVolume:
             disk.flush()
         images.mkimage("vhd", "check", path + ":/level0.vhd")
 
-    def test_entry_that_discards(self, stick, tmp_path):
+    @pytest.mark.parametrize("entry", ["test", "memory"])
+    def test_entry_that_discards(self, stick, entry, tmp_path):
         path, image = stick
         with open(path, "rb") as f:
             before = f.read()
-        with Server(tmp_path, "target=" + path, "entry=test") as server:
+        with Server(tmp_path, "target=" + path, "entry=" + entry) as server:
             disk = server.connect()
             disk.pwrite(b"gone" * 128, 0)
             assert disk.pread(512, 0) == b"gone" * 128

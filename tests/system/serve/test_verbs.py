@@ -14,7 +14,7 @@ import pytest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "lib"))
 import images                                                                   # noqa: E402
 from images import mkimage                                                      # noqa: E402
-from served import KINDS, MIB, Server, vhd_chain, vhdx_chain                    # noqa: E402
+from served import KINDS, MIB, Refused, Server, vhd_chain, vhdx_chain                    # noqa: E402
 
 MKIMAGE = os.path.join(os.path.abspath(os.environ.get("B", "build")), "mkimage")
 GIB, TIB = 1 << 30, 1 << 40
@@ -216,6 +216,94 @@ def test_compact_leaves_a_dirty_volume_alone(tmp_path):
     images.equal(images.read(path)[:len(content)], bytes(content), "mkimage")
 
 
+def shadows(part, *_):
+    """Restore points: volsnap's way to its catalog, in $Boot."""
+    part[0x1e00:0x1e10] = bytes.fromhex("6b87083876c1484eb7ae04046e6cc752")
+    part[0x1e30:0x1e38] = (1 << 20).to_bytes(8, "little")
+
+
+def bitmap_is_wrong(part, file, bitmap):
+    """The clusters of a file, of its second half only, called free."""
+    lcn = part.find(file[:2048]) // 2048
+    at = part.find(bitmap)
+    assert lcn > 0 and at > 0
+    for cluster in range(lcn + 700, lcn + 708):
+        part[at + cluster // 8] &= ~(1 << cluster % 8)
+
+
+def bitmap_was_not_written(part, *_):
+    """All but its first bytes read as zeros: clusters that are free."""
+    record = next(at for at in range(0, len(part), 1024)
+                  if part[at:at + 4] == b"FILE" and part[at + 0x2c:at + 0x30] == b"\6\0\0\0")
+    at = record + int.from_bytes(part[record + 0x14:record + 0x16], "little")
+    while part[at] != 0x80:
+        at += int.from_bytes(part[at + 4:at + 8], "little")
+    part[at + 0x38:at + 0x40] = (512).to_bytes(8, "little")
+
+
+@pytest.mark.parametrize("damage, words", [
+    (shadows, "shadow copies"), (bitmap_is_wrong, "calls clusters free"),
+    (bitmap_was_not_written, "never wholly written")])
+def test_compact_does_not_believe(damage, words, tmp_path):
+    """A bitmap that does not count what files or shadow copies have: nothing is given away by it."""
+    raw, part, _ = used_junk(tmp_path)
+    bitmap = images.run("ntfscat", part, "$Bitmap").stdout
+    content = bytearray(part.read_bytes())
+    damage(content, (tmp_path / "file").read_bytes(), bitmap)
+    disk = bytearray(raw.read_bytes())
+    disk[MIB:MIB + PART] = content
+    raw.write_bytes(disk)
+    path = tmp_path / "disk.vhd"
+    mkimage("vhd", "convert", raw, path)
+    said = mkimage("vhd", "compact", path, "--free").stderr.decode()
+    assert "partition 1 keeps its free space: " in said and words in said, said
+    images.equal(images.read(path)[:len(disk)], bytes(disk), "mkimage")
+
+
+def test_compact_of_partitions_that_overlap(tmp_path):
+    """What one calls free may be the other's."""
+    raw, _, _ = used_junk(tmp_path)
+    disk = bytearray(raw.read_bytes())
+    disk[446 + 16:446 + 32] = bytes((0, 0, 0, 0, 0x83, 0, 0, 0)) + (30000).to_bytes(4, "little") + \
+        (4096).to_bytes(4, "little")
+    raw.write_bytes(disk)
+    path = tmp_path / "disk.vhd"
+    mkimage("vhd", "convert", raw, path)
+    said = mkimage("vhd", "compact", path, "--free").stderr.decode()
+    assert "overlaps partition 2" in said, said
+    images.equal(images.read(path)[:len(disk)], bytes(disk), "mkimage")
+
+
+@pytest.mark.parametrize("form", ["vhd", "vhdx"])
+def test_a_parent_is_left_as_its_children_know_it(form, tmp_path):
+    base, child = tmp_path / f"base.{form}", tmp_path / "below" / "deep" / f"child.{form}"
+    mkimage("vhd", "create", base, "--size", "4M")
+    child.parent.mkdir(parents=True)
+    mkimage("vhd", "create", child, "--parent", base)
+    (tmp_path / f"name.{form}").symlink_to(base)
+    before = base.read_bytes()
+    for words in (["resize", base, "--size", "5M"], ["compact", base, "--free"]):
+        said = mkimage("vhd", *words, status=1).stderr.decode()
+        assert f"child.{form}: is a child of " in said, said
+    with pytest.raises(Refused) as refused:
+        Server(tmp_path, "file=" + str(base))
+    assert "is a child of" in str(refused.value)
+    for mode in ("none", "discard"):
+        with Server(tmp_path, "file=" + str(base), "write=" + mode) as server:
+            server.connect().pread(512, 0)
+    assert base.read_bytes() == before
+    mkimage("vhd", "compact", base)
+    with Server(tmp_path, "file=" + str(child)) as server:
+        server.connect().pwrite(b"new " * 128, 0)
+    other = tmp_path / "below" / f"other.{form}"
+    mkimage("vhd", "create", other, "--parent", base)
+    assert f"other.{form}: is a child of" in mkimage("vhd", "merge", child, status=1).stderr.decode()
+    os.remove(other)
+    said = mkimage("vhd", "merge", child).stderr.decode()
+    assert "no other child of it in" in said and "one elsewhere would be damaged" in said, said
+    assert images.read(base, 0, 1) == b"new " * 128
+
+
 def test_what_a_killed_run_left_is_removed(tmp_path):
     path, other = tmp_path / "disk.vhd", tmp_path / "disk.vhd.x.part"
     mkimage("vhd", "create", path, "--size", "4M")
@@ -349,3 +437,25 @@ def test_a_parent_that_is_a_pipe_is_not_waited_for(form, tmp_path):
     os.mkfifo(base)
     done = subprocess.run([MKIMAGE, "vhd", "info", child], timeout=20, capture_output=True, check=False)
     assert done.returncode == 1 and b"is not there" in done.stderr, done
+
+
+@pytest.mark.parametrize("form", ["vhd", "vhdx"])
+def test_a_full_file_system(form, tmp_path):
+    """What there is stays as it is, nothing is left behind, and what is said is what helps."""
+    small = tmp_path / "small"
+    small.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", small], check=False).returncode:
+        pytest.skip("only root may mount a small file system")
+    try:
+        base, child, other = (small / f"{name}.{form}" for name in ("base", "child", "other"))
+        mkimage("vhd", "create", base, "--size", "40M", "--block-size", "1M")
+        mkimage("vhd", "create", child, "--parent", base)
+        write(child, b"7" * (8 * MIB), 0, tmp_path)
+        before = {path: path.read_bytes() for path in (base, child)}
+        for words in (["convert", child, other], ["compact", child], ["rebase", child, "--parent", base],
+                      ["merge", child]):
+            said = mkimage("vhd", *words, status=1).stderr.decode()
+            assert "no space is left" in said and f"{small}/" in said, said
+            assert {path: path.read_bytes() for path in small.iterdir()} == before, words
+    finally:
+        images.run("umount", small)

@@ -181,3 +181,16 @@ def test_each_cut(cutting, kind, verb, step):
             mkimage("windows", verb[0], new, *verb[1:])
             assert inside(new, SYSTEM) == after
     assert states == ({True, False} if verb[0] == "tune" else {True})
+
+
+@pytest.mark.parametrize("words", [["tune", "f.img", "--entry", "w"],
+                                   ["boot", "f.img:/w.vhd", "--inside"]], ids=["tune", "boot"])
+def test_the_sum_of_an_image_that_no_entry_writes_to(words, folder):
+    windows_vhd("w.vhd", windows_tree(SYSTEM=system(7601), SOFTWARE=software(7601, "Enterprise")), kind="fixed")
+    with open("cfg", "w", encoding="ascii") as file:
+        file.write("[w]\nvhd = \\w.vhd\nwrite = discard\n")
+    mkimage("flash", "f.img", "--vhd", "w.vhd", "--config", "cfg", "--size", "100M")
+    mkimage("windows", *words, "--dry-run")
+    assert mkimage("verify", "f.img").stdout.decode().startswith("ok       \\w.vhd")
+    mkimage("windows", *words)
+    assert mkimage("verify", "f.img").stdout.decode().startswith("changed  \\w.vhd: as expected, it was written to")

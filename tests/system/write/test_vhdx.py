@@ -13,12 +13,15 @@ from vhd_dynamic import SECTOR
 from vhdx import BAT, ZERO, Vhdx
 
 FAULTS = 5
+BELOW = 2                               # of them over something, where there is a parent
+CHILD_WRITES = 4 * BELOW + 2 * (FAULTS - BELOW)     # bitmap, BAT, data, bitmap; over nothing BAT and data
 COOKIE = b"vhdbzero"
 CONFIG = "[d]\nvhd = \\disk.vhdx\nquiet = yes\n"
 
 
-def raw(shop, step):
-    """A disk with the guest that writes single sectors (wbench.asm), to blocks of `step` sectors each."""
+def raw(shop, step, below=0):
+    """A disk with the guest that writes single sectors (wbench.asm), to blocks of `step` sectors each, of which some
+    hold something."""
     first = max(16384, step)
     sectors = first + FAULTS * step
     path = shop.path("wbench.raw")
@@ -28,11 +31,14 @@ def raw(shop, step):
         file.write(struct.pack("<III", first, step, FAULTS))
         file.truncate(16384 * SECTOR)
         file.truncate(sectors * SECTOR)
+        for n in range(below):
+            file.seek((first + n * step + 9) * SECTOR)
+            file.write(b"below".ljust(SECTOR))
     return path
 
 
-def dynamic(shop, block, slack="1T"):
-    source, path = raw(shop, block // SECTOR), shop.path("disk.vhdx")
+def dynamic(shop, block, slack="1T", below=0):
+    source, path = raw(shop, block // SECTOR, below), shop.path("disk.vhdx")
     run("qemu-img", "convert", "-f", "raw", "-O", "vhdx", "-o", f"subformat=dynamic,block_size={block}", source, path)
     if slack:
         mkimage("reserve", path, "--size", slack)
@@ -133,13 +139,13 @@ def test_without_a_note_slots_are_looked_at(shop):
 
 def test_new_blocks_of_a_child(shop):
     """snapshot makes it, the machine writes to it, reserve gives it more, rollback empties it."""
-    path = dynamic(shop, 32 * MIB, slack=None)
+    path = dynamic(shop, 32 * MIB, slack=None, below=BELOW)
     before = output(tool("mkimage"), "vhd", "read", path)
     flash = shop.formatted(path, pieces=3, mib=400, config=CONFIG, to="/disk.vhdx")
     mkimage("snapshot", flash, "--size", "60M", "--yes")
     base = output(tool("mkimage"), "cat", f"{flash}:/disk.vhdx")
     read, written = session(flash)
-    assert (read, written) == (FAULTS, 4 * FAULTS)          # bitmap, BAT, data, bitmap
+    assert (read, written) == (FAULTS, CHILD_WRITES)
     after, copy = content(shop, flash)
     changed = [n for n in range(len(before) // SECTOR)
                if before[n * SECTOR:(n + 1) * SECTOR] != after[n * SECTOR:(n + 1) * SECTOR]]
@@ -187,7 +193,7 @@ def test_reserve_makes_sector_bitmaps(shop, place):
 @pytest.mark.parametrize("child", [False, True], ids=["dynamic", "differencing"])
 def test_power_cuts(shop, child):
     """After every cut all readers agree, and each sector is what it was or what was being written."""
-    path = dynamic(shop, 2 * MIB, slack=None if child else "1T")
+    path = dynamic(shop, 2 * MIB, slack=None if child else "1T", below=BELOW if child else 0)
     flash = shop.formatted(path, pieces=3, mib=200, config=CONFIG, to="/disk.vhdx")
     if child:
         mkimage("snapshot", flash, "--size", "60M", "--yes")
@@ -196,7 +202,7 @@ def test_power_cuts(shop, child):
     before = output(tool("mkimage"), "read", flash)
     session(flash, record)
     after, _ = content(shop, flash)
-    total = 8 + 1 + (4 if child else 2) * FAULTS            # the header, the note, the blocks
+    total = 8 + 1 + (CHILD_WRITES if child else 2 * FAULTS)    # the header, the note, the blocks
     for cut in sorted(random.Random(child).sample(range(1, total), 8)):
         state = shop.path("cut.img")
         run("cp", "--sparse=always", start, state)

@@ -386,6 +386,35 @@ TEST(file_compressed_in_huge_units)
     CHECK_EQ(ntfs_compressed_open(&im->vol, &nf->data, &nf->unit, &im->f), ERR_UNSUPPORTED);
 }
 
+TEST(file_written)
+{
+    struct image *im;
+    uint8_t info[48] = {0};
+    uint64_t time = 1;
+    im_put(info, 8, 1);
+    im_put(info + 8, 8, 0x01dc5b0011223344);
+    uint8_t *r = one_file(&im, 1024);
+    im_resident(r, NTFS_ATTR_STANDARD_INFORMATION, IM_NAME(""), info, sizeof info);
+    im_resident(r, NTFS_ATTR_DATA, IM_NAME(""), "data", 4);
+    CHECK_EQ(seal_and_open(im, r), ERR_OK);
+    size_t mark = arena_mark(&im->arena);
+    CHECK_EQ(ntfs_written(&file, &time, &im->f), ERR_OK);
+    CHECK_EQ(time, 0x01dc5b0011223344);
+    CHECK_EQ(arena_mark(&im->arena), mark);
+
+    r = one_file(&im, 1024);
+    im_resident(r, NTFS_ATTR_STANDARD_INFORMATION, IM_NAME(""), info, 15);
+    im_resident(r, NTFS_ATTR_DATA, IM_NAME(""), "data", 4);
+    CHECK_EQ(seal_and_open(im, r), ERR_OK);
+    CHECK_FAIL(im, ntfs_written(&file, &time, &im->f), ERR_CORRUPT, "has no times");
+    CHECK_EQ(time, 0);
+
+    r = one_file(&im, 1024);
+    im_resident(r, NTFS_ATTR_DATA, IM_NAME(""), "data", 4);
+    CHECK_EQ(seal_and_open(im, r), ERR_OK);
+    CHECK_FAIL(im, ntfs_written(&file, &time, &im->f), ERR_CORRUPT, "has no times");
+}
+
 TEST(file_streams)
 {
     struct image *im;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Power cuts of VHDXs (cut_world.c), by the handler that knows their tables. One block of a
- * differencing disk is zeros by the leaf's own word.
+ * differencing disk is zeros by the leaf's own word; of another the leaf has all sectors, and its
+ * state is "partially present" all the same.
  */
 #define RESIDENT_VHDX
 #include "core/vhdx/format.h"
@@ -11,7 +12,8 @@
 
 #include "unit/resident/cut_world.c"
 
-#define BLOCK_ZERO 4u /* of a differencing leaf: in state ZERO */
+#define BLOCK_ZERO  4u /* of a differencing leaf: in state ZERO */
+#define BLOCK_WHOLE 2u /* of a differencing one: all bits are set */
 
 static uint64_t bitmap_at; /* bytes: of the leaf */
 
@@ -73,7 +75,7 @@ static struct vx *image_make(bool differencing, uint32_t first, uint32_t step, u
         uint64_t data = vx_block(x, n, differencing ? VHDX_PARTIALLY_PRESENT : VHDX_FULLY_PRESENT);
         for (uint32_t i = 0; i < shape.block; i++) {
             uint32_t lba = n * shape.block + i;
-            bool set = part == 1 || i / 7 % part == 0;
+            bool set = part == 1 || i / 7 % part == 0 || (differencing && n == BLOCK_WHOLE);
             if (set && differencing)
                 *vx_at(x, bits + lba / 8) |= (uint8_t)(1u << (lba & 7));
             if (set)

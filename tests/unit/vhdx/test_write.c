@@ -196,7 +196,7 @@ TEST(sequence_number_at_its_end)
     vx_free(x);
 }
 
-TEST(only_fully_present_blocks_are_in_place)
+TEST(all_sectors_that_are_there_are_in_place)
 {
     struct vx *x = vx_child(8 * MIB, MIB);
     vx_block(x, 0, VHDX_FULLY_PRESENT);
@@ -207,7 +207,7 @@ TEST(only_fully_present_blocks_are_in_place)
     opened(x);
     CHECK(in_place_at(0, IMAGE_DATA));
     CHECK(!in_place_at(2048, IMAGE_ZERO));
-    CHECK(!in_place_at(2 * 2048, IMAGE_DATA)); /* its bitmap would have to be logged */
+    CHECK(in_place_at(2 * 2048, IMAGE_DATA)); /* its bit says so already */
     CHECK(!in_place_at(2 * 2048 + 4, IMAGE_ABSENT));
     CHECK(in_place_at(3 * 2048 + 7, IMAGE_DATA));
     CHECK(!in_place_at(4 * 2048, IMAGE_ABSENT));
