@@ -138,10 +138,10 @@ def check_volume(shop, flash):
     os.unlink(volume)
 
 
-def check_outside(shop, flash, sums, image="disk.vhd", kinds=(), options=()):
+def check_outside(shop, flash, sums, image="disk.vhd", kinds=()):
     """Image, volume and file system are clean, and the files are what the system said."""
     mkimage("vhd", "check", f"{flash}:/{image}")
-    inner = inner_disk(shop, flash, options)
+    inner = inner_disk(shop, flash)
     check_system(shop, inner, sums, kinds)
     check_volume(shop, flash)
     os.unlink(inner)
