@@ -9,6 +9,7 @@
 #include "cli/path.h"
 #include "core/base/arena.h"
 #include "core/base/file.h"
+#include "core/base/path.h"
 #include "core/entry/config.h"
 #include "core/entry/open.h"
 #include "core/ntfs/ntfs.h"
@@ -18,12 +19,30 @@
 #include "flash/lineage.h"
 #include "flash/sums.h"
 
-/* The `vhd =` value for an image at `path`: in the leaf's folder as the entry writes that. */
+/* Does an entry's `vhd =` value lead into the folder of a whole path? Of two ways to write it, with
+ * another volume's name or through .., no is said. */
+static bool into_folder_of(const char *value, const char *path)
+{
+    const char *colon = strchr(value, ':');
+    value = colon ? colon + 1 : value;
+    value += path_is_separator(*value);
+    path += path_is_separator(*path);
+    size_t length = path_folder_length(path);
+    bool same = path_folder_length(value) == length;
+    for (size_t i = 0; same && i < length; i++)
+        same = path_is_separator(path[i]) ? path_is_separator(value[i])
+                                          : !strncasecmp(value + i, path + i, 1);
+    return same;
+}
+
+/* The `vhd =` value for an image at `path`: in the leaf's folder as the entry writes that; whole
+ * where the entry starts the leaf by a name in another folder. */
 static const char *leaf_value(struct lineage *l, unsigned index, const char *path)
 {
     const char *old = l->text.config.entry[index].vhd, *own = lineage_path(l, 0);
     size_t folder = path_folder_length(path);
-    bool beside = folder == path_folder_length(own) && !strncasecmp(path, own, folder);
+    bool beside = folder == path_folder_length(own) && !strncasecmp(path, own, folder) &&
+                  (index == l->entry || into_folder_of(old, own));
     size_t keep = beside ? path_folder_length(old) : 0;
     char *value = arena_alloc(&l->edit.session.target.arena, keep + strlen(path) + 1);
     if (!value)

@@ -134,6 +134,19 @@ def test_a_hard_link_is_the_same_file():
         holds("drop.img", flatten([base], SECTORS), "--entry", entry)
 
 
+@pytest.mark.parametrize("verb", VERBS, ids=" ".join)
+def test_a_hard_link_in_another_folder(verb):
+    """An entry that starts the leaf by a name elsewhere leads to the parent's own place then."""
+    base, leaf, _ = family()
+    config = "[work]\nvhd = \\vhd\\leaf.vhd\n[twin]\nvhd = \\twin.vhd\n[third]\nvhd = VHD/leaf.vhd\n"
+    name = flash(["leaf", "base"], config=config)
+    hard_link(name, "vhd/leaf.vhd", "/twin.vhd")
+    mkimage(verb[0], name, *verb[1:])
+    for entry in ("work", "twin", "third"):
+        assert chain(name, "--entry", entry) == ["\\vhd\\base.vhd"]
+        holds(name, flatten([base] if "--drop" in verb else [leaf, base], SECTORS), "--entry", entry)
+
+
 @pytest.mark.parametrize("image", ["leaf", "base"])
 def test_remove_takes_one_name_of_two(image):
     """The other one is somebody's who wants to keep it; in the root folder it would be a menu of its own."""
