@@ -40,6 +40,7 @@ INSTALL_GUEST = $(if $(filter /usr,$(PREFIX)),755:$(B)/hooks/grub-devices:$(PREF
                 755:$(B)/vhdboot-attach:$(SBINDIR)/vhdboot-attach \
                 755:$(B)/vhdboot-grow:$(SBINDIR)/vhdboot-grow \
                 644:package/man/vhdboot-attach.8:$(MANDIR)/man8/vhdboot-attach.8 \
+                644:package/man/vhdboot-grow.8:$(MANDIR)/man8/vhdboot-grow.8 \
                 $(if $(filter /usr,$(PREFIX)),$(INSTALL_HOOKS))
 INSTALLED = $(INSTALL_TOOL) $(INSTALL_NBDKIT) $(INSTALL_GUEST)
 
