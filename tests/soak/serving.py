@@ -143,7 +143,8 @@ def may_refuse(model, volume, entry):
         places = model.chain(volume, entry)
     except Refuse:
         return True
-    return model.is_apart(places) or volume in model.dirty or model.asleep(places[0][0])
+    needed = entry.writes and model.dependents(places[0])[1]    # a parent of others by its id
+    return needed or model.is_apart(places) or volume in model.dirty or model.asleep(places[0][0])
 
 
 def session(s, rng, volume, entry, server, client, killed):
