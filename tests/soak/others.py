@@ -139,7 +139,7 @@ def scatter(s, rng):
     volume = rng.choice(list(s.parts))
     size = rng.choice((4096, 30000, 70000, 200000))
     count = min(24, (s.free[volume] - (1 << 20)) // (2 * size))
-    if count < 2 or len(s.model.files) > 16 or (volume, "/p0") in s.model.files:
+    if count < 2 or len(s.model.files) > 16 or (volume, "/p1") in s.model.files:
         return None
     path = s.host(rng.randbytes(size))
     model = s.model.copy()
