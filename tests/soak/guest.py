@@ -67,7 +67,7 @@ def session(s, entry, places, requests, lines, cut):
             right = answer == "03" and done == 0
         elif answer == "cc":
             right = image.kind != "fixed" and (image.blocks is None or taken + len(new) > records or not image.grows)
-            right |= not entry.writes
+            right |= not entry.writes or image.bitless
         else:
             right = answer == "00"
         if not right:
@@ -101,8 +101,9 @@ def session(s, entry, places, requests, lines, cut):
 
 
 def may_scrub(entry, image):
-    """Slots of a dynamic image are emptied before a start, whatever the guest does then."""
-    return entry.writes and image.kind == "dynamic"
+    """Slots are emptied before a start, of a differencing image the first, whatever the guest does then; a VHDX whose
+    blocks are all there may have some, too."""
+    return entry.writes and (image.kind != "fixed" or image.vhdx)
 
 
 def apply(image, lba, count, done, tag):

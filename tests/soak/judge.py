@@ -63,7 +63,7 @@ def entry_difference(model, volume, entry, fields):
         if starts == "1":
             return f"entry {name} starts, although: {why}"
         return None
-    if starts != "1" and model.is_apart(places):
+    if starts != "1" and (model.is_apart(places) or ("boot record" in sentence and model.may_be_blank(places))):
         return None
     if starts != "1":
         return f"entry {name} does not start: {sentence}"

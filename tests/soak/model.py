@@ -170,6 +170,10 @@ class Model:
             raise Refuse("system")
         return places
 
+    def may_be_blank(self, places):
+        """A cut left it open whether the first sector holds anything."""
+        return not all(self.disk(places)[1].get(0, {1}))
+
     # --- What verbs promise; each changes the model as if all went well
 
     def snapshot(self, volume, entry, name):

@@ -25,6 +25,7 @@ class Image:
         self.maybe = {}
         self.blocks = set()                     # that are there; None: nobody knows
         self.torn = False                       # its log may hold what a server that was cut left there
+        self.bitless = False                    # a VHDX child that may lack the sectors of bits new blocks need
         self.merging = None                     # ident of a child whose merge into it was cut
         self.marked = False                     # a mark of a merge that is through may have been left on it
 

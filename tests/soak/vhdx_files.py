@@ -31,6 +31,7 @@ def write(image, path, slack, rng, identity, parent):
         disk.store(lba, content(tag, lba, 1))
     disk.order = list(disk.data)
     rng.shuffle(disk.order)
+    image.bitless = image.kind == "differencing" and vhdx.PARTIAL not in disk.state.values()
     disk.write(path)
     with open(path, "ab") as file:
         junk = rng.random() < 0.4

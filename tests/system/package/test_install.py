@@ -163,8 +163,9 @@ def test_make_help_tells_the_targets(pytestconfig):
         assert re.search(rf"^make {target} ", said, re.M), target
 
 
-@pytest.mark.parametrize("setting, missing", [("NASM=no-nasm", "the program no-nasm"),
-                                              ("CC=gcc -nostdinc", "the header zopfli/zopfli.h, the header ntfs-3g/volume.h")])
+@pytest.mark.parametrize("setting, missing", [
+    ("NASM=no-nasm", "the program no-nasm"),
+    ("CC=gcc -nostdinc", "the header zopfli/zopfli.h, the header ntfs-3g/volume.h")])
 def test_what_is_missing_is_named_before_anything_is_built(pytestconfig, folder, setting, missing):
     said = make(pytestconfig.rootpath, f"B={folder}/b", setting, status=2)
     assert re.search(rf"missing: {re.escape(missing)}.*; `make deps` installs what is needed\.", said)
