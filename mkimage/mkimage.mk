@@ -23,7 +23,7 @@ SERVE_SRC := $(wildcard mkimage/serve/*.c) \
 ATTACH_OBJ := $(patsubst mkimage/%.c,$(B)/mkimage.o/%.o,$(wildcard mkimage/attach/*.c) $(SERVE_SRC)) $(CORE64)
 
 # The files that include libntfs.h.
-MKIMAGE_NTFS   := $(patsubst %,$(B)/mkimage.o/ntfs/%.o,find io lengthen place volume)
+MKIMAGE_NTFS   := $(patsubst %,$(B)/mkimage.o/ntfs/%.o,find folder index index_write io lengthen place settle volume)
 # SHA-256; what is on a device that is to be overwritten; libhivex, which changes registry hives:
 # statically, as it is small and not everywhere.
 MKIMAGE_LIBS   := -lnettle -lblkid -l:libhivex.a
@@ -47,7 +47,7 @@ $(B)/mkimage.o/blobs.o: mkimage/blobs.S $(B)/mbr.bin $(B)/gap.bin $(B)/gap_loade
 
 $(B)/mkimage.o/libntfs.a.o: $(MKIMAGE_NTFS)
 	$(call run,LD)ld -r -o $@.all $^ $(shell $(CC) -print-file-name=libntfs-3g.a)
-	@objcopy --wildcard --keep-global-symbol='volume_*' --keep-global-symbol='place*' $@.all $@
+	@objcopy --wildcard --keep-global-symbol='volume_*' --keep-global-symbol='place*' --keep-global-symbol='folder*' $@.all $@
 
 $(B)/mkimage: $(MKIMAGE_LINKED)
 	$(call run,LD)$(CC) $(LDFLAGS) $^ $(MKIMAGE_LIBS) -o $@

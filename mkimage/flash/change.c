@@ -137,11 +137,10 @@ static uint8_t step_of_index(const struct overlay *o, const struct target *t, ui
 void change_sort(struct overlay *o, const struct target *t, uint64_t copy_lba,
                  const struct volume_zone *zones, unsigned zone_count)
 {
-    static const uint8_t step_of[] = {[AREA_BITMAP] = CHANGE_BITMAP,
-                                      [AREA_RECORD] = CHANGE_RECORD,
-                                      [AREA_ROOT] = CHANGE_FOLDER,
-                                      [AREA_MIRRORED] = CHANGE_MIRRORED,
-                                      [AREA_OTHER] = CHANGE_DATA};
+    static const uint8_t step_of[] = {
+        [AREA_BITMAP] = CHANGE_BITMAP,       [AREA_RECORD] = CHANGE_RECORD,
+        [AREA_ROOT] = CHANGE_FOLDER,         [AREA_MIRRORED] = CHANGE_MIRRORED,
+        [AREA_INDEX_NEW] = CHANGE_INDEX_NEW, [AREA_OTHER] = CHANGE_DATA};
     uint64_t start = t->part->start_lba;
     for (size_t i = 0; i < o->count; i++) {
         struct overlay_sector *s = &o->sector[i];

@@ -13,6 +13,7 @@
 #include "host/overlay.h"
 #include "ntfs/lengthen.h"
 #include "ntfs/place.h"
+#include "ntfs/settle.h"
 #include "ntfs/volume.h"
 
 enum status edit_open(struct edit *e, const struct options *options)
@@ -65,6 +66,8 @@ void edit_end_rehearsal(struct edit *e)
 static enum status finish(struct edit *e, struct volume *v, bool backwards, enum status status)
 {
     static const struct placement none;
+    if (!status)
+        status = folders_settle(v);
     if (!status)
         status = session_note_zones(&e->session, v, &none);
     enum status closed = volume_close(v);

@@ -15,7 +15,9 @@
 #include "host/confirm.h"
 #include "host/drive_info.h"
 #include "layout.h"
+#include "ntfs/folder.h"
 #include "ntfs/mirror.h"
+#include "ntfs/settle.h"
 
 /* Free records that the MFT gets where it has to grow anyway: for images of later snapshots. */
 #define SPARE_RECORDS 32u
@@ -130,6 +132,15 @@ enum status session_volume(struct session *s, struct volume *v)
     return status ? status : volume_open(v, &s->device, start, part->sectors << SECTOR_SHIFT);
 }
 
+static void add_zones(struct session *s, const struct volume *v, const struct placement *p,
+                      enum volume_area area)
+{
+    for (uint32_t i = 0; i < p->count; i++)
+        s->zones[s->zone_count++] =
+            (struct volume_zone){v->start + p->piece[i].lcn * v->cluster_size,
+                                 p->piece[i].count * v->cluster_size, area, 0};
+}
+
 enum status session_note_zones(struct session *s, struct volume *v, const struct placement *p)
 {
     struct volume_zone *zones;
@@ -137,17 +148,16 @@ enum status session_note_zones(struct session *s, struct volume *v, const struct
     enum status status = volume_zones(v, &zones, &count);
     if (status)
         return status;
+    const struct placement *fresh = folders_fresh(v);
     free(s->zones);
     s->zone_count = 0;
-    s->zones = calloc(count + p->count, sizeof *s->zones);
+    s->zones = calloc(count + p->count + fresh->count, sizeof *s->zones);
     if (!s->zones) {
         free(zones);
         return say_no_memory();
     }
-    for (uint32_t i = 0; i < p->count; i++)
-        s->zones[s->zone_count++] =
-            (struct volume_zone){v->start + p->piece[i].lcn * v->cluster_size,
-                                 p->piece[i].count * v->cluster_size, AREA_OTHER, 0};
+    add_zones(s, v, p, AREA_OTHER);
+    add_zones(s, v, fresh, AREA_INDEX_NEW);
     memcpy(s->zones + s->zone_count, zones, count * sizeof *zones);
     s->zone_count += count;
     free(zones);
@@ -213,6 +223,8 @@ enum status session_files(struct session *s, const struct session_file *file, un
         status = put_file(&v, &file[i], &all);
     if (!status && volume_mft_size(&v) != mft) /* once for these files and all later verbs */
         status = volume_spare_records(&v, SPARE_RECORDS);
+    if (!status)
+        status = folders_settle(&v);
     if (!status)
         status = session_note_zones(s, &v, &all);
     enum status closed = volume_close(&v);

@@ -109,6 +109,15 @@ bool overlay_read(const struct overlay *o, void *buf, size_t size, uint64_t off)
     return true;
 }
 
+void overlay_revert(struct overlay *o, uint64_t off, uint64_t size)
+{
+    for (size_t i = 0; i < o->count; i++) {
+        struct overlay_sector *s = &o->sector[i];
+        if ((s->lba << SECTOR_SHIFT) - off < size)
+            memcpy(s->after, s->before, SECTOR_SIZE);
+    }
+}
+
 static int by_lba(const void *a, const void *b)
 {
     const struct overlay_sector *x = a, *y = b;

@@ -39,6 +39,9 @@ bool overlay_read(const struct overlay *o, void *buf, size_t size, uint64_t off)
 /* False with errno set where memory is out or the device cannot be read. */
 bool overlay_write(struct overlay *o, const void *buf, size_t size, uint64_t off);
 
+/* Takes back what was written to these bytes: whole sectors. */
+void overlay_revert(struct overlay *o, uint64_t off, uint64_t size);
+
 /* Drops sectors that changed nothing and sorts the rest by lba. */
 void overlay_settle(struct overlay *o);
 

@@ -25,10 +25,12 @@
 #include <ntfs-3g/cache.h>
 #include <ntfs-3g/device.h>
 #include <ntfs-3g/dir.h>
+#include <ntfs-3g/index.h>
 #include <ntfs-3g/inode.h>
 #include <ntfs-3g/lcnalloc.h>
 #include <ntfs-3g/logging.h>
 #include <ntfs-3g/mft.h>
+#include <ntfs-3g/mst.h>
 #include <ntfs-3g/runlist.h>
 #include <ntfs-3g/unistr.h>
 #include <ntfs-3g/volume.h>

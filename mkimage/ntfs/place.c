@@ -7,6 +7,7 @@
 #include "ntfs/place.h"
 #include <errno.h>
 #include <stdlib.h>
+#include "ntfs/index.h"
 #include "ntfs/libntfs.h"
 
 enum status place_claim(struct volume *v, const struct placement *p)
@@ -33,12 +34,13 @@ static runlist_element *runlist_of(const struct placement *p)
 }
 
 /* Sets the sizes in the attribute's first record. */
-static bool set_sizes(ntfs_inode *inode, s64 size, s64 allocated)
+static bool set_sizes(const ntfs_attr *attr, s64 size, s64 allocated)
 {
-    ntfs_attr_search_ctx *ctx = ntfs_attr_get_search_ctx(inode, NULL);
+    ntfs_attr_search_ctx *ctx = ntfs_attr_get_search_ctx(attr->ni, NULL);
     if (!ctx)
         return false;
-    bool ok = !ntfs_attr_lookup(AT_DATA, AT_UNNAMED, 0, CASE_SENSITIVE, 0, NULL, 0, ctx);
+    bool ok =
+        !ntfs_attr_lookup(attr->type, attr->name, attr->name_len, CASE_SENSITIVE, 0, NULL, 0, ctx);
     if (ok) {
         ctx->attr->data_size = cpu_to_sle64(size);
         ctx->attr->initialized_size = cpu_to_sle64(size);
@@ -69,15 +71,12 @@ static bool make_plain(ntfs_inode *inode)
 
 /* Gives the attribute the new runs, of which those before cluster `from` are the ones that it has;
  * the old ones come back in *old. */
-static bool set_runs(ntfs_inode *inode, const struct placement *p, VCN from, s64 size,
-                     uint32_t cluster_size, runlist_element **old)
+static bool set_attr_runs(ntfs_attr *attr, const struct placement *p, VCN from, s64 size,
+                          runlist_element **old)
 {
-    ntfs_attr *attr = ntfs_attr_open(inode, AT_DATA, AT_UNNAMED, 0);
     runlist_element *rl = runlist_of(p);
-    if (!attr || !rl || ntfs_attr_map_whole_runlist(attr)) {
+    if (!rl || ntfs_attr_map_whole_runlist(attr)) {
         free(rl);
-        if (attr)
-            ntfs_attr_close(attr);
         return false;
     }
     s64 clusters = 0;
@@ -85,17 +84,27 @@ static bool set_runs(ntfs_inode *inode, const struct placement *p, VCN from, s64
         clusters += (s64)p->piece[i].count;
     *old = attr->rl;
     attr->rl = rl;
-    attr->allocated_size = clusters * cluster_size;
+    attr->allocated_size = clusters * attr->ni->vol->cluster_size;
     attr->data_size = attr->initialized_size = size;
     NAttrSetFullyMapped(attr);
-    bool ok =
-        !ntfs_attr_update_mapping_pairs(attr, from) && set_sizes(inode, size, attr->allocated_size);
+    return !ntfs_attr_update_mapping_pairs(attr, from) &&
+           set_sizes(attr, size, attr->allocated_size);
+}
+
+/* The same for a file's content. */
+static bool set_runs(ntfs_inode *inode, const struct placement *p, VCN from, s64 size,
+                     runlist_element **old)
+{
+    ntfs_attr *attr = ntfs_attr_open(inode, AT_DATA, AT_UNNAMED, 0);
+    bool ok = attr && set_attr_runs(attr, p, from, size, old);
     int keep = errno;
-    inode->data_size = size;
-    inode->allocated_size = attr->allocated_size;
-    NInoFileNameSetDirty(inode);
-    ntfs_attr_close(attr);
-    ntfs_inode_update_times(inode, NTFS_UPDATE_MCTIME);
+    if (attr) {
+        inode->data_size = size;
+        inode->allocated_size = attr->allocated_size;
+        NInoFileNameSetDirty(inode);
+        ntfs_attr_close(attr);
+        ntfs_inode_update_times(inode, NTFS_UPDATE_MCTIME);
+    }
     errno = keep;
     return ok;
 }
@@ -118,13 +127,26 @@ enum status place_file(struct volume *v, const char *path, uint64_t size, const 
     if (!inode)
         return STATUS_FAILED;
     runlist_element *old = NULL;
-    bool ok = make_plain(inode) && set_runs(inode, p, 0, (s64)size, v->cluster_size, &old);
+    bool ok = make_plain(inode) && set_runs(inode, p, 0, (s64)size, &old);
     enum status status = set_down(v, path, inode, ok);
     /* Only now, when nothing refers to them any more. */
     if (!status && old && old->length && ntfs_cluster_free_from_rl(v->ntfs, old))
         status = volume_failed(v, path, "its old clusters cannot be freed");
     free(old);
     return status;
+}
+
+bool place_index(struct _ntfs_inode *folder, const struct placement *p, uint64_t size)
+{
+    runlist_element *old = NULL;
+    ntfs_attr *attr = ntfs_attr_open(folder, AT_INDEX_ALLOCATION, NTFS_INDEX_I30, INDEX_NAME_UNITS);
+    bool ok = attr && set_attr_runs(attr, p, 0, (s64)size, &old);
+    int keep = errno;
+    if (attr)
+        ntfs_attr_close(attr);
+    free(old);
+    errno = keep;
+    return ok;
 }
 
 enum status place_extend(struct volume *v, const char *path, const struct placement *p,
@@ -137,7 +159,7 @@ enum status place_extend(struct volume *v, const char *path, const struct placem
     for (uint32_t i = 0; i < old->count; i++)
         from += (VCN)old->piece[i].count;
     runlist_element *runs = NULL;
-    bool ok = set_runs(inode, p, from, inode->data_size, v->cluster_size, &runs);
+    bool ok = set_runs(inode, p, from, inode->data_size, &runs);
     free(runs);
     return set_down(v, path, inode, ok);
 }
@@ -152,9 +174,9 @@ enum status place_resize(struct volume *v, const char *path, uint64_t size)
     s64 allocated = 0; /* by the runs: a cut place_extend may have left another figure */
     for (const runlist_element *rl = ok ? attr->rl : NULL; rl && rl->length; rl++)
         allocated += rl->length * v->cluster_size;
+    ok = ok && set_sizes(attr, (s64)size, allocated);
     if (attr)
         ntfs_attr_close(attr);
-    ok = ok && set_sizes(inode, (s64)size, allocated);
     inode->data_size = (s64)size;
     inode->allocated_size = allocated;
     NInoFileNameSetDirty(inode);
@@ -190,8 +212,7 @@ enum status place_truncate(struct volume *v, const char *path, uint64_t size)
         status = say_no_memory();
     ntfs_inode *inode = status ? NULL : volume_open_file(v, path);
     if (inode)
-        status =
-            set_down(v, path, inode, set_runs(inode, &keep, 0, (s64)size, v->cluster_size, &old));
+        status = set_down(v, path, inode, set_runs(inode, &keep, 0, (s64)size, &old));
     else if (!status)
         status = STATUS_FAILED;
     for (uint32_t i = 0; !status && i < rest.count; i++) { /* nothing refers to them any more */

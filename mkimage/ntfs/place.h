@@ -82,4 +82,8 @@ enum status place_fill_memory(struct volume *v, const struct placement *p, const
 
 void placement_free(struct placement *p);
 
+/* Gives the blocks of a folder's index the clusters `p`, which are claimed, in place of those they
+ * have; `size` bytes. False with errno set. */
+bool place_index(struct _ntfs_inode *folder, const struct placement *p, uint64_t size);
+
 #endif

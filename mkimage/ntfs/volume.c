@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include "ntfs/folder.h"
 #include "ntfs/io.h"
 #include "ntfs/libntfs.h"
 
@@ -50,6 +51,7 @@ enum status volume_open(struct volume *v, struct device *device, uint64_t start,
 
 enum status volume_close(struct volume *v)
 {
+    folders_forget(v);
     if (!v->ntfs)
         return STATUS_OK;
     struct _ntfs_volume *ntfs = v->ntfs;
@@ -149,7 +151,7 @@ static ntfs_inode *child_guarded(struct volume *v, ntfs_inode *folder, const cha
     u64 reference = ntfs_inode_lookup_by_name(folder, wide, units);
     if (reference != (u64)-1) {
         inode = ntfs_inode_open(v->ntfs, MREF(reference));
-    } else if (errno == ENOENT && create) {
+    } else if (errno == ENOENT && create && folder_watch(v, folder)) {
         inode = ntfs_create(folder, security, wide, units, create);
         if (inode && S_ISREG(create)) {
             inode->flags |= FILE_ATTR_ARCHIVE;
@@ -289,6 +291,10 @@ enum status volume_remove(struct volume *v, const char *path)
     }
     u8 units = 0;
     ntfschar *wide = unicode(last, length, &units);
+    if (wide && !folder_watch(v, folder)) {
+        free(wide);
+        wide = NULL;
+    }
     /* ntfs_delete closes both inodes, whatever happens. */
     if (!wide || ntfs_delete(v->ntfs, NULL, inode, folder, wide, units)) {
         free(wide);

@@ -16,6 +16,7 @@
 struct _ntfs_volume;
 struct _ntfs_inode;
 struct ntfs_device;
+struct folders;
 
 struct volume {
     struct device *device;
@@ -24,6 +25,7 @@ struct volume {
     struct ntfs_device *ntfs_device;
     struct _ntfs_volume *ntfs;
     int64_t position;
+    struct folders *folders; /* folder.c's: those that change */
 };
 
 /* Mounts the volume that lies at [start, start + size) of the device. */
@@ -66,7 +68,14 @@ struct _ntfs_inode *volume_open_file(struct volume *v, const char *path);
 #define VOLUME_MIRRORED 4u /* records 0..3 have a copy in $MFTMirr */
 
 /* What kind of metadata a cluster holds, for those who care in which order it is written. */
-enum volume_area { AREA_BITMAP, AREA_RECORD, AREA_ROOT, AREA_MIRRORED, AREA_OTHER };
+enum volume_area {
+    AREA_BITMAP,
+    AREA_RECORD,
+    AREA_ROOT,
+    AREA_MIRRORED,
+    AREA_INDEX_NEW, /* of a folder, since it was opened */
+    AREA_OTHER
+};
 
 struct volume_zone {
     uint64_t off, size; /* bytes of the device */

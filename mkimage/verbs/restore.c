@@ -6,6 +6,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include "cli/options.h"
 #include "cli/say.h"
 #include "core/base/bounds.h"
@@ -67,6 +68,13 @@ static enum found find(const struct session *s, const struct backup *b)
     return found;
 }
 
+/* Blocks of folders that install made are left by their folders before they go. One that was there
+ * and gave names to them gets those back while they are. */
+static uint8_t step_back(uint8_t step)
+{
+    return step == CHANGE_INDEX_NEW ? CHANGE_DATA : step == CHANGE_LEAF ? CHANGE_INDEX_NEW : step;
+}
+
 static enum status put_all_back(struct session *s, const struct backup *b)
 {
     for (uint64_t i = 0; i < b->sectors; i++) {
@@ -78,30 +86,54 @@ static enum status put_all_back(struct session *s, const struct backup *b)
     for (size_t i = 0, k = 0; i < s->overlay.count; i++) { /* both are sorted by lba */
         while (b->sector[k].lba != s->overlay.sector[i].lba)
             k++;
-        s->overlay.sector[i].step = b->sector[k].step;
+        s->overlay.sector[i].step = step_back(b->sector[k].step);
     }
     return STATUS_OK;
 }
 
+/* All names of the root folder but vhdboot's: a sum that is another one for others. */
+static bool add_name(void *ctx, const struct ntfs_dirent *entry)
+{
+    uint64_t *sum = ctx, hash = entry->record;
+    if (!strncasecmp(entry->name, "vhdboot.", strlen("vhdboot.")))
+        return true;
+    for (const char *c = entry->name; *c; c++)
+        hash = (hash ^ (uint8_t)*c) * 0x100000001b3u; /* FNV-1a */
+    *sum += hash;
+    return true;
+}
+
+static bool sum_names(struct target *t, uint64_t *sum)
+{
+    struct fail f;
+    *sum = 0;
+    return !ntfs_list(&t->volume, "\\", add_name, sum, &f);
+}
+
 /*
- * The volume as it will be, with all sectors put back: does vhdboot.bin have its old content? Its
- * clusters were free since install, so that other files may have come and gone there.
+ * The volume as it will be, with all sectors put back: does vhdboot.bin have its old content, and
+ * the root folder its names? Their clusters were free since install, so that other files may have
+ * come and gone there.
  */
-static bool old_file_is_whole(struct session *s, const struct backup *b, unsigned number)
+static bool old_state_is_whole(struct session *s, const struct backup *b, unsigned number)
 {
     struct file file;
     struct fail f;
     struct target *t = &s->target;
-    if (b->stage2_size == BACKUP_NO_FILE)
-        return true;
+    uint64_t names, old_names;
+    bool known =
+        !target_mount(t, number, &f) && sum_names(t, &names); /* or it was cut in a write */
     t->device.overlay = &s->overlay;
-    uint8_t *now = malloc(b->stage2_size + 1);
-    bool whole = now && !target_mount(t, number, &f) &&
-                 !ntfs_open(&t->volume, BOOT_STAGE2_PATH, &file, &f) &&
-                 file.size == b->stage2_size &&
-                 (!file.size || !file_read(&file, 0, now, (uint32_t)file.size, &f)) &&
-                 !memcmp(now, b->stage2, b->stage2_size);
-    free(now);
+    bool whole =
+        !target_mount(t, number, &f) && sum_names(t, &old_names) && (!known || names == old_names);
+    if (whole && b->stage2_size != BACKUP_NO_FILE) {
+        uint8_t *now = malloc(b->stage2_size + 1);
+        whole = now && !ntfs_open(&t->volume, BOOT_STAGE2_PATH, &file, &f) &&
+                file.size == b->stage2_size &&
+                (!file.size || !file_read(&file, 0, now, (uint32_t)file.size, &f)) &&
+                !memcmp(now, b->stage2, b->stage2_size);
+        free(now);
+    }
     t->device.overlay = NULL;
     return whole;
 }
@@ -175,7 +207,7 @@ static enum status put_back(struct session *s, const struct backup *b, unsigned 
 {
     *exact = found != FOUND_OTHER;
     enum status status = *exact ? put_all_back(s, b) : put_code_back(s, b);
-    if (status || !*exact || old_file_is_whole(s, b, number))
+    if (status || !*exact || old_state_is_whole(s, b, number))
         return status;
     *exact = false;
     session_overlay(s);

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Decides which folders are written anew, and keeps the clusters apart that may not be used for it;
+ * index_write.c writes. */
+#include "ntfs/settle.h"
+#include <errno.h>
+#include <stdlib.h>
+#include "host/overlay.h"
+#include "ntfs/folder.h"
+#include "ntfs/index.h"
+#include "ntfs/libntfs.h"
+
+static bool add_cluster(struct placement *p, uint64_t lcn)
+{
+    struct piece *last = p->count ? &p->piece[p->count - 1] : NULL;
+    if (last && last->lcn + last->count == lcn) {
+        last->count++;
+        return true;
+    }
+    struct piece *more = realloc(p->piece, (p->count + 1) * sizeof *more);
+    if (!more)
+        return false;
+    p->piece = more;
+    more[p->count++] = (struct piece){lcn, 1};
+    return true;
+}
+
+static bool has(const struct placement *p, uint64_t lcn)
+{
+    for (uint32_t i = 0; i < p->count; i++) {
+        if (lcn - p->piece[i].lcn < p->piece[i].count)
+            return true;
+    }
+    return false;
+}
+
+/* Adds the clusters of `all` that are not in `old`. */
+static bool add_others(struct placement *p, const struct placement *all,
+                       const struct placement *old)
+{
+    for (uint32_t i = 0; i < all->count; i++) {
+        for (uint64_t k = 0; k < all->piece[i].count; k++) {
+            uint64_t lcn = all->piece[i].lcn + k;
+            if (!has(old, lcn) && !add_cluster(p, lcn))
+                return false;
+        }
+    }
+    return true;
+}
+
+/* The clusters that were somebody's before the change and are free now: until it is through they
+ * are his. */
+static bool freed_clusters(struct volume *v, struct placement *freed)
+{
+    const struct overlay *o = v->device->overlay;
+    if (ntfs_attr_map_whole_runlist(v->ntfs->lcnbmp_na))
+        return false;
+    for (const runlist_element *rl = v->ntfs->lcnbmp_na->rl; rl->length; rl++) {
+        uint64_t off = v->start + (uint64_t)rl->lcn * v->cluster_size;
+        uint64_t size = (uint64_t)rl->length * v->cluster_size;
+        for (size_t i = 0; rl->lcn >= 0 && i < o->count; i++) {
+            const struct overlay_sector *s = &o->sector[i];
+            uint64_t in = (s->lba << SECTOR_SHIFT) - off;
+            uint64_t lcn = ((uint64_t)rl->vcn * v->cluster_size + in) * 8;
+            for (unsigned bit = 0; in < size && bit < SECTOR_SIZE * 8; bit++) {
+                unsigned gone = s->before[bit / 8] & ~s->after[bit / 8];
+                if (gone >> bit % 8 & 1 && !add_cluster(freed, lcn + bit))
+                    return false;
+            }
+        }
+    }
+    return true;
+}
+
+/* Marks clusters as used, or as free. */
+static bool mark(struct volume *v, const struct placement *p, bool used)
+{
+    for (uint32_t i = 0; i < p->count; i++) {
+        s64 lcn = (s64)p->piece[i].lcn, count = (s64)p->piece[i].count;
+        if (used ? ntfs_bitmap_set_run(v->ntfs->lcnbmp_na, lcn, count)
+                 : ntfs_bitmap_clear_run(v->ntfs->lcnbmp_na, lcn, count))
+            return false;
+        v->ntfs->free_clusters += used ? -count : count;
+    }
+    return true;
+}
+
+static bool has_room(const struct volume *v, const struct index *x)
+{
+    /* Names that are added in order leave blocks half full. */
+    uint64_t need = (2 * x->count + 8) * x->block_size + 8 * v->cluster_size;
+    return volume_free(v) >= need;
+}
+
+/* The index to clusters that are free before and after the change; its old clusters become free,
+ * and keep what they held before. */
+static bool write_anew(struct volume *v, ntfs_inode *inode, const struct index *now)
+{
+    struct placement freed = {0};
+    bool ok = freed_clusters(v, &freed) && mark(v, &freed, true) && index_write(v, inode, now);
+    ok = ok && mark(v, &freed, false) && mark(v, &now->clusters, false);
+    for (uint32_t i = 0; ok && i < now->clusters.count; i++)
+        overlay_revert(v->device->overlay, v->start + now->clusters.piece[i].lcn * v->cluster_size,
+                       now->clusters.piece[i].count * v->cluster_size);
+    int keep = errno;
+    placement_free(&freed);
+    errno = keep;
+    return ok;
+}
+
+static bool settle(struct volume *v, const struct folder *f, ntfs_inode *inode,
+                   struct placement *fresh)
+{
+    struct index now, anew = {0};
+    bool ok = index_read(inode, &now);
+    bool move = ok && now.count && now.block_size >= INDEX_BLOCK_MIN && has_room(v, &now) &&
+                (f->disordered || index_changed_blocks(&f->before, &now) > 1);
+    if (move)
+        ok = write_anew(v, inode, &now) && index_read(inode, &anew);
+    ok = ok && add_others(fresh, move ? &anew.clusters : &now.clusters, &f->before.clusters);
+    int keep = errno;
+    index_free(&now);
+    index_free(&anew);
+    errno = keep;
+    return ok;
+}
+
+enum status folders_settle(struct volume *v)
+{
+    for (struct folder *f = v->folders ? v->folders->first : NULL; f; f = f->next) {
+        ntfs_inode *inode = ntfs_inode_open(v->ntfs, f->number);
+        bool ok = inode && settle(v, f, inode, &v->folders->fresh);
+        int keep = errno;
+        if (inode && ntfs_inode_close(inode) && ok) {
+            ok = false;
+            keep = errno;
+        }
+        errno = keep;
+        if (!ok)
+            return volume_failed(v, "", "a folder's index cannot be changed");
+    }
+    return STATUS_OK;
+}
