@@ -17,7 +17,7 @@ static struct {
     bool told;
 } step;
 
-static struct {
+static struct glance {
     bool on, sparing;
     uint32_t budget; /* sectors that may be read yet, if sparing */
     bool gave_up;
@@ -42,13 +42,13 @@ uint32_t watch_ticks(void)
 static enum err watched_read(struct blk *b, uint64_t lba, uint32_t count, void *buf, struct fail *f)
 {
     if (glance.on) {
-        glance.gave_up = (glance.sparing && count > glance.budget) || console_key_waits();
+        glance.gave_up |= (glance.sparing && count > glance.budget) || console_key_waits();
         if (glance.gave_up)
             return fail(f, ERR_LIMIT, "more would have to be read than the menu waits for", 0);
         glance.budget -= glance.sparing ? count : 0;
     }
     enum err err = blk_read(b->ctx, lba, count, buf, f);
-    if (!step.told && watch_ticks() > TICKS_PER_SECOND) {
+    if (!step.told && !glance.on && watch_ticks() > TICKS_PER_SECOND) {
         step.told = true;
         console_print(step.doing);
         console_line(step.subject, " ...");
@@ -64,21 +64,18 @@ struct blk *watch_drive(struct blk *drive)
 
 void watch_glance(bool sparing)
 {
-    step.told = true;
-    glance.on = true;
-    glance.sparing = sparing;
-    glance.budget = SPARING_BUDGET;
-    glance.gave_up = false;
+    glance = (struct glance){.on = true, .sparing = sparing, .budget = SPARING_BUDGET};
 }
 
 bool watch_glance_end(void)
 {
-    glance.on = false;
-    return glance.gave_up;
+    bool gave_up = glance.gave_up;
+    glance = (struct glance){0};
+    return gave_up;
 }
 
 bool watch_gives_up(void)
 {
-    glance.gave_up = glance.on && glance.sparing;
+    glance.gave_up |= glance.sparing;
     return glance.gave_up;
 }
