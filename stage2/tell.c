@@ -95,8 +95,6 @@ void tell_growth(const struct boot_disk *disk)
     char line[LINE_SIZE];
     struct text t;
     const struct map *map = &disk->map;
-    if (map->growth == MAP_GROWS_NOT)
-        return;
     text_init(&t, line, sizeof line);
     if (map->growth == MAP_GROWS_IN_MEMORY) {
         const struct map_writes all = {.memory = UINT64_MAX, .contents = disk->in_memory};
@@ -110,20 +108,21 @@ void tell_growth(const struct boot_disk *disk)
         text_str(&t, "and gone at power off");
         if (!enough)
             text_str(&t, "; beyond that, writes fail");
-    } else {
+    } else if (map->absent) {
         text_str(&t, "room for ");
         text_u64(&t, map_records(map));
         text_str(&t, " new blocks, ");
         text_u64(&t, room_mib(map));
         text_str(&t, " MiB; beyond that, writes to new blocks fail");
     }
-    console_line(line, "");
+    if (t.len)
+        console_line(line, "");
 }
 
 void tell_room(struct text *t, const struct map *map)
 {
     uint64_t mib = room_mib(map);
-    if (map->growth == MAP_GROWS_NOT || map->growth == MAP_GROWS_IN_MEMORY)
+    if (!map->absent)
         return;
     text_str(t, mib ? ", room for " : ", no room for new blocks");
     if (mib)

@@ -329,18 +329,25 @@ TEST(boot_image_with_a_short_initialised_size)
     CHECK_EQ(open_entry(WRITE_NONE, false), ERR_IMAGE);
 }
 
-/* A dynamic disk of four blocks of 16 KiB, one present, with room for `slots` more. */
-static void dynamic_volume(unsigned slots)
+/* A dynamic disk of four blocks of 16 KiB, `present` of them there, with room for `slots` more. */
+static void dynamic_volume_of(unsigned present, unsigned slots)
 {
+    static const uint32_t order[] = {2, 0, 3, 1};
     static uint8_t bytes[256 * 1024];
     struct vhd_build b;
     vhd_build_start(&b, bytes, sizeof bytes, 3, DISK, 16384, 1);
-    vhd_build_block(&b, 2);
+    for (unsigned i = 0; i < present; i++)
+        vhd_build_block(&b, order[i]);
     b.used += slots * 33 * 512;
     vhd_build_end(&b);
     volume_start();
     memcpy(add_file("a.vhd", b.used), bytes, b.used);
     mount();
+}
+
+static void dynamic_volume(unsigned slots)
+{
+    dynamic_volume_of(1, slots);
 }
 
 TEST(boot_dynamic_disk_grows)
@@ -507,7 +514,25 @@ TEST(boot_dynamic_disk_without_slack_says_so)
           map_records(&disk.map) == (disk.map.sectors + 127) / 128);
 }
 
-TEST(boot_chain_on_the_volume)
+/* Free records beyond what can be used would only be work. */
+TEST(boot_dynamic_disk_has_a_record_for_each_absent_block_at_most)
+{
+    for (unsigned present = 1; present <= 4; present++) {
+        for (unsigned slots = 1; slots <= 5; slots++) {
+            unsigned absent = 4 - present;
+            dynamic_volume_of(present, slots);
+            CHECK_EQ(open_entry(WRITE_PERSISTENT, false), ERR_OK);
+            CHECK_EQ(map_records(&disk.map), slots < absent ? slots : absent);
+            CHECK_EQ(disk.map.absent, absent);
+            CHECK(disk.map.writable && !disk.write_protected);
+            CHECK_EQ(disk.notes.count, 0);
+        }
+    }
+}
+
+/* A differencing disk of four blocks over a fixed one: block 1 is there in part, and, if `two`,
+ * block 3 as a whole; with room for `slots` more. Returns where the parent lies. */
+static uint32_t child_volume(bool two, unsigned slots)
 {
     static uint8_t bytes[256 * 1024];
     struct vhd_build b;
@@ -517,11 +542,33 @@ TEST(boot_chain_on_the_volume)
     put_be16(vhd_header_at(&b) + 64, 'B'); /* the parent's name, in other letters */
     memcpy(vhd_header_at(&b) + 66, "\0.\0V\0h\0d", 8);
     memset(vhd_build_block(&b, 1), 0xf0, 1);
+    if (two)
+        memset(vhd_build_block(&b, 3), 0xff, 4);
+    b.used += slots * 33 * 512;
     vhd_build_end(&b);
     memcpy(add_file("a.vhd", b.used), bytes, b.used);
     uint32_t base = next_byte / 512;
     add_fixed("b.vhd");
     mount();
+    return base;
+}
+
+TEST(boot_differencing_disk_has_a_record_for_each_absent_block_at_most)
+{
+    for (unsigned two = 0; two < 2; two++) {
+        for (unsigned slots = 1; slots <= 5; slots++) {
+            unsigned absent = 3 - two;
+            (void)child_volume(two, slots);
+            CHECK_EQ(open_entry(WRITE_PERSISTENT, false), ERR_OK);
+            CHECK_EQ(map_records(&disk.map), slots < absent ? slots : absent);
+            CHECK_EQ(disk.map.absent, absent);
+        }
+    }
+}
+
+TEST(boot_chain_on_the_volume)
+{
+    uint32_t base = child_volume(false, 0);
     CHECK_EQ(open_entry(WRITE_PERSISTENT, false), ERR_OK);
     CHECK_EQ(disk.chain.count, 2);
     CHECK_STR(disk.chain.link[1]->file.path, "\\b.vhd");
