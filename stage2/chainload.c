@@ -32,6 +32,7 @@
 #include "pc/leave.h"
 #include "pc/memory.h"
 #include "pc/pnp.h"
+#include "stage2.h"
 
 #define FIRST_HARD_DISK   0x80u
 #define GPT_HANDOVER      0x54504721u /* EAX = "!GPT": at SI lies what struct handover says */
@@ -122,46 +123,46 @@ static bool apart(const struct leave_move *a, const struct leave_move *b)
 
 /* What a native start lays over the drive, once the loader's file is in memory; NULL: a failure. */
 static struct overlay *overlay_for(const struct native *native, const struct config_entry *entry,
-                                   const struct chainload *from, struct fail *f)
+                                   struct stage2 *from, struct fail *f)
 {
-    struct overlay *overlay = arena_alloc(from->arena, sizeof *overlay);
+    struct overlay *overlay = arena_alloc(&from->arena, sizeof *overlay);
     if (!overlay)
         (void)fail(f, ERR_MEMORY, "no memory for the drive's block map", 0);
-    else if (overlay_prepare(overlay, native, from->own, entry->write == WRITE_NONE, from->arena,
-                             f))
+    else if (overlay_prepare(overlay, native, &from->drive[0], entry->write == WRITE_NONE,
+                             &from->arena, f))
         return NULL;
     return overlay;
 }
 
 /* `native` is NULL where nothing is to stay. */
 static MUST_CHECK enum err start_file(const struct config_entry *entry, const char *path,
-                                      const struct native *native, const struct chainload *from,
+                                      const struct native *native, struct stage2 *from,
                                       struct fail *f)
 {
     struct overlay *overlay = NULL;
     static struct file file;
     struct view contents;
     struct loader loader;
-    enum err err = loader_load(&loader, &contents, &file, from->volume, path, from->arena, f);
-    uint8_t *record = err ? NULL : record_alloc(from->arena, f);
+    enum err err = loader_load(&loader, &contents, &file, &from->volume, path, &from->arena, f);
+    uint8_t *record = err ? NULL : record_alloc(&from->arena, f);
     if (!record)
         return f->err;
-    err = blk_read(from->volume->drive, from->volume->start_lba, 1, record, f);
+    err = blk_read(from->volume.drive, from->volume.start_lba, 1, record, f);
     if (err)
         return err;
     console_print(file.path);
     console_line(": ", loader.name);
     if (native && !(overlay = overlay_for(native, entry, from, f)))
         return f->err;
-    uint8_t exchange = native ? 0 : exchange_of(from->own->number, loader.first_drive);
+    uint8_t exchange = native ? 0 : exchange_of(from->drive[0].number, loader.first_drive);
     err = loader_room_check(&loader, overlay ? overlay->base : low_end(exchange), f);
     if (err)
         return err;
 
-    uint8_t drive = exchange ? FIRST_HARD_DISK : from->own->number;
-    const struct part *part = part_at(from->partitions, from->volume->start_lba);
+    uint8_t drive = exchange ? FIRST_HARD_DISK : from->drive[0].number;
+    const struct part *part = part_at(&from->partitions, from->volume.start_lba);
     struct mbr_entry table = start_table_entry(part);
-    start_record_place(record, from->volume->start_lba, drive);
+    start_record_place(record, from->volume.start_lba, drive);
     if (loader.recovery)
         memcpy(record + 3, "cmdcons", 8);
     uint32_t si = loader.address == BOOT_ADDRESS ? MBR_ENTRY : BOOT_ADDRESS;
@@ -199,25 +200,25 @@ static struct gpt_entry gpt_entry_of(struct blk *drive, unsigned number)
     return entry;
 }
 
-static MUST_CHECK enum err start_partition(const struct config_entry *entry,
-                                           const struct chainload *from, struct fail *f)
+static MUST_CHECK enum err start_partition(const struct config_entry *entry, struct stage2 *from,
+                                           struct fail *f)
 {
-    struct blk *blk = from->volume->drive;
+    struct blk *blk = from->volume.drive;
     const struct part *part;
-    uint8_t *record = record_alloc(from->arena, f);
+    uint8_t *record = record_alloc(&from->arena, f);
     enum err err =
-        record ? start_partition_read(from->partitions, blk, entry->start.number, &part, record, f)
+        record ? start_partition_read(&from->partitions, blk, entry->start.number, &part, record, f)
                : ERR_MEMORY;
     if (err)
         return err;
-    uint8_t exchange = exchange_of(from->own->number, start_wants_first_drive(record));
-    uint8_t drive = exchange ? FIRST_HARD_DISK : from->own->number;
+    uint8_t exchange = exchange_of(from->drive[0].number, start_wants_first_drive(record));
+    uint8_t drive = exchange ? FIRST_HARD_DISK : from->drive[0].number;
     start_record_place(record, part->start_lba, drive);
 
     struct leave l = leave_to_record(record, drive);
     struct handover handover = {.entry = start_table_entry(part)};
     l.esi = l.ebp = MBR_ENTRY;
-    if (from->partitions->scheme == PART_GPT) {
+    if (from->partitions.scheme == PART_GPT) {
         l.eax = GPT_HANDOVER;
         handover.entry.type = GPT_HANDOVER_TYPE;
         handover.size = le32_make(sizeof handover.gpt);
@@ -240,13 +241,13 @@ static bool disk_wants_first_drive(struct blk *blk, const uint8_t *sector)
     return start_wants_first_drive(sector); /* a volume without a partition table */
 }
 
-static MUST_CHECK enum err start_disk(const struct config_entry *entry,
-                                      const struct chainload *from, struct fail *f)
+static MUST_CHECK enum err start_disk(const struct config_entry *entry, struct stage2 *from,
+                                      struct fail *f)
 {
     static struct drive disk;
-    uint8_t number = (uint8_t)start_bios_number(&entry->start, from->own->number);
+    uint8_t number = (uint8_t)start_bios_number(&entry->start, from->drive[0].number);
     enum err err = drive_init(&disk, number, f);
-    uint8_t *record = err ? NULL : record_alloc(from->arena, f);
+    uint8_t *record = err ? NULL : record_alloc(&from->arena, f);
     if (!record)
         return f->err;
     err = blk_read(&disk.blk, 0, 1, record, f);
@@ -283,8 +284,7 @@ static enum err name_it(struct fail *f, const struct start *start)
     return fail_subject(f, name);
 }
 
-enum err chainload_start(const struct config_entry *entry, const struct chainload *from,
-                         struct fail *f)
+enum err chainload_start(const struct config_entry *entry, struct stage2 *from, struct fail *f)
 {
     enum err err = ERR_OK;
     if (entry->start.kind == START_NEXT) {
@@ -300,11 +300,10 @@ enum err chainload_start(const struct config_entry *entry, const struct chainloa
     return err ? name_it(f, &entry->start) : ERR_OK;
 }
 
-enum err chainload_native(const struct config_entry *entry, const struct chainload *from,
-                          struct fail *f)
+enum err chainload_native(const struct config_entry *entry, struct stage2 *from, struct fail *f)
 {
-    struct native *native = arena_alloc(from->arena, sizeof *native);
-    enum err err = native ? native_choose(native, entry, from->volumes, from->arena, f)
+    struct native *native = arena_alloc(&from->arena, sizeof *native);
+    enum err err = native ? native_choose(native, entry, &from->volumes, &from->arena, f)
                           : fail(f, ERR_MEMORY, "no memory for Windows' boot store", 0);
     if (err)
         return err;

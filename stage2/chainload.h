@@ -8,27 +8,14 @@
 #include "core/base/errors.h"
 #include "core/entry/config.h"
 
-struct arena;
-struct drive;
-struct ntfs;
-struct part_table;
-struct volumes;
-
-/* What there is to start from. */
-struct chainload {
-    struct drive *own; /* the drive that vhdboot was started from */
-    const struct part_table *partitions;
-    struct ntfs *volume;
-    struct arena *arena;
-    struct volumes *volumes; /* of an entry with an image */
-};
+struct stage2;
 
 /* Starts what the entry's `boot =` names. Returns only with a failure. */
-MUST_CHECK enum err chainload_start(const struct config_entry *entry, const struct chainload *from,
+MUST_CHECK enum err chainload_start(const struct config_entry *entry, struct stage2 *from,
                                     struct fail *f);
 
 /* Starts the entry's image by Windows' boot manager. Returns only with a failure. */
-MUST_CHECK enum err chainload_native(const struct config_entry *entry, const struct chainload *from,
+MUST_CHECK enum err chainload_native(const struct config_entry *entry, struct stage2 *from,
                                      struct fail *f);
 
 /* What the BIOS would start, were our drive not there. */

@@ -315,7 +315,7 @@ static bool type_name(unsigned *entry)
 static void show_info(void)
 {
     screen_end();
-    now.view->info(now.list[now.m.selected]);
+    now.view->info(now.view->ctx, now.list[now.m.selected]);
     console_print("\nPress a key to go back.\n");
     console_wait_key(UINT32_MAX);
     screen_begin();
@@ -358,8 +358,8 @@ static unsigned wait(void)
         unsigned key = console_wait_key(REST_TICKS);
         if (key)
             return key;
-        now.complete =
-            now.view->details(now.list[m->selected], !now.touched, now.line, now.second, LINE_SIZE);
+        now.complete = now.view->details(now.view->ctx, now.list[m->selected], !now.touched,
+                                         now.line, now.second, LINE_SIZE);
         now.known = true;
         draw();
         ticks -= m->counting ? REST_TICKS : 0;

@@ -47,11 +47,12 @@ struct menu_view {
     const struct config *config;
     const char *program; /* name and version */
     const char *label;   /* the volume's */
+    void *ctx;           /* what the next two get */
     /* Two lines about an entry, for the foot of the screen; `sparing`: only if they cost little.
      * Returns whether that is all. NULL: there are none. */
-    bool (*details)(unsigned entry, bool sparing, char *line, char *second, size_t size);
+    bool (*details)(void *ctx, unsigned entry, bool sparing, char *line, char *second, size_t size);
     /* Prints all about an entry; the screen is clear. NULL: there is nothing. */
-    void (*info)(unsigned entry);
+    void (*info)(void *ctx, unsigned entry);
     const char *error, *advice; /* shown in a box until the next key; NULL: none */
     bool listed;                /* is there something to say of the config's lines? */
 };

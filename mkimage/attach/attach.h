@@ -21,7 +21,7 @@ struct serve;
 struct attach_options {
     int index;            /* of /dev/nbdN; -1: any free one */
     unsigned connections; /* requests that go at once; 0: as many as there are processors, 1 to 4 */
-    unsigned dead_seconds; /* how long requests wait for attach_again() when this process dies */
+    unsigned dead_seconds; /* how long requests wait for the next one when this process dies */
     const char *backend;   /* what the kernel shows as the device's backend; outlives the device */
     bool again;            /* for the device `index`, whose server died; `backend` is the same */
 };

@@ -29,6 +29,22 @@ static bool memory_open(struct memory_file *m)
     return m->fd >= 0;
 }
 
+/* The hive of these bytes, in a file of its own; NULL: errno says why not. */
+static hive_h *hive_open(struct memory_file *m, const uint8_t *bytes, size_t size, int flags)
+{
+    bool ok = memory_open(m) && fd_pwrite(m->fd, bytes, size, 0);
+    return ok ? hivex_open(m->path, flags) : NULL;
+}
+
+/* `h`, the hive in it, may be NULL. */
+static void memory_close(const struct memory_file *m, hive_h *h)
+{
+    if (h)
+        hivex_close(h);
+    if (m->fd >= 0)
+        close(m->fd);
+}
+
 /* The key at a path, made where it is missing and `make` says so; 0: there is none. */
 static hive_node_h find(hive_h *h, const char *path, bool make)
 {
@@ -123,21 +139,16 @@ static bool take(const struct memory_file *m, uint8_t **after, size_t *size)
 enum status editing_apply(const char *name, const uint8_t *before, size_t size,
                           const struct tuning *changes, uint8_t **after, size_t *after_size)
 {
-    struct memory_file from = {.fd = -1}, to = {.fd = -1};
-    bool ok = memory_open(&from) && memory_open(&to) && fd_pwrite(from.fd, before, size, 0);
-    hive_h *h = ok ? hivex_open(from.path, HIVEX_OPEN_WRITE) : NULL;
+    struct memory_file from, to = {.fd = -1};
+    hive_h *h = hive_open(&from, before, size, HIVEX_OPEN_WRITE);
+    bool ok = h && memory_open(&to);
     *after = NULL;
-    ok = h;
     for (unsigned i = 0; ok && i < changes->count; i++)
         ok = change(h, &changes->change[i]);
     ok = ok && !hivex_commit(h, to.path, 0) && take(&to, after, after_size);
     int keep = errno;
-    if (h)
-        hivex_close(h);
-    if (from.fd >= 0)
-        close(from.fd);
-    if (to.fd >= 0)
-        close(to.fd);
+    memory_close(&from, h);
+    memory_close(&to, NULL);
     if (ok)
         return STATUS_OK;
     free(*after);
@@ -215,18 +226,10 @@ static bool keys_same(hive_h *h, hive_node_h a, hive_h *g, hive_node_h b, unsign
 
 bool editing_same(const uint8_t *one, size_t one_size, const uint8_t *other, size_t other_size)
 {
-    struct memory_file a = {.fd = -1}, b = {.fd = -1};
-    bool ok = memory_open(&a) && memory_open(&b) && fd_pwrite(a.fd, one, one_size, 0) &&
-              fd_pwrite(b.fd, other, other_size, 0);
-    hive_h *h = ok ? hivex_open(a.path, 0) : NULL, *g = ok ? hivex_open(b.path, 0) : NULL;
+    struct memory_file a, b;
+    hive_h *h = hive_open(&a, one, one_size, 0), *g = hive_open(&b, other, other_size, 0);
     bool same = h && g && keys_same(h, hivex_root(h), g, hivex_root(g), 0);
-    if (h)
-        hivex_close(h);
-    if (g)
-        hivex_close(g);
-    if (a.fd >= 0)
-        close(a.fd);
-    if (b.fd >= 0)
-        close(b.fd);
+    memory_close(&a, h);
+    memory_close(&b, g);
     return same;
 }

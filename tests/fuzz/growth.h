@@ -25,7 +25,7 @@
  * blocks that are there. All of them lie in the file. */
 static void check_map(const struct map *map, const struct image_slack *slack, uint64_t file_sectors)
 {
-    if (map_records(map) > slack->count)
+    if (map_records(map) > slack->count || map_records(map) > map->absent)
         abort();
     uint64_t limit = slack->limit - (slack->noted ? SLACK_NOTE_SIZE : 0);
     if (slack->noted != (slack->zero_from != UINT64_MAX) || (slack->noted && limit < slack->end))

@@ -19,6 +19,7 @@ import tempfile
 
 sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import linuxdisk                                                            # noqa: E402
+from files import write_under                                               # noqa: E402
 from initramfs import kernel_package                                        # noqa: E402
 from linuxdisk import MIB, run                                              # noqa: E402
 
@@ -83,29 +84,21 @@ echo "== end"
 """
 
 
-def write(root, path, text, mode=0o644):
-    path = os.path.join(root, path)
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, "w", encoding="ascii") as out:
-        out.write(text)
-    os.chmod(path, mode)
-
-
 def test_text(text):
     return text.replace("@STEPS_AT@", str(linuxdisk.STEPS_AT)).replace("@STEPS_COUNT@", str(linuxdisk.STEPS_COUNT))
 
 
 def boot_files(root, kinds):
-    write(root, "boot/grub/grub.cfg", linuxdisk.grub_config(kinds))
+    write_under(root, "boot/grub/grub.cfg", linuxdisk.grub_config(kinds))
     run("grub-editenv", os.path.join(root, "boot/grub/grubenv"), "create")
 
 
 def configure(root, kinds):
-    write(root, "etc/fstab", "{} / {} defaults 0 1\n".format(
+    write_under(root, "etc/fstab", "{} / {} defaults 0 1\n".format(
         linuxdisk.root_name(kinds), "xfs" if "xfs" in kinds else "ext4"))
-    write(root, "etc/hostname", "inside\n")
-    write(root, "etc/systemd/system/report.service", SERVICE)
-    write(root, "test", test_text(TEST))
+    write_under(root, "etc/hostname", "inside\n")
+    write_under(root, "etc/systemd/system/report.service", SERVICE)
+    write_under(root, "test", test_text(TEST))
     boot_files(root, kinds)
     wants = os.path.join(root, "etc/systemd/system/multi-user.target.wants")
     os.makedirs(wants, exist_ok=True)
@@ -180,8 +173,8 @@ def small_tree(work, build, kinds):
              "KIND": "dracut" if "dracut" in kinds else "", "OMIT": DRACUT_WITHOUT})
     for folder in ("dev", "proc", "sys", "run", "tmp", "mnt", "bin", "sbin", "boot", "etc"):
         os.mkdir(os.path.join(root, folder))
-    write(root, "sbin/init", SMALL_INIT, 0o755)
-    write(root, "test", test_text(SMALL_TEST))
+    write_under(root, "sbin/init", SMALL_INIT, 0o755)
+    write_under(root, "test", test_text(SMALL_TEST))
     boot_files(root, kinds)
     shutil.copy("/bin/busybox", os.path.join(root, "bin"))
     shutil.copy(os.path.join(build, "vhdboot-attach"), os.path.join(root, "sbin"))

@@ -37,6 +37,16 @@ def make(paths, write=0, flags=0, head_bytes=HEAD_BYTES, file_bytes=FILE_BYTES, 
     return head(zlib.crc32(whole)) + whole[head_bytes:]
 
 
+def machine(table, at=0x200000):
+    """The memory of a machine with a handler and this table."""
+    data = bytearray(at + 0x10000)
+    struct.pack_into("<H", data, 0x413, 631)
+    data[631 * 1024 + 0x103:631 * 1024 + 0x113] = SIGNATURE
+    struct.pack_into("<I", data, 631 * 1024 + POINTER, at)
+    data[at:at + len(table)] = table
+    return data
+
+
 def volume_at(data, at):
     serial, start, signature, bios, index = VOLUME.unpack_from(data, at)
     return {"serial": serial, "start_lba": start, "mbr_signature": signature, "bios_drive": bios, "map_drive": index}

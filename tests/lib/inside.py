@@ -6,6 +6,7 @@ import struct
 import subprocess
 import zlib
 
+from files import write_under
 from flash import MIB, mkimage, run, tool
 
 UUID = "5ec70a57-0b00-4ead-8000-7668646d7275"
@@ -28,14 +29,6 @@ done
 """
 
 
-def write(root, path, text, mode=0o644):
-    path = os.path.join(root, path)
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, "w", encoding="ascii") as out:
-        out.write(text)
-    os.chmod(path, mode)
-
-
 def tree(root, fstab=""):
     """The files of a system that has an initramfs-tools."""
     for folder in ("bin", "dev", "proc", "sys", "run", "tmp", "usr/share/initramfs-tools", "etc/initramfs-tools"):
@@ -43,15 +36,15 @@ def tree(root, fstab=""):
     shutil.copy("/bin/busybox", os.path.join(root, "bin/busybox"))
     os.symlink("/bin/busybox", os.path.join(root, "bin/sh"))            # where a link must not lead out of it
     os.symlink("/bin/busybox", os.path.join(root, "bin/grep"))
-    write(root, "etc/os-release", 'NAME=Small\nPRETTY_NAME="Small Linux 1"\n')
-    write(root, "etc/passwd", "root:x:0:0::/root:/bin/sh\n")
-    write(root, "etc/fstab", f"# a comment\nUUID={UUID} / ext4 errors=remount-ro 0 1\n" + fstab)
-    write(root, "usr/sbin/update-initramfs", UPDATE, 0o755)
-    write(root, "usr/bin/lsinitramfs", '#!/bin/sh\n/bin/busybox cat "$1"\n', 0o755)
-    write(root, f"boot/vmlinuz-{VERSION}", "kernel")
-    write(root, f"boot/initrd.img-{VERSION}", "the old one\n")
+    write_under(root, "etc/os-release", 'NAME=Small\nPRETTY_NAME="Small Linux 1"\n')
+    write_under(root, "etc/passwd", "root:x:0:0::/root:/bin/sh\n")
+    write_under(root, "etc/fstab", f"# a comment\nUUID={UUID} / ext4 errors=remount-ro 0 1\n" + fstab)
+    write_under(root, "usr/sbin/update-initramfs", UPDATE, 0o755)
+    write_under(root, "usr/bin/lsinitramfs", '#!/bin/sh\n/bin/busybox cat "$1"\n', 0o755)
+    write_under(root, f"boot/vmlinuz-{VERSION}", "kernel")
+    write_under(root, f"boot/initrd.img-{VERSION}", "the old one\n")
     for module in ("drivers/block/nbd.ko", "drivers/usb/storage/usb-storage.ko.xz"):
-        write(root, f"lib/modules/{VERSION}/kernel/{module}", "module")
+        write_under(root, f"lib/modules/{VERSION}/kernel/{module}", "module")
     return root
 
 

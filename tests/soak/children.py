@@ -4,7 +4,7 @@ and when it may, and what a cut may leave."""
 import judge
 from model import Refuse
 from pieces import folder
-from promises import depth, harm, named_too, other_size, resolve, started_elsewhere
+from promises import depth, harm, named_too, no_parent_here, other_size, resolve, started_elsewhere
 
 
 def snapshot(s, rng):
@@ -109,11 +109,7 @@ def drop(s, rng):
     below = None if places else below_broken(s.model, volume, entry)
     if below:
         return broken_drop(s, rng, volume, entry, below, arguments)
-    if not refuse and len(places) == 1:
-        refuse = ("has no parent", True)
-    elif not refuse and places[1][0] != volume:
-        refuse = ("the parent lies on another volume", True)
-    refuse = refuse or other_size(s.model, places)
+    refuse = refuse or no_parent_here(s.model, volume, places)
     if not refuse:
         first.write_menu(volume)
         left.turn_all(volume, places[0], places[1][1])

@@ -4,12 +4,11 @@ import judge
 import programs
 from model import Refuse
 from programs import Loss
-from promises import resolve, undermined
+from promises import resolve, undermines_none
 
 
 def boot(s, rng):
-    undermining = {writer for writer, _ in undermined(s.model)}
-    picked = s.pick(rng, lambda v, e: (v, e.name) not in undermining)
+    picked = s.pick(rng, undermines_none(s.model))
     if not picked:
         return None
     volume, entry = picked

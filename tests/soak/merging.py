@@ -3,7 +3,7 @@
 import judge
 from children import names_left
 from programs import BROKEN
-from promises import depth, harm, named_too, other_size, resolve, started_elsewhere
+from promises import depth, harm, named_too, no_parent_here, resolve, started_elsewhere
 
 
 def merge(s, rng):
@@ -18,11 +18,7 @@ def merge(s, rng):
     if not refuse and len(places) == 1 and other:
         return s.verb(rng, arguments, other[0][1], (), ("there is no parent", False), 64 << 10, other[0][2])
     touched, room, some = {(volume, judge.CONFIG)}, 64 << 10, []
-    if not refuse and len(places) == 1:
-        refuse = ("has no parent", True)
-    elif not refuse and places[1][0] != volume:
-        refuse = ("the parent lies on another volume", True)
-    refuse = refuse or other_size(s.model, places)
+    refuse = refuse or no_parent_here(s.model, volume, places)
     if not refuse:
         touched |= {places[1]} if not s.model.files[places[0]].vhdx else {*places[:2]}  # it gets an id for this
         room += merge_room(s.model, places)

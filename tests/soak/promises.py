@@ -25,6 +25,12 @@ def undermined(model):
     return out
 
 
+def undermines_none(model):
+    """For Soak.pick(): entries that one may start without damage to what another one starts."""
+    writers = {writer for writer, _ in undermined(model)}
+    return lambda volume, entry: (volume, entry.name) not in writers
+
+
 def harm(before, after, allowed):
     """Why a verb must not do what makes `after` of `before`: (reason, True), or None. `allowed` entries may change."""
     old, new = disks(before), disks(after)
@@ -71,3 +77,12 @@ def other_size(model, places):
     if model.files[places[0]].sectors != model.files[places[1]].sectors:
         return ("the parent has another size", True)
     return None
+
+
+def no_parent_here(model, volume, places):
+    """Why an image cannot give way to its parent: (reason, True), or None."""
+    if len(places) == 1:
+        return ("has no parent", True)
+    if places[1][0] != volume:
+        return ("the parent lies on another volume", True)
+    return other_size(model, places)

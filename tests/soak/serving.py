@@ -13,7 +13,7 @@ import programs
 from guest import apply, request
 from model import Refuse
 from programs import SECTOR, Loss, content
-from promises import undermined
+from promises import undermines_none
 
 PLUGIN = os.path.join(programs.BUILD, "nbdkit-vhdboot-plugin.so")
 WRITE, END, FLUSH, ZEROES = 1, 2, 3, 6  # requests
@@ -109,8 +109,7 @@ def stop(server, how=signal.SIGTERM):
 
 
 def serve(s, rng):
-    undermining = {writer for writer, _ in undermined(s.model)}
-    picked = s.pick(rng, lambda v, e: (v, e.name) not in undermining)
+    picked = s.pick(rng, undermines_none(s.model))
     if not picked:
         return None
     volume, entry = picked

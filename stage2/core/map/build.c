@@ -209,15 +209,37 @@ static enum err fill_bitmaps(struct map_builder *b, struct map_source *source,
     return ERR_OK;
 }
 
-/* The free records: a slot of the slack each, or a page of memory. */
+/* Does the first write to a page of a disk that grows in its file take a record? */
+static bool page_takes_record(const struct map *map, uint32_t page)
+{
+    const uint64_t *run = &map->cell[page];
+    uint32_t last = 0;
+    if (map->growth == MAP_GROWS_DYNAMIC)
+        return map_cell_kind(*run) == MAP_ZERO;
+    if (map_cell_kind(*run) == MAP_SPLIT) {
+        last = map_cell_first(*run);
+        run = map->cell + map_cell_lba(*run);
+    }
+    for (uint32_t i = 0; i <= last; i++) {
+        if (!(run[i] & MAP_WRITABLE))
+            return true;
+    }
+    return false;
+}
+
+/* The free records: a slot of the slack each, as many as can be used, or a page of memory. */
 static void fill_records(struct map_builder *b, const struct map_writes *writes)
 {
     struct map *map = b->map;
     bool memory = map->growth == MAP_GROWS_IN_MEMORY;
+    for (uint32_t page = 0; !memory && page < map->file_page; page++)
+        map->absent += page_takes_record(map, page);
     size_t room = arena_left(b->arena) / 2;
     uint32_t most = room < MAP_RECORDS_BYTES_MAX ? (uint32_t)room : MAP_RECORDS_BYTES_MAX;
     most = (most >> 3) / map->record_cells;
     uint64_t count = memory ? map_room_pages(map, writes, b->cells, b->arena) : writes->slack.count;
+    if (!memory && count > map->absent)
+        count = map->absent;
 
     map->record_first = (uint32_t)b->cells;
     for (uint64_t i = 0; i < count && i < most; i++) {

@@ -39,6 +39,7 @@ struct map {
     enum map_growth growth;
     uint32_t record_cells;             /* cells of a record */
     uint32_t record_first, record_end; /* cells of the free ones */
+    uint32_t absent;                   /* pages that take one; 0 where no file grows */
     uint32_t bat_sector;               /* of the file */
     uint32_t bitmap_sectors;           /* of a block, in front of its data */
     bool vhdx;                         /* the file's tables are a VHDX's */

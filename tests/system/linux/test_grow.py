@@ -28,15 +28,10 @@ def stick(shop, name="disk.vhd", *create, reserve="8M", size="250M"):
     return flash, memory(shop, boottable.make(["\\" + name], volume=(serial, 2048, signature), sectors=120 * 2048))
 
 
-def memory(shop, table, at=0x200000):
-    data = bytearray(at + 0x10000)
-    struct.pack_into("<H", data, 0x413, 631)
-    data[631 * 1024 + 0x103:631 * 1024 + 0x113] = boottable.SIGNATURE
-    struct.pack_into("<I", data, 631 * 1024 + boottable.POINTER, at)
-    data[at:at + len(table)] = table
+def memory(shop, table):
     path = shop.path("memory")
     with open(path, "wb") as out:
-        out.write(data)
+        out.write(boottable.machine(table))
     return path
 
 

@@ -111,14 +111,8 @@ def test_is_small_enough_for_an_initramfs():
         assert len(gzip.compress(file.read())) <= 500 << 10
 
 
-def memory_with(path, table, at=0x200000):
-    """The memory of a machine with a handler and this table."""
-    data = bytearray(at + 0x10000)
-    struct.pack_into("<H", data, 0x413, 631)
-    data[631 * 1024 + 0x103:631 * 1024 + 0x113] = boottable.SIGNATURE
-    struct.pack_into("<I", data, 631 * 1024 + boottable.POINTER, at)
-    data[at:at + len(table)] = table
-    path.write_bytes(data)
+def memory_with(path, table):
+    path.write_bytes(boottable.machine(table))
     return path
 
 

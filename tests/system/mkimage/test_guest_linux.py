@@ -13,6 +13,7 @@ import time
 
 import inside
 import pytest
+from files import write_under
 from flash import MIB, tool
 from tools import mkimage, need, refused, run
 
@@ -137,11 +138,11 @@ def other_machine(root):
     (lambda root: os.unlink(os.path.join(root, f"lib/modules/{inside.VERSION}/kernel/drivers/block/nbd.ko")),
      f"its kernel {inside.VERSION} lacks the module nbd"),
     (lambda root: os.unlink(os.path.join(root, "usr/sbin/update-initramfs")), "nothing that makes an initramfs"),
-    (lambda root: inside.write(root, "usr/sbin/update-initramfs", "#!/bin/sh\necho no luck here\nexit 3\n", 0o755),
+    (lambda root: write_under(root, "usr/sbin/update-initramfs", "#!/bin/sh\necho no luck here\nexit 3\n", 0o755),
      "update-initramfs inside it failed: no luck here. The system inside starts as before"),
-    (lambda root: inside.write(root, "usr/sbin/update-initramfs", "#!/bin/sh\n", 0o755),
+    (lambda root: write_under(root, "usr/sbin/update-initramfs", "#!/bin/sh\n", 0o755),
      "did not get into its /boot/initrd.img-"),
-    (lambda root: inside.write(root, "filler", "x" * (12 << 20)), "are free in its /boot"),
+    (lambda root: write_under(root, "filler", "x" * (12 << 20)), "are free in its /boot"),
 ], ids=["processor", "module", "maker", "failure", "nothing", "room"])
 def test_systems_that_cannot_have_it(shop, tmp_path, alter, words):
     image = inside.image(shop, [changed(tmp_path, alter=alter)])
@@ -164,7 +165,7 @@ GRUB = {
 def with_grub(root):
     os.makedirs(os.path.join(root, "var/lib"))
     for name, script in GRUB.items():
-        inside.write(root, f"usr/bin/{name}", "#!/bin/sh\n" + script + "\n", 0o755)
+        write_under(root, f"usr/bin/{name}", "#!/bin/sh\n" + script + "\n", 0o755)
     for name in ("sed", "tail", "mkdir", "cat", "rm"):
         os.symlink("/bin/busybox", os.path.join(root, "bin", name))
 
@@ -199,7 +200,7 @@ def test_links_do_not_lead_out_of_the_image(shop, tmp_path):
 def test_names_of_drives_are_warned_of(shop, tmp_path):
     line = "  linux /boot/vmlinuz root=/dev/sda1 ro quiet\n"
     part = changed(tmp_path, "/dev/sda2 none swap sw 0 0\n",
-                   lambda root: inside.write(root, "boot/grub/grub.cfg", line))
+                   lambda root: write_under(root, "boot/grub/grub.cfg", line))
     said = mkimage("guest", inside.image(shop, [part]), "--dry-run").stderr.decode()
     assert "its fstab names /dev/sda2 for none" in said and "its grub.cfg says root=/dev/sda1" in said
 
@@ -258,7 +259,7 @@ def test_power_cut_at_its_writes(shop, image, cut_library):
 def test_interrupted_or_killed_leaves_nothing_mounted(shop, tmp_path):
     slow = inside.UPDATE.replace("set -e", "set -e\necho begun > /boot/begun\n/bin/busybox sleep 60")
     image = inside.image(shop, [changed(
-        tmp_path, alter=lambda root: inside.write(root, "usr/sbin/update-initramfs", slow, 0o755))])
+        tmp_path, alter=lambda root: write_under(root, "usr/sbin/update-initramfs", slow, 0o755))])
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
         job = subprocess.Popen([tool("mkimage"), "guest", image], stderr=subprocess.PIPE)
         for _ in range(200):

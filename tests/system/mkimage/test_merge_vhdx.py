@@ -14,7 +14,7 @@ import uuid
 
 import pytest
 
-from cuts import cut, cut_total, no_cluster_lost_to_two
+from cuts import cut, cut_total, no_cluster_lost_to_two, sweep, writes_of
 from files import read, sha256, write
 from layers import chain
 from ntfsdisk import MIB, cut_out, disk, volume
@@ -204,27 +204,14 @@ COMMAND = ["merge", "d.img", "--entry", "work"]
 @pytest.mark.parametrize("shape", SHAPES)
 def test_cut(shape):
     disks, rng = make(shape, pieces=3)
-    totals = []
-    for lose in (0, 1):
-        shutil.copy("old.img", "d.img")
-        assert not cut(-1, lose, COMMAND)
-        totals.append(cut_total())
+    totals = writes_of(COMMAND)
     disks.finish()
-    if CUTS == "all":
-        cuts = [(n, 0) for n in range(totals[0])] + [(n, rng.randrange(1, 1 << 30)) for n in range(totals[1])]
-    else:
-        cuts = [(rng.randrange(totals[n % 2]), n % 2 and rng.randrange(1, 1 << 30)) for n in range(int(CUTS))]
-    seen = {}
-    for count, lose in cuts:
-        shutil.copy("old.img", "d.img")
-        try:
-            assert cut(count, lose, COMMAND)
-            state = disks.judge()
-            seen[state] = seen.get(state, 0) + 1
-            disks.finish()
-        except AssertionError as error:
-            raise AssertionError(f"cut at write {count} of {totals}, lose {lose}: {error}") from error
-    print(f"{len(cuts)} cuts of {totals} writes: {seen}")
+
+    def judge():
+        state = disks.judge()
+        disks.finish()
+        return state
+    sweep(COMMAND, totals, CUTS, rng, judge)
 
 
 def left_by_cut(wanted):

@@ -11,14 +11,14 @@ import os
 import random
 import shutil
 import struct
-import subprocess
 
 import pytest
 
+from cuts import cut, cut_total, no_cluster_lost_to_two, sweep, writes_of
 from files import read, sha256, write
 from layers import SECTORS, SIZE, Fixed, chain, child, dynamic, flash, seven_zip, unmarked
 from ntfsdisk import MIB, cut_out, volume
-from tools import ENV, FRAGMENT, MKIMAGE, mkimage, refused, run
+from tools import FRAGMENT, mkimage, refused, run
 from vhd_dynamic import SECTOR, DynamicVhd, flatten
 
 CUTS = os.environ.get("MKIMAGE_CUTS", "9")
@@ -40,16 +40,6 @@ vhd = \\vhd\\beside.vhd
 [far]
 vhd = FAR:\\far.vhd
 """
-
-
-def cut(count, lose, target, command):
-    """False when the command was through before the cut."""
-    env = {**ENV, "LD_PRELOAD": os.path.abspath("cut.so"), "CUT_FILE": target,
-           "CUT_AFTER": str(count), "CUT_SECTORS": "0", "CUT_LOSE": str(lose), "CUT_TOTAL": "total"}
-    done = subprocess.run([MKIMAGE, *command], env=env, timeout=60, stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, check=False)
-    assert done.returncode in (0, 99), done.stderr.decode()
-    return done.returncode == 99
 
 
 class Flash:
@@ -86,9 +76,7 @@ class Flash:
         self.second_holds = read("old.img", self.second_at, 8 * MIB)
 
     def others_as_before(self, target):
-        text = subprocess.run(["ntfsresize", "-i", "-f", cut_out(target)], env=ENV, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, check=False).stdout.decode()
-        assert "missing" not in text and "Corrupt" not in text, text        # more may be in use than is
+        no_cluster_lost_to_two(cut_out(target))
         assert read(target, self.second_at, 8 * MIB) == self.second_holds, "the second volume"
         assert mkimage("cat", f"{target}:/keep").stdout == read("keep")
         for entry, content in self.rest.items():
@@ -142,31 +130,15 @@ def finish_merge(target, disks):
     assert data == unmarked(data) and parent_holds(target) == disks.new
 
 
-def sweep(command, disks, judge, finish):
-    rng = random.Random(f"{SEED} {command}")
-    totals = []
-    for lose in (0, 1):                 # zeros are written one by one where writes may be lost
-        shutil.copy("old.img", "d.img")
-        assert not cut(-1, lose, "d.img", command)
-        with open("total", encoding="ascii") as file:
-            totals.append(int(file.read()))
+def cut_all(command, disks, judge, finish):
+    totals = writes_of(command)
     finish("d.img", disks)
-    if CUTS == "all":
-        cuts = [(n, 0) for n in range(totals[0])] + [(n, rng.randrange(1, 1 << 30)) for n in range(totals[1])]
-    else:
-        cuts = [(rng.randrange(totals[n % 2]), n % 2 and rng.randrange(1, 1 << 30)) for n in range(int(CUTS))]
-    seen = {}
-    for count, lose in cuts:
-        shutil.copy("old.img", "d.img")
-        try:
-            assert cut(count, lose, "d.img", command)
-            state = judge("d.img", disks)
-            seen[state] = seen.get(state, 0) + 1
-            finish("d.img", disks)
-        except AssertionError as error:
-            raise AssertionError(f"cut at write {count} of {totals}, lose {lose}: {error}") from error
-    print(f"{len(cuts)} cuts of {totals} writes: {seen}")
-    return seen
+
+    def judge_and_finish():
+        state = judge("d.img", disks)
+        finish("d.img", disks)
+        return state
+    return sweep(command, totals, CUTS, random.Random(f"{SEED} {command}"), judge_and_finish)
 
 
 @pytest.mark.parametrize("parent", ["fixed", "dynamic", "dynamic, small blocks"])
@@ -174,7 +146,7 @@ def test_merge(parent):
     rng = random.Random(f"{SEED} {parent}")
     base = Fixed("base") if parent == "fixed" else dynamic("base", rng, 512 << 10 if parent == "dynamic" else 64 << 10)
     disks = Flash(base, rng, 512 << 10)
-    sweep(["merge", "d.img", "--entry", "work"], disks, judge_merge, finish_merge)
+    cut_all(["merge", "d.img", "--entry", "work"], disks, judge_merge, finish_merge)
 
 
 def test_merge_while_the_child_goes_on_being_written():
@@ -184,14 +156,13 @@ def test_merge_while_the_child_goes_on_being_written():
     disks = Flash(base, rng, 512 << 10)
     command = ["merge", "d.img", "--entry", "work"]
     shutil.copy("old.img", "d.img")
-    assert not cut(-1, 0, "d.img", command)
-    with open("total", encoding="ascii") as file:
-        total = int(file.read())
+    assert not cut(-1, 0, command)
+    total = cut_total()
     stored = sorted(n for n in range(SECTORS) if next(disks.leaf.content(n, 1)) is not None)
     hit = 0
     for count in range(total) if CUTS == "all" else sorted(rng.sample(range(total), min(int(CUTS), total))):
         shutil.copy("old.img", "d.img")
-        assert cut(count, 0, "d.img", command)
+        assert cut(count, 0, command)
         if len(chain("d.img", "--entry", "work")) != 2:
             continue
         hit += 1
@@ -230,7 +201,7 @@ def test_rollback(drop):
         if kept or depth == 2:
             mkimage(*command[:1], target, *command[2:])
         assert judge_rollback(target, disks) == (False, 1 if drop else 2)
-    sweep(command, disks, judge_rollback, finish)
+    cut_all(command, disks, judge_rollback, finish)
 
 
 def marked(state, gone):

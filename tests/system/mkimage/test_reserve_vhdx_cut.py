@@ -13,7 +13,7 @@ import struct
 
 import pytest
 
-from cuts import cut, cut_total, no_cluster_lost_to_two
+from cuts import no_cluster_lost_to_two, sweep, writes_of
 from files import read
 from ntfsdisk import MIB, cut_out, disk, volume
 from tools import FRAGMENT, mkimage, run
@@ -96,26 +96,14 @@ def test_cut(place, child, more):
     command = ["reserve", target, "--size", "4M"]
     if more:
         mkimage("reserve", start, "--size", "4M")
-    totals = []
-    for lose in (0, 1):
-        shutil.copy(start, target)
-        assert not cut(-1, lose, command, target)
-        totals.append(cut_total())
+    totals = writes_of(command, target, start)
     slots = json.loads(mkimage("vhd", "info", target if place == "host" else f"{target}:/disk.vhdx", "--json").stdout)
     assert judge(target, content, child) is not None
-    if CUTS == "all":
-        cuts = [(n, 0) for n in range(totals[0])] + [(n, rng.randrange(1, 1 << 30)) for n in range(totals[1])]
-    else:
-        cuts = [(rng.randrange(totals[n % 2]), n % 2 and rng.randrange(1, 1 << 30)) for n in range(int(CUTS))]
-    for count, lose in cuts:
-        shutil.copy(start, target)
-        try:
-            assert cut(count, lose, command, target)
-            judge(target, content, child)
-            mkimage(*command)
-            assert judge(target, content, child) is not None, "no note"
-            again = json.loads(mkimage("vhd", "info", "disk.vhdx", "--json").stdout)
-            assert again["slack"] >= slots["slack"], "less slack than it was asked for"
-        except AssertionError as error:
-            raise AssertionError(f"cut at write {count} of {totals}, lose {lose}: {error}") from error
-    print(f"{len(cuts)} cuts of {totals} writes")
+
+    def judge_and_finish():
+        judge(target, content, child)
+        mkimage(*command)
+        assert judge(target, content, child) is not None, "no note"
+        again = json.loads(mkimage("vhd", "info", "disk.vhdx", "--json").stdout)
+        assert again["slack"] >= slots["slack"], "less slack than it was asked for"
+    sweep(command, totals, CUTS, rng, judge_and_finish, target, start)
