@@ -59,10 +59,15 @@ def boot():
         line("  seconds more from the banner on", f"{slow - plain:.2f}", "at most 4")
 
 
+def reported(pc, what):
+    """The ticks of all calls, and of the quickest one. The line's end is waited for: half a number is a number, too."""
+    return [int(digits, 16) for digits in pc.wait(f"guest: {what} ([0-9a-f]{{16}}) least ([0-9a-f]{{8}})$").groups()]
+
+
 def ticks(pc, what, icount, rounds):
     """Of one call of those that the guest reports: the quickest one's instructions, the mean time."""
-    total, least = pc.wait(f"guest: {what} ([0-9a-f]+) least ([0-9a-f]+)").groups()
-    return int(least, 16) if icount else int(total, 16) / rounds
+    total, least = reported(pc, what)
+    return least if icount else total / rounds
 
 
 def measure(disk, bus, icount, rounds):
@@ -170,7 +175,7 @@ def first_writes(disk, bus):
         pc.wait("guest: waiting")
         before, start = pc.stats()["wr_bytes"], time.monotonic()
         pc.send("x")
-        pc.wait("guest: spread ([0-9a-f]+)")
+        reported(pc, "spread")
         seconds = time.monotonic() - start
         pc.guest()
         return seconds, (pc.stats()["wr_bytes"] - before) // 512
@@ -230,11 +235,11 @@ def grow(disk, bus):
         pc.wait("guest: waiting")
         before, start = pc.stats(), time.monotonic()
         pc.send("x")
-        total = pc.wait("guest: spread ([0-9a-f]+)").group(1)
+        total = reported(pc, "spread")[0]
         seconds = time.monotonic() - start
         pc.guest()
         after = pc.stats()
-        return int(total, 16), seconds, sum(after[n] - before[n] for n in ("rd_operations", "wr_operations"))
+        return total, seconds, sum(after[n] - before[n] for n in ("rd_operations", "wr_operations"))
 
 
 def growth():
