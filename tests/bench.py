@@ -19,6 +19,7 @@ import vhd                                                                  # no
 from emulator import Qemu                                                   # noqa: E402
 from flash import Workshop, run, tool                                       # noqa: E402
 from vhd_dynamic import DynamicVhd                                          # noqa: E402
+from vhdx import Vhdx                                                       # noqa: E402
 
 SECTORS = 65536
 ROUNDS = 500
@@ -59,10 +60,15 @@ def boot():
         line("  seconds more from the banner on", f"{slow - plain:.2f}", "at most 4")
 
 
+def reported(pc, what):
+    """The ticks of all calls, and of the quickest one. The line's end is waited for: half a number is a number, too."""
+    return [int(digits, 16) for digits in pc.wait(f"guest: {what} ([0-9a-f]{{16}}) least ([0-9a-f]{{8}})$").groups()]
+
+
 def ticks(pc, what, icount, rounds):
     """Of one call of those that the guest reports: the quickest one's instructions, the mean time."""
-    total, least = pc.wait(f"guest: {what} ([0-9a-f]+) least ([0-9a-f]+)").groups()
-    return int(least, 16) if icount else int(total, 16) / rounds
+    total, least = reported(pc, what)
+    return least if icount else total / rounds
 
 
 def measure(disk, bus, icount, rounds):
@@ -170,7 +176,7 @@ def first_writes(disk, bus):
         pc.wait("guest: waiting")
         before, start = pc.stats()["wr_bytes"], time.monotonic()
         pc.send("x")
-        pc.wait("guest: spread ([0-9a-f]+)")
+        reported(pc, "spread")
         seconds = time.monotonic() - start
         pc.guest()
         return seconds, (pc.stats()["wr_bytes"] - before) // 512
@@ -195,33 +201,51 @@ def writes():
             line("  such blocks a second", f"{FAULTS / min(t[0] for t in tries):.0f}")
 
 
-GROWN = 10                              # blocks that `growth` writes from end to end, 63.5 KiB a call
+GROWN = {"ahci": 40, "ide": 10}         # blocks that `growth` writes from end to end, 63.5 KiB a call
 
 
-def growth_disk(shop, kind):
-    """A flash with a disk that has the guest's blocks and slack for the others."""
-    sectors = FAULT_FIRST + GROWN * BLOCK // 512
-    raw = shop.path("gbench.raw")
-    run(tool("tests/pattern"), "make", raw, sectors, 2, tool("tests/wbench.bin"))
-    with open(raw, "r+b") as f:
-        f.seek(16 * 512 - 32)
-        f.write(struct.pack("<IIII", FAULT_FIRST, 127, GROWN * BLOCK // 512 // 127, 127))
-        f.seek(0)
-        data = f.read(FAULT_FIRST * 512)
-    parent = None
+def growth_parent(shop, form, data, sectors):
+    """A disk's parent, of two forms: with something in all blocks that will be written, or with nothing."""
+    parent = DynamicVhd(sectors * 512, BLOCK) if form == "VHD" else Vhdx(sectors * 512, BLOCK)
+    if data:
+        parent.store(FAULT_FIRST, b"parent's".ljust(512) * (sectors - FAULT_FIRST))
+    parent.write(shop.path(f"base.{form.lower()}"))
+    return parent
+
+
+def growth_image(shop, form, kind, data, sectors, slack):
+    """The image with the guest's blocks; without a note it comes with slack for the others, else flash makes it."""
+    path, parent = shop.path(f"growth.{form.lower()}"), None
     if kind.startswith("differencing"):
-        parent = DynamicVhd(sectors * 512, BLOCK)
-        if "data" in kind:
-            parent.store(FAULT_FIRST, b"parent's".ljust(512) * (sectors - FAULT_FIRST))
-        parent.write(shop.path("base.vhd"))
+        parent = growth_parent(shop, form, "data" in kind, sectors)
+    if form == "VHDX":
+        disk = Vhdx(sectors * 512, BLOCK, parent=parent, parent_path=parent and ".\\base.vhdx")
+        disk.store(0, data)
+        disk.write(path)
+        if "without" in kind:
+            os.truncate(path, os.path.getsize(path) + slack)
+        return path
     disk = DynamicVhd(sectors * 512, BLOCK, parent=parent)
     disk.store(0, data)
     if parent:
         disk.locate("W2ru", ".\\base.vhd")
-    options = ()
     if "without" in kind:
-        disk.slack, disk.align, options = GROWN * (BLOCK + 4096) + 4096, 4096, ("--reserve", "none")
-    return shop.flash(disk.write(shop.path("growth.vhd")), options=options, name=f"{kind}.img")
+        disk.slack, disk.align = slack + 4096, 4096
+    return disk.write(path)
+
+
+def growth_disk(shop, form, kind, blocks):
+    sectors = FAULT_FIRST + blocks * BLOCK // 512
+    raw = shop.path("gbench.raw")
+    run(tool("tests/pattern"), "make", raw, sectors, 2, tool("tests/wbench.bin"))
+    with open(raw, "r+b") as f:
+        f.seek(16 * 512 - 32)
+        f.write(struct.pack("<IIII", FAULT_FIRST, 127, blocks * BLOCK // 512 // 127, 127))
+        f.seek(0)
+        data = f.read(FAULT_FIRST * 512)
+    image = growth_image(shop, form, kind, data, sectors, blocks * (BLOCK + 4096))
+    options = ("--reserve", "none") if "without" in kind else ()
+    return shop.flash(image, options=options, name="new.img")
 
 
 def grow(disk, bus):
@@ -230,29 +254,42 @@ def grow(disk, bus):
         pc.wait("guest: waiting")
         before, start = pc.stats(), time.monotonic()
         pc.send("x")
-        total = pc.wait("guest: spread ([0-9a-f]+)").group(1)
+        total = reported(pc, "spread")[0]
         seconds = time.monotonic() - start
         pc.guest()
         after = pc.stats()
-        return int(total, 16), seconds, sum(after[n] - before[n] for n in ("rd_operations", "wr_operations"))
+        return total, seconds, sum(after[n] - before[n] for n in ("rd_operations", "wr_operations"))
+
+
+GROWTH = (("dynamic", 1.10), ("dynamic without a note", None), ("differencing", 1.15),
+          ("differencing over a parent's data", 2.2))
+
+
+def growth_lines(name, bus, blocks, runs, goal):
+    """Of the runs: each has what blocks took that were not there, and then the same ones when they were."""
+    fresh, there = (min(r[i][0] for r in runs) for i in (0, 1))
+    line(f"63.5 KiB sequential write, {name}: new blocks / blocks that are there", f"{fresh / there:.2f}",
+         f"at most {goal:.2f}" if goal else "")
+    line("  requests to the drive, the same", f"{runs[0][0][2] / runs[0][1][2]:.2f}")
+    seconds = [min(r[i][1] for r in runs) for i in (0, 1)]
+    line("  such blocks a second", f"{blocks / seconds[0]:.1f}",
+         "" if goal else f"at least {10 if bus == 'ahci' else 3}")
+    looked = (runs[0][0][2] - runs[0][1][2]) // 4096        # a request a sector, by the handler
+    if looked:
+        line("  of them were not looked at before the start", f"{looked} of {blocks}")
+        line("  of these a second, the writes left out", f"{looked / (seconds[0] - seconds[1]):.1f}")
 
 
 def growth():
-    for kind, goal in (("dynamic", 1.10), ("dynamic without a note", None), ("differencing", 1.15),
-                       ("differencing over a parent's data", 2.2)):
-        with Workshop() as shop:
-            new, disk = growth_disk(shop, kind), shop.path("disk.img")
-            for bus in ("ahci", "ide"):
+    for form, kind, goal in ((form, kind, goal) for form in ("VHD", "VHDX") for kind, goal in GROWTH):
+        for bus, blocks in GROWN.items():
+            with Workshop() as shop:
+                new, disk = growth_disk(shop, form, kind, blocks), shop.path("disk.img")
                 runs = []
                 for _ in range(3):
                     run("cp", "--sparse=never", new, disk)  # the host has nothing to allocate, either
-                    runs.append((grow(disk, bus), grow(disk, bus)))
-                fresh, there = (min(r[i][0] for r in runs) for i in (0, 1))
-                line(f"63.5 KiB sequential write, {kind}, {bus}: new blocks / blocks that are there",
-                     f"{fresh / there:.2f}", f"at most {goal:.2f}" if goal else "")
-                line("  requests to the drive, the same", f"{runs[0][0][2] / runs[0][1][2]:.2f}")
-                line("  such blocks a second", f"{GROWN / min(r[0][1] for r in runs):.1f}",
-                     "" if goal else f"at least {10 if bus == 'ahci' else 3}")
+                    runs.append([(run("sync", disk), grow(disk, bus))[1] for _ in range(2)])
+            growth_lines(f"{form} {kind}, {bus}", bus, blocks, runs, goal)
 
 
 def copy_disk(shop, kind, mib=20):
