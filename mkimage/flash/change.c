@@ -308,14 +308,14 @@ enum status change_commit(struct device *device, const struct overlay *o, bool b
         {CHANGE_RECORD, false},   {CHANGE_INDEX_NEW, false}, {CHANGE_FOLDER, false},
         {CHANGE_LEAF, false},     {CHANGE_FREED, false},     {CHANGE_BITMAP, false},
         {CHANGE_VBR_REST, false}, {CHANGE_VBR, false},       {CHANGE_VBR_COPY, false},
-        {CHANGE_MBR, false}};
+        {CHANGE_MBR, false},      {CHANGE_GONE, false}};
     static const struct order backward[] = {
-        {CHANGE_MBR, false},      {CHANGE_VBR_REST, false}, {CHANGE_VBR, false},
-        {CHANGE_VBR_COPY, false}, {CHANGE_BITMAP, true},    {CHANGE_INDEX_NEW, false},
-        {CHANGE_FOLDER, false},   {CHANGE_LEAF, false},     {CHANGE_RECORD, false},
-        {CHANGE_MIRRORED, false}, {CHANGE_FREED, false},    {CHANGE_EXTENSION, false},
-        {CHANGE_BITMAP, false},   {CHANGE_DATA, false},     {CHANGE_GAP, false},
-        {CHANGE_GAP_MARK, false}};
+        {CHANGE_MBR, false},       {CHANGE_VBR_REST, false}, {CHANGE_VBR, false},
+        {CHANGE_VBR_COPY, false},  {CHANGE_DATA, false},     {CHANGE_BITMAP, true},
+        {CHANGE_INDEX_NEW, false}, {CHANGE_FOLDER, false},   {CHANGE_LEAF, false},
+        {CHANGE_RECORD, false},    {CHANGE_MIRRORED, false}, {CHANGE_FREED, false},
+        {CHANGE_EXTENSION, false}, {CHANGE_BITMAP, false},   {CHANGE_GONE, false},
+        {CHANGE_GAP, false},       {CHANGE_GAP_MARK, false}};
     static_assert(sizeof forward == sizeof backward, "every step both ways");
     const struct order *order = backwards ? backward : forward;
     struct overlay *keep = device->overlay;
@@ -348,8 +348,9 @@ void change_list(const struct overlay *o)
         [CHANGE_MBR] = "master boot record",
         [CHANGE_GAP] = "vhdboot, outside of the volumes",
         [CHANGE_MIRRORED] = "the MFT's own records and their copies",
+        [CHANGE_GONE] = "what nothing will refer to",
     };
-    for (unsigned step = 0; step < CHANGE_GAP_MARK; step++) {
+    for (unsigned step = 0; step < CHANGE_STEPS; step++) {
         unsigned count = 0;
         uint64_t first = 0;
         for (size_t i = 0; i < o->count; i++) {

@@ -36,6 +36,7 @@ enum change_step {
     CHANGE_GAP,      /* vhdboot outside of the volumes, which an MBR refers to that comes last */
     CHANGE_GAP_MARK, /* its first two sectors, by which the others are known: they come before those
                       * and go after them */
+    CHANGE_GONE,     /* of a change that is taken back: what nothing refers to any more */
     CHANGE_STEPS
 };
 

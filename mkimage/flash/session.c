@@ -192,35 +192,41 @@ static enum status gather(struct placement *all, const struct placement *p)
     return STATUS_OK;
 }
 
-static enum status put_file(struct volume *v, const struct session_file *file,
-                            struct placement *all)
+/* The content, in clusters that were free before any file gave up its own: until the change is
+ * through they are its. */
+static enum status put_content(struct volume *v, const struct session_file *file,
+                               struct placement *p)
 {
-    struct placement p = {0};
     if (file->size == BACKUP_NO_FILE)
-        return volume_remove(v, file->path);
-    enum status status = place_find(v, file->size, &p);
+        return STATUS_OK;
+    enum status status = place_find(v, file->size, p);
     if (!status)
-        status = place_claim(v, &p);
-    if (!status)
-        status = place_fill_memory(v, &p, file->data, file->size);
-    if (!status)
-        status = place_file(v, file->path, file->size, &p);
-    if (!status)
-        status = gather(all, &p);
-    placement_free(&p);
-    return status;
+        status = place_claim(v, p);
+    return status ? status : place_fill_memory(v, p, file->data, file->size);
+}
+
+static enum status put_name(struct volume *v, const struct session_file *file,
+                            const struct placement *p)
+{
+    return file->size == BACKUP_NO_FILE ? volume_remove(v, file->path)
+                                        : place_file(v, file->path, file->size, p);
 }
 
 enum status session_files(struct session *s, const struct session_file *file, unsigned count)
 {
     struct volume v;
-    struct placement all = {0};
+    struct placement each[SESSION_FILES_MAX] = {0}, all = {0};
     enum status status = session_volume(s, &v);
     if (status)
         return status;
     uint64_t mft = volume_mft_size(&v);
     for (unsigned i = 0; !status && i < count; i++)
-        status = put_file(&v, &file[i], &all);
+        status = put_content(&v, &file[i], &each[i]);
+    for (unsigned i = 0; !status && i < count; i++) {
+        status = put_name(&v, &file[i], &each[i]);
+        if (!status)
+            status = gather(&all, &each[i]);
+    }
     if (!status && volume_mft_size(&v) != mft) /* once for these files and all later verbs */
         status = volume_spare_records(&v, SPARE_RECORDS);
     if (!status)
@@ -228,6 +234,8 @@ enum status session_files(struct session *s, const struct session_file *file, un
     if (!status)
         status = session_note_zones(s, &v, &all);
     enum status closed = volume_close(&v);
+    for (unsigned i = 0; i < count; i++)
+        placement_free(&each[i]);
     placement_free(&all);
     return status ? status : closed;
 }

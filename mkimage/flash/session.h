@@ -63,6 +63,7 @@ struct session_file {
     const void *data;
     uint64_t size;
 };
+#define SESSION_FILES_MAX 4u /* at once */
 enum status session_files(struct session *s, const struct session_file *file, unsigned count);
 
 /* \vhdboot.bin with this content, or, with BACKUP_NO_FILE for its size, none; into the overlay. */

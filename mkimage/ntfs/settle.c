@@ -86,19 +86,21 @@ static bool mark(struct volume *v, const struct placement *p, bool used)
 
 static bool has_room(const struct volume *v, const struct index *x)
 {
-    /* Names that are added in order leave blocks half full. */
     uint64_t need = (2 * x->count + 8) * x->block_size + 8 * v->cluster_size;
     return volume_free(v) >= need;
 }
 
-/* The index to clusters that are free before and after the change; its old clusters become free,
- * and keep what they held before. */
-static bool write_anew(struct volume *v, ntfs_inode *inode, const struct index *now)
+/* The index to clusters that are free before and after the change, if there are enough (*moved);
+ * its old clusters become free, and keep what they held before. */
+static bool write_anew(struct volume *v, ntfs_inode *inode, const struct index *now, bool *moved)
 {
     struct placement freed = {0};
-    bool ok = freed_clusters(v, &freed) && mark(v, &freed, true) && index_write(v, inode, now);
-    ok = ok && mark(v, &freed, false) && mark(v, &now->clusters, false);
-    for (uint32_t i = 0; ok && i < now->clusters.count; i++)
+    bool ok = freed_clusters(v, &freed) && mark(v, &freed, true);
+    *moved = ok && has_room(v, now);
+    if (*moved)
+        ok = index_write(v, inode, now) && mark(v, &now->clusters, false);
+    ok = ok && mark(v, &freed, false);
+    for (uint32_t i = 0; ok && *moved && i < now->clusters.count; i++)
         overlay_revert(v->device->overlay, v->start + now->clusters.piece[i].lcn * v->cluster_size,
                        now->clusters.piece[i].count * v->cluster_size);
     int keep = errno;
@@ -107,16 +109,45 @@ static bool write_anew(struct volume *v, ntfs_inode *inode, const struct index *
     return ok;
 }
 
+/* Was the cluster free before the change? */
+static bool was_free(const struct volume *v, uint64_t lcn)
+{
+    struct device below = *v->device;
+    uint8_t bits = 0xff;
+    uint64_t at = lcn / 8;
+    LCN of = ntfs_attr_vcn_to_lcn(v->ntfs->lcnbmp_na, (VCN)(at / v->cluster_size));
+    below.overlay = NULL;
+    return of >= 0 &&
+           device_pread(&below, &bits, 1,
+                        v->start + (uint64_t)of * v->cluster_size + at % v->cluster_size) &&
+           !(bits >> lcn % 8 & 1);
+}
+
+/* Must it be written anew: does a block that was there change besides another, or does a new one
+ * lie where a file of before still has its content? */
+static bool is_unsafe(const struct volume *v, const struct folder *f, const struct index *now)
+{
+    struct placement fresh = {0};
+    bool unsafe = f->disordered || index_changed_blocks(&f->before, now) > 1 ||
+                  !add_others(&fresh, &now->clusters, &f->before.clusters);
+    for (uint32_t i = 0; !unsafe && i < fresh.count; i++) {
+        for (uint64_t k = 0; !unsafe && k < fresh.piece[i].count; k++)
+            unsafe = !was_free(v, fresh.piece[i].lcn + k);
+    }
+    free(fresh.piece);
+    return unsafe;
+}
+
 static bool settle(struct volume *v, const struct folder *f, ntfs_inode *inode,
                    struct placement *fresh)
 {
     struct index now, anew = {0};
-    bool ok = index_read(inode, &now);
-    bool move = ok && now.count && now.block_size >= INDEX_BLOCK_MIN && has_room(v, &now) &&
-                (f->disordered || index_changed_blocks(&f->before, &now) > 1);
-    if (move)
-        ok = write_anew(v, inode, &now) && index_read(inode, &anew);
-    ok = ok && add_others(fresh, move ? &anew.clusters : &now.clusters, &f->before.clusters);
+    bool moved = false, ok = index_read(inode, &now);
+    if (ok && now.count && now.block_size >= INDEX_BLOCK_MIN && is_unsafe(v, f, &now))
+        ok = write_anew(v, inode, &now, &moved);
+    if (ok && moved)
+        ok = index_read(inode, &anew);
+    ok = ok && add_others(fresh, moved ? &anew.clusters : &now.clusters, &f->before.clusters);
     int keep = errno;
     index_free(&now);
     index_free(&anew);

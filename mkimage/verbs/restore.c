@@ -68,11 +68,13 @@ static enum found find(const struct session *s, const struct backup *b)
     return found;
 }
 
-/* Blocks of folders that install made are left by their folders before they go. One that was there
- * and gave names to them gets those back while they are. */
+/* Content and blocks of folders that install wrote are referred to until the rest is back. A block
+ * that gave names to new ones gets those back while the new ones are there. */
 static uint8_t step_back(uint8_t step)
 {
-    return step == CHANGE_INDEX_NEW ? CHANGE_DATA : step == CHANGE_LEAF ? CHANGE_INDEX_NEW : step;
+    if (step == CHANGE_DATA || step == CHANGE_INDEX_NEW)
+        return CHANGE_GONE;
+    return step == CHANGE_LEAF ? CHANGE_INDEX_NEW : step;
 }
 
 static enum status put_all_back(struct session *s, const struct backup *b)

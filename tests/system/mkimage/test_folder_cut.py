@@ -11,9 +11,9 @@ import pytest
 
 from crowd import Crowd, listed, random_names
 from cuts import cut, no_cluster_lost_to_two
-from files import read
+from files import read, write
 from ntfsdisk import MIB, START, consistent, cut_out, disk, fixed_vhd, spoil, volume
-from tools import mkimage
+from tools import mkimage, run
 
 MORE = os.environ.get("MKIMAGE_CUTS") == "all"
 OURS = {"vhdboot.bin", "vhdboot.cfg", "vhdboot.old", "vhdboot.sum"}
@@ -158,10 +158,22 @@ def test_folder_of_three_levels(verb):
     each_cut(random.Random(2), names, add if verb == "add" else remove, "/disks", {name}, step=1 if MORE else 9)
 
 
-def test_no_room_for_a_second_index():
-    """The verb does its work all the same."""
-    names, gone = crowded(19)
+@pytest.mark.parametrize("large", [False, True])
+def test_no_room_for_a_second_index(large):
+    """The verb does its work all the same; also where the room is what it frees."""
+    names, gone = crowded(7)
+    if large:
+        with open("menu", "wb") as file:
+            file.write(b"# " + b"x" * MIB + b"\n")
+        run("ntfscp", "-q", cut_out("d.img"), "menu", "vhdboot.cfg")
+        write("d.img", START, read("cut.ntfs"))
     spoil("d.img", "full")
+    part = cut_out("d.img")
+    with open("block", "wb") as file:
+        file.write(b"x" * 4096)
+    for number in range(8):             # to the last cluster
+        run("ntfscp", "-q", part, "block", f"fill {number}", status=None)
+    write("d.img", START, read(part))
     mkimage("uninstall", "d.img")
     filler = {name for name in listed("d.img") if name.startswith("fill")}
     assert filler
