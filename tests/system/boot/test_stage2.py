@@ -72,6 +72,21 @@ def test_a_slow_drive_says_what_it_is_doing(disk):
         pc.wait("guest: one")
 
 
+def test_another_drive_that_is_slow_is_told_of(tmp_path):
+    """The own one is quick: nothing of it would ever be told."""
+    boot, other = tmp_path / "boot", tmp_path / "other"
+    boot.mkdir()
+    other.mkdir()
+    config = b"[a]\nvhd = NOWHERE:\\one.vhd\n"
+    path = Disk(boot, one(vhdboot_cfg=config)).path
+    extra = [(Disk(other, {}, label="OTHER").path, "virtio")]
+    with Qemu(path, bus="virtio", extra=extra, limit=60, options=["-S"]) as pc:
+        pc.qmp("block_set_io_throttle", device="disk1", iops=2, iops_rd=0, iops_wr=0, bps=0, bps_rd=0, bps_wr=0)
+        pc.qmp("cont")
+        pc.wait(r"^looking for volumes on all drives \.\.\.$")
+        pc.wait("^error: .*no NTFS volume has this label or serial number$")
+
+
 # --- Menus
 
 
