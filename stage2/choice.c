@@ -66,6 +66,7 @@ static MUST_CHECK enum err hand_over(struct stage2 *s, const struct config_entry
     struct drive *list[MAP_DRIVES_MAX];
     if (!warnings_read(entry))
         return ERR_OK;
+    watch_begin("starting ", entry->title); /* the last step has been over for a while */
     console_line("starting ", entry->title);
     console_settle();
     for (unsigned i = 0; i < s->drive_count; i++)

@@ -22,8 +22,8 @@ static MUST_CHECK enum err open_drive(struct stage2 *s, uint8_t number, struct f
     enum err err = drive_init(&s->drive[0], number, f);
     if (err)
         return err;
-    return blk_cache_init(&s->cache, watch_drive(&s->drive[0].blk), CACHE_LINE_SHIFT, CACHE_LINES,
-                          &s->arena, f);
+    return blk_cache_init(&s->cache, watch_drive(&s->watched[0], &s->drive[0].blk),
+                          CACHE_LINE_SHIFT, CACHE_LINES, &s->arena, f);
 }
 
 /* Does the drive go on behind what it is said to have? */
@@ -110,7 +110,8 @@ static enum err find_volumes(struct volumes *v, struct fail *f)
         if (number == s->drive[0].number || s->drive_count == MAP_DRIVES_MAX ||
             drive_init(d, (uint8_t)number, f) || d->sector_shift)
             continue; /* nothing boots from a disk with larger sectors */
-        err = volumes_add_drive(v, &d->blk, (uint8_t)s->drive_count, &s->arena, f);
+        err = volumes_add_drive(v, watch_drive(&s->watched[s->drive_count], &d->blk),
+                                (uint8_t)s->drive_count, &s->arena, f);
         s->drive_count++;
     }
     return err;

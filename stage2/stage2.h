@@ -18,8 +18,9 @@
 struct stage2 {
     struct arena arena;
     struct drive drive[MAP_DRIVES_MAX]; /* [0]: the one that vhdboot was started from */
+    struct blk watched[MAP_DRIVES_MAX]; /* the same, for what may take long (watch.h) */
     unsigned drive_count;               /* of those that volumes were looked for on */
-    struct blk_cache cache;             /* over drive[0] */
+    struct blk_cache cache;             /* over watched[0] */
     struct part_table partitions;       /* of drive[0] */
     struct ntfs volume;                 /* the one that vhdboot was started from */
     struct config config;

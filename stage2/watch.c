@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Every read of the drive that vhdboot was started from comes by here; those of other drives do
- * not, which is why a sparing glance does without them. */
+/* Every read on the way to a block map comes by here. What a BIOS takes to answer for a drive that
+ * is broken cannot be cut short: a sparing glance does without other drives. */
 #include "watch.h"
 #include "core/base/blk.h"
 #include "core/base/errors.h"
@@ -22,8 +22,6 @@ static struct glance {
     uint32_t budget; /* sectors that may be read yet, if sparing */
     bool gave_up;
 } glance;
-
-static struct blk watched;
 
 void watch_begin(const char *doing, const char *subject)
 {
@@ -56,10 +54,10 @@ static enum err watched_read(struct blk *b, uint64_t lba, uint32_t count, void *
     return err;
 }
 
-struct blk *watch_drive(struct blk *drive)
+struct blk *watch_drive(struct blk *watched, struct blk *drive)
 {
-    watched = (struct blk){.read = watched_read, .ctx = drive, .sectors = drive->sectors};
-    return &watched;
+    *watched = (struct blk){.read = watched_read, .ctx = drive, .sectors = drive->sectors};
+    return watched;
 }
 
 void watch_glance(bool sparing)

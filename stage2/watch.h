@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* An eye on the clock while the drive is read: who waits is told for what, and the menu, which only
+/* An eye on the clock while drives are read: who waits is told for what, and the menu, which only
  * glances at an entry, does not wait. */
 #ifndef STAGE2_WATCH_H
 #define STAGE2_WATCH_H
@@ -15,8 +15,8 @@ void watch_begin(const char *doing, const char *subject);
 /* Since then. */
 uint32_t watch_ticks(void);
 
-/* The drive, as it is watched. There is one: the last. */
-struct blk *watch_drive(struct blk *drive);
+/* Makes `watched` of the drive: who reads by it is watched. Nothing is written by it. */
+struct blk *watch_drive(struct blk *watched, struct blk *drive);
 
 /*
  * Until watch_glance_end() reads give way to the user: they fail once a key waits, `sparing` also

@@ -72,6 +72,21 @@ def test_a_slow_drive_says_what_it_is_doing(disk):
         pc.wait("guest: one")
 
 
+def test_another_drive_that_is_slow_is_told_of(tmp_path):
+    """The own one is quick: nothing of it would ever be told."""
+    boot, other = tmp_path / "boot", tmp_path / "other"
+    boot.mkdir()
+    other.mkdir()
+    config = b"[a]\nvhd = NOWHERE:\\one.vhd\n"
+    path = Disk(boot, one(vhdboot_cfg=config)).path
+    extra = [(Disk(other, {}, label="OTHER").path, "virtio")]
+    with Qemu(path, bus="virtio", extra=extra, limit=60, options=["-S"]) as pc:
+        pc.qmp("block_set_io_throttle", device="disk1", iops=2, iops_rd=0, iops_wr=0, bps=0, bps_rd=0, bps_wr=0)
+        pc.qmp("cont")
+        pc.wait(r"^looking for volumes on all drives \.\.\.$")
+        pc.wait("^error: .*no NTFS volume has this label or serial number$")
+
+
 # --- Menus
 
 
@@ -189,6 +204,27 @@ def test_warnings_hold_up_the_start_for_three_seconds(disk):
         start = time.monotonic()
         pc.wait("guest: one")
         assert time.monotonic() - start > 2.5
+
+
+def test_a_step_that_is_over_is_not_told_after_the_hold(tmp_path):
+    """The boot table asks the parent's drive for its signature, three seconds after the last step began."""
+    boot, other = tmp_path / "boot", tmp_path / "other"
+    boot.mkdir()
+    other.mkdir()
+    base = DynamicVhd(4 << 20, 2 << 20)
+    base.store(0, image("base")[:512])
+    child = DynamicVhd(4 << 20, 2 << 20, parent=base)
+    child.slack = 3 * ((2 << 20) + 512)
+    child.locate("W2ku", "\\base.vhd")
+    base.write(boot / "base.vhd")
+    child.write(boot / "child.vhd")
+    config = b"speed = 9\n[a]\nvhd = \\child.vhd\nparent = OTHER:\\base.vhd\n"
+    path = Disk(boot, {"child.vhd": (boot / "child.vhd").read_bytes(), "vhdboot.cfg": config}, size=32).path
+    extra = [(Disk(other, {"base.vhd": (boot / "base.vhd").read_bytes()}, label="OTHER").path, "ide")]
+    with Qemu(path, extra=extra, limit=60) as pc:
+        pc.wait("^Goes on in 3 s")
+        pc.wait("guest: base")
+        assert " ...\n" not in pc.log, pc.log
 
 
 def test_a_quiet_entry_starts_at_once(disk):

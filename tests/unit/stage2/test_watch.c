@@ -20,7 +20,7 @@ static enum err slow_read(struct blk *b, uint64_t lba, uint32_t count, void *buf
     return ERR_OK;
 }
 
-static struct blk drive = {.read = slow_read, .sectors = 1000};
+static struct blk drive = {.read = slow_read, .sectors = 1000}, watched;
 
 static enum err take(uint32_t count)
 {
@@ -35,7 +35,7 @@ static void begin(uint32_t ticks)
     pressed = 0;
     (void)watch_glance_end();
     console_init();
-    (void)watch_drive(&drive);
+    CHECK(watch_drive(&watched, &drive) == &watched);
     watch_begin("reading ", "this");
 }
 
