@@ -7,6 +7,9 @@
 #include <string.h>
 #include "cli/path.h"
 #include "cli/progress.h"
+#include "core/chain/path.h"
+#include "flash/source.h"
+#include "host/device.h"
 #include "ntfs/volume.h"
 
 #define SUMS_SIZE_MAX (1u << 20)
@@ -161,6 +164,53 @@ enum status sums_mark_written(struct edit *e, const char *path)
         status = sums_put(e, &sums);
     }
     sums_free(&sums);
+    return status;
+}
+
+/* An edit closes what it writes through; the drive stays open below these. */
+static bool drive_pread(void *ctx, void *buf, size_t size, uint64_t off)
+{
+    return device_pread(ctx, buf, size, off);
+}
+
+static bool drive_pwrite(void *ctx, const void *buf, size_t size, uint64_t off)
+{
+    return device_pwrite(ctx, buf, size, off);
+}
+
+static bool drive_zero(void *ctx, uint64_t off, uint64_t size)
+{
+    return device_zero(ctx, off, size);
+}
+
+static bool drive_sync(void *ctx)
+{
+    return device_sync(ctx);
+}
+
+static const struct device_io drive_io = {
+    .pread = drive_pread, .pwrite = drive_pwrite, .zero = drive_zero, .sync = drive_sync};
+
+enum status sums_mark_served(struct device *drive, const char *image, unsigned partition)
+{
+    char *target;
+    const char *path;
+    struct edit e;
+    if (!drive || !source_on_target(image, &target, &path))
+        return STATUS_OK;
+    enum status status = STATUS_OK;
+    if (!chain_path_volume(path)) { /* else another volume's, which has its own sums */
+        struct device above = *drive;
+        above.fd = -1;
+        above.io = &drive_io;
+        above.ctx = drive;
+        status = edit_open_disk(&e, target, &above, partition);
+        if (!status) {
+            status = sums_mark_written(&e, path);
+            edit_close(&e);
+        }
+    }
+    free(target);
     return status;
 }
 

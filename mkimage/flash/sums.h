@@ -53,6 +53,10 @@ enum status sums_put(struct edit *e, const struct sums *s);
  * that is known already. Not in a rehearsal. */
 enum status sums_mark_written(struct edit *e, const char *path);
 
+/* The same for TARGET:/path, of which somebody else has the drive open for writing. `drive` NULL: a
+ * file of the host, which has no sum. */
+enum status sums_mark_served(struct device *drive, const char *image, unsigned partition);
+
 /* Before a verb removes a file: its line goes. Not in a rehearsal. */
 enum status sums_forget(struct edit *e, const char *path);
 

@@ -396,6 +396,11 @@ struct opened *opened_open(const struct serve_options *options, struct fail *f)
     return NULL;
 }
 
+struct device *opened_drive(struct opened *o)
+{
+    return o->on_volume && o->writer.fd >= 0 ? &o->writer : NULL;
+}
+
 enum write_mode opened_write(const struct opened *o)
 {
     return o->write;

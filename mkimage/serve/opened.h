@@ -22,6 +22,9 @@ void opened_close(struct opened *o);
 struct chain *opened_chain(struct opened *o);
 struct store *const *opened_stores(struct opened *o);
 
+/* The drive that the image is written through; NULL: it is not written, or a file of the host. */
+struct device *opened_drive(struct opened *o);
+
 /* How it is written: as the options say, or the entry. */
 enum write_mode opened_write(const struct opened *o);
 

@@ -20,6 +20,7 @@
 #include "serve/store.h"
 
 struct above;
+struct device;
 struct serve;
 
 struct serve_options {
@@ -64,6 +65,10 @@ bool serve_writable(const struct serve *s);
 
 /* How it is written: as the options said, or the entry. */
 enum write_mode serve_write_mode(const struct serve *s);
+
+/* The drive of the volume that the image is written on, which nobody else may open meanwhile; NULL:
+ * it is not written, or is a file of the host. */
+struct device *serve_drive(const struct serve *s);
 
 /* "fixed VHD" … */
 const char *serve_kind(const struct serve *s);

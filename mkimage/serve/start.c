@@ -114,6 +114,11 @@ enum status serve_say(const struct fail *f)
                                                           : NULL);
 }
 
+struct device *serve_drive(const struct serve *s)
+{
+    return opened_drive(s->opened);
+}
+
 int serve_close(struct serve *s, struct fail *f)
 {
     flusher_end(s->flusher);

@@ -20,6 +20,7 @@
 #include "cli/bytes.h"
 #include "cli/json.h"
 #include "flash/source.h"
+#include "flash/sums.h"
 #include "host/busy.h"
 #include "serve/content.h"
 #include "serve/serve.h"
@@ -124,6 +125,11 @@ static enum status serve_device(const struct serve_options *disk, int index, int
     struct serve *s = serve_open(disk, &f);
     if (!s)
         return serve_say(&f);
+    /* What an entry writes to, verify knows by the menu. */
+    if (disk->file && sums_mark_served(serve_drive(s), disk->file, disk->partition)) {
+        (void)serve_close(s, &f);
+        return STATUS_FAILED;
+    }
     backend_make(backend, disk, s);
     struct attach_options options = {.index = index, .backend = backend};
     daemon_settle();

@@ -43,7 +43,9 @@ static enum status work(struct disk *d, struct job *j)
     uint64_t left;
     if (serve_room(d->serve, &left))
         j->room = left;
-    enum status status = job_start(j);
+    enum status status = j->dry_run ? STATUS_OK : disk_will_write(d);
+    if (!status)
+        status = job_start(j);
     if (status)
         return status;
     daemon_settle();

@@ -268,7 +268,8 @@ static void keep_newer(struct boot *b, struct target *t)
     b->missing = bootfiles_compare(&b->files, t);
 }
 
-static enum status make(struct boot *b, struct edit *e)
+/* `d`: the image that `e` works in; NULL: a stick. */
+static enum status make(struct boot *b, struct edit *e, const struct disk *d)
 {
     struct target *t = &e->session.target;
     enum status status = store_open(b, t);
@@ -284,7 +285,11 @@ static enum status make(struct boot *b, struct edit *e)
     edit_rehearse(e);
     status = write_all(b, e);
     edit_end_rehearsal(e);
-    if (!status && !b->options->dry_run)
+    bool real = !b->options->dry_run;
+    bool changes = b->missing || b->bytes;
+    if (!status && real && d && changes)
+        status = disk_will_write(d);
+    if (!status && real)
         status = write_all(b, e);
     if (!status)
         tell(b, e->path);
@@ -308,7 +313,7 @@ static enum status boot_on_target(struct boot *b)
     if (!status) {
         status = edit_open(&e, o);
         if (!status) {
-            status = make(b, &e);
+            status = make(b, &e, NULL);
             edit_close(&e);
         }
     }
@@ -373,7 +378,7 @@ static enum status boot_inside(struct boot *b)
         if (!status) {
             status = take_inside(b, &d, &e);
             if (!status)
-                status = make(b, &e);
+                status = make(b, &e, &d);
             if (!status)
                 warn_of_boot_record(&e);
             edit_close(&e);

@@ -111,7 +111,10 @@ static enum status rehearse_and_write(struct tune *t, enum status (*write)(struc
         status = write(t);
         edit_end_rehearsal(&t->edit);
     }
-    return status || t->options->dry_run ? status : write(t);
+    if (status || t->options->dry_run)
+        return status;
+    status = disk_will_write(&t->disk);
+    return status ? status : write(t);
 }
 
 static enum status tune(struct tune *t)

@@ -9,7 +9,6 @@
 #include "core/chain/path.h"
 #include "core/entry/open.h"
 #include "core/ntfs/ntfs.h"
-#include "flash/edit.h"
 #include "flash/entry.h"
 #include "flash/source.h"
 #include "flash/sums.h"
@@ -37,7 +36,6 @@ static bool disk_pwrite(void *ctx, const void *buf, size_t size, uint64_t off)
 {
     struct disk *d = ctx;
     struct fail f;
-    d->wrote = true;
     return done(serve_write(d->serve, buf, size, off, &f));
 }
 
@@ -45,7 +43,6 @@ static bool disk_zero(void *ctx, uint64_t off, uint64_t size)
 {
     struct disk *d = ctx;
     struct fail f;
-    d->wrote = true;
     return done(serve_zero(d->serve, size, off, true, &f));
 }
 
@@ -155,24 +152,10 @@ const struct device *disk_device(const struct disk *d)
     return d->serve ? &d->device : NULL;
 }
 
-/* An image of a stick whose sum is kept there: that it differs from now on is expected. */
-static enum status mark_written(const struct disk *d)
+enum status disk_will_write(const struct disk *d)
 {
-    char *target = NULL;
-    const char *name = d->where.file, *path = d->vhd;
-    struct edit e;
-    enum status status = STATUS_OK;
-    if (!path && source_on_target(name, &target, &path))
-        name = target;
-    if (path && !chain_path_volume(path)) {
-        status = edit_open_disk(&e, name, NULL, d->where.partition);
-        if (!status) {
-            status = sums_mark_written(&e, path);
-            edit_close(&e);
-        }
-    }
-    free(target);
-    return status;
+    return d->serve ? sums_mark_served(serve_drive(d->serve), d->path, d->where.partition)
+                    : STATUS_OK;
 }
 
 enum status disk_close(struct disk *d, enum status status)
@@ -186,9 +169,6 @@ enum status disk_close(struct disk *d, enum status status)
     if (!d->serve)
         device_close(&d->device);
     d->serve = NULL;
-    if (d->wrote && mark_written(d) && !status)
-        status = STATUS_FAILED;
-    d->wrote = false;
     free(d->name);
     free(d->path);
     free(d->vhd);

@@ -29,7 +29,6 @@ struct disk {
     char *vhd;            /* where it lies on TARGET's volume; NULL: it is a file of the host */
     struct target inside; /* the volume with Windows */
     struct disk_where where;
-    bool wrote;   /* something went to the image */
     bool mounted; /* `inside` is open */
     bool windows; /* and it is one with \Windows; else, if a volume cannot be read: */
     bool has_why;
@@ -48,6 +47,10 @@ enum status disk_no_windows(const struct disk *d);
 
 /* What edit_open_disk() takes: NULL for a raw disk, which it opens by its name. */
 const struct device *disk_device(const struct disk *d);
+
+/* Before the first write: where the image lies on a stick that keeps its sum, that it differs is
+ * expected from now on. */
+enum status disk_will_write(const struct disk *d);
 
 /* Closes all; what was written may fail then. */
 enum status disk_close(struct disk *d, enum status status);

@@ -86,6 +86,18 @@ def test_an_entry_of_a_stick(shop, image):
     mkimage("vhd", "check", f"{flash}:/disk.vhd")
 
 
+def test_the_sum_of_an_image_that_no_entry_writes_to(shop, image):
+    with open(shop.path("cfg"), "w", encoding="ascii") as file:
+        file.write("[disk]\nvhd = \\disk.vhd\nwrite = discard\n")
+    os.rename(image, shop.path("dynamic.vhd"))
+    mkimage("vhd", "convert", shop.path("dynamic.vhd"), image, "--kind", "fixed")
+    mkimage("flash", shop.path("f.img"), "--vhd", image, "--config", shop.path("cfg"))
+    mkimage("guest", shop.path("f.img"), "--dry-run")
+    assert mkimage("verify", shop.path("f.img")).stdout.startswith(b"ok ")
+    mkimage("guest", shop.path("f.img"))
+    assert b"as expected, it was written to since" in mkimage("verify", shop.path("f.img")).stdout
+
+
 def test_a_boot_partition_of_its_own(shop, tmp_path):
     root = changed(tmp_path, f"UUID={inside.BOOT_UUID} /boot ext4 defaults 0 2\n",
                    lambda root: shutil.move(os.path.join(root, "boot"), tmp_path / "boot") and
