@@ -191,25 +191,45 @@ static bool drive_sync(void *ctx)
 static const struct device_io drive_io = {
     .pread = drive_pread, .pwrite = drive_pwrite, .zero = drive_zero, .sync = drive_sync};
 
+/* On a volume that is marked dirty NTFS stays as it is; the image's own sectors may be written
+ * there all the same. */
+static enum status mark_on(const char *target, const char *path, struct device *drive,
+                           unsigned partition)
+{
+    struct device above = *drive;
+    struct target t;
+    struct edit e;
+    above.fd = -1;
+    above.io = &drive_io;
+    above.ctx = drive;
+    enum status status = target_open_disk(&t, target, &above, partition);
+    if (status)
+        return status;
+    bool dirty = t.volume.dirty;
+    target_close(&t);
+    if (dirty) {
+        say_warning("%s: the volume is marked dirty, so " SUMS_PATH
+                    " stays as it is, and verify may say that %s differs",
+                    target, path);
+        return STATUS_OK;
+    }
+    status = edit_open_disk(&e, target, &above, partition);
+    if (!status) {
+        status = sums_mark_written(&e, path);
+        edit_close(&e);
+    }
+    return status;
+}
+
 enum status sums_mark_served(struct device *drive, const char *image, unsigned partition)
 {
     char *target;
     const char *path;
-    struct edit e;
     if (!drive || !source_on_target(image, &target, &path))
         return STATUS_OK;
     enum status status = STATUS_OK;
-    if (!chain_path_volume(path)) { /* else another volume's, which has its own sums */
-        struct device above = *drive;
-        above.fd = -1;
-        above.io = &drive_io;
-        above.ctx = drive;
-        status = edit_open_disk(&e, target, &above, partition);
-        if (!status) {
-            status = sums_mark_written(&e, path);
-            edit_close(&e);
-        }
-    }
+    if (!chain_path_volume(path)) /* else another volume's, which has its own sums */
+        status = mark_on(target, path, drive, partition);
     free(target);
     return status;
 }

@@ -15,6 +15,7 @@ import inside
 import pytest
 from files import write_under
 from flash import MIB, tool
+from ntfsdisk import spoil
 from tools import mkimage, need, refused, run
 
 pytestmark = pytest.mark.takes(4)
@@ -96,6 +97,17 @@ def test_the_sum_of_an_image_that_no_entry_writes_to(shop, image):
     assert mkimage("verify", shop.path("f.img")).stdout.startswith(b"ok ")
     mkimage("guest", shop.path("f.img"))
     assert b"as expected, it was written to since" in mkimage("verify", shop.path("f.img")).stdout
+
+
+def test_a_stick_marked_dirty(shop, image, monkeypatch):
+    """The image is changed in place; NTFS and the sums stay as they are, and that is said."""
+    os.rename(image, shop.path("dynamic.vhd"))
+    mkimage("vhd", "convert", shop.path("dynamic.vhd"), image, "--kind", "fixed")
+    flash = shop.flash(image)
+    monkeypatch.chdir(shop.folder)
+    spoil(flash, "dirty")
+    said = mkimage("guest", f"{flash}:/disk.vhd").stderr.decode()
+    assert "the volume is marked dirty, so \\vhdboot.sum stays as it is" in said
 
 
 def test_a_boot_partition_of_its_own(shop, tmp_path):
