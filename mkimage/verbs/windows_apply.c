@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * mkimage windows apply: a new image is made beside its name, filled by libwim through the serving
- * engine, made to start, and gets its name when all of that is done.
+ * engine, made to start, and gets its name when all of that is done. One whose Windows cannot be
+ * made ready (a hive that is not up to date) gets its name too: only the last step is missing.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -166,11 +167,9 @@ static enum status ready(struct apply *a)
     o.inside = true;
     if (!status && !windows)
         say("%s: no Windows in it, so nothing is set and no boot manager put there", o.name);
-    if (!status && tunes)
-        status = verb_windows_tune(&o);
-    if (!status && boots)
-        status = verb_windows_boot(&o);
-    return status;
+    enum status tuned = !status && tunes ? verb_windows_tune(&o) : STATUS_OK;
+    enum status booted = !status && boots ? verb_windows_boot(&o) : STATUS_OK;
+    return status ? status : tuned ? tuned : booted;
 }
 
 enum status verb_windows_apply(const struct options *options)
@@ -201,15 +200,20 @@ enum status verb_windows_apply(const struct options *options)
         status = plan(&a);
     if (!status)
         status = fresh_open(&a.fresh, name, false);
+    enum status readied = STATUS_OK;
     if (!status) {
         status = make(&a);
         if (!status)
-            status = ready(&a);
+            readied = ready(&a); /* what is applied is whole: it stays, whatever that says */
         status = fresh_end(&a.fresh, status);
     }
     if (!status)
         say("%s: %s%s%s", name, *a.job.name ? a.job.name : "the WIM's image", " applied, ",
             bytes_text(a.job.total));
+    if (!status && readied)
+        status = say_error("When that is mended: mkimage windows tune, mkimage windows boot "
+                           "--inside.",
+                           "%s: is kept, but not made ready to start", name);
     hostfiles_close(&host);
     arena_close(&arena);
     free(a.file);

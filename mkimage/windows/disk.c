@@ -117,7 +117,7 @@ static enum status serve_it(struct disk *d, const struct disk_where *where, bool
                                     .write = where->write ? WRITE_PERSISTENT : WRITE_NONE};
     d->serve = serve_open(&options, &f);
     if (!d->serve)
-        return say_fail(&f);
+        return serve_say(&f);
     d->device = (struct device){.path = d->name,
                                 .fd = -1,
                                 .io = &engine,

@@ -11,7 +11,7 @@ from files import read
 from ntfsdisk import MIB, volume
 from tools import ENV, MKIMAGE, mkimage, refused, run
 from winimage import inside, peek, windows_tree
-from winregistry import software, system
+from winregistry import software, system, with_sequences
 
 OURS = {"/vhdboot.bin", "/vhdboot.cfg"}
 
@@ -146,6 +146,26 @@ def test_refusals_leave_nothing(rich):
     mkimage("windows", "apply", rich, "child.vhd", "--parent", "base.vhd")
     assert b'"differencing"' in mkimage("vhd", "info", "child.vhd", "--json").stdout
     assert inside("child.vhd", "large") == inside("n.vhd", "large")
+
+
+@pytest.mark.parametrize("hive, words", [(with_sequences(system(7601), 7, 6), b"SYSTEM: is not up to date"),
+                                         (b"no hive" * 1000, b"SYSTEM: this is no registry hive")], ids=["old", "none"])
+def test_a_registry_that_cannot_be_set(folder, hive, words):
+    """The image stays, with all that the WIM holds, and a boot manager; what is missing is said."""
+    del folder
+    tree = windows_tree(7601, SYSTEM=hive, SOFTWARE=software(7601, "Enterprise"))
+    for path, data in tree.items():
+        os.makedirs("tree/" + os.path.dirname(path), exist_ok=True)
+        with open("tree/" + path, "wb") as file:
+            file.write(data)
+    capture("tree", "w.wim")
+    done = mkimage("windows", "apply", "w.wim", "n.vhd", "--size", "64M", status=1).stderr
+    assert words in done and b"n.vhd: is kept, but not made ready to start. When that is mended: " in done
+    mkimage("vhd", "check", "n.vhd")
+    assert inside("n.vhd", "bootmgr") == tree["Windows/Boot/PCAT/bootmgr"] and peek("Boot/BCD")
+    for path, data in tree.items():
+        assert peek(path) == data, path
+    assert not [name for name in os.listdir(".") if name.endswith(".part")]
 
 
 def test_killed_anywhere(rich):

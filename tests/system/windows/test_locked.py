@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The verbs about Windows on volumes that they cannot read: encrypted by BitLocker, exFAT, ReFS, none at all; each is
-named, and on a stick none of them stands in the way of another image."""
+named, and on a stick none of them stands in the way of another image. Images and sticks that are not there, or that
+another program has open."""
+import fcntl
+import struct
+
 import pytest
 
 from files import read, write
@@ -85,3 +89,18 @@ def test_hibernated(folder):
     for verb in VERBS[1:]:
         refused("windows", verb[0], "a.vhd", *verb[1:], words="hibernated")
     assert read("a.vhd") == whole
+
+
+def test_in_use(folder):
+    """One sentence, with what helps: no drive is failing."""
+    del folder
+    raw_windows()
+    mkimage("vhd", "convert", "raw.img", "a.vhd")
+    mkimage("flash", "s.img", "--vhd", "a.vhd", "--size", "48M")
+    for name in ("a.vhd", "s.img"):
+        with open(name, "rb") as held:                                  # as QEMU does: nobody else may write
+            fcntl.fcntl(held, fcntl.F_OFD_SETLK, struct.pack("hhqqi4x", fcntl.F_RDLCK, 0, 201, 1, 0))
+            for verb in VERBS[1:]:
+                refused("windows", verb[0], name, *verb[1:], words=name + ": is in use .* End what uses it first: QEMU")
+    for verb in VERBS[1:]:
+        refused("windows", verb[0], "none.img:/a.vhd", *verb[1:], words="none.img: .* No such file .*Check the name")
