@@ -132,7 +132,8 @@ static const INDEX_ENTRY *next_entry(const struct node *n, size_t *at)
     if (e->ie_flags & INDEX_ENTRY_END)
         return e;
     size_t name = offsetof(FILE_NAME_ATTR, file_name);
-    if (key < name || key > length - sizeof(INDEX_ENTRY_HEADER) - child ||
+    if (key < name || key > name + NTFS_MAX_NAME_LEN * sizeof(ntfschar) ||
+        key > length - sizeof(INDEX_ENTRY_HEADER) - child ||
         key < name + e->key.file_name.file_name_length * sizeof(ntfschar))
         return NULL;
     return e;

@@ -84,23 +84,24 @@ static bool mark(struct volume *v, const struct placement *p, bool used)
     return true;
 }
 
-static bool has_room(const struct volume *v, const struct index *x)
+/* What was written to clusters that the index has no more. */
+static void revert(struct volume *v, const struct placement *p)
 {
-    /* Names that are added in order leave blocks half full. */
-    uint64_t need = (2 * x->count + 8) * x->block_size + 8 * v->cluster_size;
-    return volume_free(v) >= need;
+    for (uint32_t i = 0; i < p->count; i++)
+        overlay_revert(v->device->overlay, v->start + p->piece[i].lcn * v->cluster_size,
+                       p->piece[i].count * v->cluster_size);
 }
 
 /* The index to clusters that are free before and after the change; its old clusters become free,
- * and keep what they held before. */
-static bool write_anew(struct volume *v, ntfs_inode *inode, const struct index *now)
+ * and keep what they held before. *moved is false where it has to stay. */
+static bool write_anew(struct volume *v, ntfs_inode *inode, const struct index *now, bool *moved)
 {
     struct placement freed = {0};
-    bool ok = freed_clusters(v, &freed) && mark(v, &freed, true) && index_write(v, inode, now);
-    ok = ok && mark(v, &freed, false) && mark(v, &now->clusters, false);
-    for (uint32_t i = 0; ok && i < now->clusters.count; i++)
-        overlay_revert(v->device->overlay, v->start + now->clusters.piece[i].lcn * v->cluster_size,
-                       now->clusters.piece[i].count * v->cluster_size);
+    bool ok =
+        freed_clusters(v, &freed) && mark(v, &freed, true) && index_write(v, inode, now, moved);
+    ok = ok && mark(v, &freed, false) && (!*moved || mark(v, &now->clusters, false));
+    if (ok && *moved)
+        revert(v, &now->clusters);
     int keep = errno;
     placement_free(&freed);
     errno = keep;
@@ -112,10 +113,10 @@ static bool settle(struct volume *v, const struct folder *f, ntfs_inode *inode,
 {
     struct index now, anew = {0};
     bool ok = index_read(inode, &now);
-    bool move = ok && now.count && now.block_size >= INDEX_BLOCK_MIN && has_room(v, &now) &&
+    bool move = ok && now.count && now.block_size >= INDEX_BLOCK_MIN &&
                 (f->disordered || index_changed_blocks(&f->before, &now) > 1);
     if (move)
-        ok = write_anew(v, inode, &now) && index_read(inode, &anew);
+        ok = write_anew(v, inode, &now, &move) && (!move || index_read(inode, &anew));
     ok = ok && add_others(fresh, move ? &anew.clusters : &now.clusters, &f->before.clusters);
     int keep = errno;
     index_free(&now);
