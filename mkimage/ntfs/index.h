@@ -25,6 +25,7 @@ struct index {
     uint64_t count;
     uint32_t block_size;
     struct placement clusters; /* of $INDEX_ALLOCATION, and of $BITMAP where it is not resident */
+    struct placement list;     /* of $ATTRIBUTE_LIST where it is not resident */
 };
 
 /* Allocated; also to be freed after a failure. False with errno set. */

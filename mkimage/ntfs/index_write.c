@@ -372,9 +372,10 @@ static bool is_mixed(const ntfs_inode *folder, bool *alone)
 
 /*
  * Will the index be in the folder's own record, so that one write changes it? Not where a list of
- * its records lies in clusters: that is another write.
+ * its records stays in clusters, which are another write, or where its clusters could be taken for
+ * the map of blocks, `mapped` being false.
  */
-static bool fits_record(const ntfs_inode *folder, size_t need)
+static bool fits_record(const ntfs_inode *folder, size_t need, bool mapped)
 {
     const MFT_RECORD *record = folder->mrec;
     size_t used = le32_to_cpu(record->bytes_in_use), at = le16_to_cpu(record->attrs_offset);
@@ -387,13 +388,19 @@ static bool fits_record(const ntfs_inode *folder, size_t need)
         bool list = attr->type == AT_ATTRIBUTE_LIST;
         if (attr->type == AT_END || !attr->length)
             break;
-        if (list && attr->non_resident)
+        if (list && attr->non_resident && (!alone || !mapped))
             return false;
         if (is_ours(attr->type) || (list && alone))
             left += le32_to_cpu(attr->length);
         at += le32_to_cpu(attr->length);
     }
     return need <= left;
+}
+
+/* Is the map of blocks so small that clusters for it would need more of the record? */
+static bool maps_inside(const struct writer *w)
+{
+    return RESIDENT_HEAD + bitmap_size(w) <= RUNS_HEAD + RUNS_MIN;
 }
 
 /* The record's bytes for the index: its root, its blocks in `pieces` pieces, and their map, in it
@@ -404,9 +411,7 @@ static size_t record_bytes(const struct writer *w, const struct index *x, bool s
     enum { PIECE_MAX = 11 }; /* for NTFS's 2^32 clusters */
     if (small)
         return RESIDENT_HEAD + ((x->root_size + 7) & ~(size_t)7);
-    size_t map = bitmap_size(w) < RUNS_HEAD + RUNS_MIN - RESIDENT_HEAD
-                     ? RESIDENT_HEAD + bitmap_size(w)
-                     : RUNS_HEAD + RUNS_MIN;
+    size_t map = maps_inside(w) ? RESIDENT_HEAD + bitmap_size(w) : RUNS_HEAD + RUNS_MIN;
     return RESIDENT_HEAD + sizeof(INDEX_ROOT) + END_MAX + RUNS_HEAD + RUNS_MIN +
            (size_t)pieces * PIECE_MAX + map;
 }
@@ -443,7 +448,8 @@ bool index_write(struct volume *v, ntfs_inode *folder, const struct index *x, bo
         sort(&w);
     bool small = ok && fits_root(&w, x);
     ok = ok && (small || (build(&w) && find_room(v, &w, &p)));
-    if (ok && (small || p.count) && fits_record(folder, record_bytes(&w, x, small, p.count))) {
+    if (ok && (small || p.count) &&
+        fits_record(folder, record_bytes(&w, x, small, p.count), small || maps_inside(&w))) {
         ok = put_index(v, &w, folder, x, &p);
         *written = ok;
     }

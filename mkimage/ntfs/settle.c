@@ -100,8 +100,10 @@ static bool write_anew(struct volume *v, ntfs_inode *inode, const struct index *
     bool ok =
         freed_clusters(v, &freed) && mark(v, &freed, true) && index_write(v, inode, now, moved);
     ok = ok && mark(v, &freed, false) && (!*moved || mark(v, &now->clusters, false));
-    if (ok && *moved)
+    if (ok && *moved) {
         revert(v, &now->clusters);
+        revert(v, &now->list); /* it went with the index, or was never there */
+    }
     int keep = errno;
     placement_free(&freed);
     errno = keep;
