@@ -85,6 +85,13 @@ bool index_read(ntfs_inode *folder, struct index *x)
         }
         ntfs_attr_close(attr);
     }
+    ntfs_attr *list = ok && NInoAttrList(folder)
+                          ? ntfs_attr_open(folder, AT_ATTRIBUTE_LIST, AT_UNNAMED, 0)
+                          : NULL;
+    if (list) {
+        ok = add_clusters(&x->list, list);
+        ntfs_attr_close(list);
+    }
     if (ok)
         join_sectors(x);
     return ok;
@@ -95,6 +102,7 @@ void index_free(struct index *x)
     free(x->root);
     free(x->blocks);
     free(x->clusters.piece);
+    free(x->list.piece);
     *x = (struct index){0};
 }
 
@@ -132,7 +140,8 @@ static const INDEX_ENTRY *next_entry(const struct node *n, size_t *at)
     if (e->ie_flags & INDEX_ENTRY_END)
         return e;
     size_t name = offsetof(FILE_NAME_ATTR, file_name);
-    if (key < name || key > length - sizeof(INDEX_ENTRY_HEADER) - child ||
+    if (key < name || key > name + NTFS_MAX_NAME_LEN * sizeof(ntfschar) ||
+        key > length - sizeof(INDEX_ENTRY_HEADER) - child ||
         key < name + e->key.file_name.file_name_length * sizeof(ntfschar))
         return NULL;
     return e;

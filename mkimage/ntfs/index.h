@@ -25,6 +25,7 @@ struct index {
     uint64_t count;
     uint32_t block_size;
     struct placement clusters; /* of $INDEX_ALLOCATION, and of $BITMAP where it is not resident */
+    struct placement list;     /* of $ATTRIBUTE_LIST where it is not resident */
 };
 
 /* Allocated; also to be freed after a failure. False with errno set. */
@@ -50,8 +51,11 @@ bool index_walk(struct _ntfs_volume *ntfs, const struct index *x, index_visitor 
 /*
  * To blocks of INDEX_BLOCK_MIN bytes and more: writes the names of `x`, which is what the folder
  * has now, each once and in order, to clusters that are free, and has the folder's record lead
- * there. The clusters that the index had are neither written to nor freed. False with errno set.
+ * there. The clusters that the index had are neither written to nor freed. Where the volume has no
+ * room, or the folder would need more than one record, nothing is changed, and *written is false.
+ * False with errno set.
  */
-bool index_write(struct volume *v, struct _ntfs_inode *folder, const struct index *x);
+bool index_write(struct volume *v, struct _ntfs_inode *folder, const struct index *x,
+                 bool *written);
 
 #endif

@@ -16,6 +16,10 @@ enum {
     ENTRY_MAX = sizeof(INDEX_ENTRY_HEADER) + sizeof(FILE_NAME_ATTR) +
                 NTFS_MAX_NAME_LEN * sizeof(ntfschar) + sizeof(VCN) + 8,
     END_MAX = sizeof(INDEX_ENTRY_HEADER) + sizeof(VCN),
+    /* an attribute's own bytes: in the record, and in clusters, where it has some for its runs */
+    RESIDENT_HEAD = offsetof(ATTR_RECORD, resident_end) + INDEX_NAME_UNITS * sizeof(ntfschar),
+    RUNS_HEAD = offsetof(ATTR_RECORD, non_resident_end) + INDEX_NAME_UNITS * sizeof(ntfschar),
+    RUNS_MIN = 16,
 };
 
 #define NO_BLOCK UINT64_MAX
@@ -35,11 +39,11 @@ struct writer {
     uint64_t block_count, block_capacity;
 };
 
+/* By the name's own length: what an entry says of its length may be more. */
 static size_t entry_size(const struct item *i)
 {
-    size_t size = le16_to_cpu(i->entry->length);
-    return size - (i->entry->ie_flags & INDEX_ENTRY_NODE ? sizeof(VCN) : 0) +
-           (i->below == NO_BLOCK ? 0 : sizeof(VCN));
+    size_t key = (le16_to_cpu(i->entry->key_length) + 7u) & ~(size_t)7;
+    return sizeof(INDEX_ENTRY_HEADER) + key + (i->below == NO_BLOCK ? 0 : sizeof(VCN));
 }
 
 static bool add_item(void *ctx, const void *entry)
@@ -215,6 +219,38 @@ static bool add_attr(ntfs_inode *folder, ATTR_TYPES type, uint8_t *value, size_t
     return !ntfs_attr_add(folder, type, NTFS_INDEX_I30, INDEX_NAME_UNITS, value, (s64)size);
 }
 
+/* The root's attribute in its record; false with errno set. */
+static bool find_root(ntfs_attr_search_ctx *ctx)
+{
+    return ctx && !ntfs_attr_lookup(AT_INDEX_ROOT, NTFS_INDEX_I30, INDEX_NAME_UNITS, CASE_SENSITIVE,
+                                    0, NULL, 0, ctx);
+}
+
+/* Of the root's attribute: whether files made in the folder are to be compressed, or encrypted. */
+static bool get_flags(ntfs_inode *folder, ATTR_FLAGS *flags)
+{
+    ntfs_attr_search_ctx *ctx = ntfs_attr_get_search_ctx(folder, NULL);
+    bool ok = find_root(ctx);
+    if (ok)
+        *flags = ctx->attr->flags;
+    if (ctx)
+        ntfs_attr_put_search_ctx(ctx);
+    return ok;
+}
+
+static bool set_flags(ntfs_inode *folder, ATTR_FLAGS flags)
+{
+    ntfs_attr_search_ctx *ctx = ntfs_attr_get_search_ctx(folder, NULL);
+    bool ok = find_root(ctx);
+    if (ok) {
+        ctx->attr->flags = flags;
+        ntfs_inode_mark_dirty(ctx->ntfs_ino);
+    }
+    if (ctx)
+        ntfs_attr_put_search_ctx(ctx);
+    return ok;
+}
+
 /* The root: `count` items, or what leads to the topmost block. */
 static bool put_root(const struct writer *w, ntfs_inode *folder, const struct index *x,
                      size_t count, uint64_t last_below)
@@ -242,29 +278,52 @@ static bool fits_root(const struct writer *w, const struct index *x)
     return size <= x->root_size;
 }
 
+static size_t free_bytes(const ntfs_inode *folder)
+{
+    return folder->vol->mft_record_size - le32_to_cpu(folder->mrec->bytes_in_use);
+}
+
+static size_t bitmap_size(const struct writer *w)
+{
+    return (size_t)((w->block_count + 63) / 64 * 8);
+}
+
+/* Where the folder's record has no room for it: to clusters. */
+static bool put_bitmap_outside(ntfs_inode *folder, const uint8_t *bits, size_t size)
+{
+    if (ntfs_non_resident_attr_record_add(folder, AT_BITMAP, NTFS_INDEX_I30, INDEX_NAME_UNITS, 0, 8,
+                                          const_cpu_to_le16(0)) < 0)
+        return false;
+    ntfs_attr *attr = ntfs_attr_open(folder, AT_BITMAP, NTFS_INDEX_I30, INDEX_NAME_UNITS);
+    bool ok = attr && !ntfs_attr_truncate(attr, (s64)size) &&
+              ntfs_attr_pwrite(attr, 0, (s64)size, bits) == (s64)size;
+    int keep = errno;
+    if (attr)
+        ntfs_attr_close(attr);
+    errno = keep;
+    return ok;
+}
+
 /* Which blocks are used: all of them. */
 static bool put_bitmap(const struct writer *w, ntfs_inode *folder)
 {
-    size_t size = (size_t)((w->block_count + 63) / 64 * 8);
+    size_t size = bitmap_size(w);
     uint8_t *bits = calloc(1, size);
     for (uint64_t i = 0; bits && i < w->block_count; i++)
         bits[i / 8] |= (uint8_t)(1u << i % 8);
-    bool ok = bits && add_attr(folder, AT_BITMAP, bits, size);
+    bool inside = free_bytes(folder) >= RESIDENT_HEAD + size;
+    bool ok = bits && (inside ? add_attr(folder, AT_BITMAP, bits, size)
+                              : put_bitmap_outside(folder, bits, size));
     int keep = errno;
     free(bits);
     errno = keep;
     return ok;
 }
 
-static bool put_blocks(struct volume *v, const struct writer *w, ntfs_inode *folder)
+static bool put_blocks(const struct writer *w, const struct placement *p, ntfs_inode *folder)
 {
-    struct placement p;
-    uint64_t size = w->block_count * w->block_size;
-    if (place_find(v, size, &p) || place_claim(v, &p)) {
-        errno = ENOSPC;
-        return false;
-    }
-    bool ok = add_attr(folder, AT_INDEX_ALLOCATION, NULL, 0) && place_index(folder, &p, size);
+    bool ok = add_attr(folder, AT_INDEX_ALLOCATION, NULL, 0) &&
+              place_index(folder, p, w->block_count * w->block_size);
     ntfs_attr *attr =
         ok ? ntfs_attr_open(folder, AT_INDEX_ALLOCATION, NTFS_INDEX_I30, INDEX_NAME_UNITS) : NULL;
     ok = attr && ntfs_attr_mst_pwrite(attr, 0, (s64)w->block_count, w->block_size, w->blocks) ==
@@ -272,29 +331,132 @@ static bool put_blocks(struct volume *v, const struct writer *w, ntfs_inode *fol
     int keep = errno;
     if (attr)
         ntfs_attr_close(attr);
-    placement_free(&p);
     errno = keep;
     return ok;
 }
 
-bool index_write(struct volume *v, ntfs_inode *folder, const struct index *x)
+static bool is_ours(ATTR_TYPES type)
+{
+    return type == AT_INDEX_ROOT || type == AT_INDEX_ALLOCATION || type == AT_BITMAP;
+}
+
+/* The next entry of the folder's list of attributes; NULL behind the last one. */
+static const ATTR_LIST_ENTRY *next_listed(const ntfs_inode *folder, size_t *at)
+{
+    size_t left = folder->attr_list_size - *at;
+    const ATTR_LIST_ENTRY *e = (const ATTR_LIST_ENTRY *)(folder->attr_list + *at);
+    if (left < offsetof(ATTR_LIST_ENTRY, name) ||
+        le16_to_cpu(e->length) < offsetof(ATTR_LIST_ENTRY, name) || le16_to_cpu(e->length) > left)
+        return NULL;
+    *at += le16_to_cpu(e->length);
+    return e;
+}
+
+/* Does a further record hold both the index and something else? Then it stays, and changes too.
+ * *alone: nothing else is in any of them, and the list goes with them. */
+static bool is_mixed(const ntfs_inode *folder, bool *alone)
+{
+    const ATTR_LIST_ENTRY *e, *other;
+    *alone = true;
+    for (size_t at = 0; (e = next_listed(folder, &at));) {
+        if (MREF_LE(e->mft_reference) == folder->mft_no || is_ours(e->type))
+            continue;
+        *alone = false;
+        for (size_t k = 0; (other = next_listed(folder, &k));) {
+            if (is_ours(other->type) && other->mft_reference == e->mft_reference)
+                return true;
+        }
+    }
+    return false;
+}
+
+/*
+ * Will the index be in the folder's own record, so that one write changes it? Not where a list of
+ * its records stays in clusters, which are another write, or where its clusters could be taken for
+ * the map of blocks, `mapped` being false.
+ */
+static bool fits_record(const ntfs_inode *folder, size_t need, bool mapped)
+{
+    const MFT_RECORD *record = folder->mrec;
+    size_t used = le32_to_cpu(record->bytes_in_use), at = le16_to_cpu(record->attrs_offset);
+    bool alone = true;
+    if (used > folder->vol->mft_record_size || (NInoAttrList(folder) && is_mixed(folder, &alone)))
+        return false;
+    size_t left = free_bytes(folder);
+    while (at + offsetof(ATTR_RECORD, resident_end) <= used) { /* ends: `at` grows */
+        const ATTR_RECORD *attr = (const ATTR_RECORD *)((const uint8_t *)record + at);
+        bool list = attr->type == AT_ATTRIBUTE_LIST;
+        if (attr->type == AT_END || !attr->length)
+            break;
+        if (list && attr->non_resident && (!alone || !mapped))
+            return false;
+        if (is_ours(attr->type) || (list && alone))
+            left += le32_to_cpu(attr->length);
+        at += le32_to_cpu(attr->length);
+    }
+    return need <= left;
+}
+
+/* Is the map of blocks so small that clusters for it would need more of the record? */
+static bool maps_inside(const struct writer *w)
+{
+    return RESIDENT_HEAD + bitmap_size(w) <= RUNS_HEAD + RUNS_MIN;
+}
+
+/* The record's bytes for the index: its root, its blocks in `pieces` pieces, and their map, in it
+ * or in clusters. */
+static size_t record_bytes(const struct writer *w, const struct index *x, bool small,
+                           uint32_t pieces)
+{
+    enum { PIECE_MAX = 11 }; /* for NTFS's 2^32 clusters */
+    if (small)
+        return RESIDENT_HEAD + ((x->root_size + 7) & ~(size_t)7);
+    size_t map = maps_inside(w) ? RESIDENT_HEAD + bitmap_size(w) : RUNS_HEAD + RUNS_MIN;
+    return RESIDENT_HEAD + sizeof(INDEX_ROOT) + END_MAX + RUNS_HEAD + RUNS_MIN +
+           (size_t)pieces * PIECE_MAX + map;
+}
+
+/* Clusters for the blocks; none with *p empty where there is no room. False with errno set. */
+static bool find_room(struct volume *v, const struct writer *w, struct placement *p)
+{
+    uint64_t size = w->block_count * w->block_size, spare = 8 * v->cluster_size;
+    errno = ENOMEM;
+    return volume_free(v) < size + spare || !place_find(v, size, p);
+}
+
+static bool put_index(struct volume *v, const struct writer *w, ntfs_inode *folder,
+                      const struct index *x, const struct placement *p)
+{
+    ATTR_FLAGS flags;
+    bool ok = get_flags(folder, &flags) && !place_claim(v, p) &&
+              take_off(folder, AT_INDEX_ALLOCATION) && take_off(folder, AT_BITMAP) &&
+              take_off(folder, AT_INDEX_ROOT);
+    if (!w->block_count)
+        return ok && put_root(w, folder, x, w->count, NO_BLOCK) && set_flags(folder, flags);
+    return ok && put_root(w, folder, x, 0, w->block_count - 1) && set_flags(folder, flags) &&
+           put_blocks(w, p, folder) && put_bitmap(w, folder);
+}
+
+bool index_write(struct volume *v, ntfs_inode *folder, const struct index *x, bool *written)
 {
     struct writer w = {.ntfs = v->ntfs, .block_size = x->block_size};
+    struct placement p = {0};
+    *written = false;
     errno = EIO;
     bool ok = index_walk(v->ntfs, x, add_item, &w);
     if (ok)
         sort(&w);
     bool small = ok && fits_root(&w, x);
-    ok = ok && (small || build(&w)) && take_off(folder, AT_INDEX_ALLOCATION) &&
-         take_off(folder, AT_BITMAP) && take_off(folder, AT_INDEX_ROOT);
-    if (small)
-        ok = ok && put_root(&w, folder, x, w.count, NO_BLOCK);
-    else
-        ok = ok && put_root(&w, folder, x, 0, w.block_count - 1) && put_blocks(v, &w, folder) &&
-             put_bitmap(&w, folder);
+    ok = ok && (small || (build(&w) && find_room(v, &w, &p)));
+    if (ok && (small || p.count) &&
+        fits_record(folder, record_bytes(&w, x, small, p.count), small || maps_inside(&w))) {
+        ok = put_index(v, &w, folder, x, &p);
+        *written = ok;
+    }
     int keep = errno;
     free(w.item);
     free(w.blocks);
+    placement_free(&p);
     errno = keep;
     return ok;
 }

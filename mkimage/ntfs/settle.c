@@ -84,25 +84,26 @@ static bool mark(struct volume *v, const struct placement *p, bool used)
     return true;
 }
 
-static bool has_room(const struct volume *v, const struct index *x)
+/* What was written to clusters that the index has no more. */
+static void revert(struct volume *v, const struct placement *p)
 {
-    uint64_t need = (2 * x->count + 8) * x->block_size + 8 * v->cluster_size;
-    return volume_free(v) >= need;
+    for (uint32_t i = 0; i < p->count; i++)
+        overlay_revert(v->device->overlay, v->start + p->piece[i].lcn * v->cluster_size,
+                       p->piece[i].count * v->cluster_size);
 }
 
-/* The index to clusters that are free before and after the change, if there are enough (*moved);
- * its old clusters become free, and keep what they held before. */
+/* The index to clusters that are free before and after the change; its old clusters become free,
+ * and keep what they held before. *moved is false where it has to stay. */
 static bool write_anew(struct volume *v, ntfs_inode *inode, const struct index *now, bool *moved)
 {
     struct placement freed = {0};
-    bool ok = freed_clusters(v, &freed) && mark(v, &freed, true);
-    *moved = ok && has_room(v, now);
-    if (*moved)
-        ok = index_write(v, inode, now) && mark(v, &now->clusters, false);
-    ok = ok && mark(v, &freed, false);
-    for (uint32_t i = 0; ok && *moved && i < now->clusters.count; i++)
-        overlay_revert(v->device->overlay, v->start + now->clusters.piece[i].lcn * v->cluster_size,
-                       now->clusters.piece[i].count * v->cluster_size);
+    bool ok =
+        freed_clusters(v, &freed) && mark(v, &freed, true) && index_write(v, inode, now, moved);
+    ok = ok && mark(v, &freed, false) && (!*moved || mark(v, &now->clusters, false));
+    if (ok && *moved) {
+        revert(v, &now->clusters);
+        revert(v, &now->list); /* it went with the index, or was never there */
+    }
     int keep = errno;
     placement_free(&freed);
     errno = keep;

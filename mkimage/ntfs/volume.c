@@ -291,17 +291,18 @@ enum status volume_remove(struct volume *v, const char *path)
     }
     u8 units = 0;
     ntfschar *wide = unicode(last, length, &units);
-    if (wide && !folder_watch(v, folder)) {
-        free(wide);
-        wide = NULL;
-    }
-    /* ntfs_delete closes both inodes, whatever happens. */
-    if (!wide || ntfs_delete(v->ntfs, NULL, inode, folder, wide, units)) {
-        free(wide);
-        return volume_failed(v, path, "cannot be removed");
+    bool ok = wide && folder_watch(v, folder);
+    int keep = errno;
+    if (ok) { /* closes both inodes, whatever happens */
+        ok = !ntfs_delete(v->ntfs, NULL, inode, folder, wide, units);
+        keep = errno;
+    } else {
+        ntfs_inode_close(inode);
+        ntfs_inode_close(folder);
     }
     free(wide);
-    return STATUS_OK;
+    errno = keep;
+    return ok ? STATUS_OK : volume_failed(v, path, "cannot be removed");
 }
 
 enum status volume_add_attributes(struct volume *v, const char *path, uint32_t attributes)

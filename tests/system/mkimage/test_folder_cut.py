@@ -181,6 +181,89 @@ def test_no_room_for_a_second_index(large):
     consistent(cut_out("d.img"))
 
 
+def rewrite_leaf(name, change):
+    """change(entries) for the entries of the block of d.img's index that holds `name`; the last one is its end."""
+    offset = next(at for at in sorted(index_blocks()) if name.encode("utf-16-le") in read("d.img", at, 4096))
+    block = bytearray(read("d.img", offset, 4096))
+    for sector in range(1, 9):
+        block[sector * 512 - 2:sector * 512] = block[40 + 2 * sector:42 + 2 * sector]
+    start, end = (24 + int.from_bytes(block[at:at + 4], "little") for at in (24, 28))
+    assert not block[36] & 1            # a leaf
+    entries, at = [], start
+    while at < end:
+        length = int.from_bytes(block[at + 8:at + 10], "little")
+        entries.append(bytes(block[at:at + length]))
+        at += length
+    change(entries)
+    data = b"".join(entries)
+    assert start + len(data) <= 4096
+    block[start:start + len(data)] = data
+    block[28:32] = (start + len(data) - 24).to_bytes(4, "little")
+    for sector in range(1, 9):
+        block[40 + 2 * sector:42 + 2 * sector] = block[sector * 512 - 2:sector * 512]
+        block[sector * 512 - 2:sector * 512] = block[40:42]
+    write("d.img", offset, bytes(block))
+
+
+def swap(entries):
+    """What a change that was cut off may leave: names that are not in order."""
+    assert len(entries[0]) == len(entries[1])
+    entries[0], entries[1] = entries[1], entries[0]
+
+
+def many(count):
+    disk("d.img", volume("v.ntfs", 16 * MIB))
+    names = {f"name {number:03} {'x' * 60}" for number in range(count)} | {"zz"}
+    with Crowd("d.img") as crowd:
+        for name in sorted(names):
+            crowd.add(name)
+    return names
+
+
+def test_clusters_that_become_free_are_no_room():
+    """They are the old state's, and not for a second index; the verb does its work all the same."""
+    names = many(30)
+    mkimage("install", "d.img")
+    mkimage("add", "d.img", "--vhd", fixed_vhd("a.vhd", 2 * MIB), "--name", "/a.vhd")
+    spoil("d.img", "full")
+    rewrite_leaf("name 010", swap)
+    mkimage("remove", "d.img", "--entry", "a")
+    assert names <= set(listed("d.img"))
+    assert "a.vhd" not in listed("d.img")
+    consistent(cut_out("d.img"))
+
+
+def test_entry_that_is_longer_than_its_name():
+    """Its room is not more than a block's for that."""
+    names = many(38)
+
+    def change(entries):
+        swap(entries)
+        length = len(entries[-2]) + 1200
+        entries[-2] = entries[-2][:8] + length.to_bytes(2, "little") + entries[-2][10:] + bytes(1200)
+    rewrite_leaf("zz", change)
+    mkimage("install", "d.img")
+    all_there(names)
+    consistent(cut_out("d.img"))
+    mkimage("uninstall", "d.img")
+    all_there(names)
+
+
+def test_flags_of_the_root_stay():
+    """Files made in the folder are to be encrypted: its record says so where the index is written anew, too."""
+    full_leaf()
+    at = START + int.from_bytes(read("d.img", START + 48, 8), "little") * 4096 + 5 * 1024
+    record = read("d.img", at, 1024)
+    root = record.index(b"\x90\0\0\0", int.from_bytes(record[20:22], "little"))
+    write("d.img", at + root + 12, b"\0\x40")
+    before = index_blocks()
+    mkimage("install", "d.img")
+    assert index_blocks() - before      # new ones
+    record = read("d.img", at, 1024)
+    root = record.index(b"\x90\0\0\0", int.from_bytes(record[20:22], "little"))
+    assert record[root + 12:root + 14] == b"\0\x40"
+
+
 @pytest.mark.parametrize("seed", range(200 if MORE else 20))
 def test_damaged_index(seed):
     """Bytes of it are anything: the verb ends, with a sentence or with its work done."""
