@@ -111,11 +111,11 @@ def test_install_and_restore():
     names, gone = full_leaf()
     before = read("d.img")
     rng = random.Random(1)
-    each_cut(rng, names, ["install", "d.img"], also=gone, step=1 if MORE else 2)
+    each_cut(rng, names, ["install", "d.img"], also=gone, step=1 if MORE else 4)
     with open("d.img", "wb") as file:
         file.write(before)
     mkimage("install", "d.img", "--backup", "backup")
-    each_cut(rng, names, ["restore", "d.img", "backup"], also=gone, step=1 if MORE else 2)
+    each_cut(rng, names, ["restore", "d.img", "backup"], also=gone, step=1 if MORE else 4)
     assert read("d.img") == before
 
 
@@ -155,7 +155,7 @@ def test_folder_of_three_levels(verb):
     if verb == "remove":
         mkimage(*add)
     remove = ["remove", "d.img", "--entry", name[:-4]]
-    each_cut(random.Random(2), names, add if verb == "add" else remove, "/disks", {name}, step=1 if MORE else 9)
+    each_cut(random.Random(2), names, add if verb == "add" else remove, "/disks", {name}, step=1 if MORE else 15)
 
 
 @pytest.mark.parametrize("large", [False, True])
