@@ -6,7 +6,7 @@ import sys
 
 sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from model import Model                                         # noqa: E402
-from pieces import LABELS, Entry, Image, relative                                         # noqa: E402
+from pieces import LABELS, MISPLACED, Entry, Image, relative                                         # noqa: E402
 from programs import SECTOR, content, mkimage, outside, partitions, run, Loss              # noqa: E402
 from vhd_dynamic import DynamicVhd                                                      # noqa: E402
 import vhd                                                                              # noqa: E402
@@ -236,7 +236,7 @@ def write_menu(path, entries, rng=None):
 
 def by_hand(rng, entries):
     """The lines at the top."""
-    kept = ["timeout = 3", f"# by hand, {rng.randrange(1000)}", "quiet = yes", PASSWORD, "console = both"]
+    kept = ["timeout = 3", f"# by hand, {rng.randrange(1000)}", MISPLACED, PASSWORD, "console = both"]
     kept = rng.sample(kept, rng.randrange(1, 5))
     default = [f"default = {entry.name}" for entry in rng.sample(entries, min(1, len(entries)))]
     return kept + default * rng.randrange(2) + [""] * rng.randrange(2), [(None, line) for line in kept]

@@ -2,6 +2,7 @@
 """A guest's session: what it is told, and what its writes leave, cut or not."""
 import judge
 import programs
+from life import family
 from model import Refuse
 from programs import Loss
 from promises import resolve, undermines_none
@@ -55,6 +56,8 @@ def session(s, entry, places, requests, lines, cut):
     protected, records = lines[0][1] == "1", int(lines[0][2])
     announced, writes = int(lines[0][3]), int(lines[-1][1])
     end, here = s.model.copy(), s.model.copy()          # without the cut, and with it
+    for model in (end, here):
+        leave_children_open(model, places[0], requests)
     image, kept = end.files[places[0]], here.files[places[0]]
     taken, before = 0, 0
     for (lba, count, tag), fields in zip(requests, [line for line in lines if line[0] == "w"]):
@@ -97,6 +100,19 @@ def session(s, entry, places, requests, lines, cut):
         new.written(places[0])
         found = [("written, with another id", new, touched)] + found * (0 <= cut < announced)
     s.judge(found, cut=0 <= cut < writes)
+
+
+def leave_children_open(model, place, requests):
+    """A child's block that was new where no parent had anything is all the child's. What goes into a parent later, as
+    where a verb was cut that was about to drop the child, shows in others of its blocks and not in that."""
+    for there in family(model, place):
+        try:
+            child, (disk, maybe) = model.files[there], model.disk(model.chain_of(*there))
+        except Refuse:
+            continue                    # it cannot be opened, whatever is in it
+        for lba, count, _ in requests:
+            for n in set(range(lba, lba + count)) - set(child.own):
+                child.maybe[n] = child.maybe.get(n, {None}) | maybe.get(n, {disk.get(n, 0)})
 
 
 def may_scrub(entry, image):

@@ -7,7 +7,7 @@ A disk is a dict from lba to tag; what is not in it is zeros, or the parent's. P
 which has the number of its partition."""
 import itertools
 
-from pieces import BLOCK_OF_SNAPSHOT, Entry, Image, SLEEP, folder, normal, relative, split
+from pieces import BLOCK_OF_SNAPSHOT, Entry, Image, MISPLACED, SLEEP, folder, normal, relative, split
 
 
 class Refuse(Exception):
@@ -36,12 +36,14 @@ class Model:
         return other
 
     def menu(self, volume):
-        """The entries; where a config names none, the images of the root folder."""
+        """The entries; where a config names none, the images of the root folder: to be read only, if a line of it is
+        not understood."""
         if self.menus[volume]:
             return self.menus[volume]
         names = sorted(path[1:] for on, path in self.files if on == volume and path.count("/") == 1 and
                        path.endswith((".vhd", ".vhdx")))
-        return [Entry(name, "/" + name) for name in names]
+        odd = (None, MISPLACED) in self.kept.get(volume, ()) and (volume, "/vhdboot.cfg") in self.files
+        return [Entry(name, "/" + name, "none" if odd else "persistent") for name in names]
 
     def write_menu(self, volume):
         """A verb that changes an entry writes down the menu that there was without a config."""

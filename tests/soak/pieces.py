@@ -2,6 +2,7 @@
 """What the model of a flash (model.py) is made of: images, entries of a menu, and paths."""
 import itertools
 
+MISPLACED = "quiet = yes"               # a line at the top of a config that only an entry may have
 BLOCK_OF_SNAPSHOT = 4096                # sectors
 SLEEP = "/hiberfil.sys"
 LABELS = {1: "VHDBOOT", 2: "DATA"}
