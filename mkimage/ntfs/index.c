@@ -15,6 +15,16 @@ struct node {
     size_t room; /* bytes from there on */
 };
 
+/* Is it larger than any folder's that is written anew, by its size or by its runs? */
+static bool is_too_large(ntfs_attr *attr)
+{
+    uint64_t clusters = 0;
+    for (const runlist_element *rl = attr->rl; rl && rl->length; rl++)
+        clusters += (uint64_t)rl->length;
+    return attr->data_size > INDEX_SIZE_MAX ||
+           clusters > INDEX_SIZE_MAX / attr->ni->vol->cluster_size;
+}
+
 /* All bytes of an attribute; NULL with errno set. */
 static uint8_t *read_attr(ntfs_attr *attr)
 {
@@ -28,10 +38,6 @@ static uint8_t *read_attr(ntfs_attr *attr)
 
 static bool add_clusters(struct placement *p, ntfs_attr *attr)
 {
-    if (!NAttrNonResident(attr))
-        return true;
-    if (ntfs_attr_map_whole_runlist(attr))
-        return false;
     for (const runlist_element *rl = attr->rl; rl && rl->length; rl++) {
         struct piece *more = realloc(p->piece, (p->count + 1) * sizeof *more);
         if (!more)
@@ -54,14 +60,40 @@ static void join_sectors(struct index *x)
     }
 }
 
+/* The blocks and where they and their map lie; none of what is too large. */
+static bool read_blocks(ntfs_inode *folder, struct index *x)
+{
+    static const ATTR_TYPES types[] = {AT_INDEX_ALLOCATION, AT_BITMAP};
+    bool ok = true;
+    for (unsigned i = 0; ok && i < 2; i++) {
+        ntfs_attr *attr = ntfs_attr_open(folder, types[i], NTFS_INDEX_I30, INDEX_NAME_UNITS);
+        if (!attr)
+            continue; /* the root holds it all */
+        ok = !NAttrNonResident(attr) || !ntfs_attr_map_whole_runlist(attr);
+        if (ok && !is_too_large(attr)) {
+            ok = add_clusters(&x->clusters, attr);
+            if (ok && types[i] == AT_INDEX_ALLOCATION) {
+                x->blocks = read_attr(attr);
+                ok = x->blocks;
+                x->count = ok ? (uint64_t)attr->data_size / x->block_size : 0;
+            }
+        }
+        ntfs_attr_close(attr);
+    }
+    return ok;
+}
+
 bool index_read(ntfs_inode *folder, struct index *x)
 {
     *x = (struct index){0};
     ntfs_attr *root = ntfs_attr_open(folder, AT_INDEX_ROOT, NTFS_INDEX_I30, INDEX_NAME_UNITS);
     if (!root)
         return false;
-    x->root_size = (size_t)root->data_size;
-    x->root = read_attr(root);
+    errno = EIO;
+    if (root->data_size <= folder->vol->mft_record_size) {
+        x->root_size = (size_t)root->data_size;
+        x->root = read_attr(root);
+    }
     ntfs_attr_close(root);
     if (!x->root)
         return false;
@@ -71,25 +103,13 @@ bool index_read(ntfs_inode *folder, struct index *x)
     errno = EIO;
     if (x->block_size < NTFS_BLOCK_SIZE || x->block_size % NTFS_BLOCK_SIZE)
         return false;
-    bool ok = true;
-    static const ATTR_TYPES types[] = {AT_INDEX_ALLOCATION, AT_BITMAP};
-    for (unsigned i = 0; ok && i < 2; i++) {
-        ntfs_attr *attr = ntfs_attr_open(folder, types[i], NTFS_INDEX_I30, INDEX_NAME_UNITS);
-        if (!attr)
-            continue; /* the root holds it all */
-        ok = add_clusters(&x->clusters, attr);
-        if (ok && types[i] == AT_INDEX_ALLOCATION) {
-            x->blocks = read_attr(attr);
-            ok = x->blocks;
-            x->count = (uint64_t)attr->data_size / x->block_size;
-        }
-        ntfs_attr_close(attr);
-    }
+    bool ok = read_blocks(folder, x);
     ntfs_attr *list = ok && NInoAttrList(folder)
                           ? ntfs_attr_open(folder, AT_ATTRIBUTE_LIST, AT_UNNAMED, 0)
                           : NULL;
     if (list) {
-        ok = add_clusters(&x->list, list);
+        ok = !NAttrNonResident(list) ||
+             (!ntfs_attr_map_whole_runlist(list) && add_clusters(&x->list, list));
         ntfs_attr_close(list);
     }
     if (ok)

@@ -15,14 +15,15 @@
 struct _ntfs_inode;
 struct _ntfs_volume;
 
-#define INDEX_NAME_UNITS 4    /* of "$I30" */
-#define INDEX_BLOCK_MIN  2048 /* that index_write knows: smaller ones hold no two long names */
+#define INDEX_NAME_UNITS 4         /* of "$I30" */
+#define INDEX_BLOCK_MIN  2048      /* that index_write knows: smaller ones hold no two long names */
+#define INDEX_SIZE_MAX   (1 << 28) /* bytes of blocks, for a million names and more */
 
 struct index {
     uint8_t *root; /* the value of $INDEX_ROOT */
     size_t root_size;
     uint8_t *blocks; /* $INDEX_ALLOCATION, `block_size` each; what is no index block has no mark */
-    uint64_t count;
+    uint64_t count;  /* 0: none, or more than INDEX_SIZE_MAX; then it is not written anew */
     uint32_t block_size;
     struct placement clusters; /* of $INDEX_ALLOCATION, and of $BITMAP where it is not resident */
     struct placement list;     /* of $ATTRIBUTE_LIST where it is not resident */

@@ -13,7 +13,7 @@ from crowd import Crowd, listed, random_names
 from cuts import cut, no_cluster_lost_to_two
 from files import read, write
 from ntfsdisk import MIB, START, consistent, cut_out, disk, fixed_vhd, spoil, volume
-from tools import mkimage, run
+from tools import MKIMAGE, mkimage, run
 
 MORE = os.environ.get("MKIMAGE_CUTS") == "all"
 OURS = {"vhdboot.bin", "vhdboot.cfg", "vhdboot.old", "vhdboot.sum"}
@@ -278,3 +278,27 @@ def test_damaged_index(seed):
     for command in (["install", "d.img"], ["uninstall", "d.img"], ["uninstall", "d.img"]):
         done = mkimage(*command, status=None)
         assert done.returncode == 0 or (done.returncode == 1 and done.stderr.startswith(b"mkimage: ")), done.stderr
+
+
+def test_index_that_says_to_be_huge():
+    """16 GiB of a hole behind its blocks: neither read nor waited for."""
+    crowded(7)
+    size = 16 << 30
+    part = bytearray(read(cut_out("d.img")))
+    record = int.from_bytes(part[48:56], "little") * 4096 + 5 * 1024
+    attr = record + int.from_bytes(part[record + 20:record + 22], "little")
+    while part[attr:attr + 4] != b"\xa0\0\0\0":
+        attr += int.from_bytes(part[attr + 4:attr + 8], "little")
+    have = int.from_bytes(part[attr + 24:attr + 32], "little") + 1
+    end = attr + int.from_bytes(part[attr + 32:attr + 34], "little")
+    while part[end]:
+        end += 1 + (part[end] & 15) + (part[end] >> 4)
+    part[end:end + 6] = b"\x04" + (size // 4096 - have).to_bytes(4, "little") + b"\0"
+    assert end + 6 <= attr + int.from_bytes(part[attr + 4:attr + 8], "little")
+    assert record + 512 not in range(attr, end + 8)
+    part[attr + 24:attr + 32] = (size // 4096 - 1).to_bytes(8, "little")
+    part[attr + 40:attr + 64] = size.to_bytes(8, "little") * 3
+    write("d.img", START, part)
+    done = run("bash", "-c", f"ulimit -v 2000000; {MKIMAGE} uninstall d.img", status=None)
+    assert done.returncode == 0 or done.stderr.startswith(b"mkimage: "), done.stderr
+    assert b"memory" not in done.stderr
