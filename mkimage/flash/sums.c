@@ -13,6 +13,7 @@
 #include "ntfs/volume.h"
 
 #define SUMS_SIZE_MAX (1u << 20)
+#define ROOM_FOR_MARK (64u << 10) /* beside the new file: clusters, and what NTFS needs itself */
 #define BUFFER        (256u << 10)
 
 static const char head[] =
@@ -191,33 +192,54 @@ static bool drive_sync(void *ctx)
 static const struct device_io drive_io = {
     .pread = drive_pread, .pwrite = drive_pwrite, .zero = drive_zero, .sync = drive_sync};
 
-/* On a volume that is marked dirty NTFS stays as it is; the image's own sectors may be written
- * there all the same. */
+/* Why no mark can be made there; NULL: it can, or there are no sums. */
+static const char *obstacle(struct target *t, uint64_t room)
+{
+    struct file file;
+    struct fail f;
+    if (ntfs_open(&t->volume, SUMS_PATH, &file, &f))
+        return NULL;
+    if (t->volume.dirty)
+        return "the volume is marked dirty";
+    return room < file.size + ROOM_FOR_MARK ? "the volume is full" : NULL;
+}
+
+static enum status cannot_mark(const char *target, const char *path, const char *why)
+{
+    say_warning("%s: %s, so " SUMS_PATH " stays as it is, and verify may say that %s differs",
+                target, why, path);
+    return STATUS_OK;
+}
+
+/* Where no mark can be made NTFS stays as it is; the image's own sectors may be written all the
+ * same. */
 static enum status mark_on(const char *target, const char *path, struct device *drive,
                            unsigned partition)
 {
     struct device above = *drive;
     struct target t;
     struct edit e;
+    uint64_t room = 0;
     above.fd = -1;
     above.io = &drive_io;
     above.ctx = drive;
     enum status status = target_open_disk(&t, target, &above, partition);
     if (status)
         return status;
-    bool dirty = t.volume.dirty;
+    const char *why = obstacle(&t, UINT64_MAX);
     target_close(&t);
-    if (dirty) {
-        say_warning("%s: the volume is marked dirty, so " SUMS_PATH
-                    " stays as it is, and verify may say that %s differs",
-                    target, path);
-        return STATUS_OK;
-    }
+    if (why)
+        return cannot_mark(target, path, why);
     status = edit_open_disk(&e, target, &above, partition);
-    if (!status) {
+    if (status)
+        return status;
+    status = edit_free(&e, &room);
+    why = status ? NULL : obstacle(&e.session.target, room);
+    if (why)
+        status = cannot_mark(target, path, why);
+    else if (!status)
         status = sums_mark_written(&e, path);
-        edit_close(&e);
-    }
+    edit_close(&e);
     return status;
 }
 

@@ -99,15 +99,18 @@ def test_the_sum_of_an_image_that_no_entry_writes_to(shop, image):
     assert b"as expected, it was written to since" in mkimage("verify", shop.path("f.img")).stdout
 
 
-def test_a_stick_marked_dirty(shop, image, monkeypatch):
+@pytest.mark.parametrize("what, words", [("dirty", "the volume is marked dirty"), ("full", "the volume is full")])
+def test_a_stick_whose_sums_cannot_be_marked(shop, image, monkeypatch, what, words):
     """The image is changed in place; NTFS and the sums stay as they are, and that is said."""
     os.rename(image, shop.path("dynamic.vhd"))
     mkimage("vhd", "convert", shop.path("dynamic.vhd"), image, "--kind", "fixed")
     flash = shop.flash(image)
     monkeypatch.chdir(shop.folder)
-    spoil(flash, "dirty")
+    spoil(flash, what)
+    before = mkimage("cat", f"{flash}:/vhdboot.sum").stdout
     said = mkimage("guest", f"{flash}:/disk.vhd").stderr.decode()
-    assert "the volume is marked dirty, so \\vhdboot.sum stays as it is" in said
+    assert words + ", so \\vhdboot.sum stays as it is" in said
+    assert mkimage("cat", f"{flash}:/vhdboot.sum").stdout == before
 
 
 def test_a_boot_partition_of_its_own(shop, tmp_path):
