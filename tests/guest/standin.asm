@@ -17,6 +17,8 @@ MBR             equ 7
 
 %if FORM = RECORD || FORM = GRLDR || FORM = MBR
         org     0x7C00
+%elif FORM = FREELDR
+        org     0xF800
 %endif
 
 file:
@@ -28,8 +30,10 @@ file:
         jmp     short start
         db      "CONFIG"
 %elif FORM = FREELDR
-        jmp     short start
-        db      "freeldr.ini"
+        jmp     near start              ; over a helper for FAT, which looks like a boot record
+        db      "FreeLoader"
+        times   510 - ($ - file) db 0
+        dw      0xAA55
 %elif FORM = DOS7
         db      "MZ"
         times   0x200 - ($ - file) db 0

@@ -41,6 +41,9 @@ static const struct loader grldr = {.name = "GRUB4DOS' grldr",
                                     .partition_in_dh = true};
 static const struct loader grub2 = {
     .name = "GRUB's core.img", .address = GRUB2_ADDRESS, .ip = GRUB2_ADDRESS + SECTOR_SIZE};
+static const struct loader grub2_behind_boot_img = {.name = "GRUB's core.img behind its boot.img",
+                                                    .address = GRUB2_ADDRESS - SECTOR_SIZE,
+                                                    .ip = GRUB2_ADDRESS + SECTOR_SIZE};
 static const struct loader freedos = {.name = "FreeDOS' kernel",
                                       .address = FREEDOS_ADDRESS,
                                       .cs = FREEDOS_ADDRESS >> 4,
@@ -60,16 +63,16 @@ static const struct loader dos7 = {.name = "IO.SYS of MS-DOS 7 or later",
                                    .ip = 0x200,
                                    .first_drive = true};
 static const struct loader freeldr = {
-    .name = "ReactOS' freeldr", .address = FREELDR_ADDRESS, .cs = FREELDR_ADDRESS >> 4};
+    .name = "ReactOS' freeldr", .address = FREELDR_ADDRESS, .ip = FREELDR_ADDRESS};
 
 /* Names that decide where contents do not. */
 static const struct {
     const char *name;
     const struct loader *loader;
 } by_name[] = {
-    {"bootmgr", &bootmgr}, {"ntldr", &ntldr},         {"setupldr.bin", &ntldr}, {"cmldr", &cmldr},
-    {"grldr", &grldr},     {"freeldr.sys", &freeldr}, {"kernel.sys", &freedos}, {"io.sys", &dos},
-    {"ibmbio.com", &dos},  {"winboot.sys", &dos},
+    {"bootmgr", &bootmgr}, {"ntldr", &ntldr},         {"setupldr.bin", &ntldr},
+    {"cmldr", &cmldr},     {"freeldr.sys", &freeldr}, {"kernel.sys", &freedos},
+    {"io.sys", &dos},      {"ibmbio.com", &dos},      {"winboot.sys", &dos},
 };
 
 static bool is_named(const char *path, const char *name)
@@ -152,6 +155,30 @@ static enum err mz_loader(struct loader *loader, struct view file, struct fail *
     return ERR_OK;
 }
 
+/* A freeldr.sys' first sector is a helper for FAT with 55AAh at its end, as if it were a boot
+ * record; it starts with a jump over it. */
+static bool is_freeldr(struct view file, const char *path)
+{
+    return holds(file, file.size, "freeldr.ini") ||
+           (bytes_at(file, 0, "\xe9\xfd\x01", 3) &&
+            (is_named(path, "freeldr.sys") || holds(file, file.size, "FreeLoader")));
+}
+
+/* Such a file says who it is; not all have 55AAh at 510. */
+static bool is_grldr(struct view file, const char *path)
+{
+    bool record = bytes_at(file, 510, "\x55\xaa", 2);
+    return is_named(path, "grldr") ||
+           (holds(file, 64u << 10, "GRLDR") && (record || holds(file, 64u << 10, "GRUB4DOS")));
+}
+
+/* GRUB's core.img starts with a sector that loads the rest; behind it this jump is what runs. */
+static bool is_core_img(struct view file, uint64_t off)
+{
+    return bytes_at(file, off + SECTOR_SIZE, "\xea", 1) &&
+           bytes_at(file, off + SECTOR_SIZE + 2, "\x82\0\0", 3);
+}
+
 /* The contract by the contents; NULL: they do not say. */
 static const struct loader *by_contents(struct view file, const char *path)
 {
@@ -160,12 +187,14 @@ static const struct loader *by_contents(struct view file, const char *path)
         return nt;
     if (bytes_at(file, 2, "CONFIG", 6))
         return &freedos;
-    if (bytes_at(file, 510, "\x55\xaa", 2))
-        return holds(file, 64u << 10, "GRLDR") || is_named(path, "grldr") ? &grldr : &boot_record;
-    if (bytes_at(file, SECTOR_SIZE, "\xea", 1) && bytes_at(file, SECTOR_SIZE + 2, "\x82\0\0", 3))
-        return &grub2;
-    if (holds(file, file.size, "freeldr.ini"))
+    if (is_freeldr(file, path))
         return &freeldr;
+    if (is_grldr(file, path))
+        return &grldr;
+    if (is_core_img(file, 0))
+        return &grub2;
+    if (bytes_at(file, 510, "\x55\xaa", 2))
+        return is_core_img(file, SECTOR_SIZE) ? &grub2_behind_boot_img : &boot_record;
     return holds(file, 64u << 10, "MSDOS   SYS") ? &dos : NULL;
 }
 
@@ -177,6 +206,22 @@ static enum err size_check(uint64_t size, struct fail *f)
     if (size > LOADER_FILE_MAX)
         return fail(f, ERR_UNSUPPORTED,
                     "the file has %u bytes: only loaders of up to 500 KiB can be started", size);
+    return ERR_OK;
+}
+
+/* Files that only another loader can start. */
+static enum err others_check(struct view file, struct fail *f)
+{
+    if (bytes_at(file, 0, "\r\nSYSLINUX ", 11))
+        return fail(f, ERR_UNSUPPORTED,
+                    "only the boot record that SYSLINUX wrote finds all of this file: name a copy "
+                    "of that record",
+                    0);
+    if (bytes_at(file, 514, "HdrS", 4))
+        return fail(f, ERR_UNSUPPORTED,
+                    "this is a kernel of Linux or one in its form, which GRUB or SYSLINUX starts: "
+                    "name one of these",
+                    0);
     return ERR_OK;
 }
 
@@ -194,11 +239,8 @@ static void complete(struct loader *loader, struct view file)
 enum err loader_judge(struct loader *loader, struct view file, const char *path, struct fail *f)
 {
     enum err err = size_check(file.size, f);
-    if (!err && bytes_at(file, 0, "\r\nSYSLINUX ", 11))
-        err = fail(f, ERR_UNSUPPORTED,
-                   "only the boot record that SYSLINUX wrote finds all of this file: name a copy "
-                   "of that record",
-                   0);
+    if (!err)
+        err = others_check(file, f);
     if (err)
         return fail_subject(f, path);
     const struct loader *found = NULL;

@@ -114,7 +114,7 @@ CONTRACTS = {       # cs, ss, sp, ds, esi, edx, IF
     "record": (0, 0, 0x7c00, 0, 0x7be, 0x80, 1),
     "freedos": (0x60, 0x1fe0, 0x7ba0, 0x1fe0, 0x7c00, 0x80, 0),
     "grldr": (0, 0, 0x7c00, 0, 0x7be, 0x80, 0),
-    "freeldr": (0xf80, 0, 0x7c00, 0, 0x7c00, 0x80, 0),
+    "freeldr": (0, 0, 0x7c00, 0, 0x7c00, 0x80, 0),
     "dos7": (0x70, 0, 0x7c00, 0, 0x7c00, 0x80, 0),
 }
 
@@ -221,14 +221,21 @@ def test_grub_starts_from_another_disk(shop, stick, qemu):
 
 
 @pytest.mark.takes(10)
-def test_grubs_core_img_starts_as_a_file(shop, stick, qemu):
+@pytest.mark.parametrize("boot_img", (False, True), ids=("alone", "behind_boot_img"))
+def test_grubs_core_img_starts_as_a_file(shop, stick, qemu, boot_img):
     """It finds the volume that it was started from."""
     with open(shop.path("grub.cfg"), "w", encoding="ascii") as file:
         file.write(GRUB_SAYS + "ls (hd0,msdos1)/\nsleep 100\n")
     run("grub-mkimage", "-O", "i386-pc", "-p", "(hd0,msdos1)/", "-c", shop.path("grub.cfg"), "-o",
         shop.path("core.img"), "biosdisk", "part_msdos", "ntfs", "serial", "terminal", "echo", "sleep", "ls")
-    pc = qemu(stick("[grub]\nboot = \\core.img\n", {"/core.img": shop.path("core.img")}))
-    pc.wait(r"^\\core.img: GRUB's core.img$")
+    if boot_img:
+        with open(shop.path("g2ldr"), "wb") as out:
+            for part in (f"{GRUB}/boot.img", shop.path("core.img")):
+                with open(part, "rb") as source:
+                    out.write(source.read())
+    file = shop.path("g2ldr" if boot_img else "core.img")
+    pc = qemu(stick("[grub]\nboot = \\grub\n", {"/grub": file}))
+    pc.wait(r"^\\grub: GRUB's core.img" + (" behind its boot.img$" if boot_img else "$"))
     pc.wait("grub: root is hd0,msdos1")
     pc.wait("vhdboot.bin")
 

@@ -136,6 +136,21 @@ TEST(loader_boot_record_grldr_core_img)
     CHECK_EQ(judge(30 * KIB, "\\core.img"), ERR_OK);
     CHECK_EQ(loader.address, 0x8000);
     CHECK_EQ(loader.ip, 0x8200);
+    put(510, "\x55\xaa", 2); /* boot.img, which would look for the rest on the disk */
+    put(1024, "\xea\x1c\x82\0\0", 5);
+    CHECK_EQ(judge(30 * KIB, "\\g2ldr"), ERR_OK);
+    CHECK_EQ(loader.address, 0x7e00);
+    CHECK_EQ(loader.ip, 0x8200);
+}
+
+TEST(loader_grldr_without_a_boot_records_mark)
+{
+    put(1011, "GRLDR", 5);
+    put(12000, "GRUB4DOS", 8);
+    CHECK_EQ(judge(300 * KIB, "\\x"), ERR_OK);
+    CHECK(loader.partition_in_dh);
+    put(12000, "GRUB4DOS", 8);
+    CHECK_EQ(judge(300 * KIB, "\\x"), ERR_UNSUPPORTED);
 }
 
 static void portable(uint16_t machine, uint16_t subsystem, uint32_t base, uint32_t entry)
@@ -154,8 +169,21 @@ TEST(loader_freeldr)
     put(100, "freeldr.ini", 11);
     CHECK_EQ(judge(200000, "\\x"), ERR_OK);
     CHECK_EQ(loader.address, 0xf800);
-    CHECK_EQ(loader.cs, 0xf80);
-    CHECK_EQ(loader.ip, 0);
+    CHECK_EQ(loader.cs, 0);
+    CHECK_EQ(loader.ip, 0xf800);
+    put(0, "\xe9\xfd\x01", 3);
+    put(510, "\x55\xaa", 2);
+    put(100000, "FreeLoader", 10);
+    CHECK_EQ(judge(380000, "\\x"), ERR_OK);
+    CHECK_STR(loader.name, "ReactOS' freeldr");
+    put(0, "\xe9\xfd\x01", 3);
+    put(510, "\x55\xaa", 2);
+    CHECK_EQ(judge(380000, "\\FREELDR.SYS"), ERR_OK);
+    CHECK_STR(loader.name, "ReactOS' freeldr");
+    put(0, "\xe9\xfd\x01", 3);
+    put(510, "\x55\xaa", 2);
+    CHECK_EQ(judge(8192, "\\x"), ERR_OK);
+    CHECK_STR(loader.name, "a boot record");
     portable(0x14c, 1, 0x10000, 0x12345);
     CHECK_EQ(judge(200000, "\\freeldr.sys"), ERR_OK);
     CHECK_EQ(loader.address, 0x10000);
@@ -174,6 +202,13 @@ TEST(loader_freeldr)
     put(0x3c, "\xff\xff\xff\xff", 4);
     CHECK_EQ(judge(2000, "\\command.com"), ERR_UNSUPPORTED);
     CHECK(says("a program of DOS"));
+}
+
+TEST(loader_linux)
+{
+    put(510, "\x55\xaa\xeb\x6eHdrS", 8);
+    CHECK_EQ(judge(300000, "\\memdisk"), ERR_UNSUPPORTED);
+    CHECK(says("\\memdisk: this is a kernel of Linux or one in its form"));
 }
 
 TEST(loader_refusals)
