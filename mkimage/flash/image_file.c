@@ -19,9 +19,10 @@ enum status image_file_path(struct edit *e, const struct options *options, const
 {
     static struct entry entry;
     struct fail f;
+    enum status status = target_further(&e->session.target, options->drive, options->drives);
     *path = options->file;
-    if (*path)
-        return STATUS_OK;
+    if (status || *path)
+        return status;
     entry = (struct entry){0};
     if (entry_choose(&entry, &e->session.target, options->entry, &f)) {
         (void)fail_subject(&f, e->path);
@@ -93,7 +94,7 @@ static enum status try_host(const struct options *options, image_file_host *on_h
     uint8_t drive;
     bool vhd = false, vhdx = false;
     *is_image = false;
-    if (options->given & (OPTION_ENTRY | OPTION_FILE | OPTION_PARTITION))
+    if (options->given & (OPTION_ENTRY | OPTION_FILE | OPTION_PARTITION | OPTION_DRIVE))
         return STATUS_OK;
     hostfiles_init(&files);
     enum status status = arena_open(&arena);

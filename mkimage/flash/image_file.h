@@ -33,7 +33,8 @@ struct image_file_on {
 };
 bool image_file_flash_io(void *ctx, uint64_t off, void *buf, size_t size, bool write);
 
-/* The file that is meant: --file, else the entry's image, which may name the volume. */
+/* The file that is meant: --file, else the entry's image, which may name the volume. Opens the
+ * machine's further drives: one may have the same name, or hold images that depend on this one. */
 enum status image_file_path(struct edit *e, const struct options *options, const char **path);
 
 /* Opens it; refuses one that lies on another volume, or cannot be written in place. */

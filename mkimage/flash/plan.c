@@ -49,6 +49,7 @@ static enum status open_host_image(struct flash_image *image)
     if (!S_ISREG(st.st_mode))
         return say_error("Name a VHD file.", "%s: is no file", image->source);
     image->size = (uint64_t)st.st_size;
+    image->changed = st.st_mtim;
     return STATUS_OK;
 }
 

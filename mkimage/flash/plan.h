@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 #include "cli/options.h"
 #include "cli/say.h"
 #include "core/base/file.h"
@@ -21,13 +22,14 @@
 #define FLASH_IMAGES_MAX 256
 
 struct flash_image {
-    const char *source;    /* on the host */
-    char *path;            /* on the volume, with backslashes */
-    char *real;            /* the source's absolute path, a volume's path behind a colon */
-    int fd;                /* a file of the host; else -1 */
-    struct origin *origin; /* NULL: the host */
-    struct file file;      /* on origin's volume */
-    const uint8_t *bytes;  /* the content, where it is not the source's; or NULL */
+    const char *source;      /* on the host */
+    char *path;              /* on the volume, with backslashes */
+    char *real;              /* the source's absolute path, a volume's path behind a colon */
+    int fd;                  /* a file of the host; else -1 */
+    struct timespec changed; /* it, for the last time */
+    struct origin *origin;   /* NULL: the host */
+    struct file file;        /* on origin's volume */
+    const uint8_t *bytes;    /* the content, where it is not the source's; or NULL */
     uint64_t size;
     /* A parent has no entry of its own, and lies where the child that led to it looks for it. */
     bool is_parent;
@@ -45,6 +47,9 @@ struct flash_image {
     bool grows;      /* gets slack: an entry writes to it, and it gets new blocks by that */
     struct slack slack;
     uint32_t slots; /* that it gets */
+    bool summed;    /* `digest` is that of the file with so many slots */
+    uint32_t summed_slots;
+    uint8_t digest[SHA256_SIZE];
 };
 
 /* The image's size on the flash, slack included. */
@@ -75,12 +80,10 @@ enum status flash_plan_add(struct flash_plan *plan, const struct options *option
 void flash_plan_free(struct flash_plan *plan);
 
 /* The image's content to its place on the volume: it, zeros behind it, and its footer at the new
- * end instead of the old one. */
-enum status flash_image_fill(struct volume *v, const struct flash_image *image,
-                             const struct placement *p);
-
-/* The SHA-256 of what flash_image_fill writes. */
-enum status flash_image_sum(const struct flash_image *image, uint8_t digest[SHA256_SIZE]);
+ * end instead of the old one. With `sums` the digest of all that is known then; a second flash of
+ * the same image need not be summed again. Refuses a source that was changed meanwhile. */
+enum status flash_image_fill(struct volume *v, struct flash_image *image, const struct placement *p,
+                             bool sums);
 
 /* Does the file hold what flash_image_fill would write, whatever slack it was given? */
 enum status flash_image_is(const struct flash_image *image, struct file *file, bool *same);

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 #include "cli/progress.h"
 #include "core/base/bits.h"
 #include "core/base/bounds.h"
@@ -12,50 +12,9 @@
 #include "core/vhd/format.h"
 #include "flash/plan.h"
 #include "host/fd.h"
+#include "host/summing.h"
 
 #define BUFFER (256u << 10)
-
-/* A copy that is being made, and where it goes. */
-struct fill {
-    struct volume *volume;
-    const struct flash_image *image;
-    const struct placement *placement;
-};
-
-static enum status read_source(const struct flash_image *image, uint64_t off, void *buf,
-                               uint32_t n);
-
-/* Reads from the source, writes to the copy. */
-static bool fill_io(void *ctx, uint64_t off, void *buf, size_t size, bool write)
-{
-    const struct fill *fill = ctx;
-    return write ? !place_write(fill->volume, fill->placement, off, buf, size)
-                 : !read_source(fill->image, off, buf, (uint32_t)size);
-}
-
-enum status flash_image_fill(struct volume *v, const struct flash_image *image,
-                             const struct placement *p)
-{
-    static const uint8_t zeros[sizeof(struct slack_tail)];
-    const struct slack *s = &image->slack;
-    uint64_t size = flash_image_size(image), old_size, old = slack_old_tail(s, &old_size);
-    struct fill fill = {v, image, p};
-    struct slack_tail tail;
-    struct file file = image->file;
-    enum status status = image->bytes    ? place_fill_memory(v, p, image->bytes, image->size)
-                         : image->origin ? place_fill_file(v, p, &file)
-                                         : place_fill(v, p, image->fd, image->source, image->size);
-    if (status || !image->slots)
-        return status;
-    if (old_size)
-        status = place_write(v, p, old, zeros, old_size);
-    if (!status && !slack_bitmaps_link(s, fill_io, &fill))
-        status = STATUS_FAILED; /* what failed has said so */
-    if (status)
-        return status;
-    slack_tail_make(&tail, s, s->zero_from, size);
-    return place_write(v, p, size - slack_tail_size(s), &tail, slack_tail_size(s));
-}
 
 /* A part of the source as it is. */
 static enum status read_source(const struct flash_image *image, uint64_t off, void *buf, uint32_t n)
@@ -74,8 +33,9 @@ static enum status read_source(const struct flash_image *image, uint64_t off, vo
     }
     if (fd_pread(image->fd, buf, n, off))
         return STATUS_OK;
-    return say_error("Its drive may be failing: look after it, then run this again.",
-                     "%s: cannot be read", image->source);
+    return say_error("Its drive may be failing, or it became shorter: look after it, then run this "
+                     "again.",
+                     "%s: cannot be read: %s", image->source, strerror(errno));
 }
 
 static enum status read_there(struct file *file, uint64_t off, void *buf, uint32_t n)
@@ -85,24 +45,6 @@ static enum status read_there(struct file *file, uint64_t off, void *buf, uint32
         return STATUS_OK;
     (void)fail_subject(&f, file->path);
     return say_fail(&f);
-}
-
-/* The next byte that is not in a hole, and where the data end that begin there. */
-static void next_data(const struct flash_image *image, uint64_t off, uint64_t end, uint64_t *data,
-                      uint64_t *hole)
-{
-    *data = off;
-    *hole = end;
-    if (image->origin)
-        return;
-    off_t at = lseek(image->fd, (off_t)off, SEEK_DATA);
-    if (at < 0 && errno == ENXIO)
-        *data = end;
-    else if (at >= 0)
-        *data = (uint64_t)at < end ? (uint64_t)at : end;
-    at = lseek(image->fd, (off_t)*data, SEEK_HOLE);
-    if (at > (off_t)*data && (uint64_t)at < end)
-        *hole = (uint64_t)at;
 }
 
 /* Sectors of the source that become something else with slack: the BAT of a VHDX. */
@@ -157,54 +99,82 @@ static enum status read_patched(const struct patches *p, uint64_t off, uint8_t *
     return status;
 }
 
-/* The source up to byte `body`; holes are not read where nothing is patched. */
-static enum status sum_body(struct sha256 *sum, const struct patches *p, uint64_t body)
+/* What the image is to become, as place_fill takes it: the source up to `body`, zeros, and the
+ * tail. Without slack the body is all. */
+struct grown {
+    struct patches patches;
+    uint64_t body, tail_at, size;
+    struct slack_tail tail;
+};
+
+static void grown_extent(void *ctx, uint64_t off, uint64_t *data, uint64_t *end)
 {
-    static uint8_t buffer[BUFFER];
-    enum status status = STATUS_OK;
-    uint64_t data, hole;
-    for (uint64_t off = 0; !status && off < body;) { /* ends: off grows */
-        next_data(p->image, off, body, &data, &hole);
-        if (p->count) {
-            data = off;
-            hole = body;
-        }
-        sha256_add_zeros(sum, data - off);
-        progress_add(data - off);
-        for (off = data; !status && off < hole;) {
-            uint32_t n = hole - off < BUFFER ? (uint32_t)(hole - off) : BUFFER;
-            status = read_patched(p, off, buffer, n);
-            sha256_add(sum, buffer, n);
-            progress_add(n);
-            off += n;
-        }
-    }
-    return status;
+    const struct grown *g = ctx;
+    const struct flash_image *image = g->patches.image;
+    *data = off >= g->body && off < g->tail_at ? g->tail_at : off;
+    *end = off >= g->body ? g->size : g->body;
+    if (off < g->body && image->fd >= 0 && !g->patches.count)
+        fd_next_data(image->fd, off, g->body, data, end);
 }
 
-enum status flash_image_sum(const struct flash_image *image, uint8_t digest[SHA256_SIZE])
+static enum status grown_read(void *ctx, uint64_t off, void *buf, uint32_t n)
+{
+    const struct grown *g = ctx;
+    if (off < g->body)
+        return read_patched(&g->patches, off, buf, n);
+    memcpy(buf, (const uint8_t *)&g->tail + (off - g->tail_at), n);
+    return STATUS_OK;
+}
+
+static bool grown_find(struct grown *g, const struct flash_image *image)
 {
     const struct slack *s = &image->slack;
-    struct patches patches = {.image = image};
-    struct slack_tail tail;
-    struct sha256 sum;
-    uint64_t size = flash_image_size(image), old_size, body = image->size;
-    if (image->slots)
-        body = slack_old_tail(s, &old_size);
-    if (image->slots && !patches_find(&patches, image)) {
-        free(patches.sector);
-        return STATUS_FAILED; /* what failed has said so */
+    uint64_t old_size, size = flash_image_size(image);
+    *g = (struct grown){.patches.image = image, .body = image->size, .tail_at = size, .size = size};
+    if (!image->slots)
+        return true;
+    g->body = slack_old_tail(s, &old_size);
+    g->tail_at = size - slack_tail_size(s);
+    slack_tail_make(&g->tail, s, s->zero_from, size);
+    return patches_find(&g->patches, image);
+}
+
+/* Who writes to the source meanwhile leaves a mixture of two states. */
+static enum status look_at_source(const struct flash_image *image)
+{
+    struct stat st;
+    if (image->fd < 0 || (!fstat(image->fd, &st) && (uint64_t)st.st_size == image->size &&
+                          st.st_mtim.tv_sec == image->changed.tv_sec &&
+                          st.st_mtim.tv_nsec == image->changed.tv_nsec))
+        return STATUS_OK;
+    return say_error("End what writes to it, a virtual machine say, then run this again.",
+                     "%s: was changed while it was copied", image->source);
+}
+
+enum status flash_image_fill(struct volume *v, struct flash_image *image, const struct placement *p,
+                             bool sums)
+{
+    struct grown g;
+    struct summing *sum = NULL;
+    bool known = image->summed && image->summed_slots == image->slots && !image->bytes;
+    bool ready = grown_find(&g, image); /* what failed has said so */
+    struct place_content content = {.size = g.size,
+                                    .extent = grown_extent,
+                                    .read = grown_read,
+                                    .ctx = &g,
+                                    .looks = image->fd < 0 || g.patches.count,
+                                    .fd = image->fd,
+                                    .same = image->fd < 0 || g.patches.count ? 0 : g.body};
+    enum status status = !ready ? STATUS_FAILED : sums && !known ? summing_start(&sum) : STATUS_OK;
+    if (!status)
+        status = place_fill(v, p, &content, sum);
+    if (sum) {
+        summing_end(sum, image->digest);
+        image->summed = !status;
+        image->summed_slots = image->slots;
     }
-    sha256_start(&sum);
-    enum status status = sum_body(&sum, &patches, body);
-    if (image->slots) {
-        slack_tail_make(&tail, s, s->zero_from, size);
-        sha256_add_zeros(&sum, size - slack_tail_size(s) - body);
-        sha256_add(&sum, &tail, slack_tail_size(s));
-    }
-    sha256_end(&sum, digest);
-    free(patches.sector);
-    return status;
+    free(g.patches.sector);
+    return status ? status : look_at_source(image);
 }
 
 /* Is the file the same from `from` to `to`, or, with `zeros`, zero there? */

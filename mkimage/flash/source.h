@@ -33,19 +33,26 @@ struct source {
     char *path; /* of the leaf, in its own world */
     struct target target;
     struct hostfiles host;
-    struct chain_files volume_files;
     struct arena arena;
     struct chain chain;
 };
 
-/* Opens the image and its parents. The source stays where it is until source_close. */
-enum status source_open(struct source *s, const char *argument, unsigned partition);
+/* Where else to look than the argument says. */
+struct source_disks {
+    unsigned partition;       /* of TARGET; 0 picks one */
+    const char *const *drive; /* further disks of the machine, as target_further takes them */
+    unsigned drives;
+};
+
+/* Opens the image and its parents: those of TARGET:/path by the places that TARGET's menu names for
+ * it, too. The source stays where it is until source_close. */
+enum status source_open(struct source *s, const char *argument, const struct source_disks *disks);
 void source_close(struct source *s);
 
 /* The name of link `index`: the whole one where struct file has only a part of it. */
 const char *source_link_name(const struct source *s, unsigned index);
 
-/* Drive 0 of a map of the chain. */
-struct blk *source_drive(struct source *s);
+/* The drives of a map of the chain. */
+void source_drives(struct source *s, struct blk *drive[MAP_DRIVES_MAX]);
 
 #endif

@@ -84,6 +84,20 @@ bool fd_pwrite(int fd, const void *buf, size_t size, uint64_t off)
     return move(fd, (uint8_t *)(uintptr_t)buf, size, off, true); /* which only reads it */
 }
 
+void fd_next_data(int fd, uint64_t off, uint64_t size, uint64_t *data, uint64_t *end)
+{
+    *data = off;
+    *end = size;
+    off_t at = lseek(fd, (off_t)off, SEEK_DATA);
+    if (at < 0 && errno == ENXIO)
+        *data = size;
+    else if (at >= 0) /* else the file system tells of no holes */
+        *data = (uint64_t)at < size ? (uint64_t)at : size;
+    at = lseek(fd, (off_t)*data, SEEK_HOLE);
+    if (at > (off_t)*data && (uint64_t)at < size)
+        *end = (uint64_t)at;
+}
+
 bool fd_leads(int fd, const char *path)
 {
     struct stat open, named;

@@ -11,6 +11,9 @@
 bool fd_pread(int fd, void *buf, size_t size, uint64_t off);
 bool fd_pwrite(int fd, const void *buf, size_t size, uint64_t off);
 
+/* From byte `off` of a file of `size` bytes on: a hole up to *data, bytes up to *end. */
+void fd_next_data(int fd, uint64_t off, uint64_t size, uint64_t *data, uint64_t *end);
+
 /* Does the name still lead to what is open, or was another file put in its place? */
 bool fd_leads(int fd, const char *path);
 

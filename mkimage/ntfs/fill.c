@@ -2,16 +2,12 @@
 /* The content of placed files, straight to their clusters on the device. */
 #include <errno.h>
 #include <linux/fs.h>
-#include <string.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include "cli/progress.h"
 #include "cli/say.h"
 #include "core/base/bits.h"
-#include "core/base/file.h"
 #include "host/device.h"
-#include "host/fd.h"
+#include "host/summing.h"
 #include "ntfs/place.h"
 #include "ntfs/volume.h"
 
@@ -46,33 +42,44 @@ static bool cursor_at_end(const struct cursor *c)
     return c->piece == c->p->count;
 }
 
-/* Small enough to stay in the processor's cache between reading and writing: measurably faster than
- * a megabyte, and than copy_file_range, where the file system cannot share blocks. */
-#define BUFFER (256u << 10)
-
 /* Where the file system can, the two files share the blocks; false where it cannot. */
-static bool share(struct device *device, int fd, uint64_t from, uint64_t to, uint64_t size)
+static bool share(struct device *device, const struct place_content *content, uint64_t from,
+                  uint64_t to, uint64_t size)
 {
-    struct file_clone_range range = {fd, from, size, to};
-    return !device->overlay && !device->is_block && !ioctl(device->fd, FICLONERANGE, &range);
+    struct file_clone_range range = {content->fd, from, size, to};
+    return content->same >= size && from <= content->same - size && !device->overlay &&
+           !device->is_block && !ioctl(device->fd, FICLONERANGE, &range);
 }
 
-static enum status source_failed(const char *name)
+/* Of what is shared, as it is there. */
+static enum status sum_there(struct device *device, uint64_t off, uint64_t size,
+                             struct summing *sum)
 {
-    return say_error("Its drive may be failing, or it became shorter: look after it, then run this "
-                     "again.",
-                     "%s: cannot be read: %s", name, strerror(errno));
-}
-
-static enum status copy(struct device *device, int fd, const char *name, uint64_t from, uint64_t to,
-                        uint64_t size)
-{
-    static uint8_t buffer[BUFFER];
     while (size) {
-        size_t n = size < sizeof buffer ? (size_t)size : sizeof buffer;
-        if (!fd_pread(fd, buffer, n, from))
-            return source_failed(name);
-        if (!device_pwrite(device, buffer, n, to))
+        size_t n = size < SUMMING_PIECE ? (size_t)size : SUMMING_PIECE;
+        if (!device_pread(device, summing_buffer(sum), n, off))
+            return device_read_failed(device);
+        summing_add(sum, n);
+        off += n;
+        size -= n;
+    }
+    return STATUS_OK;
+}
+
+/* Measurably faster than copy_file_range, where the file system cannot share blocks. */
+static enum status copy(struct device *device, const struct place_content *content, uint64_t from,
+                        uint64_t to, uint64_t size, struct summing *sum)
+{
+    static uint8_t own[SUMMING_PIECE];
+    while (size) {
+        uint8_t *buffer = sum ? summing_buffer(sum) : own;
+        size_t n = size < SUMMING_PIECE ? (size_t)size : SUMMING_PIECE;
+        if (content->read(content->ctx, from, buffer, (uint32_t)n))
+            return STATUS_FAILED;
+        if (sum)
+            summing_add(sum, n);
+        if (!(content->looks && bytes_are(buffer, n, 0) ? device_zero(device, to, n)
+                                                        : device_pwrite(device, buffer, n, to)))
             return device_write_failed(device);
         from += n;
         to += n;
@@ -81,30 +88,35 @@ static enum status copy(struct device *device, int fd, const char *name, uint64_
     return STATUS_OK;
 }
 
-/* Zeros to the next places of the cursor, for a hole of the source. */
-static bool fill_hole(struct cursor *c, uint64_t size)
+/* Zeros to the next places of the cursor, for a hole. */
+static enum status fill_hole(struct cursor *c, uint64_t size, struct summing *sum)
 {
     while (size) {
         uint64_t to;
-        uint64_t n = cursor_take(c, size, &to);
+        uint64_t n = cursor_take(c, size < ZEROS ? size : ZEROS, &to);
         if (!device_zero(c->v->device, to, n))
-            return false;
+            return device_write_failed(c->v->device);
+        if (sum)
+            summing_zeros(sum, n);
         progress_add(n);
         size -= n;
     }
-    return true;
+    return STATUS_OK;
 }
 
-/* The source's [from, from + size) to the next places of the cursor. */
-static enum status fill_data(struct cursor *c, int fd, const char *name, uint64_t from,
-                             uint64_t size)
+/* The content's [from, from + size) to the next places of the cursor. */
+static enum status fill_data(struct cursor *c, const struct place_content *content, uint64_t from,
+                             uint64_t size, struct summing *sum)
 {
+    struct device *device = c->v->device;
     enum status status = STATUS_OK;
     while (!status && size) {
         uint64_t to;
         uint64_t n = cursor_take(c, size < CHUNK ? size : CHUNK, &to);
-        if (!share(c->v->device, fd, from, to, n))
-            status = copy(c->v->device, fd, name, from, to, n);
+        if (!share(device, content, from, to, n))
+            status = copy(device, content, from, to, n, sum);
+        else if (sum)
+            status = sum_there(device, to, n, sum);
         progress_add(n);
         from += n;
         size -= n;
@@ -125,32 +137,19 @@ static bool fill_tail(struct cursor *c)
     return true;
 }
 
-enum status place_fill(struct volume *v, const struct placement *p, int fd, const char *name,
-                       uint64_t size)
+enum status place_fill(struct volume *v, const struct placement *p,
+                       const struct place_content *content, struct summing *sum)
 {
     struct cursor c = {.v = v, .p = p};
-    uint64_t off = 0;
-    while (off < size) { /* ends: off grows by every segment */
-        off_t data = lseek(fd, (off_t)off, SEEK_DATA);
-        bool no_holes = data < 0 && errno != ENXIO;
-        uint64_t next = no_holes ? off : data < 0 || (uint64_t)data > size ? size : (uint64_t)data;
-        if (next > off) {
-            if (!fill_hole(&c, next - off))
-                return device_write_failed(v->device);
-            off = next;
-            continue;
-        }
-        off_t hole = no_holes ? -1 : lseek(fd, (off_t)off, SEEK_HOLE);
-        next = hole <= (off_t)off || (uint64_t)hole > size ? size : (uint64_t)hole;
-        if (fill_data(&c, fd, name, off, next - off))
-            return STATUS_FAILED;
-        off = next;
+    enum status status = STATUS_OK;
+    for (uint64_t off = 0, data, end; !status && off < content->size; off = end) { /* ends: grows */
+        content->extent(content->ctx, off, &data, &end);
+        status = fill_hole(&c, data - off, sum);
+        if (!status)
+            status = fill_data(&c, content, data, end - data, sum);
     }
-    struct stat st;
-    if (fstat(fd, &st) || (uint64_t)st.st_size < size) { /* what is gone would look like a hole */
-        errno = EIO;
-        return source_failed(name);
-    }
+    if (status)
+        return status;
     return fill_tail(&c) ? STATUS_OK : device_write_failed(v->device);
 }
 
@@ -183,28 +182,6 @@ enum status place_write(struct volume *v, const struct placement *p, uint64_t of
         ok = false;
     }
     return ok ? STATUS_OK : device_write_failed(v->device);
-}
-
-enum status place_fill_file(struct volume *v, const struct placement *p, struct file *file)
-{
-    static uint8_t buffer[BUFFER];
-    struct cursor c = {.v = v, .p = p};
-    for (uint64_t off = 0; off < file->size;) { /* ends: off grows by every round */
-        uint64_t to;
-        uint64_t left = file->size - off;
-        size_t n = (size_t)cursor_take(&c, left < sizeof buffer ? left : sizeof buffer, &to);
-        struct fail f;
-        if (file_read(file, off, buffer, (uint32_t)n, &f)) {
-            (void)fail_subject(&f, file->path);
-            return say_fail(&f);
-        }
-        if (!(bytes_are(buffer, n, 0) ? device_zero(v->device, to, n)
-                                      : device_pwrite(v->device, buffer, n, to)))
-            return device_write_failed(v->device);
-        progress_add(n);
-        off += n;
-    }
-    return fill_tail(&c) ? STATUS_OK : device_write_failed(v->device);
 }
 
 enum status place_fill_memory(struct volume *v, const struct placement *p, const void *data,

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "cli/say.h"
-#include "core/base/file.h"
+#include "host/summing.h"
 #include "ntfs/volume.h"
 
 struct piece {
@@ -68,15 +68,24 @@ enum status place_is_simple(struct volume *v, const char *path, bool *simple);
 enum status place_write(struct volume *v, const struct placement *p, uint64_t off, const void *data,
                         uint64_t size);
 
-/* Writes `size` bytes of `fd`, called `name`, to the clusters, and zeros where the source has holes
- * and up to the end of the last cluster. */
-enum status place_fill(struct volume *v, const struct placement *p, int fd, const char *name,
-                       uint64_t size);
+/* What a file is to hold, from front to back. */
+struct place_content {
+    uint64_t size;
+    /* From byte `off` on: zeros up to *data, then bytes up to *end; one of them is beyond `off`. */
+    void (*extent)(void *ctx, uint64_t off, uint64_t *data, uint64_t *end);
+    enum status (*read)(void *ctx, uint64_t off, void *buf, uint32_t size); /* says what failed */
+    void *ctx;
+    bool looks;    /* blocks of zeros in what is read count as holes: `extent` knows of none */
+    int fd;        /* a file of the host */
+    uint64_t same; /* whose first bytes are the same; 0: there is none */
+};
 
-/* The same from a file that core reads; blocks of zeros count as holes. */
-enum status place_fill_file(struct volume *v, const struct placement *p, struct file *file);
+/* Writes it to the clusters, and zeros where it has holes and up to the end of the last cluster.
+ * `sum` gets what is in the file then; NULL: nobody wants to know. */
+enum status place_fill(struct volume *v, const struct placement *p,
+                       const struct place_content *content, struct summing *sum);
 
-/* The same from memory. */
+/* The same from memory, without a sum. */
 enum status place_fill_memory(struct volume *v, const struct placement *p, const void *data,
                               size_t size);
 

@@ -192,7 +192,7 @@ static enum status plan(struct add *a)
 
 static enum status fill(void *ctx, struct volume *v, const struct placement *p)
 {
-    return flash_image_fill(v, ctx, p);
+    return flash_image_fill(v, ctx, p, true);
 }
 
 /* Parents first. */
@@ -231,14 +231,15 @@ static enum status put_sums(struct add *a)
         if (a->there[i] && sums_find(&sums, image->path))
             continue;
         any = true;
-        progress_start("summing", flash_image_size(image));
-        if (a->there[i])
+        if (a->there[i]) {
+            progress_start("summing", flash_image_size(image));
             status = ntfs_open(volume, image->path, &file, &f) ? say_fail(&f)
                      : e->rehearsal                            ? STATUS_OK
                                                                : sums_of_file(&file, digest);
-        else if (!e->rehearsal)
-            status = flash_image_sum(image, digest);
-        progress_end();
+            progress_end();
+        } else {
+            memcpy(digest, image->digest, sizeof digest);
+        }
         bool written = !image->is_parent && a->write == WRITE_PERSISTENT;
         if (!status)
             status = sums_set(&sums, image->path, digest, written);

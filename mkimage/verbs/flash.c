@@ -168,20 +168,15 @@ static enum status place_sums(struct flash *flash, struct volume *v)
     return status;
 }
 
-/* The sources once more, which the host still has in memory as a rule. */
-static enum status fill_sums(struct flash *flash, struct volume *v, uint64_t total)
+static enum status fill_sums(struct flash *flash, struct volume *v)
 {
     char *text = NULL;
     size_t size = 0;
-    enum status status = STATUS_OK;
-    progress_start("summing", total);
-    for (unsigned i = 0; !status && i < flash->plan.count; i++) {
+    for (unsigned i = 0; i < flash->plan.count; i++) {
         const struct flash_image *image = &flash->plan.image[i];
-        status = flash_image_sum(image, sums_find(&flash->sums, image->path)->digest);
+        memcpy(sums_find(&flash->sums, image->path)->digest, image->digest, SHA256_SIZE);
     }
-    progress_end();
-    if (!status)
-        status = sums_text(&flash->sums, &text, &size);
+    enum status status = sums_text(&flash->sums, &text, &size);
     if (!status)
         status = place_fill_memory(v, &flash->sums_place, text, size);
     free(text);
@@ -208,12 +203,11 @@ static enum status write_files(struct flash *flash, struct volume *v)
     for (unsigned i = 0; i < plan->count; i++)
         total += flash_image_size(&plan->image[i]);
     progress_start("copying", total);
+    bool sums = !flash->options->no_sums;
     for (unsigned i = 0; !status && i < plan->count; i++)
-        status = plan->image[i].size
-                     ? flash_image_fill(v, &plan->image[i], &plan->image[i].placement)
-                     : STATUS_OK;
+        status = flash_image_fill(v, &plan->image[i], &plan->image[i].placement, sums);
     progress_end();
-    return status || flash->options->no_sums ? status : fill_sums(flash, v, total);
+    return status || !sums ? status : fill_sums(flash, v);
 }
 
 static enum status make(struct flash *flash)

@@ -388,7 +388,7 @@ static enum status drop_children(struct replacement *r)
 
 static enum status fill(void *ctx, struct volume *v, const struct placement *p)
 {
-    return flash_image_fill(v, ctx, p);
+    return flash_image_fill(v, ctx, p, true);
 }
 
 /* In a rehearsal it is a sum of zeros. */
@@ -397,18 +397,12 @@ static enum status put_sum(struct replacement *r)
     struct edit *e = &r->lineage.edit;
     const struct flash_image *image = &r->plan.image[0];
     struct sums sums;
-    uint8_t digest[SHA256_SIZE] = {0};
     enum status status = e->rehearsal ? STATUS_OK : lineage_reopen_menu(&r->lineage);
     if (!status)
         status = sums_read(&sums, &e->session.target.volume);
     if (status)
         return status;
-    progress_start("summing", flash_image_size(image));
-    if (!e->rehearsal)
-        status = flash_image_sum(image, digest);
-    progress_end();
-    if (!status)
-        status = sums_set(&sums, r->old.path, digest, r->writes);
+    status = sums_set(&sums, r->old.path, image->digest, r->writes);
     if (!status)
         status = sums_put(e, &sums);
     sums_free(&sums);

@@ -117,8 +117,7 @@ static const struct verb list[] = {
      .brief = "room inside an image for new data",
      .arguments = "TARGET|IMAGE",
      .arguments_needed = 1,
-     .options = OPTION_PARTITION | OPTION_ENTRY | OPTION_FILE | OPTION_NEW_SIZE | OPTION_DRY_RUN |
-                OPTION_YES,
+     .options = ENTRY | OPTION_FILE | OPTION_NEW_SIZE | OPTION_DRY_RUN | OPTION_YES,
      .run = verb_reserve,
      .summary = "Gives a dynamic or differencing VHD room for so much new data, besides what it\n"
                 "has: zeros inside the file, which the loader makes blocks of. The image is a\n"
@@ -138,8 +137,7 @@ static const struct verb list[] = {
      .brief = "gives back room inside a VHD that no data are in",
      .arguments = "TARGET|IMAGE",
      .arguments_needed = 1,
-     .options = OPTION_PARTITION | OPTION_ENTRY | OPTION_FILE | OPTION_NEW_SIZE | OPTION_DRY_RUN |
-                OPTION_YES,
+     .options = ENTRY | OPTION_FILE | OPTION_NEW_SIZE | OPTION_DRY_RUN | OPTION_YES,
      .run = verb_shrink,
      .summary = "Gives back the slack of a dynamic or differencing VHD; with --size all but room\n"
                 "for so much new data. What is stored stays. The image is a file of the host,\n"
@@ -238,26 +236,29 @@ static const struct verb list[] = {
      .brief = "kind, sizes and parents, and what is odd",
      .arguments = "FILE",
      .arguments_needed = 1,
-     .options = READ | OPTION_JSON,
+     .options = READ | OPTION_DRIVE | OPTION_JSON,
      .run = verb_vhd_info,
      .summary = "Kind, sizes and parents of an image, and what is odd about it. FILE is a file of\n"
-                "the host, or TARGET:/path."},
+                "the host, or TARGET:/path; parents of that may lie where TARGET's menu says."},
     {.name = "vhd read",
      .group = GROUP_IMAGES,
      .brief = "the virtual disk's sectors, parents included",
      .arguments = "FILE",
      .arguments_needed = 1,
-     .options = READ | RANGE,
+     .options = READ | OPTION_DRIVE | RANGE,
      .run = verb_vhd_read,
-     .summary = "Writes the virtual disk's sectors to standard output, parents included."},
+     .summary =
+         "Writes the virtual disk's sectors to standard output, parents included. FILE is a\n"
+         "file of the host, or TARGET:/path."},
     {.name = "vhd check",
      .group = GROUP_IMAGES,
      .brief = "is its structure whole?",
      .arguments = "FILE",
      .arguments_needed = 1,
-     .options = READ,
+     .options = READ | OPTION_DRIVE,
      .run = verb_vhd_check,
-     .summary = "Checks the structure: exit status 0 clean, 1 damaged or refused."},
+     .summary = "Checks the structure, that of the parents too: exit status 0 clean, 1 damaged or\n"
+                "refused. FILE is a file of the host, or TARGET:/path."},
     {.name = "password",
      .group = GROUP_KEEP,
      .brief = "the line that locks a menu or an entry",

@@ -160,10 +160,16 @@ static void info_text(const struct source *s, const struct slack *slack)
     each_warning(s, warning_text);
 }
 
+static enum status open_source(struct source *s, const struct options *options)
+{
+    struct source_disks disks = {options->partition, options->drive, options->drives};
+    return source_open(s, options->argument[0], &disks);
+}
+
 enum status verb_vhd_info(const struct options *options)
 {
     struct source s;
-    enum status status = source_open(&s, options->argument[0], options->partition);
+    enum status status = open_source(&s, options);
     if (status)
         return status;
     for (unsigned i = 0; i < s.chain.count; i++) {
@@ -190,12 +196,13 @@ enum status verb_vhd_info(const struct options *options)
 enum status verb_vhd_read(const struct options *options)
 {
     struct source s;
-    enum status status = source_open(&s, options->argument[0], options->partition);
+    enum status status = open_source(&s, options);
     if (status)
         return status;
     struct map map;
     struct fail f;
-    struct blk *const drive[MAP_DRIVES_MAX] = {source_drive(&s)};
+    struct blk *drive[MAP_DRIVES_MAX];
+    source_drives(&s, drive);
     if (map_build(&map, &s.chain, &(struct map_writes){0}, &s.arena, &f))
         status = say_fail(&f);
     else
@@ -218,7 +225,7 @@ static enum status say_damage(const char *name, const struct image *image)
 enum status verb_vhd_check(const struct options *options)
 {
     struct source s;
-    enum status status = source_open(&s, options->argument[0], options->partition);
+    enum status status = open_source(&s, options);
     if (status)
         return status;
     for (unsigned i = 0; i < s.chain.count; i++) {

@@ -27,7 +27,8 @@ enum status alone_check(const struct disk *disk, unsigned partition)
     struct source s;
     if (!disk->serve)
         return STATUS_OK;
-    enum status status = source_open(&s, disk->path, partition);
+    enum status status =
+        source_open(&s, disk->path, &(struct source_disks){.partition = partition});
     if (status)
         return status;
     status = s.on_volume ? on_volume(&s, disk->name)

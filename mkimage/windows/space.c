@@ -64,7 +64,8 @@ bool space_look(struct space *s, const struct options *options, const struct dis
     if (disk->vhd)
         return look_on_target(s, options);
     struct source source;
-    if (source_open(&source, options->argument[0], options->partition))
+    if (source_open(&source, options->argument[0],
+                    &(struct source_disks){.partition = options->partition}))
         return false;
     measure(s, &source.chain);
     s->free_known = source.on_volume && space_free(&source.target, &s->free);

@@ -35,6 +35,20 @@ static enum status place_around(struct volume *v, uint64_t size, uint64_t at, st
     return STATUS_OK;
 }
 
+static void host_extent(void *ctx, uint64_t off, uint64_t *data, uint64_t *end)
+{
+    const struct place_content *content = ctx;
+    fd_next_data(content->fd, off, content->size, data, end);
+}
+
+static enum status host_read(void *ctx, uint64_t off, void *buf, uint32_t size)
+{
+    const struct place_content *content = ctx;
+    if (fd_pread(content->fd, buf, size, off))
+        return STATUS_OK;
+    return say_error("Look after it.", "the file of the host cannot be read");
+}
+
 static enum status fill(struct volume *v, const char *host, const char *path, uint32_t pieces,
                         bool scatter, uint64_t at)
 {
@@ -50,8 +64,14 @@ static enum status fill(struct volume *v, const char *host, const char *path, ui
         status = place_find_pieces(v, (uint64_t)st.st_size, pieces, scatter, &p);
     if (!status)
         status = place_claim(v, &p);
+    struct place_content content = {.size = (uint64_t)st.st_size,
+                                    .extent = host_extent,
+                                    .read = host_read,
+                                    .ctx = &content,
+                                    .fd = fd,
+                                    .same = (uint64_t)st.st_size};
     if (!status)
-        status = place_fill(v, &p, fd, host, (uint64_t)st.st_size);
+        status = place_fill(v, &p, &content, NULL);
     if (!status)
         status = place_file(v, path, (uint64_t)st.st_size, &p);
     placement_free(&p);

@@ -3,10 +3,12 @@
 dealt out over the layers, junk lies under sectors that a layer above holds, and the guest reads the whole disk."""
 import os
 import random
+import re
 import subprocess
 
 import vhd
 from emulator import Qemu
+from files import sha256
 from flash import MIB, mkimage_json, run, tool
 from served import Server
 from vhd_dynamic import SECTOR, DynamicVhd
@@ -73,6 +75,15 @@ def mkimage_raw(*arguments):
     return done.stdout
 
 
+def refused(flash, *arguments, words, status=1):
+    """The verb says so and leaves the flash as it was."""
+    before = sha256(flash)
+    done = subprocess.run([tool("mkimage"), *arguments], stdin=subprocess.DEVNULL, capture_output=True, timeout=120,
+                          check=False)
+    assert done.returncode == status and re.search(words, done.stderr.decode()), done.stderr.decode()
+    assert sha256(flash) == before
+
+
 def boots(flash, said, **options):
     with Qemu(flash, bus="virtio", limit=120, **options) as pc:
         pc.wait(said)
@@ -134,6 +145,21 @@ def test_parents_on_another_drive_where_the_entry_names_them(shop):
                              name="several.img")
     answer = mkimage_json("check", several, "--all", "--drive", bases)
     assert [len(e["steps"]) for e in answer["entries"]] == [4, 4, 4], answer
+    image = first + ":/lone.vhd"
+    assert mkimage_raw("vhd", "read", image, "--drive", bases) == disk
+    assert mkimage_raw("vhd", "check", image, "--drive", bases).endswith(b"lone.vhd: differencing VHD, clean\n")
+    chain = mkimage_json("vhd", "info", image, "--drive", bases)["chain"]
+    assert chain == ["\\lone.vhd", "bases:\\middle.vhd", "bases:\\base.vhd"]
+    for verb in "info", "read", "check":
+        refused(first, "vhd", verb, image, words="parent .*middle.vhd")
+    refused(first, "vhd", "check", shop.path("base.vhd"), "--drive", bases, words="is a file of the host", status=2)
+    mkimage_raw("reserve", first, "--entry", "a", "--size", "4M", "--drive", bases)
+    mkimage_raw("shrink", image, "--size", "2M", "--drive", bases)
+    same_disk(first, disk, "--drive", bases)
+    refused(first, "reserve", first, "--size", "8M", "--drive", shop.path("nothing.img"), words="nothing.img")
+    elsewhere = shop.formatted(lone, to="/lone.vhd", config="[a]\nvhd = bases:\\base.vhd\n", name="elsewhere.img")
+    for verb in "reserve", "shrink":
+        refused(elsewhere, verb, elsewhere, "--size", "1M", "--drive", bases, words="lies on another volume")
     boots(first, r"lone\.vhd: differencing.*\nbases:\\middle\.vhd: .*\nbases:\\base\.vhd: fixed",
           extra=[(bases, "virtio")])
     with Qemu(first, bus="virtio") as pc:           # and without that drive

@@ -4,13 +4,14 @@ import hashlib
 import json
 import os
 import random
+import subprocess
 
 import pytest
 
-from files import read, write
+from files import read, sha256, write
 from layers import child, dynamic
 from ntfsdisk import MIB, fixed_vhd
-from tools import FRAGMENT, mkimage, refused, run
+from tools import ENV, FRAGMENT, MKIMAGE, mkimage, refused, run
 
 pytestmark = pytest.mark.usefixtures("folder")
 CONFIG = "[lab]\nvhd = \\leaf.vhd\n[look]\nvhd = \\fixed.vhd\nwrite = none\n"
@@ -116,3 +117,83 @@ def test_a_file_that_is_no_sums(stick):
     run(FRAGMENT, "f.img", "odd", "/vhdboot.sum", 1)
     done = mkimage("verify", "f.img", status=1)
     assert b"GONE     \\gone.vhd" in done.stdout and done.stderr.count(b"is no sum") == 2
+
+
+def test_sums_of_more_than_is_on_its_way_at_once(rng):
+    fixed_vhd("a.vhd", 24 * MIB)
+    for at in 0, 5 * MIB + 512, 11 * MIB, 12 * MIB:                     # holes between, and behind
+        write("a.vhd", at, rng.randbytes(2 * MIB + 512))
+    fixed_vhd("b.vhd", 2 * MIB)
+    mkimage("flash", "f.img", "--vhd", "b.vhd,a.vhd", "--size", "96M")
+    mkimage("add", "f.img", "--vhd", "a.vhd", "--name", "\\c.vhd", "--write", "none")
+    mkimage("clone", "f.img", "g.img")
+    for flash in "f.img", "g.img":
+        assert {path: digest for path, (digest, _) in sums(flash).items()} == {
+            "a.vhd": sha256("a.vhd"), "b.vhd": sha256("b.vhd"), "c.vhd": sha256("a.vhd")}
+        assert set(states(flash).values()) == {"same"}
+
+
+MEDDLE = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+ssize_t pwrite64(int fd, const void *buf, size_t size, off64_t off)
+{
+    static ssize_t (*real)(int, const void *, size_t, off64_t);
+    const char *victim = getenv("VICTIM");
+    *(void **)&real = dlsym(RTLD_NEXT, "pwrite64");
+    if (size == 256 << 10 && victim) {
+        int other = open(victim, O_WRONLY);
+        real(other, "!", 1, 70000);
+        close(other);
+    }
+    return real(fd, buf, size, off);
+}
+int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *ctx)
+{
+    static int (*real)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+    *(void **)&real = dlsym(RTLD_NEXT, "pthread_create");
+    if (write(2, "a thread\\n", 9) < 0)
+        return 1;
+    return real(thread, attributes, run, ctx);
+}
+"""
+
+
+@pytest.fixture(name="meddle")
+def _meddle():
+    with open("meddle.c", "w", encoding="ascii") as file:
+        file.write(MEDDLE)
+    run("gcc", "-shared", "-fPIC", "meddle.c", "-o", "meddle.so")
+
+    def start(*arguments, **more):
+        return subprocess.run([MKIMAGE, *arguments], env={**ENV, "LD_PRELOAD": os.path.abspath("meddle.so"), **more},
+                              check=False, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    return start
+
+
+def test_a_source_that_changes_meanwhile(stick, rng, meddle):
+    fixed_vhd("new.vhd", 2 * MIB)
+    write("new.vhd", 1024, rng.randbytes(MIB))
+    entries = json.loads(mkimage("list", "f.img", "--json").stdout)["entries"]
+    for arguments in (("flash", "g.img", "--vhd", "new.vhd"), ("add", "f.img", "--vhd", "new.vhd"),
+                      ("replace", "f.img", "--entry", "look", "--vhd", "new.vhd")):
+        done = meddle(*arguments, VICTIM="new.vhd")
+        assert done.returncode == 1 and b"new.vhd: was changed while it was copied" in done.stderr, done.stderr
+        assert b"End what writes to it" in done.stderr
+        assert not os.path.exists("g.img")
+        assert json.loads(mkimage("list", "f.img", "--json").stdout)["entries"] == entries
+    assert mkimage("cat", "f.img:/fixed.vhd").stdout == read("fixed.vhd")
+    assert set(states().values()) == {"same"}
+
+
+def test_several_flashes_are_summed_once(meddle, rng):
+    dynamic("a", rng)
+    done = meddle("flash", "f.img", "g.img", "h.img", "--vhd", "a.vhd", "--size", "64M", "--reserve", "1M")
+    assert done.returncode == 0 and done.stderr.count(b"a thread\n") == 1, done.stderr
+    assert sums("f.img") == sums("g.img") == sums("h.img")
+    for flash in "f.img", "g.img", "h.img":
+        assert set(states(flash).values()) == {"same"}
