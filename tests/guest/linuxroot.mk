@@ -30,6 +30,12 @@ $(B)/tests/disktime: tests/linuxroot/disktime.c
 	@mkdir -p $(@D)
 	$(call run,LD)$(CC) $(HOST_CFLAGS) -MF $@.d -MT $@ -static -pthread $< -o $@
 
+# vhdboot-grow with a C library that a test can come between: tests/tools/cut.c.
+CHECK_FILES  += $(B)/tests/vhdboot-grow
+$(B)/tests/vhdboot-grow: $(GROW_OBJ)
+	@mkdir -p $(@D)
+	$(call run,LD)$(CC) -Wl,--gc-sections $^ -lnettle -lblkid -o $@
+
 # LINUX_ROOT_CELLS: names, or beginnings of names with a star; `open` for those that have not passed yet.
 LINUX_ROOT_CELLS ?= *
 #? make linux-root  Linux with its root in the disk, on each bus and in each kind of image; a table of what came up
