@@ -79,8 +79,8 @@ def expected(number):
     return (line * (size // len(line) + 1))[:size]
 
 
-def check_cut(shop, flash, acked):
-    mkimage("vhd", "check", f"{flash}:/disk.vhd")
+def check_cut(shop, flash, image, acked):
+    mkimage("vhd", "check", f"{flash}:/{image}")
     inner, system, files = inner_disk(shop, flash), shop.path("system.raw"), shop.path("files")
     run("dd", f"if={inner}", f"of={system}", "bs=1M", f"skip={linuxdisk.system_start(()) >> 11}", "conv=sparse",
         "status=none")
@@ -108,9 +108,11 @@ def inside(start, count, image):
 
 
 @pytest.mark.timeout(7200)
-@pytest.mark.parametrize("image", ["disk.vhd"], ids=["power"])
-def test_cut(image, shop, qemu, record_property):
-    flash = make_flash(shop, copy_disk(shop, tool("tests/linuxroot.raw"), LOAD), image=image, size="64M")
+@pytest.mark.parametrize("image, options", [("disk.vhd", ()), ("disk.vhdx", ("--block-size", "2M"))],
+                         ids=["power", "power-vhdx"])
+def test_cut(image, options, shop, qemu, record_property):
+    raw = copy_disk(shop, tool("tests/linuxroot.raw"), LOAD)
+    flash = make_flash(shop, raw, image=image, size="64M", options=options)
     whole, log = shop.path("whole.img"), shop.path("log")
     run("cp", "--sparse=always", flash, whole)
     boot(shop, qemu, whole, "ahci", 500, record=log)
@@ -138,7 +140,7 @@ def test_cut(image, shop, qemu, record_property):
                     lost += 1
         acked = record.acked(cut)
         try:
-            check_cut(shop, now, acked)
+            check_cut(shop, now, image, acked)
         except AssertionError as wrong:
             raise AssertionError(f"cut {cut} (SEED={SEED}), {done} were good: {wrong}") from None
         done += 1
