@@ -22,17 +22,32 @@ $(CACHE)/debian-%.tar:
 	    --dpkgopt='path-exclude=/usr/share/locale/*' bookworm $(@:.tar=.part.tar)
 	@mv $(@:.tar=.part.tar) $@
 
+# The kernel that one of them gets from inside: another build of the same version.
+LINUX_OTHER_KERNEL := $(CACHE)/debian-kernel.deb
+$(LINUX_OTHER_KERNEL):
+	$(call run,FETCH)rm -rf $@.part && mkdir -p $@.part && cd $@.part && apt-get download -q -o APT::Sandbox::User=root \
+	    $$(LC_ALL=C apt-cache depends linux-image-rt-amd64 | sed -n 's/^ *Depends: \(linux-image-[0-9][^ ]*\)$$/\1/p')
+	@mv $@.part/*.deb $@ && rmdir $@.part
+
 $(LINUX_DEBIAN): $(B)/tests/debian-%.raw: $(CACHE)/debian-%.tar $(LINUX_MAKER)
 	@mkdir -p $(@D)
 	$(call run,DISK)tests/guest/linuxroot.py $< $@ $(filter dracut,$*) >$@.log 2>&1 || { cat $@.log; exit 1; }
 
-$(B)/tests/disktime: tests/linuxroot/disktime.c
+LINUX_TOOLS := $(patsubst %,$(B)/tests/%,disktime kexec)
+
+$(LINUX_TOOLS): $(B)/tests/%: tests/linuxroot/%.c
 	@mkdir -p $(@D)
 	$(call run,LD)$(CC) $(HOST_CFLAGS) -MF $@.d -MT $@ -static -pthread $< -o $@
+
+# vhdboot-grow with a C library that a test can come between: tests/tools/cut.c.
+CHECK_FILES  += $(B)/tests/vhdboot-grow
+$(B)/tests/vhdboot-grow: $(GROW_OBJ)
+	@mkdir -p $(@D)
+	$(call run,LD)$(CC) -Wl,--gc-sections $^ -lnettle -lblkid -o $@
 
 # LINUX_ROOT_CELLS: names, or beginnings of names with a star; `open` for those that have not passed yet.
 LINUX_ROOT_CELLS ?= *
 #? make linux-root  Linux with its root in the disk, on each bus and in each kind of image; a table of what came up
 .PHONY: linux-root
-linux-root: all $(LINUX_ROOT) $(LINUX_SMALL) $(LINUX_DEBIAN) $(B)/tests/disktime
+linux-root: all $(LINUX_ROOT) $(LINUX_SMALL) $(LINUX_DEBIAN) $(LINUX_OTHER_KERNEL) $(LINUX_TOOLS)
 	@LINUX_ROOT_CELLS='$(LINUX_ROOT_CELLS)' $(PYTEST) tests/linuxroot; status=$$?; cat $(B)/linux-root.txt; exit $$status

@@ -54,6 +54,12 @@ def copy_disk(shop, raw, steps="", words="", name="disk.raw"):
     return copy
 
 
+def add_program(raw, program, to):
+    """One of the build's programs into the small system on a raw disk."""
+    for line in (f"write {tool(program)} {to}", f"set_inode_field {to} mode 0100755"):
+        run("debugfs", "-w", "-R", line, f"{raw}?offset={linuxdisk.system_start(()) * 512}")
+
+
 def make_flash(shop, raw, config="", name="flash.img", size="32M", image="disk.vhd", options=()):
     """A flash with the raw disk as an image, dynamic unless the options for `vhd convert` say otherwise, and slack."""
     disk = shop.path(image)

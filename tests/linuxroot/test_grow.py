@@ -5,7 +5,7 @@ import re
 
 import pytest
 from flash import mkimage, run, tool
-from rootdisk import boot, check_outside, copy_disk, make_flash
+from rootdisk import add_program, boot, check_outside, copy_disk, make_flash
 
 MIB = 1 << 20
 
@@ -24,18 +24,12 @@ step room vhdboot-attach info --json
 """
 
 
-def add_grow(raw):
-    where = f"{raw}?offset={1 << 20}"
-    run("debugfs", "-w", "-R", f"write {tool('vhdboot-grow')} sbin/vhdboot-grow", where)
-    run("debugfs", "-w", "-R", "sif sbin/vhdboot-grow mode 0100755", where)
-
-
 @pytest.mark.takes(70)
 @pytest.mark.timeout(600)
 def test_grows_under_a_running_root_while_it_writes(shop, qemu):
     """It warns at a tenth, gets room while its disk is written to, and all of it is there afterwards."""
     raw = copy_disk(shop, tool("tests/linuxroot.raw"), STEPS)
-    add_grow(raw)
+    add_program(raw, "vhdboot-grow", "/sbin/vhdboot-grow")
     flash = make_flash(shop, raw, size="24M")
     run("truncate", "-s", "+300M", flash)
     mkimage("grow", flash)
