@@ -25,9 +25,8 @@ static bool time_is_left(void)
     return watch_ticks() < LOOK_AHEAD_TICKS;
 }
 
-/* New blocks of a dynamic VHD must be empty, and the handler, which has only one sector of its own,
- * is slow at that. Here it is fast: for a moment, which is enough for the blocks that most guests
- * will ever add. */
+/* New blocks of a dynamic disk must be empty. Here it is looked at for a moment, which is enough
+ * for the blocks that most guests will ever add; for the rest the handler takes memory to do it. */
 static MUST_CHECK enum err look_ahead(struct stage2 *s, struct fail *f)
 {
     struct blk *blk[MAP_DRIVES_MAX];
@@ -41,6 +40,7 @@ static MUST_CHECK enum err look_ahead(struct stage2 *s, struct fail *f)
         blk[i] = &s->drive[i].blk;
     watch_begin("looking at the room for new blocks of ", s->disk.chain.link[0]->path);
     map_scrub(map, blk, time_is_left, buffer);
+    tell_slots(map, handoff_look_bytes(map), "");
     return ERR_OK;
 }
 

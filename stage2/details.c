@@ -3,7 +3,9 @@
 #include "details.h"
 #include "core/base/errors.h"
 #include "core/base/text.h"
+#include "core/map/scrub.h"
 #include "drives.h"
+#include "handoff.h"
 #include "pc/console.h"
 #include "stage2.h"
 #include "tell.h"
@@ -88,6 +90,8 @@ static void write_page(struct stage2 *s, const struct config_entry *entry)
     tell_chain(&s->disk.chain);
     tell_notes(&s->disk.notes);
     tell_growth(&s->disk);
+    if (map_slots_unknown(&s->disk.map) > MAP_SLOTS_LOOKED_AT)
+        tell_slots(&s->disk.map, handoff_look_bytes(&s->disk.map), "up to ");
     text_init(&t, line, sizeof line);
     text_u64(&t, s->disk.map.sectors);
     text_str(&t, " sectors, block map of ");

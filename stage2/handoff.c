@@ -14,6 +14,7 @@
 #include "core/entry/boottable.h"
 #include "core/entry/format.h"
 #include "core/map/ram.h"
+#include "core/map/scrub.h"
 #include "geometry.h"
 #include "layout.h"
 #include "pc/bda.h"
@@ -94,6 +95,27 @@ enum err handoff_resident_place(uint32_t *base, struct fail *f)
     if (end <= LOW_MEMORY_NEEDED || *base < LOW_MEMORY_NEEDED)
         return fail(f, ERR_MEMORY, "only %u bytes of conventional memory", end);
     return ERR_OK;
+}
+
+/* What the resident's buffer gets behind what it has, where there are slots to look at: the whole
+ * moves down by as much, if there is so much before a 64 KiB border and what stage2 uses. */
+static uint32_t look_bytes(uint32_t base, const struct map *map)
+{
+    uint32_t room = base & 0xffffu;
+
+    if (!map_slots_unknown(map))
+        return 0;
+    if (room > RESIDENT_LOOK)
+        room = RESIDENT_LOOK;
+    return base - room < LOW_MEMORY_NEEDED ? 0 : room;
+}
+
+uint32_t handoff_look_bytes(const struct map *map)
+{
+    struct fail ignored;
+    uint32_t base;
+
+    return handoff_resident_place(&base, &ignored) ? 0 : look_bytes(base, map);
 }
 
 /* What INT 19h of the resident gives back. */
@@ -268,7 +290,7 @@ enum err handoff_start(struct boot_disk *disk, const struct config_entry *entry,
                        const struct ntfs *own, struct drive *const *drive, unsigned drive_count,
                        const struct arena *arena, struct fail *f)
 {
-    uint32_t base;
+    uint32_t base, look;
     struct high_memory high;
     struct geometry geometry;
 
@@ -293,11 +315,13 @@ enum err handoff_start(struct boot_disk *disk, const struct config_entry *entry,
 
     /* From here on nothing fails, and the chain, which lies in the arena, is gone after the map has
      * moved. */
+    look = look_bytes(base, &disk->map);
+    base -= look;
     struct resident_header *h = handoff_resident_put(base, disk->map.vhdx);
     struct drive_slot *slot = (struct drive_slot *)bios_data(base + RESIDENT_SLOTS);
     map_memory_place(&disk->map, high.changes);
     handoff_remember(h);
-    tables_header(h, disk, drive, drive_count, &geometry);
+    tables_header(h, disk, drive, drive_count, &geometry, look);
     tables_run((struct resident_run *)bios_data(base + RESIDENT_RUN), &disk->map);
     tables_slot(slot, disk, drive, &geometry);
     table_put(h, &high);

@@ -40,7 +40,8 @@ void handoff_map_put(struct resident_header *h, struct map *map, uint32_t base, 
 /* INT 13h, 15h and 19h, and the end of conventional memory. */
 void handoff_hook_overlay(const struct resident_header *h, uint32_t base);
 
-/* Conventional memory that the resident handler takes. */
+/* Conventional memory that the resident handler takes, and what it takes besides for this disk. */
 uint32_t handoff_resident_bytes(void);
+uint32_t handoff_look_bytes(const struct map *map);
 
 #endif

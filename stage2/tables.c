@@ -58,6 +58,7 @@ static void header_map(struct resident_header *h, const struct map *map)
     h->bitmap_sectors = (uint8_t)map->bitmap_sectors;
     h->bitmap_cell = map->bitmap_cell;
     h->page_shift = (uint8_t)map->page_shift;
+    h->page_last = (1u << map->page_shift) - 1;
     h->sectors = map->sectors;
 }
 
@@ -65,6 +66,7 @@ static void header_drives(struct resident_header *h, struct drive *const *drive,
 {
     h->drive_count = (uint8_t)count;
     h->bios_sectors_max = BIOS_SECTORS_MAX;
+    h->bounce_sectors = RESIDENT_BOUNCE;
     for (unsigned i = 0; i < count; i++) {
         h->drive[i] = drive[i]->number;
         h->drive_edd[i] = drive[i]->edd;
@@ -77,10 +79,13 @@ static void header_drives(struct resident_header *h, struct drive *const *drive,
 
 void tables_header(struct resident_header *h, const struct boot_disk *disk,
                    struct drive *const *drive, unsigned drive_count,
-                   const struct geometry *geometry)
+                   const struct geometry *geometry, uint32_t look_bytes)
 {
+    uint32_t bounce = RESIDENT_BOUNCE + (look_bytes >> SECTOR_SHIFT);
+
     header_map(h, &disk->map);
     header_drives(h, drive, drive_count);
+    h->bounce_sectors = bounce < h->bios_sectors_max ? (uint8_t)bounce : h->bios_sectors_max;
     h->write_protected = boot_write_protected(disk);
     h->drive_shift = 1;
     h->hidden_drives = disk->hide_drives;

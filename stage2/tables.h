@@ -14,10 +14,10 @@
 
 /* Fills in what `disk`, its map, its drives and its geometry say. Left to the hand-over: what there
  * was before it (old_..., bios_hd_count), where things are (map_address, hidden). `drive` lists the
- * map's drives by index. */
+ * map's drives by index. So many bytes behind the handler's 8 KiB are its buffer's, too. */
 void tables_header(struct resident_header *h, const struct boot_disk *disk,
                    struct drive *const *drive, unsigned drive_count,
-                   const struct geometry *geometry);
+                   const struct geometry *geometry, uint32_t look_bytes);
 
 /* The same for a map over a whole drive, which stays the drive that it is. */
 void tables_overlay(struct resident_header *h, const struct map *map, struct drive *drive);

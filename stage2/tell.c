@@ -10,6 +10,8 @@
 #include "core/entry/open.h"
 #include "core/map/map.h"
 #include "core/map/room.h"
+#include "core/map/scrub.h"
+#include "layout.h"
 #include "pc/console.h"
 
 #define LINE_SIZE (FAIL_SUBJECT_MAX + 160)
@@ -117,6 +119,17 @@ void tell_growth(const struct boot_disk *disk)
     }
     if (t.len)
         console_line(line, "");
+}
+
+void tell_slots(const struct map *map, uint32_t look_bytes, const char *before)
+{
+    char line[LINE_SIZE];
+    struct text t;
+    if (!look_bytes)
+        return;
+    text_init(&t, line, sizeof line);
+    map_slots_describe(&t, map, before, RESIDENT_SIZE_MAX + look_bytes);
+    console_line(line, "");
 }
 
 void tell_room(struct text *t, const struct map *map)

@@ -4,6 +4,7 @@
 #define STAGE2_TELL_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct boot_disk;
 struct chain;
@@ -28,6 +29,10 @@ void tell_chain(const struct chain *chain);
 
 /* How far the disk can grow: as a line, and for one of the menu's. */
 void tell_growth(const struct boot_disk *disk);
+
+/* That the handler takes more memory, by `look_bytes`, or may: `before` says so. Nothing where it
+ * does not. */
+void tell_slots(const struct map *map, uint32_t look_bytes, const char *before);
 void tell_room(struct text *t, const struct map *map);
 
 #endif

@@ -252,7 +252,7 @@ def growth_disk(shop, form, kind, blocks):
 
 
 def grow(disk, bus):
-    """The guest's clock for it, seconds, and requests to the drive. The blocks stay, for the next time."""
+    """The guest's clock for it, seconds, requests to the drive and bytes read of it. The blocks stay, for the next time."""
     with Qemu(disk, bus=bus, limit=240, write=True) as pc:
         pc.wait("guest: waiting")
         before, start = pc.stats(), time.monotonic()
@@ -261,7 +261,8 @@ def grow(disk, bus):
         seconds = time.monotonic() - start
         pc.guest()
         after = pc.stats()
-        return total, seconds, sum(after[n] - before[n] for n in ("rd_operations", "wr_operations"))
+        requests = sum(after[n] - before[n] for n in ("rd_operations", "wr_operations"))
+        return total, seconds, requests, after["rd_bytes"] - before["rd_bytes"]
 
 
 GROWTH = (("dynamic", 1.10), ("dynamic without a note", None), ("differencing", 1.15),
@@ -277,7 +278,7 @@ def growth_lines(name, bus, blocks, runs, goal):
     seconds = [min(r[i][1] for r in runs) for i in (0, 1)]
     line("  such blocks a second", f"{blocks / seconds[0]:.1f}",
          "" if goal else f"at least {10 if bus == 'ahci' else 3}")
-    looked = (runs[0][0][2] - runs[0][1][2]) // 4096        # a request a sector, by the handler
+    looked = (runs[0][0][3] - runs[0][1][3]) // BLOCK       # by the handler
     if looked:
         line("  of them were not looked at before the start", f"{looked} of {blocks}")
         line("  of these a second, the writes left out", f"{looked / (seconds[0] - seconds[1]):.1f}")

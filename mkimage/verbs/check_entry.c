@@ -9,12 +9,27 @@
 #include "core/base/arena.h"
 #include "core/base/bounds.h"
 #include "core/base/image.h"
+#include "core/base/text.h"
 #include "core/chain/chain.h"
 #include "core/entry/open.h"
 #include "core/map/map.h"
+#include "core/map/scrub.h"
 #include "flash/entry.h"
 #include "flash/start_check.h"
 #include "image/slack.h"
+#include "layout.h"
+
+/* What the machine may have to do about slots, as it will say then. */
+static void look_at_slots(const struct map *map, char *text, size_t size)
+{
+    size_t used = strlen(text);
+    struct text t;
+    if (map_slots_unknown(map) <= MAP_SLOTS_LOOKED_AT)
+        return;
+    text_init(&t, text + used, size - used);
+    text_str(&t, ", ");
+    map_slots_describe(&t, map, "up to ", RESIDENT_SIZE_MAX + RESIDENT_LOOK);
+}
 
 /* How much new data the leaf has room for, where it is one that gets new blocks. */
 static void look_at_slack(struct check_entry *c, const struct boot_disk *disk, struct arena *arena,
@@ -42,6 +57,7 @@ static void look_at_slack(struct check_entry *c, const struct boot_disk *disk, s
         snprintf(text + used, size - used, ", slack for %s", slack_text(&slack, c->slack_blocks));
     else if (needed)
         snprintf(text + used, size - used, ", slack is used up: mkimage reserve gives it more");
+    look_at_slots(&disk->map, text, size);
 }
 
 static void look_at_map(struct check_entry *c, const struct boot_disk *disk, const struct target *t)

@@ -65,10 +65,10 @@ uint64_t cell_at(uint32_t index)
     return cell_get(index);
 }
 
-void cell_put(uint32_t index, uint64_t cell)
+__attribute__((noinline)) void cell_put(uint32_t index, uint64_t cell)
 {
     *(uint64_t *)bounce = cell; /* nothing else is on its way there */
-    machine_copy_high(cell_address(index), machine_linear(bounce), 2);
+    machine_copy_high(cell_address(index), bounce_linear(), 2);
 }
 
 /* What follows narrows these down: the place in what the cell stands for, and how many sectors from
@@ -162,16 +162,14 @@ static uint64_t split_find(uint32_t low, uint32_t count)
  * they lie, between machine_open() and machine_close(), and nothing else happens there. */
 static void found_resolve(uint64_t cell)
 {
-    uint32_t size = 1u << header.page_shift;
-
     run.left = 0;
     run.record = 0;
     if (map_cell_kind(cell) == MAP_MIXED)
         cell = mixed_find((uint32_t)map_cell_lba(cell));
     if (map_cell_kind(cell) == MAP_FILE) {
         uint32_t sector = (uint32_t)map_cell_lba(cell) + found.within;
-        found.within = sector & (size - 1);
-        left_limit(size - found.within);
+        found.within = sector & header.page_last;
+        left_limit(header.page_last + 1 - found.within);
         cell = cell_at(header.file_page + (sector >> header.page_shift));
     }
     if (map_cell_kind(cell) == MAP_SPLIT)
@@ -183,12 +181,14 @@ static void found_resolve(uint64_t cell)
 
 void file_find(uint32_t sector)
 {
-    found.within = 0;
+    found.within = sector;
+    found.left = piece.packet.count;
     machine_open();
-    found_resolve(map_cell(MAP_FILE, 0, 0, sector));
+    found_resolve(MAP_FILE); /* the file, from its first sector on */
     if (!(run.cell & MAP_WRITABLE))
         map_broken();
     piece.packet.lba = run.lba;
+    piece_limit(found.left);
 }
 
 /* `run` from the map: as far back as its cell, or the page, goes, too. */
@@ -197,7 +197,7 @@ static void run_make(void)
     uint32_t within = request_within();
 
     found.within = within;
-    found.left = (1u << header.page_shift) - within;
+    found.left = header.page_last + 1 - within;
     machine_open();
     uint64_t cell = cell_at(request_page());
     if (map_cell_kind(cell) == MAP_DIRECT)

@@ -23,7 +23,7 @@ void bits_set(uint32_t record, uint32_t within, uint32_t count)
 {
     uint32_t sector = within / MAP_BITMAP_BITS;
     uint32_t bits = cell_address(record + MAP_RECORD_BITMAP) + (sector << 9);
-    uint32_t low = machine_linear(bounce);
+    uint32_t low = bounce_linear();
     uint32_t dwords = (header.record_cells - MAP_RECORD_BITMAP) * 2u;
 
     if (dwords > 128)
@@ -42,15 +42,20 @@ void bits_set(uint32_t record, uint32_t within, uint32_t count)
 /* Zeros over whatever a block's slot held before. */
 static void scrub(uint32_t sector)
 {
-    for (uint32_t end = sector + (1u << header.page_shift); sector < end; sector++) {
-        uint32_t any = 0;
-        file_transfer(sector, false);
-        for (uint32_t i = 0; i < 512; i++)
-            any |= bounce[i];
-        if (any) {
-            __builtin_memset(bounce, 0, 512);
-            file_transfer(sector, true);
+    uint32_t left = header.page_last + 1;
+
+    /* Ends: a piece is at least one sector, but for one that fails while there are larger ones. */
+    while (left) {
+        piece.packet.count = header.bounce_sectors;
+        piece_limit(left);
+        file_piece(sector, false);
+        uint32_t dwords = piece.packet.count * 128u;
+        if (!machine_all_zero(bounce, dwords)) {
+            __builtin_memset(bounce, 0, dwords * 4);
+            file_piece(sector, true);
         }
+        sector += piece.packet.count;
+        left -= piece.packet.count;
     }
 }
 
@@ -102,6 +107,7 @@ void page_grow(uint32_t page)
     } else if (FACE_DYNAMIC_BITMAPS) {
         bitmap_fill(data, 0xff);
     }
-    cell_put(page, map_cell(kind, 0, 0, data) | MAP_WRITABLE);
+    uint32_t low = data << MAP_LBA_SHIFT | kind | MAP_WRITABLE;
+    cell_put(page, low | (uint64_t)(data >> (32 - MAP_LBA_SHIFT)) << 32);
     cells_forget();
 }

@@ -21,6 +21,8 @@ void offsets(void)
     HEADER(file_page);
     HEADER(cylinders);
     HEADER(page_shift);
+    HEADER(page_last);
+    HEADER(bounce_sectors);
     HEADER(bios_sectors_max);
     HEADER(drive_count);
     HEADER(drive_edd);

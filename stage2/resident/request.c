@@ -13,7 +13,12 @@ uint32_t request_page(void)
 
 uint32_t request_within(void)
 {
-    return (uint32_t)request.packet.lba & ((1u << header.page_shift) - 1);
+    return (uint32_t)request.packet.lba & header.page_last;
+}
+
+__attribute__((noinline)) uint32_t bounce_linear(void)
+{
+    return machine_linear(bounce);
 }
 
 void piece_limit(uint32_t sectors)

@@ -33,6 +33,9 @@ struct piece {
 };
 FROM_ASM extern struct piece piece;
 
+/* Address of the bounce buffer. */
+uint32_t bounce_linear(void);
+
 /* At most so many sectors. */
 void piece_limit(uint32_t sectors);
 

@@ -37,8 +37,8 @@ static inline uint32_t far_linear(uint16_t segment, uint16_t offset)
 extern struct resident_header header;
 
 /* For sectors of the leaf's file, and in place of the caller's buffer where the BIOS cannot reach
- * that one. */
-extern uint8_t bounce[RESIDENT_BOUNCE * 512];
+ * that one: header.bounce_sectors of them. */
+extern uint8_t bounce[];
 
 /* The handler's segment has 32 unused bytes in front of the drive slots, and 32 behind them. */
 #define IN_LOW   __attribute__((section(".bss.low")))

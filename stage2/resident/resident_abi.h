@@ -75,10 +75,11 @@ struct resident_header {
     char vendor[8];        /* 0x0b: "GRUB4DOS": drivers look for this name; linked */
     le32 old_int13;        /* 0x13: far pointer, offset first; by the Windows 9x convention here */
     uint8_t safe_flags[4]; /* 0x17: 0: no protected-mode driver may take over the raw drive */
-    uint8_t pad[5];        /* 0x1b */
+    uint8_t pad[4];        /* 0x1b */
 
     /* From here on vhdboot's own; filled in by stage2 except where "linked" is said. Far pointers
      * have their segment in the high half. */
+    uint8_t bounce_sectors;          /* 0x1f: of the bounce buffer, 1..bios_sectors_max */
     uint32_t old_int15;              /* 0x20 */
     uint32_t map_address;            /* 0x24: physical address of the cells */
     uint32_t page_count;             /* 0x28: of the disk and the leaf's file together */
@@ -130,7 +131,7 @@ struct resident_header {
     uint8_t overlaid;
     uint16_t overlaid_entry; /* 0xf6: INT 13h is hooked here then */
     uint32_t boot_table;     /* 0xf8: address of the boot table (core/entry/format.h); 0: none */
-    uint8_t pad_end[4];      /* 0xfc */
+    uint32_t page_last;      /* 0xfc: sectors of a page, less one */
 };
 static_assert(offsetof(struct resident_header, boot_table) == 0xf8, "resident header");
 static_assert(sizeof(struct resident_header) == 0x100, "resident header");

@@ -21,7 +21,8 @@ static uint32_t border_sectors(void)
 }
 
 /* Transfers the piece, or less of it, by one call of the BIOS; none of it where the BIOS turns out
- * to want smaller ones. */
+ * to want smaller ones, or fails with more than a sector of the handler's own: from then on it gets
+ * those one by one. */
 static void drive_transfer(void)
 {
     unsigned d = map_cell_drive(run.cell);
@@ -38,9 +39,12 @@ static void drive_transfer(void)
     uint8_t status = machine_drive(d);
     if (!status)
         return;
-    if (status != STATUS_BOUNDARY || split_64k || piece.packet.count <= border_sectors())
+    if (status == STATUS_BOUNDARY && !split_64k && piece.packet.count > border_sectors())
+        split_64k = true;
+    else if (header.bounce_sectors > 1 && piece.packet.count > 1 && piece.buffer == bounce_linear())
+        header.bounce_sectors = 1;
+    else
         machine_throw(status);
-    split_64k = true;
     piece.packet.count = 0; /* and the loop comes again */
 }
 
@@ -76,8 +80,8 @@ void piece_transfer(void)
     }
     if ((split_64k && !border_sectors()) ||
         (machine_protected() && (kind != MAP_DIRECT || !machine_lock()))) {
-        piece_limit(RESIDENT_BOUNCE);
-        piece.buffer = machine_linear(bounce);
+        piece_limit(header.bounce_sectors);
+        piece.buffer = bounce_linear();
         if (piece.write)
             machine_copy(piece.buffer, buffer, piece.packet.count << 9);
     }
@@ -93,11 +97,16 @@ void piece_transfer(void)
         machine_copy(buffer, piece.buffer, piece.packet.count << 9);
 }
 
-void file_transfer(uint32_t sector, bool write)
+void file_piece(uint32_t sector, bool write)
 {
-    piece.buffer = machine_linear(bounce);
-    piece.packet.count = 1;
+    piece.buffer = bounce_linear();
     piece.write = write;
     file_find(sector);
     piece_transfer();
+}
+
+void file_transfer(uint32_t sector, bool write)
+{
+    piece.packet.count = 1;
+    file_piece(sector, write);
 }

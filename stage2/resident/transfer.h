@@ -10,7 +10,11 @@
  * request (machine_throw) where they fail. */
 void piece_transfer(void);
 
-/* Reads a sector of the leaf's file to the bounce buffer, or writes it from there. */
+/* Reads the piece's count of sectors of the leaf's file to the bounce buffer, or less, or none
+ * where the buffer turns out to be too large; or writes them from there. */
+void file_piece(uint32_t sector, bool write);
+
+/* The same of one sector. */
 void file_transfer(uint32_t sector, bool write);
 
 #endif

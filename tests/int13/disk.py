@@ -129,6 +129,8 @@ def header(build, map_address, sectors, pages, cells, cylinders, chs=(255, 63)):
     h.put("hidden", "4I", 0, 0xa0000, map_address, map_address + MAP_SECTORS * 512)
     h.put("cylinders", "HBB", cylinders, 255, 63)
     h.put("page_shift", "BBB", 12, 0, 1)
+    h.put("page_last", "I", (1 << 12) - 1)
+    h.put("bounce_sectors", "B", 1)
     h.put("bios_sectors_max", "B", 127)
     h.put("drive_count", "B", 1)
     h.put("drive_edd", "B", 1)

@@ -32,6 +32,15 @@ static inline void machine_bit_set(uint8_t *bits, uint32_t n)
     bits[n >> 3] |= 0x80 >> (n & 7);
 }
 
+static inline bool machine_all_zero(const void *object, uint32_t dwords)
+{
+    const uint8_t *byte = object;
+    for (uint32_t i = 0; i < dwords * 4; i++)
+        if (byte[i])
+            return false;
+    return true;
+}
+
 static inline uint32_t machine_shift(uint64_t lba, uint32_t shift)
 {
     return (uint32_t)(lba >> shift);

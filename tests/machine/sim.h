@@ -13,10 +13,11 @@
 #include "resident/frame.h"
 #include "resident/handler.c"
 
-#define SIM_SEGMENT 0x9000u
-#define SIM_STRIDE  0x1000u
-#define SIM_OBJECTS 12
-#define MAP_ADDRESS 0x03f00000u
+#define SIM_SEGMENT    0x9000u
+#define SIM_STRIDE     0x1000u
+#define SIM_OBJECTS    12
+#define BOUNCE_SECTORS 8u /* what fits into a place */
+#define MAP_ADDRESS    0x03f00000u
 #ifndef MAP_CELLS
 #define MAP_CELLS 40000u
 #endif
@@ -31,7 +32,7 @@
 struct resident_header header;
 struct frame frame;
 static bool caller_carry;
-uint8_t bounce[RESIDENT_BOUNCE * 512];
+uint8_t bounce[BOUNCE_SECTORS * 512];
 
 static struct {
     uint8_t memory[0x120000]; /* 1 MiB, the high memory area, the remapped page's place */
@@ -297,6 +298,12 @@ uint8_t machine_drive(uint32_t drive)
     return 0;
 }
 
+static void sim_page_shift(unsigned shift)
+{
+    header.page_shift = (uint8_t)shift;
+    header.page_last = (1u << shift) - 1;
+}
+
 /* A machine without faults, and a handler that knows nothing yet. The header is the test's. */
 static void sim_start(void)
 {
@@ -311,7 +318,8 @@ static void sim_start(void)
     header.map_address = MAP_ADDRESS;
     header.hidden[HIDDEN_MAP].start = RAM_ADDRESS;
     header.hidden[HIDDEN_MAP].end = RAM_ADDRESS + RAM_BYTES;
-    header.page_shift = 12;
+    sim_page_shift(12);
+    header.bounce_sectors = RESIDENT_BOUNCE;
     header.heads = 16;
     header.sectors_per_track = 63;
     header.bios_sectors_max = 127;

@@ -6,6 +6,7 @@
 #include "core/base/bounds.h"
 #include "core/base/errors.h"
 #include "core/base/mem.h"
+#include "core/base/text.h"
 #include "core/map/format.h"
 #include "core/map/map.h"
 
@@ -45,4 +46,37 @@ void map_scrub(struct map *map, struct blk *const *drive, bool (*more)(void),
             return;
         *own &= ~(uint64_t)MAP_OWN_DIRTY;
     }
+}
+
+/* Is there a page whose new block must hold zeros, and nothing else? */
+static bool needs_empty_slots(const struct map *map)
+{
+    if (map->growth != MAP_GROWS_DIFFERENCING)
+        return map->growth == MAP_GROWS_DYNAMIC;
+    for (uint32_t page = 0; page < map->file_page; page++)
+        if (map->cell[page] == MAP_ZERO_OWN)
+            return true;
+    return false;
+}
+
+uint32_t map_slots_unknown(const struct map *map)
+{
+    uint32_t unknown = 0;
+    if (!needs_empty_slots(map))
+        return 0;
+    for (uint32_t at = map->record_first; at < map->record_end; at += map->record_cells)
+        unknown += map->cell[at + MAP_RECORD_OWN] & MAP_OWN_DIRTY ? 1 : 0;
+    return unknown;
+}
+
+void map_slots_describe(struct text *t, const struct map *map, const char *before, uint32_t bytes)
+{
+    text_str(t, "no note that ");
+    text_u64(t, map_slots_unknown(map));
+    text_str(t, " of ");
+    text_u64(t, map_records(map));
+    text_str(t, " slots for new blocks are empty: ");
+    text_str(t, before);
+    text_u64(t, bytes >> 10);
+    text_str(t, " KiB resident");
 }

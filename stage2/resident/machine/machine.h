@@ -41,6 +41,17 @@ static inline void machine_bit_set(uint8_t *bits, uint32_t n)
     __asm__("btsl %1, %0" : "+m"(*(uint8_t(*)[512])bits) : "r"(n ^ 7));
 }
 
+/* Are all of so many dwords of the handler's own 0? */
+static inline bool machine_all_zero(const void *object, uint32_t dwords)
+{
+    bool zero;
+    __asm__("cmp %%eax, %%eax\n\trepe scasl" /* none: yes */
+            : "=@cce"(zero), "+D"(object), "+c"(dwords)
+            : "a"(0)
+            : "memory");
+    return zero;
+}
+
 /* Linear address of one of the handler's own objects. */
 uint32_t machine_linear(const void *object);
 

@@ -5,6 +5,7 @@ import os
 import struct
 import subprocess
 
+import boottable
 import pytest
 from emulator import Qemu
 from flash import MIB, mkimage, mkimage_json, run, tool
@@ -66,6 +67,31 @@ def test_new_blocks_with_a_note(shop, note, junk):
         assert read <= FAULTS and written == 3 * FAULTS
     disk, _ = content(flash)
     assert disk[:FIRST * SECTOR][64 * SECTOR:] == (bytes(2 * 127 * SECTOR) + start[(64 + 254) * SECTOR:])
+    assert not any(disk[FIRST * SECTOR:]), "what lay in the slots shows"
+
+
+@pytest.mark.takes(15)
+def test_what_the_handler_looks_at_itself(shop):
+    """By PIO stage2 comes to look at a slot or two; for the others the handler takes a larger buffer, and says so."""
+    path, _ = image(shop, None, True)
+    flash = shop.formatted(path, pieces=3, config="[d]\nvhd = \\disk.vhd\nquiet = yes\n")
+    steps = [step["text"] for step in mkimage_json("check", flash)["steps"] if step["name"] == "image"]
+    said = f"no note that {FAULTS} of {FAULTS} slots for new blocks are empty: up to 40 KiB resident"
+    assert steps[0].endswith(said), steps
+    with Qemu(flash, bus="ide", write=True, limit=240) as pc:
+        left, all_of_them = map(int, pc.wait(r"no note that (\d+) of (\d+) slots for new blocks are empty: "
+                                             "40 KiB resident").groups())
+        pc.wait("guest: waiting")
+        assert 0 < left < all_of_them == FAULTS
+        low = struct.unpack("<H", boottable.memory(pc, 0x413, 2))[0]
+        assert low == 639 - 40, low
+        before = pc.stats()
+        pc.send("x")
+        pc.wait("guest: spread")
+        pc.guest()
+        read = pc.stats()["rd_bytes"] - before["rd_bytes"]
+    assert left * 2 * MIB <= read <= left * 2 * MIB + FAULTS * 2 * SECTOR, "each slot once, and the BAT's sectors"
+    disk, _ = content(flash)
     assert not any(disk[FIRST * SECTOR:]), "what lay in the slots shows"
 
 

@@ -2,6 +2,7 @@
 /* From a volume to the map of an image that gets new blocks: pages, free records, and the slots of
  * its slack, looked at and emptied. */
 #include "core/base/note.h"
+#include "core/base/text.h"
 #include "core/map/scrub.h"
 #include "unit/entry/open_world.h"
 
@@ -105,6 +106,7 @@ TEST(boot_dynamic_disk_gets_its_slack_emptied)
         slots_left = time;
         map_scrub(&disk.map, drive, more_slots, buffer);
         unsigned done = time < 2 ? time : 2;
+        CHECK_EQ(map_slots_unknown(&disk.map), 2 - done);
         CHECK_EQ(dirty_records(false), 2 - done);
         for (unsigned i = 0; i < done; i++)
             memset(before + (slot[i] + 1) * 512, 0, 32 * 512);
@@ -152,6 +154,7 @@ static void look_with_a_note(enum map_growth growth)
         CHECK_EQ(map_records(&disk.map), 3);
         uint32_t dirty = noted < 1 ? 1 : noted > 3 ? 3 : noted;
         CHECK_EQ(dirty_records(true), dirty);
+        CHECK_EQ(map_slots_unknown(&disk.map), dirty);
         slots_left = 9;
         uint32_t looked = growth == MAP_GROWS_DIFFERENCING && dirty == 3 ? 0 : dirty;
         disk.map.growth = growth; /* the records are the same */
@@ -173,6 +176,25 @@ TEST(boot_dynamic_disk_with_a_note)
 TEST(boot_differencing_disk_with_a_note)
 {
     look_with_a_note(MAP_GROWS_DIFFERENCING);
+}
+
+/* Of a differencing VHDX only blocks of zeros of its own have to be empty. */
+TEST(boot_slots_that_need_no_look)
+{
+    struct text t;
+    char line[120];
+    dynamic_volume(2);
+    CHECK_EQ(open_entry(WRITE_PERSISTENT, false), ERR_OK);
+    CHECK_EQ(map_slots_unknown(&disk.map), 2);
+    text_init(&t, line, sizeof line);
+    map_slots_describe(&t, &disk.map, "up to ", 40960);
+    CHECK_STR(line, "no note that 2 of 2 slots for new blocks are empty: up to 40 KiB resident");
+    disk.map.growth = MAP_GROWS_IN_MEMORY;
+    CHECK_EQ(map_slots_unknown(&disk.map), 0);
+    disk.map.growth = MAP_GROWS_DIFFERENCING;
+    CHECK_EQ(map_slots_unknown(&disk.map), 0);
+    disk.map.cell[1] = MAP_ZERO_OWN;
+    CHECK_EQ(map_slots_unknown(&disk.map), 2);
 }
 
 TEST(boot_dynamic_disk_without_slack_says_so)

@@ -195,7 +195,7 @@ static void handler_start(void)
     header.cell_count = map.cell_count;
     header.sectors = map.sectors;
     header.file_page = map.file_page;
-    header.page_shift = (uint8_t)map.page_shift;
+    sim_page_shift(map.page_shift);
     header.growth = (uint8_t)map.growth;
     header.record_cells = (uint16_t)map.record_cells;
     header.record_next = map.record_first;
@@ -340,6 +340,7 @@ static void shape_run(void)
         leftovers_make();
         handler_start();
         sim.v86 = session & 1;
+        header.bounce_sectors = session == 1 ? 1 : BOUNCE_SECTORS;
         memcpy(before, want, sizeof(want));
         if (!session)
             read_back();

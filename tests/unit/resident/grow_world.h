@@ -26,6 +26,7 @@ static struct world {
     bool noted;  /* not in memory: slots are known to hold zeros, and do */
     bool pieces; /* the file lies in pieces of 13 sectors */
     bool v86;
+    uint8_t bounce; /* sectors of the handler's buffer; 0: one */
     uint32_t first_slot, file_sectors, stride, bitmap;
 } w;
 
@@ -90,7 +91,8 @@ static void sizes_make(void)
     w.stride = w.bitmap + size;
     w.first_slot = BAT_SECTOR + w.pages / 128 + 1 + w.stride;
     w.file_sectors = w.first_slot + (w.slots + 1) * w.stride + 1;
-    header.page_shift = (uint8_t)w.shift;
+    sim_page_shift(w.shift);
+    header.bounce_sectors = w.bounce ? w.bounce : 1;
     header.growth = (uint8_t)w.growth;
     header.sectors = w.pages * (uint64_t)size - 3;
     header.file_page = w.pages;

@@ -47,7 +47,8 @@ TEST(every_growth_at_random)
                                    .noted = how & 4,
                                    .junk = how & 1,
                                    .pieces = how & 2,
-                                   .v86 = (s + how) & 1};
+                                   .v86 = (s + how) & 1,
+                                   .bounce = how & 3 ? BOUNCE_SECTORS : 1};
                 world_random(40, s < 2 ? 40 : 300);
             }
 }
@@ -134,6 +135,95 @@ TEST(order_dynamic_scrub)
     slot += w.stride;
     check_order(from, (int64_t[]){BAT_SECTOR, slot, slot + 2, -1});
     judge();
+}
+
+/* A first slot of 128 sectors that nobody knows, and of which only `junk` holds something. Returns
+ * the calls so far. */
+static unsigned look_calls(uint8_t sectors, uint32_t junk)
+{
+    w = (struct world){.growth = MAP_GROWS_DYNAMIC,
+                       .shift = 7,
+                       .pages = 8,
+                       .slots = 3,
+                       .junk = true,
+                       .bounce = sectors};
+    world_make();
+    for (uint32_t i = 0; i < 128; i++)
+        file_put(w.first_slot + w.bitmap + i, junk && i == junk ? 0x5a : 0, 0, 0, 0);
+    return sim.calls;
+}
+
+/* Pieces that such a slot is looked at in: the file's place is known page by page. */
+static unsigned look_pieces(uint32_t sectors)
+{
+    uint32_t at = w.first_slot + w.bitmap, end = at + 128;
+    unsigned pieces = 0;
+    for (; at < end; pieces++) {
+        uint32_t page_end = (at | 127) + 1;
+        at += sectors;
+        at = at < page_end ? at : page_end;
+    }
+    return pieces;
+}
+
+/* With a larger buffer a slot is looked at in pieces of it, and such a piece is made zero. */
+TEST(slots_are_looked_at_in_pieces_of_the_buffer)
+{
+    for (unsigned most = 1; most <= BOUNCE_SECTORS; most++) {
+        unsigned calls = look_calls((uint8_t)most, 0);
+        uint32_t from = sim.writes, slot = w.first_slot;
+        CHECK_EQ(write_new(100, 1), 0);
+        CHECK_EQ(sim.calls - calls, look_pieces(most) + 4); /* BAT, bits, data */
+        check_order(from, (int64_t[]){BAT_SECTOR, slot, slot + 101, -1});
+        judge();
+    }
+    unsigned calls = look_calls(3, 1);
+    uint32_t from = sim.writes, slot = w.first_slot;
+    CHECK_EQ(write_new(100, 1), 0);
+    CHECK_EQ(sim.calls - calls, look_pieces(3) + 1 + 4);
+    check_order(from, (int64_t[]){slot + 1, slot + 2, slot + 3, BAT_SECTOR, slot, slot + 101, -1});
+    judge();
+}
+
+/* A piece that the BIOS does not do is looked at sector by sector, as all that come after it. */
+TEST(pieces_of_a_slot_that_fail)
+{
+    for (unsigned late = 0; late < 2; late++) {
+        unsigned calls = look_calls(8, 127);
+        *(late ? &sim.write_left : &sim.fail_calls) = late ? 3 : 1; /* of the piece with junk */
+        sim.late = late;
+        if (!late) {
+            CHECK_EQ(write_new(100, 1), 0);
+            CHECK_EQ(sim.calls - calls, 1 + 128 + 1 + 4);
+        } else {
+            CHECK_EQ(write_new(100, 1), 0x80); /* the sector by itself fails, too */
+            sim.write_left = NEVER;
+            CHECK_EQ(write_new(100, 1), 0);
+        }
+        CHECK_EQ(header.bounce_sectors, 1);
+        judge();
+    }
+    (void)look_calls(8, 0);
+    sim.bad_lba = file_lba(w.first_slot + w.bitmap + 50);
+    uint32_t from = sim.writes;
+    for (unsigned n = 0; n < 2; n++)
+        CHECK_EQ(write_new(100, 1), 0x10);
+    CHECK_EQ(sim.writes, from);
+    (void)look_calls(8, 0); /* what fails elsewhere changes nothing */
+    sim.bad_lba = file_lba(w.first_slot - w.stride + w.bitmap + 5);
+    CHECK_EQ(edd_call(0x4200, 128, 20, BUFFER), 0x10);
+    CHECK_EQ(header.bounce_sectors, 8);
+}
+
+/* A file's sector that cannot be written is not one that was, whatever the buffer is. */
+TEST(single_sectors_of_a_large_buffer_fail_as_they_are)
+{
+    for (unsigned step = 0; step < 2; step++) {
+        (void)look_calls(8, 0);
+        sim.write_left = step;
+        CHECK_EQ(write_new(100, 1), 0x80);
+        CHECK_EQ(header.bounce_sectors, 8);
+    }
 }
 
 /* Of three slots the first was looked at ahead, and a note vouches for the last: what is said to be
@@ -294,7 +384,8 @@ TEST(failures_at_every_step)
                                .noted = g == 1 && how & 1,
                                .junk = how & 1,
                                .pieces = how & 2,
-                               .v86 = how & 4};
+                               .v86 = how & 4,
+                               .bounce = how & 1 ? 5 : 1};
             failures(4 * 8 + 6, 11, how & 8, false); /* pages 4, 5 and 6 */
             failures(4 * 8 + 6, 11, false, true);
             failures(3, 8, how & 8, false); /* 0 and 1 */

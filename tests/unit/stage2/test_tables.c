@@ -107,9 +107,10 @@ TEST(header_holds_what_the_map_says)
     m->record_end = 6;
     m->bat_sector = 8;
     m->bitmap_sectors = 9;
-    tables_header(&header, &disk, drive, 2, &small);
+    tables_header(&header, &disk, drive, 2, &small, 0);
     CHECK_EQ(header.sectors, 0x1122334455);
     CHECK_EQ(header.page_shift, 13);
+    CHECK_EQ(header.page_last, 8191);
     CHECK_EQ(header.page_count, 3);
     CHECK_EQ(header.cell_count, 4);
     CHECK_EQ(header.file_page, 2);
@@ -121,10 +122,24 @@ TEST(header_holds_what_the_map_says)
     CHECK_EQ(header.bitmap_sectors, 9);
 }
 
+/* Never more than a call of the BIOS takes. */
+TEST(header_holds_the_size_of_the_buffer)
+{
+    static const struct {
+        uint32_t bytes, most, sectors;
+    } cases[] = {{0, 127, 1}, {1024, 127, 3}, {0x8000, 127, 65}, {0x8000, 64, 64}, {0x8000, 1, 1}};
+    for (unsigned i = 0; i < 5; i++) {
+        start();
+        drive[1]->sectors_max = (uint8_t)cases[i].most;
+        tables_header(&header, &disk, drive, 2, &small, cases[i].bytes);
+        CHECK_EQ(header.bounce_sectors, cases[i].sectors);
+    }
+}
+
 TEST(header_holds_drives_and_geometry)
 {
     start();
-    tables_header(&header, &disk, drive, 2, &small);
+    tables_header(&header, &disk, drive, 2, &small, 0);
     CHECK_EQ(header.drive_count, 2);
     CHECK_EQ(header.drive[0], 0x80);
     CHECK_EQ(header.drive[1], 0x82);
@@ -147,24 +162,24 @@ TEST(header_holds_drives_and_geometry)
 TEST(header_holds_what_may_be_done)
 {
     start();
-    tables_header(&header, &disk, drive, 2, &small);
+    tables_header(&header, &disk, drive, 2, &small, 0);
     CHECK_EQ(header.write_protected, 0);
     CHECK_EQ(header.hidden_drives, 0);
     disk.hide_drives = true;
     disk.map.writable = false;
-    tables_header(&header, &disk, drive, 2, &small);
+    tables_header(&header, &disk, drive, 2, &small, 0);
     CHECK_EQ(header.write_protected, 1);
     CHECK_EQ(header.hidden_drives, 1);
     disk.map.writable = true;
     disk.write_protected = true;
-    tables_header(&header, &disk, drive, 2, &small);
+    tables_header(&header, &disk, drive, 2, &small, 0);
     CHECK_EQ(header.write_protected, 1);
 }
 
 TEST(hand_over_fills_in_the_rest)
 {
     start();
-    tables_header(&header, &disk, drive, 2, &small);
+    tables_header(&header, &disk, drive, 2, &small, 0);
     CHECK_EQ(le32_get(header.old_int13), 0);
     CHECK_EQ(header.old_int15, 0);
     CHECK_EQ(header.map_address, 0);
