@@ -25,7 +25,7 @@
 #include "serve/slots.h"
 #include "serve/table.h"
 
-#define BITMAP_UNITS   16384u /* 8 MiB */
+#define BITMAP_UNITS   (META_BYTES >> SECTOR_SHIFT)
 #define BAT_ENTRIES    (SECTOR_SIZE / sizeof(be32))
 #define BLOCKS_MAX     ((uint32_t)1 << 28)
 #define ABSENT_LOOK    65536u /* blocks that one find() looks at */

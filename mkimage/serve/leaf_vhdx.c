@@ -26,7 +26,7 @@
 #include "serve/table.h"
 #include "serve/vhdx_log.h"
 
-#define BITMAP_UNITS     4096u /* 16 MiB */
+#define BITMAP_UNITS     (2 * META_BYTES >> VHDX_PAGE_SHIFT)
 #define BITS_A_PAGE      (8 * VHDX_PAGE_SIZE)
 #define ENTRIES_A_PAGE   (VHDX_PAGE_SIZE / sizeof(le64))
 #define MIB              ((uint64_t)1 << VHDX_MIB_SHIFT)

@@ -20,6 +20,11 @@ struct meta_unit {
 
 #define META_NONE UINT32_MAX
 
+/* What an image's units take of memory. The fuzzers have less, so that units run short. */
+#ifndef META_BYTES
+#define META_BYTES (8u << 20)
+#endif
+
 struct meta {
     struct store *store;
     unsigned unit_shift;

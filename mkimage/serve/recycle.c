@@ -3,12 +3,16 @@
 #include "serve/recycle.h"
 #include <stdlib.h>
 
-#define PLACES 65536u /* of each kind; what is more stays unused until the image is compacted */
+/* Of each kind; what is more stays unused until the image is compacted. The fuzzers have fewer, so
+ * that the lists get full. */
+#ifndef RECYCLE_PLACES
+#define RECYCLE_PLACES 65536u
+#endif
 
 bool recycle_open(struct recycle *r)
 {
-    *r = (struct recycle){.pending = malloc(PLACES * sizeof *r->pending),
-                          .ready = malloc(PLACES * sizeof *r->ready)};
+    *r = (struct recycle){.pending = malloc(RECYCLE_PLACES * sizeof *r->pending),
+                          .ready = malloc(RECYCLE_PLACES * sizeof *r->ready)};
     if (r->pending && r->ready)
         return true;
     recycle_close(r);
@@ -24,7 +28,7 @@ void recycle_close(struct recycle *r)
 
 bool recycle_leave(struct recycle *r, uint32_t place)
 {
-    if (r->pending_count == PLACES)
+    if (r->pending_count == RECYCLE_PLACES)
         return false;
     r->pending[r->pending_count++] = place;
     return true;
@@ -40,7 +44,7 @@ bool recycle_take(struct recycle *r, uint32_t *place)
 
 void recycle_return(struct recycle *r, uint32_t place)
 {
-    if (r->ready_count < PLACES)
+    if (r->ready_count < RECYCLE_PLACES)
         r->ready[r->ready_count++] = place;
 }
 

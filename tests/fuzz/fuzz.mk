@@ -23,27 +23,30 @@ $(B)/fuzz/core/base/crc32c.o: tests/fuzz/crc32c.c
 	$(call run,FUZZCC)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=$(FUZZ_SANITIZE) -c $< -o $@
 
 # What a fuzzer itself does is not what is to be explored.
-$(B)/fuzz/fuzz_%.o: FUZZ_SANITIZE := address,undefined
-$(B)/fuzz/fuzz_%.o: tests/fuzz/fuzz_%.c $(wildcard stage2/core/*/*.h tests/fuzz/*.h)
+$(B)/fuzz/fuzz_%.o $(B)/fuzz/quick.o: FUZZ_SANITIZE := address,undefined
+$(B)/fuzz/%.o: tests/fuzz/%.c $(wildcard stage2/core/*/*.h tests/fuzz/*.h)
 	@mkdir -p $(@D)
 	$(call run,FUZZCC)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=$(FUZZ_SANITIZE) -c $< -o $@
 
 $(B)/fuzz/fuzz_%: $(B)/fuzz/fuzz_%.o $(CORE_SRC:stage2/core/%.c=$(B)/fuzz/core/%.o)
 	@mkdir -p $(@D)
-	$(call run,FUZZLD)$(FUZZ_CC) -fsanitize=fuzzer,address,undefined $^ -o $@
+	$(call run,FUZZLD)$(FUZZ_CC) -fsanitize=fuzzer,address,undefined $(FUZZ_LINK) $^ -o $@
 
 # The serving engine, for its fuzzer.
 $(B)/fuzz/mkimage/%.o: mkimage/%.c $(wildcard stage2/core/*/*.h mkimage/*/*.h)
 	@mkdir -p $(@D)
 	$(call run,FUZZCC)$(FUZZ_CC) $(FUZZ_CFLAGS) $(FUZZ_HOST) -fsanitize=$(FUZZ_SANITIZE) -c $< -o $@
 
-FUZZ_HOST = -Imkimage -D_FILE_OFFSET_BITS=64 -D_GNU_SOURCE -DVERSION='"$(VERSION)"'
+# Small tables, which are soon full, and quickly taken and given back.
+FUZZ_HOST = -Imkimage -D_FILE_OFFSET_BITS=64 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' \
+            -DMETA_BYTES=65536u -DRECYCLE_PLACES=8u
 $(B)/fuzz/fuzz_serve.o: FUZZ_CFLAGS += $(FUZZ_HOST)
 $(B)/fuzz/fuzz_serve: $(SERVE_SRC:mkimage/%.c=$(B)/fuzz/mkimage/%.o)
 
 # What is opened for it; its seeds, and the stick that it changes, are made by mkimage.
-$(B)/fuzz/fuzz_open.o: FUZZ_CFLAGS += $(FUZZ_HOST)
-$(B)/fuzz/fuzz_open: $(SERVE_SRC:mkimage/%.c=$(B)/fuzz/mkimage/%.o)
+$(B)/fuzz/fuzz_open.o $(B)/fuzz/quick.o: FUZZ_CFLAGS += $(FUZZ_HOST)
+$(B)/fuzz/fuzz_open: FUZZ_LINK := -Wl,--wrap=mmap64,--wrap=munmap,--wrap=pwrite64
+$(B)/fuzz/fuzz_open: $(SERVE_SRC:mkimage/%.c=$(B)/fuzz/mkimage/%.o) $(B)/fuzz/quick.o
 $(B)/fuzz/seeds_open/made: $(B)/mkimage
 
 # What is made of hives and their logs.
@@ -72,19 +75,20 @@ fuzz: $(FUZZERS) $(FUZZERS:$(B)/fuzz/fuzz_%=$(B)/fuzz/seeds_%/made)
 	        || { status=1; echo "not ok fuzz_$$name: see $(B)/fuzz/$$name.log"; }; \
 	done; exit $$status
 
-# Findings as above. Each of the two runs in a process of its own.
-FUZZ_RUNS ?= 100000
-FUZZ_PAIR := serve open
-#? make fuzz-serve the plugin's open and the log's replay, each FUZZ_RUNS times
-.PHONY: fuzz-serve
-fuzz-serve: $(FUZZ_PAIR:%=$(B)/fuzz/fuzz_%) $(FUZZ_PAIR:%=$(B)/fuzz/seeds_%/made)
-	@for name in $(FUZZ_PAIR); do mkdir -p $(B)/fuzz/corpus_$$name; \
+# Findings as above. Each in a process of its own, all at once.
+FUZZ_RUNS  ?= 100000
+FUZZ_NAMES ?= serve open
+#? make fuzz-long  FUZZ_RUNS executions of each of FUZZ_NAMES: the log's replay, the plugin's open
+.PHONY: fuzz-long
+fuzz-long: $(FUZZ_NAMES:%=$(B)/fuzz/fuzz_%) $(FUZZ_NAMES:%=$(B)/fuzz/seeds_%/made)
+	@for name in $(FUZZ_NAMES); do mkdir -p $(B)/fuzz/corpus_$$name; \
 	    $(B)/fuzz/fuzz_$$name -runs=$(FUZZ_RUNS) -timeout=20 -rss_limit_mb=2048 -max_len=131072 \
 	        -print_final_stats=1 -artifact_prefix=$(B)/fuzz/$$name- \
 	        $(B)/fuzz/corpus_$$name $(B)/fuzz/seeds_$$name >$(B)/fuzz/$$name.log 2>&1 & \
 	    pids="$$pids $$!"; done; \
-	status=0; set -- $$pids; for name in $(FUZZ_PAIR); do \
+	status=0; set -- $$pids; for name in $(FUZZ_NAMES); do \
 	    wait $$1 || { status=1; echo "not ok fuzz_$$name: see $(B)/fuzz/$$name.log"; }; shift; \
 	    sed -n -e 's/^stat::number_of_executed_units: */fuzz_'$$name' executions: /p' \
+	        -e 's/^reached::/fuzz_'$$name' /p' \
 	        -e 's/^stat::average_exec_per_sec: */fuzz_'$$name' a second: /p' $(B)/fuzz/$$name.log; \
 	done; exit $$status

@@ -28,20 +28,23 @@
 #include "core/base/bits.h"
 #include "core/base/bounds.h"
 #include "core/base/endian.h"
+#include "fuzz/mutate.h"
+#include "fuzz/quick.h"
+#include "fuzz/reached.h"
 #include "fuzz/seal.h"
 #include "serve/serve.h"
 
-#define FILES      4u
-#define STICK      3u
-#define FD         100 /* the first one's: "100", as images name it */
-#define HEAD       52u
-#define OPS        8u
-#define ENTRY      (5 + SECTOR_SIZE)
-#define ENTRIES_IN 300u
-#define SIZE_MAX_  (96u << 20)
-#define READ_MAX   (64 * SECTOR_SIZE)
-#define STICK_MAX  (64u << 20)
-#define PIECE      (16u << 10)
+#define FILES       4u
+#define STICK       3u
+#define FD          100 /* the first one's: "100", as images name it */
+#define HEAD        52u
+#define OPS         8u
+#define ENTRY       (5 + SECTOR_SIZE)
+#define ENTRIES_IN  300u
+#define SIZE_MAX_   (96u << 20)
+#define READ_MAX    (64 * SECTOR_SIZE)
+#define PIECE       (16u << 10)
+#define TOUCHED_MAX (2 * ENTRIES_IN + FILES * 4)
 
 enum how {
     HOW_WRITE = 3,   /* enum write_mode; 3: as the entry says */
@@ -52,15 +55,143 @@ enum how {
     HOW_RAW = 64,    /* they are left as they are */
 };
 
-static uint8_t *stick;
+/* The files as they are. Between two inputs they are all zeros, but for the stick. */
+static struct shown {
+    uint8_t *byte; /* SIZE_MAX_ of address space */
+    uint64_t size;
+} shown[FILES];
+
+static uint8_t *stick; /* as it was */
 static size_t stick_size;
-static bool stick_used[STICK_MAX / PIECE]; /* what is not all zeros */
-static bool stick_dirty; /* written by the engine, and not only at what the input names */
+static bool stick_used[SIZE_MAX_ / PIECE]; /* what is not all zeros */
+
+/* Where the input's sectors and their checksums went. */
+static struct touched {
+    unsigned file;
+    uint32_t len;
+    uint64_t off;
+} touched[TOUCHED_MAX];
+static unsigned touches;
 
 static void die(const char *what)
 {
     perror(what);
     abort();
+}
+
+/* --- The files */
+
+static void put(unsigned file, const void *buf, size_t len, uint64_t off)
+{
+    if (touches == TOUCHED_MAX)
+        abort();
+    touched[touches++] = (struct touched){file, (uint32_t)len, off};
+    memcpy(shown[file].byte + off, buf, len);
+}
+
+static void seal_get(void *ctx, uint64_t off, void *buf, uint64_t len)
+{
+    memcpy(buf, shown[*(const unsigned *)ctx].byte + off, len);
+}
+
+static void seal_put(void *ctx, uint64_t off, const void *buf, uint64_t len)
+{
+    put(*(const unsigned *)ctx, buf, len, off);
+}
+
+static void file_resize(unsigned file, uint64_t size)
+{
+    if (size != shown[file].size && ftruncate(FD + (int)file, (off_t)size))
+        die("memory file");
+    shown[file].size = size;
+}
+
+static void range_clear(unsigned file, uint64_t off, uint64_t len)
+{
+    if (!range_ok(off, 0, shown[file].size))
+        return;
+    if (len > shown[file].size - off)
+        len = shown[file].size - off;
+    if (file == STICK)
+        memcpy(shown[file].byte + off, stick + off, len);
+    else
+        memset(shown[file].byte + off, 0, len);
+}
+
+/* As between two inputs, whatever became of it. */
+static void file_clear(unsigned file)
+{
+    shown[file].size = UINT64_MAX;
+    file_resize(file, 0);
+    file_resize(file, file == STICK ? stick_size : 0);
+    for (size_t at = 0; at < shown[file].size; at += PIECE) {
+        if (stick_used[at / PIECE])
+            range_clear(file, at, PIECE);
+    }
+}
+
+/* `written`: the file that the engine may have written to. */
+static void files_clear(unsigned written)
+{
+    struct stat st;
+    if (fstat(FD + (int)written, &st))
+        die("memory file");
+    uint64_t size = shown[written].size;
+    shown[written].size = (uint64_t)st.st_size;
+    file_resize(written, size);
+    for (unsigned i = 0; i < quick.writes && !quick.more; i++)
+        range_clear(written, quick.write[i].off, quick.write[i].len);
+    for (unsigned i = 0; i < touches; i++)
+        range_clear(touched[i].file, touched[i].off, touched[i].len);
+    if (quick.more)
+        file_clear(written);
+    touches = 0;
+}
+
+/* The sectors as the input has them; calls `each` for those that lie in their file. */
+static void entries(const uint8_t *data, size_t size,
+                    void (*each)(unsigned file, uint64_t off, const uint8_t *sector, void *ctx),
+                    void *ctx)
+{
+    unsigned count = 0;
+    for (size_t at = HEAD; at + ENTRY <= size && count++ < ENTRIES_IN; at += ENTRY) {
+        le32 number;
+        memcpy(&number, data + at + 1, sizeof number);
+        unsigned file = data[at] % FILES;
+        uint64_t off = (uint64_t)le32_get(number) << SECTOR_SHIFT;
+        if (range_ok(off, SECTOR_SIZE, shown[file].size))
+            each(file, off, data + at + 5, ctx);
+    }
+}
+
+static void sector_put(unsigned file, uint64_t off, const uint8_t *sector, void *ctx)
+{
+    (void)ctx;
+    put(file, sector, SECTOR_SIZE, off);
+}
+
+static void sector_seal(unsigned file, uint64_t off, const uint8_t *sector, void *ctx)
+{
+    const bool *is_vhdx = ctx;
+    (void)sector;
+    if (file != STICK)
+        seal_sector(&(struct seal){shown[file].size, &file, seal_get, seal_put}, off, *is_vhdx);
+}
+
+static void files_make(const uint8_t *data, size_t size)
+{
+    bool is_vhdx = data[0] & HOW_VHDX;
+    for (unsigned i = 0; i < STICK; i++) {
+        le32 wanted;
+        memcpy(&wanted, data + 4 + 4 * i, sizeof wanted);
+        file_resize(i, le32_get(wanted) % SIZE_MAX_);
+    }
+    entries(data, size, sector_put, NULL);
+    if (data[0] & HOW_RAW)
+        return;
+    for (unsigned i = 0; is_vhdx && i < STICK; i++)
+        seal_vhdx(&(struct seal){shown[i].size, &i, seal_get, seal_put});
+    entries(data, size, sector_seal, &is_vhdx);
 }
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
@@ -77,7 +208,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
         die(path);
     stick_size = (size_t)st.st_size;
     stick = mmap(NULL, stick_size, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (stick == MAP_FAILED || stick_size > STICK_MAX)
+    if (stick == MAP_FAILED || stick_size > SIZE_MAX_)
         die(path);
     for (size_t at = 0; at < stick_size; at += PIECE)
         stick_used[at / PIECE] =
@@ -87,105 +218,17 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
         if (memory < 0 || dup2(memory, FD + (int)i) < 0)
             die("memory file");
         close(memory);
+        shown[i].byte = mmap(NULL, SIZE_MAX_, PROT_READ | PROT_WRITE, MAP_SHARED, FD + (int)i, 0);
+        if (shown[i].byte == MAP_FAILED)
+            die("memory file");
     }
-    stick_dirty = true;
+    file_clear(STICK);
     setenv("TMPDIR", "/dev/shm", 1);
     FILE *nowhere = fopen("/dev/null", "we");
     if (!nowhere)
         die("/dev/null");
     stderr = nowhere; /* libFuzzer has its own */
     return 0;
-}
-
-/* --- The files */
-
-static void put(unsigned file, const void *buf, size_t len, uint64_t off)
-{
-    if (pwrite(FD + (int)file, buf, len, (off_t)off) != (ssize_t)len)
-        die("memory file");
-}
-
-static void seal_get(void *ctx, uint64_t off, void *buf, uint64_t len)
-{
-    if (pread(*(const int *)ctx, buf, len, (off_t)off) != (ssize_t)len)
-        die("memory file");
-}
-
-static void seal_put(void *ctx, uint64_t off, const void *buf, uint64_t len)
-{
-    put((unsigned)(*(const int *)ctx - FD), buf, len, off);
-}
-
-/* As it was; most of it is a hole. */
-static void stick_restore(void)
-{
-    if (ftruncate(FD + STICK, 0) || ftruncate(FD + STICK, (off_t)stick_size))
-        die("memory file");
-    for (size_t at = 0, n; at < stick_size; at += n) {
-        n = stick_size - at < PIECE ? stick_size - at : PIECE;
-        if (stick_used[at / PIECE])
-            put(STICK, stick + at, n, at);
-    }
-    stick_dirty = false;
-}
-
-/* The sectors as the input has them; calls `each` for those that lie in their file. */
-static void entries(const uint8_t *data, size_t size, const uint64_t bytes[FILES],
-                    void (*each)(unsigned file, uint64_t off, const uint8_t *sector, void *ctx),
-                    void *ctx)
-{
-    unsigned count = 0;
-    for (size_t at = HEAD; at + ENTRY <= size && count++ < ENTRIES_IN; at += ENTRY) {
-        le32 number;
-        memcpy(&number, data + at + 1, sizeof number);
-        unsigned file = data[at] % FILES;
-        uint64_t off = (uint64_t)le32_get(number) << SECTOR_SHIFT;
-        if (range_ok(off, SECTOR_SIZE, bytes[file]))
-            each(file, off, data + at + 5, ctx);
-    }
-}
-
-static void sector_put(unsigned file, uint64_t off, const uint8_t *sector, void *ctx)
-{
-    (void)ctx;
-    put(file, sector, SECTOR_SIZE, off);
-}
-
-static void sector_restore(unsigned file, uint64_t off, const uint8_t *sector, void *ctx)
-{
-    (void)sector, (void)ctx;
-    if (file == STICK)
-        put(STICK, stick + off, SECTOR_SIZE, off);
-}
-
-static void sector_seal(unsigned file, uint64_t off, const uint8_t *sector, void *ctx)
-{
-    int fd = FD + (int)file;
-    const uint64_t *bytes = ctx;
-    (void)sector;
-    if (file != STICK)
-        seal_sector(&(struct seal){bytes[file], &fd, seal_get, seal_put}, off, bytes[FILES]);
-}
-
-static void files_make(const uint8_t *data, size_t size, uint64_t bytes[FILES + 1])
-{
-    for (unsigned i = 0; i < FILES; i++) {
-        le32 wanted;
-        memcpy(&wanted, data + 4 + 4 * i, sizeof wanted);
-        bytes[i] = i == STICK ? stick_size : le32_get(wanted) % SIZE_MAX_;
-        if (i != STICK && (ftruncate(FD + (int)i, 0) || ftruncate(FD + (int)i, (off_t)bytes[i])))
-            die("memory file");
-    }
-    if (stick_dirty)
-        stick_restore();
-    entries(data, size, bytes, sector_put, NULL);
-    bytes[FILES] = data[0] & HOW_VHDX;
-    for (int i = 0; !(data[0] & HOW_RAW) && bytes[FILES] && i < (int)STICK; i++) {
-        int fd = FD + i;
-        seal_vhdx(&(struct seal){bytes[i], &fd, seal_get, seal_put});
-    }
-    if (!(data[0] & HOW_RAW))
-        entries(data, size, bytes, sector_seal, bytes);
 }
 
 /* --- Somebody else */
@@ -284,10 +327,8 @@ static void compare(struct serve *serve, const struct done *done)
             continue;
         if (serve_read(serve, data, done[i].len, done[i].off, &f))
             abort();
-        for (uint64_t b = 0; b < done[i].len; b++) {
-            if (data[b] != done[i].byte)
-                abort();
-        }
+        if (!bytes_are(data, done[i].len, (uint8_t)done[i].byte))
+            abort();
     }
 }
 
@@ -320,8 +361,8 @@ static void session(const uint8_t *data, const struct serve_options *options)
     }
     if (!serve_size(serve) || serve_size(serve) % SECTOR_SIZE)
         abort();
+    reached(REACHED_OPENED);
     bool kept = serve_write_mode(serve) == WRITE_PERSISTENT, well = true;
-    stick_dirty = kept && options->target;
     struct done done[OPS];
     for (unsigned i = 0; i < OPS; i++)
         operate(serve, data + 20 + 4 * i, i, &done[i], &well);
@@ -331,7 +372,10 @@ static void session(const uint8_t *data, const struct serve_options *options)
         judge(&f);
         return;
     }
-    if (!kept || !well)
+    if (!well)
+        return;
+    reached(REACHED_DONE);
+    if (!kept)
         return;
     struct serve_options again = *options;
     again.write = WRITE_NONE;
@@ -341,16 +385,23 @@ static void session(const uint8_t *data, const struct serve_options *options)
         abort();
     compare(serve, done);
     (void)serve_close(serve, &f);
+    reached(REACHED_AGAIN);
+}
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed)
+{
+    return mutate(data, size, max, seed, HEAD, ENTRY, ENTRY - SECTOR_SIZE);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    reached(REACHED_INPUT);
     if (size < HEAD)
         return 0;
-    uint64_t bytes[FILES + 1];
-    files_make(data, size, bytes);
+    files_make(data, size);
+    quick = (struct quick){0};
     char leaf[32], target[32];
     snprintf(leaf, sizeof leaf, "/proc/self/fd/%d", FD + data[2] % (int)STICK);
     snprintf(target, sizeof target, "/proc/self/fd/%d", FD + (int)STICK);
@@ -359,6 +410,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     session(data, &options);
     if (other >= 0)
         close(other);
-    entries(data, size, bytes, sector_restore, NULL);
+    files_clear(options.target ? STICK : data[2] % STICK);
     return 0;
 }

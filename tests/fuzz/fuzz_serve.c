@@ -15,12 +15,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include "core/base/arena.h"
+#include "core/base/bits.h"
 #include "core/base/bounds.h"
 #include "core/base/endian.h"
 #include "core/chain/chain.h"
 #include "core/vhd/vhd.h"
 #include "core/vhdx/layout.h"
 #include "core/vhdx/vhdx.h"
+#include "fuzz/mutate.h"
+#include "fuzz/reached.h"
 #include "fuzz/seal.h"
 #include "serve/serve.h"
 #include "serve/store.h"
@@ -35,6 +38,7 @@
 #define POOL       4096u
 #define MEMORY     (4u << 20)
 #define ENTRIES_IN 300u
+#define DATA_MAX   (64 * SECTOR_SIZE)
 
 /* The file: pages that are not zero. */
 static struct {
@@ -242,6 +246,8 @@ static struct serve *open_for_writing(struct session *s, bool is_vhdx, bool larg
         store_close(store);
         if (error)
             judge(f);
+        else
+            reached(REACHED_REPLAYED);
         if (error || !open_image(s, is_vhdx, f))
             return NULL;
     }
@@ -261,7 +267,7 @@ struct done {
 static int operate(struct serve *serve, const uint8_t *op, unsigned number, struct done *d,
                    struct fail *f)
 {
-    static uint8_t data[64 * SECTOR_SIZE];
+    static uint8_t data[DATA_MAX];
     uint64_t sectors = serve_size(serve) >> SECTOR_SHIFT, where = op[2] | (unsigned)op[3] << 8;
     uint64_t unit = op[0] & 8 ? sectors >> 16 ? sectors >> 16 : 1 : 1;
     uint64_t lba = where * unit % sectors, count = op[1] % 64 + 1u;
@@ -291,34 +297,47 @@ static int operate(struct serve *serve, const uint8_t *op, unsigned number, stru
     }
 }
 
-/* Each sector that a request was the last one to touch. */
+/* Has a later request touched the byte `off`? */
+static bool touched_later(const struct done *done, unsigned i, unsigned count, uint64_t off)
+{
+    for (i++; i < count; i++) {
+        if (off - done[i].off < done[i].len)
+            return true;
+    }
+    return false;
+}
+
+/* Each sector that a request was the last one to touch; of large ones, of zeros, some. */
 static void compare(struct serve *serve, const struct done *done, unsigned count)
 {
-    uint8_t sector[SECTOR_SIZE];
+    static uint8_t data[DATA_MAX];
     struct fail f;
     for (unsigned i = 0; i < count; i++) {
-        uint64_t step = done[i].len > 64 * SECTOR_SIZE ? done[i].len / 64 & ~511ull : SECTOR_SIZE;
-        for (uint64_t at = 0; done[i].byte >= 0 && at < done[i].len; at += step) {
-            uint64_t off = done[i].off + at;
-            bool later = false;
-            for (unsigned k = i + 1; k < count; k++)
-                later |= off - done[k].off < done[k].len;
-            if (later)
-                continue;
-            if (serve_read(serve, sector, sizeof sector, off, &f))
+        uint64_t len = done[i].byte < 0 ? 0 : done[i].len;
+        uint64_t step = len > DATA_MAX ? len / 64 & ~511ull : len;
+        uint64_t n = len > DATA_MAX ? SECTOR_SIZE : len;
+        for (uint64_t at = 0; at < len; at += step) {
+            if (serve_read(serve, data, n, done[i].off + at, &f))
                 abort();
-            for (unsigned b = 0; b < SECTOR_SIZE; b++) {
-                if (sector[b] != done[i].byte)
+            for (uint64_t in = 0; in < n; in += SECTOR_SIZE) {
+                if (!touched_later(done, i, count, done[i].off + at + in) &&
+                    !bytes_are(data + in, SECTOR_SIZE, (uint8_t)done[i].byte))
                     abort();
             }
         }
     }
 }
 
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed)
+{
+    return mutate(data, size, max, seed, HEAD, ENTRY, ENTRY - SECTOR_SIZE);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    reached(REACHED_INPUT);
     if (size < HEAD)
         return 0;
     bool is_vhdx = data[0] & 1;
@@ -352,6 +371,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct serve *serve = open_for_writing(&s, is_vhdx, large, &f);
     if (!serve)
         return 0;
+    reached(REACHED_OPENED);
     struct done done[OPS];
     bool well = true;
     for (unsigned i = 0; i < OPS; i++) {
@@ -364,10 +384,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     compare(serve, done, OPS);
     if (serve_close(serve, &f) || !well)
         return 0;
+    reached(REACHED_DONE);
     serve = open_for_writing(&s, is_vhdx, large, &f);
     if (!serve)
         abort();
     compare(serve, done, OPS);
     (void)serve_close(serve, &f);
+    reached(REACHED_AGAIN);
     return 0;
 }
