@@ -66,23 +66,27 @@ class Http:
 
 
 class Iscsi:
-    """tgt with a target a file: {name: path}. What goes to it and comes back is counted on the way."""
+    """tgt with a target a file: {name: path}; those in `shared` nobody may write to. What goes to it and comes back is
+    counted on the way."""
 
-    def __init__(self, files):
+    def __init__(self, files, shared=()):
         need("tgtd", "tgtadm")
         behind, self.control = free_port(), str(os.getpid() % 30000 + 100)
         self.child = subprocess.Popen([shutil.which("tgtd", path=PATH), "-f", "-C", self.control, "--iscsi",
                                        f"portal=127.0.0.1:{behind}"], stderr=subprocess.DEVNULL)
         wait_for(behind)
         for number, (name, path) in enumerate(files.items(), 1):
-            self.admin("target", "new", number, "-T", f"iqn.2000-01.test:{name}")
-            self.admin("logicalunit", "new", number, "--lun", 1, "-b", path)
-            self.admin("target", "bind", number, "-I", "ALL")
+            self.admin("target", "new", "--tid", number, "-T", f"iqn.2000-01.test:{name}")
+            self.admin("logicalunit", "new", "--tid", number, "--lun", 1, "-b", path)
+            if name in shared:
+                self.admin("logicalunit", "update", "--tid", number, "--lun", 1, "--params", "readonly=1")
+            self.admin("target", "bind", "--tid", number, "-I", "ALL")
         self.counter = Counter(behind)
 
-    def admin(self, mode, operation, number, *more):
-        subprocess.run([shutil.which("tgtadm", path=PATH), "-C", self.control, "--lld", "iscsi", "--mode", mode, "--op",
-                        operation, "--tid", str(number), *map(str, more)], check=True)
+    def admin(self, mode, operation, *more):
+        """What tgtadm says."""
+        return subprocess.run([shutil.which("tgtadm", path=PATH), "-C", self.control, "--lld", "iscsi", "--mode", mode,
+                               "--op", operation, *map(str, more)], check=True, stdout=subprocess.PIPE).stdout
 
     def uri(self, name):
         return f"iscsi:{HOST}:tcp:{self.counter.port}:1:iqn.2000-01.test:{name}"
@@ -211,12 +215,13 @@ class Lan:
         self.leave()
 
 
-def machine(folder, uri, name="net", limit=120):
-    """A machine without a disk of its own, which boots from there by the iPXE of its network card's ROM."""
+def machine(folder, uri, name="net", limit=120, first=()):
+    """A machine without a disk of its own, which boots from there by the iPXE of its network card's ROM, after the
+    lines `first`."""
     empty, start = f"{folder}/{name}.img", f"{folder}/{name}.ipxe"
     with open(empty, "wb") as file:
         file.truncate(1 << 20)
     with open(start, "w", encoding="ascii") as file:
-        file.write(f"#!ipxe\nsanboot {uri}\n")
+        file.write("\n".join(["#!ipxe", *first, f"sanboot {uri}", ""]))
     return Qemu(empty, limit=limit, options=["-netdev", f"user,id=n,tftp={folder},bootfile={name}.ipxe",
                                              "-device", "virtio-net-pci,netdev=n,bootindex=0"])

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """`make network`: many machines from one master, over HTTP and iSCSI (docs/NETWORK.md)."""
+import os
 import shutil
 import subprocess
 
@@ -82,6 +83,31 @@ def test_three_machines_write_each_to_its_own_child_over_iscsi(shop, server):
         assert subprocess.run([MKIMAGE, "read", path], check=True, stdout=subprocess.PIPE).stdout == \
             subprocess.run([MKIMAGE, "read", flash], check=True, stdout=subprocess.PIPE).stdout
     assert sha256(flash) == before
+
+
+def test_two_machines_share_a_base_that_nobody_may_write_to_over_iscsi(shop, server):
+    """The base lies on a disk of its own, which each machine gets as its second one: drive 81h."""
+    image = shop.pattern_vhd("scribe", 2, rounds=60)
+    base = shop.path("base.img")
+    mkimage("flash", base, "--vhd", image, "--label", "BASES")
+    before, files = sha256(base), {"base": base}
+    os.mkdir(shop.path("own"))
+    for n in range(2):
+        child = shop.path(f"own/m{n}.vhd")
+        mkimage("vhd", "create", child, "--parent", image)
+        files[f"m{n}"] = shop.formatted(child, mib=16, to="/own.vhd", name=f"m{n}.img",
+                                        config="timeout = 0\n[own]\nvhd = \\own.vhd\nparent = BASES:\\scribe.vhd\n")
+        mkimage("reserve", files[f"m{n}"], "--size", "4M", "--drive", base)
+        mkimage("vhd", "check", files[f"m{n}"] + ":/own.vhd", "--drive", base)
+    empty = content(files["m0"], "/own.vhd")
+    iscsi = server(network.Iscsi, files, ("base",))
+    assert iscsi.admin("target", "show").count(b"Readonly: Yes") == 1
+    run_all([network.machine(shop.folder, iscsi.uri(f"m{n}"), f"net{n}", 300,
+                             first=[f"sanhook --drive 0x81 {iscsi.uri('base')}"]) for n in range(2)])
+    for n in range(2):
+        assert content(files[f"m{n}"], "/own.vhd") != empty
+        assert "would boot" in mkimage("check", files[f"m{n}"], "--drive", base)
+    assert sha256(base) == before
 
 
 def content(flash, path):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Steps that put boot code, or all of a flash, there."""
+import glob
 import os
 
 import build
@@ -78,30 +79,58 @@ def flash(s, rng):
 
 
 def clone(s, rng):
-    """Another flash with all files of the first volume, each in a file of its own. Then either lives on."""
-    if s.other or rng.random() < 0.3:
+    """Another flash with all files of the first volume, each in a file of its own, perhaps over the other one. Then
+    either lives on."""
+    if rng.random() < (0.6 if s.other else 0.3):
         return None
-    path = os.path.join(s.where, f"clone{s.tag()}")
+    path = s.other[0] if s.other else os.path.join(s.where, f"clone{s.tag()}")
     arguments = ["clone", s.flash, path] + (["--size", f"{rng.choice((40, 64, 90))}M"] if rng.random() < 0.4 else [])
-    s.say(" ".join(arguments).replace(s.where + "/", ""))
-    status, _, errors = programs.mkimage(*arguments)
-    s.ends["clone", "refused" if status else "done"] += 1
-    if status and not may_fail(s, errors) or status not in (0, 1):
+    cut = (int(1.35 ** rng.uniform(0, 20)) - 1, 0, 0) if rng.random() < 0.5 else None
+    s.say(" ".join(arguments).replace(s.where + "/", "") + (f", cut after {cut[0]} writes" if cut else ""))
+    status, _, errors = programs.mkimage(*arguments, "--yes", cut=cut, flash=unfinished(path) + "*")
+    s.ends["clone", {0: "done", 1: "refused", 99: "cut"}.get(status, "failed")] += 1
+    if status == 1 and not may_fail(s, errors) or status not in (0, 1, 99):
         raise Loss(f"clone ends with {status}: {errors}")
-    s.log[-1] += f": refused: {errors.strip()}" if status else ""
+    s.log[-1] += {1: f": refused: {errors.strip()}", 99: ": cut"}.get(status, "")
     s.judge([("cloned", s.model, set())])
-    if status:
+    if status == 0 or status == 99 and complete(s, path):
+        s.other = path, cloned(s.model), {}, None
+    if s.other:                         # it is what it was, or the new clone
+        s.turn()
+        if rng.random() < 0.5:
+            s.turn()
+    return True
+
+
+def unfinished(path):
+    """What a file's name begins with until all of it is there."""
+    return os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.")
+
+
+def complete(s, path):
+    """Of a clone that was cut: what was written either starts nothing, or is all there and becomes the clone."""
+    left = glob.glob(unfinished(path) + "*")
+    if len(left) != 1 or not s.other and os.path.exists(path):
+        raise Loss(f"a clone that was cut leaves {left}, {os.listdir(s.where)}")
+    with open(left[0], "rb") as file:
+        bootable = file.read(512).endswith(b"\x55\xaa")
+    if bootable:                        # as on a device, which has no name to get in the end
+        os.rename(left[0], path)
         return True
-    model = s.model.copy()
+    if programs.mkimage("check", left[0])[0] != 1:
+        raise Loss("a clone that was cut has no boot record, and check says that it starts")
+    os.unlink(left[0])
+    return False
+
+
+def cloned(model):
+    """What a clone holds."""
+    model = model.copy()
     model.files = {place: image and image.copy() for place, image in model.files.items() if place[0] == 1}
     model.files[CODE] = None
     model.menus, model.dirty = {1: model.menus[1]}, frozenset()
     model.half = {}
-    s.other = path, model, {}, None
-    s.turn()
-    if rng.random() < 0.5:
-        s.turn()
-    return True
+    return model
 
 
 def may_fail(s, errors):

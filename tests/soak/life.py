@@ -149,10 +149,11 @@ def add(s, rng):
 
 
 def new_master(s, rng, place):
-    """(image, host's file): what an image is replaced by; once in a while one that has its id."""
+    """(image, host's file): what an image is replaced by; once in a while one that has its id, or another format."""
     old = s.model.files[place]
-    image = build.new_image(rng, s.tag, sectors=old.sectors if rng.random() < 0.7 else None, vhdx=old.vhdx)
-    if rng.random() < 0.15 and old.known:
+    vhdx = old.vhdx != (rng.random() < 0.25)
+    image = build.new_image(rng, s.tag, sectors=old.sectors if rng.random() < 0.7 else None, vhdx=vhdx)
+    if rng.random() < 0.15 and old.known and vhdx == old.vhdx:
         image.ident = old.ident
     host = host_file(s, "new." + place[1].rsplit(".", 1)[1])
     build.write_image(image, host, rng.choice((0, 300 << 10)), rng)

@@ -17,7 +17,7 @@ WEIGHTS = {
     guest.boot: 30, serving.serve: 5,
     children.snapshot: 14, children.rollback: 7, children.drop: 5, merging.merge: 11, room.reserve: 7,
     room.shrink: 3, room.grow: 3, flashes.install: 3, flashes.update: 1, flashes.uninstall: 1, flashes.restore: 7,
-    flashes.flash: 2, flashes.clone: 2, flashes.turn: 5, life.add: 6, life.remove: 4, life.replace: 5,
+    flashes.flash: 2, flashes.clone: 4, flashes.turn: 5, life.add: 6, life.remove: 4, life.replace: 5,
     others.replace: 3, others.copy: 4, others.link: 3, others.rename: 3, others.remove: 5, others.noise: 3,
     others.scatter: 3, others.fill: 2, others.mark: 1, others.hibernate: 2, others.menu: 3,
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * For LD_PRELOAD: the power fails at the CUT_AFTER-th write to the file CUT_FILE. CUT_SECTORS
- * sectors of that write still reach it; then the program is gone.
+ * For LD_PRELOAD: the power fails at the CUT_AFTER-th write to the file CUT_FILE (which may end in
+ * a star: any file that is called so). CUT_SECTORS sectors of that write still reach it; then the
+ * program is gone.
  *
  * With CUT_LOSE, a number that is not 0, the drive has a write cache: of what was written since the
  * last fsync or fdatasync, only some writes have reached the medium, picked by that number. Where
@@ -37,6 +38,13 @@ static ssize_t (*real_pwrite)(int, const void *, size_t, off64_t);
 static int is_ours(int fd)
 {
     struct stat ours, theirs;
+    char link[40], name[4096];
+    size_t length = strcspn(getenv("CUT_FILE"), "*");
+    if (getenv("CUT_FILE")[length]) {
+        snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+        ssize_t n = readlink(link, name, sizeof name);
+        return n >= (ssize_t)length && !strncmp(name, getenv("CUT_FILE"), length);
+    }
     return !fstat(fd, &ours) && !stat(getenv("CUT_FILE"), &theirs) &&
            ours.st_ino == theirs.st_ino && ours.st_dev == theirs.st_dev;
 }
