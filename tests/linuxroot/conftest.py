@@ -2,8 +2,8 @@
 """make linux-root: which cells run, and the table of what came of them, build/linux-root.txt.
 
 A line a cell: its name, how it ended, seconds, and the first line of what was wrong. A cell's line stays until the
-cell runs again, so a matrix that was stopped goes on with LINUX_ROOT_CELLS=open: those that have not passed.
-`make check` does not look here.
+cell runs again, so a matrix that was stopped goes on with LINUX_ROOT_CELLS=open: those that have not passed. It is shown
+at the end, with how many came up, failed, and never ran. `make check` does not look here.
 """
 import fnmatch
 import os
@@ -14,6 +14,9 @@ import pytest
 TABLE = os.path.join(os.environ["B"], "linux-root.txt")
 WANTED = os.environ.get("LINUX_ROOT_CELLS", "")
 PASSED = "came up"
+# The short ones first; figures by the clock last, when nothing else is left to do.
+FILES = ("test_cells.py", "test_sleep.py", "test_troubles.py", "test_grow.py", "test_debian.py", "test_power.py",
+         "test_figures.py")
 collect_ignore_glob = [] if WANTED else ["test_*.py"]
 
 
@@ -41,10 +44,11 @@ def cell_of(item):
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config, items):
-    """In the order in which they are written; of those only the wanted ones. Other folders' tests stay as they are."""
+    """In the order of FILES; of those only the wanted ones. Other folders' tests stay as they are."""
     mine = [item for item in items if item.path.parent.name == "linuxroot"]
-    mine.sort(key=lambda item: (item.path.name, item.reportinfo()[1], items.index(item)))
+    mine.sort(key=lambda item: (FILES.index(item.path.name), item.reportinfo()[1], items.index(item)))
     order = [cell_of(item) for item in mine]
+    config.stash[ORDER] = order
     passed = {name for name, line in _lines().items() if f" {PASSED} " in line}
     words = WANTED.replace(",", " ").split()
     for item in mine:
@@ -73,3 +77,19 @@ def pytest_runtest_makereport(item, call):
     day = time.strftime("%Y-%m-%d", time.gmtime())
     line = f"{cell_of(item):<24} {how:<8} {call.duration:5.0f} s  {day}  {wrong or noted}".rstrip()
     _put(cell_of(item), line, item.stash[ORDER])
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    lines, order = _lines(), config.stash.get(ORDER, [])
+    if not order:
+        return
+    terminalreporter.section("Linux with its root in the disk: all that ran, this time or before")
+    for name in order:
+        if name in lines:
+            terminalreporter.write_line(lines[name])
+    sums = [("came up", [name for name in order if f" {PASSED} " in lines.get(name, "")]),
+            ("failed", [name for name in order if " failed " in lines.get(name, "")]),
+            ("never ran", [name for name in order if name not in lines])]
+    for how, names in sums:
+        listed = "" if how == PASSED or not names else ": " + " ".join(names)
+        terminalreporter.write_line(f"{len(names)} of {len(order)} {how}{listed}")

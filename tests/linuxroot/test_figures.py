@@ -135,7 +135,7 @@ MEMORY_GOAL = 32 << 10                  # KiB, of both
 @pytest.mark.parametrize("image, options", [("disk.vhd", ()), ("disk.vhdx", ("--block-size", "1M"))],
                          ids=["figures-memory", "figures-memory-vhdx"])
 def test_memory(image, options, shop, qemu, record_property):
-    """20 GiB, written and read at random all over until thousands of new blocks are there; four lines to the server."""
+    """20 GiB, written and read at random all over, which makes new blocks; four lines to the server."""
     raw = copy_disk(shop, tool("tests/linuxroot.raw"))
     first = -(-os.path.getsize(raw) // MIB)
     everywhere = f"/dev/nbd0 {first} {DISK_MIB - first - 1}"
@@ -156,6 +156,6 @@ step room vhdboot-attach info
     left = re.search(r"^room .*\((\d+)\)", report["room"], re.MULTILINE)
     mkimage("vhd", "check", f"{flash}:/{image}")
     assert len(most) == 2 and sum(most) <= MEMORY_GOAL, most
-    line = f"{image}: {most[0]} + {most[1]} KiB at the most; {left[1]} blocks are left   goal {MEMORY_GOAL}"
+    line = f"{image}: {most[0]} + {most[1]} KiB at the most, room for {left[1]} more blocks   goal {MEMORY_GOAL}"
     note([line])
     record_property("seen", line)

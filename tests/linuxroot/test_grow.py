@@ -4,7 +4,9 @@ import json
 import re
 
 import pytest
+from cuts import no_cluster_lost_to_two
 from flash import mkimage, run, tool
+from ntfsdisk import cut_out
 from rootdisk import add_program, boot, check_outside, copy_disk, make_flash
 
 MIB = 1 << 20
@@ -26,7 +28,7 @@ step room vhdboot-attach info --json
 
 @pytest.mark.takes(70)
 @pytest.mark.timeout(600)
-def test_grows_under_a_running_root_while_it_writes(shop, qemu):
+def test_grow(shop, qemu):
     """It warns at a tenth, gets room while its disk is written to, and all of it is there afterwards."""
     raw = copy_disk(shop, tool("tests/linuxroot.raw"), STEPS)
     add_program(raw, "vhdboot-grow", "/sbin/vhdboot-grow")
@@ -40,3 +42,33 @@ def test_grows_under_a_running_root_while_it_writes(shop, qemu):
     assert json.loads(report["room"])["room"] >= 16 * MIB
     sums = dict(re.findall(r"^([0-9a-f]{32})  /(\w)", report["data"], re.MULTILINE))
     check_outside(shop, flash, {name: total for total, name in sums.items()})
+
+
+# It ends in the middle of a step, with the server gone; the next one finds what it left.
+KILLED = r"""
+for i in 1 2 3 4 5 6 7 8; do
+dd if=/dev/urandom of=/a$i bs=256k count=4 2>/dev/null &
+vhdboot-attach grow 6M & usleep $((i * 150000)); killall -9 vhdboot-grow && echo killed; wait
+done > /run/killed 2>&1
+step killed cat /run/killed
+step grown vhdboot-attach grow 6M
+sync; echo 3 > /proc/sys/vm/drop_caches
+step data sh -c 'md5sum /a[1-8]'
+"""
+
+
+@pytest.mark.takes(100)
+@pytest.mark.timeout(900)
+def test_grow_killed(shop, qemu):
+    raw = copy_disk(shop, tool("tests/linuxroot.raw"), KILLED)
+    add_program(raw, "vhdboot-grow", "/sbin/vhdboot-grow")
+    flash = make_flash(shop, raw, size="24M")
+    run("truncate", "-s", "+300M", flash)
+    mkimage("grow", flash)
+    report = boot(shop, qemu, flash, "ahci", 500)
+    assert report["killed"].count("killed") > 2, report["killed"]
+    assert report.status("grown") == 0 and "got slack for 6 MiB" in report["grown"], report["grown"]
+    sums = re.findall(r"^([0-9a-f]{32})  /(\w+)", report["data"], re.MULTILINE)
+    check_outside(shop, flash, {name: total for total, name in sums})
+    assert len(sums) == 8
+    no_cluster_lost_to_two(cut_out(flash, shop.path("cut.ntfs")))
