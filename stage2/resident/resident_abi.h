@@ -8,7 +8,8 @@
  *   segment:0020  eight drive slots of 24 bytes (GRUB4DOS layout)
  *   segment:0100  this header, whose first bytes are the INT 13h entry
  *   then code, data, and, beyond the end of the binary, bytes that stage2 makes zero up to
- *   resident_size: caches, bounce buffer, stack; RESIDENT_SIZE_MAX at the most
+ *   resident_size: caches, stack, bounce buffer; RESIDENT_SIZE_MAX at the most
+ *   where bounce_sectors is more than 1, the rest of the bounce buffer
  */
 #ifndef RESIDENT_ABI_H
 #define RESIDENT_ABI_H
