@@ -58,7 +58,8 @@
 #define RESIDENT_HEADER     0x0100
 #define RESIDENT_BOUNCE     1
 #define RESIDENT_STACK      1280
-/* Behind it, for the disk that needs it: more of the same buffer, in bytes. */
+/* Bytes behind it, at the most, that the bounce buffer goes on in where slots for new blocks have
+ * to be looked at. A slot of 2 MiB takes 64 calls of the BIOS then. */
 #define RESIDENT_LOOK       0x8000
 
 /* vhdboot.bin starts with a header (struct stage2_header in stage2/stage2_format.h). */

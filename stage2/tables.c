@@ -45,6 +45,13 @@ static struct edd_parameters edd_make(const struct geometry *g, uint64_t sectors
     };
 }
 
+/* Of a record's bits, or of a sector of them where they are more. */
+static uint8_t bits_dwords(const struct map *map)
+{
+    uint32_t cells = map->record_cells ? map->record_cells - MAP_RECORD_BITMAP : 0;
+    return (uint8_t)(cells < SECTOR_SIZE / 8 ? cells * 2 : SECTOR_SIZE / 4);
+}
+
 static void header_map(struct resident_header *h, const struct map *map)
 {
     h->page_count = map->page_count;
@@ -52,6 +59,7 @@ static void header_map(struct resident_header *h, const struct map *map)
     h->file_page = map->file_page;
     h->growth = (uint8_t)map->growth;
     h->record_cells = (uint16_t)map->record_cells;
+    h->bits_dwords = bits_dwords(map);
     h->record_next = map->record_first;
     h->record_end = map->record_end;
     h->bat_sector = map->bat_sector;

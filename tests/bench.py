@@ -252,7 +252,7 @@ def growth_disk(shop, form, kind, blocks):
 
 
 def grow(disk, bus):
-    """The guest's clock for it, seconds, requests to the drive and bytes read of it. The blocks stay, for the next time."""
+    """The guest's clock for it, seconds, requests to the drive, bytes read. The blocks stay, for the next time."""
     with Qemu(disk, bus=bus, limit=240, write=True) as pc:
         pc.wait("guest: waiting")
         before, start = pc.stats(), time.monotonic()

@@ -21,6 +21,7 @@ static struct {
 } window;
 
 IN_LOW struct resident_run run;
+uint32_t run_own;
 
 _Noreturn void map_broken(void)
 {
@@ -164,8 +165,10 @@ static void found_resolve(uint64_t cell)
 {
     run.left = 0;
     run.record = 0;
-    if (map_cell_kind(cell) == MAP_MIXED)
+    if (map_cell_kind(cell) == MAP_MIXED) {
         cell = mixed_find((uint32_t)map_cell_lba(cell));
+        run_own = (uint32_t)map_cell_lba(cell);
+    }
     if (map_cell_kind(cell) == MAP_FILE) {
         uint32_t sector = (uint32_t)map_cell_lba(cell) + found.within;
         found.within = sector & header.page_last;

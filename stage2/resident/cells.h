@@ -24,6 +24,9 @@ void cells_forget(void);
 /* Ends the request: the map makes no sense. */
 _Noreturn void map_broken(void);
 
+/* Of a MIXED page that `run` was found in for a write: the own sectors' place. */
+extern uint32_t run_own;
+
 /* Makes `run`, and the piece's lba and largest count, of the request's next sector. */
 void run_find(void);
 

@@ -23,19 +23,28 @@ void bits_set(uint32_t record, uint32_t within, uint32_t count)
 {
     uint32_t sector = within / MAP_BITMAP_BITS;
     uint32_t bits = cell_address(record + MAP_RECORD_BITMAP) + (sector << 9);
+    uint32_t other = bounce_bits ^ bits;
     uint32_t low = bounce_linear();
-    uint32_t dwords = (header.record_cells - MAP_RECORD_BITMAP) * 2u;
 
-    if (dwords > 128)
-        dwords = 128;
-    machine_copy_high(low, bits, dwords);
-    for (; count; count--, within++)
-        machine_bit_set(bounce, within % MAP_BITMAP_BITS ^ (FACE_MSB_FIRST ? 0 : 7));
-    uint64_t own = cell_at(record + MAP_RECORD_OWN);
-    if (!FACE_MEMORY || map_cell_kind(own) == MAP_FILE)
-        file_transfer(bitmap_end((uint32_t)map_cell_lba(own)) - header.bitmap_sectors + sector,
-                      true);
-    machine_copy_high(bits, low, dwords);
+    if (other)
+        machine_copy_high(low, bits, header.bits_dwords);
+    within %= MAP_BITMAP_BITS;
+    uint32_t first = within >> 5 << 2; /* byte of the first dword that changes */
+    while (count) {                    /* ends: every round takes at least one off count */
+        uint32_t done = 1;
+        if (count >= 8 && !(within & 7)) {
+            bounce[within >> 3] = 0xff;
+            done = 8;
+        } else {
+            machine_bit_set(bounce, within ^ (FACE_MSB_FIRST ? 0 : 7));
+        }
+        within += done;
+        count -= done;
+    }
+    if (!FACE_MEMORY || header.growth == MAP_GROWS_DIFFERENCING)
+        file_transfer(bitmap_end(run_own) - header.bitmap_sectors + sector, true);
+    machine_copy_high(bits + first, low + first, (within + 31 - (first << 3)) >> 5);
+    bounce_bits = bits;
     cells_forget();
 }
 

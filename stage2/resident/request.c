@@ -6,7 +6,7 @@
 IN_GAP struct request request;
 struct piece piece = {.packet.size = sizeof(struct edd_packet)};
 
-uint32_t request_page(void)
+__attribute__((noinline)) uint32_t request_page(void)
 {
     return machine_shift(request.packet.lba, header.page_shift);
 }
@@ -16,8 +16,11 @@ uint32_t request_within(void)
     return (uint32_t)request.packet.lba & header.page_last;
 }
 
+uint32_t bounce_bits;
+
 __attribute__((noinline)) uint32_t bounce_linear(void)
 {
+    bounce_bits = 0;
     return machine_linear(bounce);
 }
 

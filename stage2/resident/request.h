@@ -33,8 +33,11 @@ struct piece {
 };
 FROM_ASM extern struct piece piece;
 
-/* Address of the bounce buffer. */
+/* Address of the bounce buffer, for who changes what is in it. */
 uint32_t bounce_linear(void);
+
+/* Address of the bits whose copy is in the bounce buffer, or 0. */
+extern uint32_t bounce_bits;
 
 /* At most so many sectors. */
 void piece_limit(uint32_t sectors);

@@ -3,7 +3,8 @@
  * What all of the resident handler's C shares. It runs in 16-bit mode with CS = DS = ES = SS = the
  * handler's segment, one call at a time, and touches everything outside through machine/machine.h;
  * unit tests run the same files against a simulated machine. A failure anywhere ends the request:
- * machine_throw() does not return. 8 KiB is all there is, code, stack and caches.
+ * machine_throw() does not return. 8 KiB is all there is, code, stack and caches; but for slots
+ * that have to be looked at, for which the buffer at their end goes on.
  *
  *   int13 (functions) -> disk (the loop) -> grow (the map's changes) -> transfer (a piece)
  *   -> cells (the map) -> request (what is to be done): none calls one to its left
@@ -12,7 +13,6 @@
 #define RESIDENT_RESIDENT_H
 
 #include <stdint.h>
-#include "layout.h"
 #include "resident/resident_abi.h"
 
 /* BIOS status of INT 13h. */

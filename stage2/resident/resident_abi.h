@@ -8,7 +8,8 @@
  *   segment:0020  eight drive slots of 24 bytes (GRUB4DOS layout)
  *   segment:0100  this header, whose first bytes are the INT 13h entry
  *   then code, data, and, beyond the end of the binary, bytes that stage2 makes zero up to
- *   resident_size: caches, bounce buffer, stack; RESIDENT_SIZE_MAX at the most
+ *   resident_size: caches, stack, bounce buffer; RESIDENT_SIZE_MAX at the most
+ *   where bounce_sectors is more than 1, the rest of the bounce buffer
  */
 #ifndef RESIDENT_ABI_H
 #define RESIDENT_ABI_H
@@ -75,10 +76,11 @@ struct resident_header {
     char vendor[8];        /* 0x0b: "GRUB4DOS": drivers look for this name; linked */
     le32 old_int13;        /* 0x13: far pointer, offset first; by the Windows 9x convention here */
     uint8_t safe_flags[4]; /* 0x17: 0: no protected-mode driver may take over the raw drive */
-    uint8_t pad[4];        /* 0x1b */
+    uint8_t pad[3];        /* 0x1b */
 
     /* From here on vhdboot's own; filled in by stage2 except where "linked" is said. Far pointers
      * have their segment in the high half. */
+    uint8_t bits_dwords;             /* 0x1e: of a record's bits, or of a sector of them */
     uint8_t bounce_sectors;          /* 0x1f: of the bounce buffer, 1..bios_sectors_max */
     uint32_t old_int15;              /* 0x20 */
     uint32_t map_address;            /* 0x24: physical address of the cells */

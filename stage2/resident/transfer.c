@@ -15,7 +15,7 @@
 static bool split_64k;
 
 /* Sectors of 512 bytes from the piece's buffer to the next 64 KiB border. */
-static uint32_t border_sectors(void)
+__attribute__((noinline)) static uint32_t border_sectors(void)
 {
     return (0x10000 - (piece.buffer & 0xffff)) >> 9;
 }

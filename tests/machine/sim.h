@@ -304,6 +304,13 @@ static void sim_page_shift(unsigned shift)
     header.page_last = (1u << shift) - 1;
 }
 
+static void sim_records(uint32_t cells)
+{
+    uint32_t dwords = (cells - MAP_RECORD_BITMAP) * 2;
+    header.record_cells = (uint16_t)cells;
+    header.bits_dwords = (uint8_t)(dwords < 128 ? dwords : 128);
+}
+
 /* A machine without faults, and a handler that knows nothing yet. The header is the test's. */
 static void sim_start(void)
 {

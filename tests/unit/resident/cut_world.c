@@ -197,7 +197,7 @@ static void handler_start(void)
     header.file_page = map.file_page;
     sim_page_shift(map.page_shift);
     header.growth = (uint8_t)map.growth;
-    header.record_cells = (uint16_t)map.record_cells;
+    sim_records(map.record_cells);
     header.record_next = map.record_first;
     header.record_end = map.record_end;
     header.bat_sector = map.bat_sector;

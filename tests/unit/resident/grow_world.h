@@ -98,7 +98,7 @@ static void sizes_make(void)
     header.file_page = w.pages;
     header.bat_sector = BAT_SECTOR;
     header.bitmap_sectors = (uint8_t)w.bitmap;
-    header.record_cells = (uint16_t)(2 + (in_memory ? (size + 63) / 64 : w.bitmap * 64));
+    sim_records(2 + (in_memory ? (size + 63) / 64 : w.bitmap * 64));
     CHECK(header.sectors <= SECTORS_MAX);
 }
 

@@ -300,6 +300,36 @@ TEST(order_differencing)
     judge();
 }
 
+/* The sector of bits is kept in the bounce buffer from write to write. What another use of that, or
+ * a write of bits that has failed, leaves there is not taken for it. */
+TEST(bits_that_are_kept)
+{
+    for (unsigned between = 0; between < 5; between++) {
+        w = (struct world){
+            .growth = MAP_GROWS_DIFFERENCING, .shift = 13, .pages = 4, .slots = 2, .junk = true};
+        world_make();
+        CHECK_EQ(write_new(8192 + 20, 50), 0); /* pages 1 and 2 are a parent's */
+        if (between == 1) {                    /* the data are on the drive, their bits are not */
+            sim.write_left = 10;
+            CHECK_EQ(write_new(8192 + 100, 10), 0x80);
+            sim.write_left = NEVER;
+        } else if (between == 2) { /* nor is what was set in memory */
+            sim.high_left = 0;
+            CHECK_EQ(write_new(8192 + 100, 10), STATUS_CONTROLLER);
+            sim.high_left = NEVER;
+        } else if (between == 3) {
+            CHECK_EQ(write_new(2 * 8192 + 7, 3), 0); /* another block's */
+        } else if (between == 4) {
+            CHECK_EQ(write_new(8192 + 4096, 9), 0); /* another sector of them */
+        }
+        uint32_t fetches = sim.fetches;
+        CHECK_EQ(write_new(8192 + 70, 20), 0);
+        CHECK_EQ(sim.fetches - fetches, between ? 2 : 1); /* down, and up */
+        read_all();
+        judge();
+    }
+}
+
 /* Over nothing, and in a slot that holds nothing, all of the block is the disk's own at once. */
 TEST(order_differencing_over_nothing)
 {

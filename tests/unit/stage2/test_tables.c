@@ -116,10 +116,22 @@ TEST(header_holds_what_the_map_says)
     CHECK_EQ(header.file_page, 2);
     CHECK_EQ(header.growth, MAP_GROWS_DIFFERENCING);
     CHECK_EQ(header.record_cells, 66);
+    CHECK_EQ(header.bits_dwords, 128);
     CHECK_EQ(header.record_next, 5);
     CHECK_EQ(header.record_end, 6);
     CHECK_EQ(header.bat_sector, 8);
     CHECK_EQ(header.bitmap_sectors, 9);
+}
+
+TEST(header_holds_the_size_of_bits)
+{
+    static const uint32_t cells[] = {0, 2, 4, 65, 66, 1026}, dwords[] = {0, 0, 4, 126, 128, 128};
+    for (unsigned i = 0; i < 6; i++) {
+        start();
+        disk.map.record_cells = cells[i];
+        tables_header(&header, &disk, drive, 2, &small, 0);
+        CHECK_EQ(header.bits_dwords, dwords[i]);
+    }
 }
 
 /* Never more than a call of the BIOS takes. */
