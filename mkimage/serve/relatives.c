@@ -12,8 +12,10 @@
 #include "core/vhd/vhd.h"
 #include "core/vhdx/vhdx.h"
 #include "host/files.h"
+#include "serve/mounted.h"
 
 #define LEVELS    3u     /* of folders below */
+#define STICK     16u    /* the same, from a mounted stick's root on */
 #define NAMES_MAX 65536u /* so that nobody waits for a whole disk to be looked through */
 
 static bool named_like_image(const char *name)
@@ -117,22 +119,38 @@ enum status relatives_refuse(const char *parent_path, const struct image *parent
     enum status status = STATUS_OK;
     know(&s, parent_path);
     know(&s, child);
+    char *root[2] = {0};
     for (unsigned i = 0; !status && i < 2; i++) {
-        char *copy = i ? child ? strdup(child) : NULL : strdup(parent_path);
-        if (copy)
+        const char *at = i ? child : parent_path;
+        char *copy = at ? strdup(at) : NULL;
+        root[i] = at ? mounted_root(at) : NULL;
+        if (copy && !root[i])
             status = folder_look(&s, dirname(copy), LEVELS);
+        else if (copy && !(i && root[0] && !strcmp(root[0], root[1])))
+            status = folder_look(&s, root[i], STICK);
         free(copy);
     }
+    free(root[0]);
+    free(root[1]);
     return status;
 }
 
 void relatives_tell(const char *parent_path, const char *child)
 {
-    char *one = strdup(parent_path), *two = strdup(child);
-    const char *folder = one ? dirname(one) : "", *other = two ? dirname(two) : "";
-    bool both = strcmp(folder, other);
-    say("%s: no other child of it in %s%s%s, nor below; one elsewhere would be damaged",
-        parent_path, folder, both ? " and " : "", both ? other : "");
-    free(one);
-    free(two);
+    const char *const at[] = {parent_path, child};
+    char *folder[2];
+    for (unsigned i = 0; i < 2; i++) {
+        folder[i] = strdup(at[i]);
+        char *root = folder[i] ? mounted_root(dirname(folder[i])) : NULL; /* the file may be gone */
+        if (!root)
+            continue;
+        free(folder[i]);
+        folder[i] = root;
+    }
+    bool both = folder[0] && folder[1] && strcmp(folder[0], folder[1]);
+    if (folder[0])
+        say("%s: no other child of it in %s%s%s, nor below; one elsewhere would be damaged",
+            parent_path, folder[0], both ? " and " : "", both ? folder[1] : "");
+    free(folder[0]);
+    free(folder[1]);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Other children of an image of the host, as far as they can be found: in its folder, in that of
- * the child at hand, and in the folders below the two. What a child relies on must not change.
+ * the child at hand, and in the folders below the two; on a mounted stick (mounted.h), everywhere.
+ * What a child relies on must not change.
  */
 #ifndef MKIMAGE_SERVE_RELATIVES_H
 #define MKIMAGE_SERVE_RELATIVES_H

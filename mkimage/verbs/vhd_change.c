@@ -21,6 +21,7 @@
 #include "image/newdisk.h"
 #include "serve/fresh.h"
 #include "serve/layer.h"
+#include "serve/mounted.h"
 #include "serve/relatives.h"
 #include "serve/serve.h"
 #include "serve/content.h"
@@ -82,6 +83,8 @@ static enum status change_open(struct change *c, const char *name, const char *p
 static enum status change_begin(struct change *c, const struct newdisk *d)
 {
     enum status status = newdisk_allowed(d);
+    if (!status && d->kind != IMAGE_FIXED)
+        status = mounted_warn_of_slack(c->path);
     if (!status)
         status = fresh_open(&c->fresh, c->path, true);
     if (!status)
@@ -373,6 +376,26 @@ static enum status file_copy(int from, int to, const char *name)
                               : STATUS_OK;
 }
 
+/* A stick's menu, where the two lie on one that is mounted. */
+static enum status menu_look(struct change *c, const char *parent)
+{
+    char *who;
+    enum status status = mounted_starter(c->path, false, &who);
+    if (!status && who)
+        status = say_error("Unmount it and run mkimage merge, which changes the menu too; or "
+                           "change that entry first.",
+                           "%s: entry %s starts it, and would not find it any more", c->path, who);
+    free(who);
+    if (status)
+        return status;
+    status = mounted_starter(parent, false, &who);
+    if (who)
+        say_warning("entry %s starts %s itself, so it will start what is merged into it", who,
+                    parent);
+    free(who);
+    return status;
+}
+
 static enum status merge(struct change *c, const char *parent)
 {
     struct fail f;
@@ -382,6 +405,8 @@ static enum status merge(struct change *c, const char *parent)
                          parent);
     enum status status =
         relatives_refuse(parent, old, c->path, "Merge or remove that one first.", &c->arena);
+    if (!status)
+        status = menu_look(c, parent);
     int from = open(parent, O_RDWR | O_CLOEXEC);
     if (!status && from < 0)
         status = say_error("Choose one that may be written.", "%s: %s", parent, strerror(errno));

@@ -10,6 +10,7 @@
 #include "flash/target.h"
 #include "image/newdisk.h"
 #include "serve/fresh.h"
+#include "serve/mounted.h"
 #include "serve/newimage.h"
 #include "serve/serve.h"
 #include "serve/content.h"
@@ -58,6 +59,8 @@ enum status verb_vhd_convert(const struct options *options)
     d.size = source.size;
     struct fresh fresh = {0};
     status = newdisk_allowed(&d);
+    if (!status && options->yes && d.kind != IMAGE_FIXED)
+        status = mounted_warn_of_slack(file);
     if (!status)
         status = fresh_open(&fresh, file, options->yes);
     if (!status)
