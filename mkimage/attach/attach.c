@@ -46,14 +46,13 @@ int attach_sockets_open(struct attach_sockets *p, struct fail *f)
 {
     *p = (struct attach_sockets){.rest = eventfd(0, EFD_CLOEXEC)};
     bool ok = p->rest >= 0;
-    for (unsigned count = connections();
-         ok && p->count < count;) { /* ends: count grows, or fails */
+    for (unsigned i = connections(); ok && i; i--) {
         int pair[2];
         ok = !socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair);
-        if (!ok)
-            break;
-        p->ours[p->count] = pair[0];
-        p->kernels[p->count++] = pair[1];
+        if (ok) {
+            p->ours[p->count] = pair[0];
+            p->kernels[p->count++] = pair[1];
+        }
     }
     if (ok)
         return 0;
@@ -135,6 +134,7 @@ int attach_wait(struct attach *a, struct fail *f)
 {
     (void)server_wait(&a->server);
     server_close(&a->server);
+    close(a->server.rest);
     int error = serve_close(a->disk, f);
     a->disk = NULL;
     return error;

@@ -30,7 +30,7 @@ struct attach_options {
     unsigned dead_seconds; /* how long requests wait for the next one when this process dies */
     const char *backend;   /* what the kernel shows as the device's backend; outlives the device */
     bool again;            /* for the device `index`, whose server died; `backend` is the same */
-    bool goes_on; /* where the server before it rests: the kernel has the sockets already */
+    bool goes_on;          /* where the server before it rests: the kernel has the sockets */
     const struct attach_sockets *sockets; /* NULL: its own */
 };
 

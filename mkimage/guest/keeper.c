@@ -2,7 +2,9 @@
 /*
  * The keeper opens the drives and never touches the disk; each server opens the image anew. So a
  * server that died has left nothing but what is on the drives, and that is all that was answered
- * (serve_write_through). What the kernel has asked and got no answer to it asks again.
+ * (serve_write_through). What the kernel has asked and got no answer to it asks again, after half a
+ * minute; so a server that ends for another program's sake does that between two requests, and the
+ * next one reads on from the same sockets, which the keeper holds.
  */
 #include "guest/keeper.h"
 #include <errno.h>
