@@ -3,6 +3,7 @@
 #include "attach/attach.h"
 #include <errno.h>
 #include <stdio.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include "attach/daemon.h"
@@ -13,42 +14,52 @@
 #define CONNECTIONS  4 /* more than that do not make one disk faster */
 #define KEEP_SECONDS 5
 
-struct pairs {
-    int ours[SERVER_LINES_MAX], kernels[SERVER_LINES_MAX];
-    unsigned count;
-};
-
-static unsigned connections(const struct attach_options *options)
+static unsigned connections(void)
 {
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    unsigned n = options->connections ? options->connections
-                 : processors < 1     ? 1
-                                      : (unsigned)processors;
-    unsigned most = options->connections ? SERVER_LINES_MAX : CONNECTIONS;
-    return n < most ? n : most;
+    return processors < 1 ? 1 : processors < CONNECTIONS ? (unsigned)processors : CONNECTIONS;
 }
 
-static void close_all(const int *fd, unsigned count)
+static void close_all(int *fd, unsigned count)
 {
-    for (unsigned i = 0; i < count; i++)
-        close(fd[i]);
-}
-
-static int pairs_open(struct pairs *p, unsigned count, struct fail *f)
-{
-    for (p->count = 0; p->count < count; p->count++) {
-        int pair[2];
-        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair)) {
-            int error = errno;
-            close_all(p->ours, p->count);
-            close_all(p->kernels, p->count);
-            (void)fail(f, ERR_MEMORY, "no more sockets can be opened", 0);
-            return error;
-        }
-        p->ours[p->count] = pair[0];
-        p->kernels[p->count] = pair[1];
+    for (unsigned i = 0; i < count; i++) {
+        if (fd[i] >= 0)
+            close(fd[i]);
+        fd[i] = -1;
     }
-    return 0;
+}
+
+void attach_sockets_handed(struct attach_sockets *p)
+{
+    close_all(p->kernels, p->count);
+}
+
+void attach_sockets_close(struct attach_sockets *p)
+{
+    attach_sockets_handed(p);
+    close_all(p->ours, p->count);
+    close_all(&p->rest, 1);
+    p->count = 0;
+}
+
+int attach_sockets_open(struct attach_sockets *p, struct fail *f)
+{
+    *p = (struct attach_sockets){.rest = eventfd(0, EFD_CLOEXEC)};
+    bool ok = p->rest >= 0;
+    for (unsigned i = connections(); ok && i; i--) {
+        int pair[2];
+        ok = !socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair);
+        if (ok) {
+            p->ours[p->count] = pair[0];
+            p->kernels[p->count++] = pair[1];
+        }
+    }
+    if (ok)
+        return 0;
+    int error = errno;
+    attach_sockets_close(p);
+    (void)fail(f, ERR_MEMORY, "no more sockets can be opened", 0);
+    return error;
 }
 
 static int connect_failed(int error, struct fail *f)
@@ -62,8 +73,8 @@ static int connect_failed(int error, struct fail *f)
 }
 
 /* Hands the sockets to the kernel. */
-static int hand_over(struct attach *a, const struct pairs *p, const struct attach_options *options,
-                     struct fail *f)
+static int hand_over(struct attach *a, const struct attach_sockets *p,
+                     const struct attach_options *options, struct fail *f)
 {
     struct netlink n;
     struct netlink_device device = {.index = options->index,
@@ -74,7 +85,6 @@ static int hand_over(struct attach *a, const struct pairs *p, const struct attac
                                     .sector_size = SECTOR_SIZE,
                                     .dead_seconds = options->dead_seconds,
                                     .backend = options->backend};
-    a->index = options->index;
     int error = netlink_open(&n);
     if (error)
         return connect_failed(error, f);
@@ -92,24 +102,29 @@ static void tell(void *ctx, const char *sentence)
 int attach_start(struct attach *a, struct serve *disk, const struct attach_options *options,
                  struct fail *f)
 {
-    struct pairs p;
-    *a = (struct attach){.disk = disk, .name = "nbd"};
-    int error = pairs_open(&p, connections(options), f);
+    struct attach_sockets p;
+    int error = 0;
+    *a = (struct attach){.disk = disk, .name = "nbd", .index = options->index};
+    if (options->sockets)
+        p = *options->sockets;
+    else
+        error = attach_sockets_open(&p, f);
     if (error)
         return error;
     error = server_open(&a->server, disk, p.ours, p.count, f);
     if (!error) {
         a->server.tell = tell;
         a->server.ctx = a;
+        a->server.rest = p.rest;
         error = serve_keep(disk, KEEP_SECONDS, f);
         if (!error)
             error = server_start(&a->server, f);
-        if (!error)
+        if (!error && !options->goes_on)
             error = hand_over(a, &p, options, f);
         if (error)
             server_close(&a->server);
     }
-    close_all(p.kernels, p.count); /* the kernel has its own hold on them */
+    attach_sockets_handed(&p);
     if (!error)
         snprintf(a->name, sizeof a->name, "nbd%d", a->index);
     return error;
@@ -119,6 +134,7 @@ int attach_wait(struct attach *a, struct fail *f)
 {
     (void)server_wait(&a->server);
     server_close(&a->server);
+    close(a->server.rest);
     int error = serve_close(a->disk, f);
     a->disk = NULL;
     return error;

@@ -18,12 +18,20 @@
 
 struct serve;
 
+/* What the kernel and a server talk by: as many as requests may go at once. */
+struct attach_sockets {
+    int ours[SERVER_LINES_MAX], kernels[SERVER_LINES_MAX];
+    unsigned count;
+    int rest; /* server.rest */
+};
+
 struct attach_options {
-    int index;            /* of /dev/nbdN; -1: any free one */
-    unsigned connections; /* requests that go at once; 0: as many as there are processors, 1 to 4 */
+    int index;             /* of /dev/nbdN; -1: any free one */
     unsigned dead_seconds; /* how long requests wait for the next one when this process dies */
     const char *backend;   /* what the kernel shows as the device's backend; outlives the device */
     bool again;            /* for the device `index`, whose server died; `backend` is the same */
+    bool goes_on;          /* where the server before it rests: the kernel has the sockets */
+    const struct attach_sockets *sockets; /* NULL: its own */
 };
 
 struct attach {
@@ -33,6 +41,13 @@ struct attach {
     char name[16]; /* "nbd0" */
 };
 
+/* As many as there are processors, 1 to 4. 0 or an errno with the sentence in `f`. */
+int attach_sockets_open(struct attach_sockets *p, struct fail *f);
+
+/* The kernel's ends, of which it has its own hold; and all of them. */
+void attach_sockets_handed(struct attach_sockets *p);
+void attach_sockets_close(struct attach_sockets *p);
+
 /*
  * Makes the device, whose disk is flushed every few seconds then, or takes over one whose server
  * died: 0, or an errno with the sentence in `f`; the disk stays the caller's then. ENOENT: this
@@ -40,7 +55,8 @@ struct attach {
  * until attach_wait().
  *
  * Taking over is sound only where the process that died owed nothing: all that it had answered was
- * flushed. The kernel sends again what was not answered.
+ * flushed. The kernel sends again what was not answered. With `sockets` a process that keeps them
+ * open can have the next server go on where this one rests: nothing is sent again then.
  */
 int attach_start(struct attach *a, struct serve *disk, const struct attach_options *options,
                  struct fail *f);

@@ -6,6 +6,7 @@
  */
 #include "attach/server.h"
 #include <errno.h>
+#include <poll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -51,10 +52,22 @@ static bool give(int fd, const void *from, size_t size, int more)
     return true;
 }
 
-static bool request_next(int fd, struct request *r)
+/* Waits for a request; false: the line has to rest. */
+static bool request_waited(struct server_line *line)
+{
+    struct pollfd wait[] = {{.fd = line->fd, .events = POLLIN},
+                            {.fd = line->server->rest, .events = POLLIN}};
+    while (poll(wait, 2, -1) < 0 && errno == EINTR) /* ends: with anything else */
+        ;
+    line->rests = wait[1].revents & POLLIN;
+    return !line->rests;
+}
+
+static bool request_next(struct server_line *line, struct request *r)
 {
     struct wire_request wire;
-    if (!receive(fd, &wire, sizeof wire) || be32_get(wire.magic) != WIRE_REQUEST_MAGIC)
+    if (!request_waited(line) || !receive(line->fd, &wire, sizeof wire) ||
+        be32_get(wire.magic) != WIRE_REQUEST_MAGIC)
         return false;
     *r = (struct request){.type = be16_get(wire.type),
                           .flags = be16_get(wire.flags),
@@ -180,7 +193,7 @@ static void *line_run(void *ctx)
     struct server_line *line = ctx;
     struct request r;
     bool goes_on = true;
-    while (goes_on && request_next(line->fd, &r)) { /* ends: with the socket */
+    while (goes_on && request_next(line, &r)) { /* ends: with the socket */
         if (r.type == WIRE_DISCONNECT) {
             line->ended_well = true;
             break;
@@ -189,7 +202,8 @@ static void *line_run(void *ctx)
                   : r.type == WIRE_WRITE ? do_write(line, &r)
                                          : do_other(line, &r);
     }
-    shutdown(line->fd, SHUT_RDWR);
+    if (!line->rests)
+        shutdown(line->fd, SHUT_RDWR);
     return NULL;
 }
 
@@ -205,7 +219,7 @@ uint64_t server_flags(const struct serve *disk)
 
 int server_open(struct server *s, struct serve *disk, const int *fd, unsigned fds, struct fail *f)
 {
-    *s = (struct server){.disk = disk};
+    *s = (struct server){.disk = disk, .rest = -1};
     bool ok = fds && fds <= SERVER_LINES_MAX;
     for (unsigned i = 0; i < fds; i++) {
         if (!ok) {
@@ -254,10 +268,20 @@ bool server_wait(struct server *s)
     return well;
 }
 
+bool server_rests(const struct server *s)
+{
+    bool all = s->lines;
+    for (unsigned i = 0; i < s->lines; i++)
+        all &= s->line[i].rests;
+    return all;
+}
+
 void server_close(struct server *s)
 {
-    for (unsigned i = 0; i < s->lines; i++)
-        shutdown(s->line[i].fd, SHUT_RDWR);
+    for (unsigned i = 0; i < s->lines; i++) {
+        if (!s->line[i].rests)
+            shutdown(s->line[i].fd, SHUT_RDWR);
+    }
     (void)server_wait(s);
     for (unsigned i = 0; i < s->lines; i++) {
         close(s->line[i].fd);

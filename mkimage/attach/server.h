@@ -5,7 +5,8 @@
  * is read, so as many go at once as there are sockets. A flush on one is one for all.
  *
  * Promises: nothing is allocated after server_open(); a client that says what it must not loses its
- * socket, not the disk.
+ * socket, not the disk. A server that is told to rest ends between two requests of each socket: who
+ * else holds the sockets can have another server go on with what was not read yet.
  */
 #ifndef MKIMAGE_ATTACH_SERVER_H
 #define MKIMAGE_ATTACH_SERVER_H
@@ -25,6 +26,7 @@ struct server_line {
     pthread_t thread;
     bool started;
     bool ended_well; /* the client said that it was the end */
+    bool rests;      /* its socket can be gone on with */
     uint8_t *buffer;
 };
 
@@ -35,6 +37,7 @@ struct server {
     struct serve *disk; /* the caller's */
     server_tell *tell;  /* NULL: nobody is told */
     void *ctx;
+    int rest; /* can be read, and stays so, when all lines have to rest; -1: never */
     unsigned lines;
     struct server_line line[SERVER_LINES_MAX];
 };
@@ -43,7 +46,7 @@ struct server {
 uint64_t server_flags(const struct serve *disk);
 
 /* Takes over the sockets. 0 or an errno with the sentence in `f`; the sockets are closed then.
- * `tell` can be set afterwards. */
+ * `tell` and `rest` can be set afterwards. */
 int server_open(struct server *s, struct serve *disk, const int *fd, unsigned fds, struct fail *f);
 
 /* Starts answering, in threads of this process: after the last fork. */
@@ -51,6 +54,9 @@ int server_start(struct server *s, struct fail *f);
 
 /* Until every socket has ended. Did the client end each by saying so? */
 bool server_wait(struct server *s);
+
+/* After that: do all sockets rest? */
+bool server_rests(const struct server *s);
 
 /* Closes the sockets, ends the threads, frees all. The disk stays open. */
 void server_close(struct server *s);

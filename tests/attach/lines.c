@@ -2,9 +2,10 @@
 /*
  * The server of mkimage attach over sockets that the caller left open, in the kernel's place:
  *
- *     lines FILE persistent|discard|none FD [FD ...]
+ *     lines FILE persistent|discard|none REST FD [FD ...]
  *
- * Says "flags N size N", then serves until each socket has ended, and says "well" or "badly".
+ * Says "flags N size N", then serves until each socket has ended, and says "well" or "badly"; or
+ * until there is something to read from the descriptor REST, if that is not -1, and says "rests".
  * Linked statically, with nothing but what a program of an initramfs may need.
  */
 #include <inttypes.h>
@@ -31,9 +32,9 @@ int main(int argc, char **argv)
 {
     int fd[SERVER_LINES_MAX];
     unsigned fds = 0;
-    if (argc < 4)
+    if (argc < 5)
         return 2;
-    for (int i = 3; i < argc && fds < SERVER_LINES_MAX; i++)
+    for (int i = 4; i < argc && fds < SERVER_LINES_MAX; i++)
         fd[fds++] = atoi(argv[i]);
     struct fail f;
     struct serve_options options = {.file = argv[1],
@@ -46,14 +47,15 @@ int main(int argc, char **argv)
         return failed(&f);
     server.tell = tell;
     server.ctx = stderr;
+    server.rest = atoi(argv[3]);
     if (server_start(&server, &f))
         return failed(&f);
     printf("flags %" PRIu64 " size %" PRIu64 "\n", server_flags(disk), serve_size(disk));
     fflush(stdout);
-    bool well = server_wait(&server);
+    bool well = server_wait(&server), rests = server_rests(&server);
     server_close(&server);
     if (serve_close(disk, &f))
         return failed(&f);
-    puts(well ? "well" : "badly");
+    puts(well ? "well" : rests ? "rests" : "badly");
     return 0;
 }

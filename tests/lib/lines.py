@@ -3,6 +3,10 @@
 
     with Lines(path, "persistent", count=2) as lines:
         lines[0].pwrite(b"...", 512)
+
+    with Lines(path, keeps=True) as lines:
+        lines.rest()                    # the server ends between two requests of each socket
+        lines.go_on(path)               # and another one goes on with the same sockets
 """
 import errno
 import os
@@ -71,17 +75,24 @@ class Line:
 
 
 class Lines:
-    def __init__(self, path, mode="persistent", count=1):
+    def __init__(self, path, mode="persistent", count=1, keeps=False):
         pairs = [socket.socketpair() for _ in range(count)]
-        theirs = [pair[1] for pair in pairs]
         self.lines = [Line(pair[0]) for pair in pairs]
         for line in self.lines:
             line.end.settimeout(60)
-        self.process = subprocess.Popen([LINES, str(path), mode, *(str(end.fileno()) for end in theirs)],
-                                        pass_fds=[end.fileno() for end in theirs],
+        self.theirs = [pair[1] for pair in pairs]
+        self.go_on(path, mode)
+        if not keeps:
+            for end in self.theirs:
+                end.close()
+
+    def go_on(self, path, mode="persistent"):
+        """Starts a server for these sockets."""
+        self.bell, bell = os.pipe()[::-1]
+        fds = [bell] + [end.fileno() for end in self.theirs]
+        self.process = subprocess.Popen([LINES, str(path), mode, *map(str, fds)], pass_fds=fds,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        for end in theirs:
-            end.close()
+        os.close(bell)
         words = self.process.stdout.readline().split()
         self.flags, self.size = (int(words[1]), int(words[3])) if words else (None, None)
         self.said = None
@@ -91,6 +102,14 @@ class Lines:
 
     def can(self, what):
         return bool(self.flags & FLAGS[what])
+
+    def rest(self):
+        """What the server says when it has come to rest."""
+        os.write(self.bell, b"1")
+        os.close(self.bell)
+        out, messages = self.process.communicate(timeout=60)
+        assert self.process.returncode == 0, messages.decode()
+        return out.decode().strip()
 
     def end(self, goodbye=True):
         """What it says at its end, and its messages."""

@@ -2,8 +2,8 @@
 """make linux-root: which cells run, and the table of what came of them, build/linux-root.txt.
 
 A line a cell: its name, how it ended, seconds, and the first line of what was wrong. A cell's line stays until the
-cell runs again, so a matrix that was stopped goes on with LINUX_ROOT_CELLS=open: those that have not passed. It is shown
-at the end, with how many came up, failed, and never ran. `make check` does not look here.
+cell runs again, so a matrix that was stopped goes on with LINUX_ROOT_CELLS=open: those that have not passed. All of it
+is shown at the end, with how many came up, failed, and never ran. `make check` does not look here.
 """
 import fnmatch
 import os

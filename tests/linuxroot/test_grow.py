@@ -10,6 +10,7 @@ from ntfsdisk import cut_out
 from rootdisk import add_program, boot, check_outside, copy_disk, make_flash
 
 MIB = 1 << 20
+WAIT_SECONDS = 25                       # the kernel sends a request again after 30
 
 STEPS = """
 dd if=/dev/urandom of=/a bs=1M count=12; sync
@@ -18,9 +19,18 @@ while [ $i -lt 24 ] && ! vhdboot-attach info | grep -q '^room   2 MiB'; do i=$((
 dd if=/dev/urandom of=/a$i bs=1M count=1; sync; done
 sleep 6
 step warned sh -c 'dmesg | grep vhdboot:'
+now() { sed "s/\\.\\(..\\).*/\\1/" /proc/uptime; }
+waits() {
+most=0
+while [ ! -e /run/grown ]; do
+began=$(now); dd if=/dev/urandom of=/c bs=64k count=8 conv=fsync,notrunc 2>/dev/null; took=$(($(now) - began))
+[ $took -gt $most ] && most=$took; echo $most > /run/most; done
+}
+waits &
 dd if=/dev/urandom of=/b bs=64k count=240 &
 step grown vhdboot-attach grow 70M
-wait; sync
+touch /run/grown; wait; sync
+step waited cat /run/most
 step data md5sum /a /b
 step room vhdboot-attach info --json
 """
@@ -39,6 +49,7 @@ def test_grow(shop, qemu):
     assert re.search(r"vhdboot: root: only 2 MiB are left for new blocks of the image\. vhdboot-attach grow",
                      report["warned"]), report.text
     assert "got slack for" in report["grown"] and report.step["grown"][1] == 0, report["grown"]
+    assert 0 < int(report["waited"]) < 100 * WAIT_SECONDS, "a write waited for too long"
     assert json.loads(report["room"])["room"] >= 16 * MIB
     sums = dict(re.findall(r"^([0-9a-f]{32})  /(\w)", report["data"], re.MULTILINE))
     check_outside(shop, flash, {name: total for total, name in sums.items()})

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The server behind an attached disk, with a client in the kernel's place: requests as the kernel sends them."""
+import contextlib
 import os
 import subprocess
 import sys
 import threading
+import time
 
 import nbd
 import pytest
@@ -132,3 +134,35 @@ def test_lines_at_once(tmp_path):
 
 def test_it_is_static():
     assert b"not a dynamic" in subprocess.run(["ldd", LINES], capture_output=True, check=False).stderr
+
+
+def test_another_server_goes_on_where_one_rests(tmp_path):
+    """Each request is answered, once, and in its order: those before, and those that the first one did not read."""
+    image = KINDS["dynamic VHD"](str(tmp_path))
+    with Lines(image.path, count=2, keeps=True) as lines:
+        for turn in range(4):
+            asked = []
+            with writer(lines[0], turn, asked):
+                assert lines.rest() == "rests"
+                lines[1].ask(WRITE, MIB, 512, b"%d" % turn * 512)           # there is nobody
+                time.sleep(0.1)
+                lines.go_on(image.path)
+            lines[1].answer(lines[1].cookie)
+            for cookie in asked:
+                lines[0].answer(cookie)
+            assert lines[0].pread(512, MIB) == b"%d" % turn * 512
+            for i in range(len(asked)):
+                assert lines[0].pread(4096, i * 4096) == bytes([turn + 1, i]) * 2048
+    assert images.read(image.path)[MIB:MIB + 512] == b"3" * 512
+
+
+@contextlib.contextmanager
+def writer(line, turn, asked):
+    """Writes without waiting for answers."""
+    def write():
+        for i in range(128):
+            asked.append(line.ask(WRITE, i * 4096, 4096, bytes([turn + 1, i]) * 2048))
+    thread = threading.Thread(target=write)
+    thread.start()
+    yield
+    thread.join()
