@@ -286,3 +286,16 @@ enum status sums_of_file(struct file *file, uint8_t digest[SHA256_SIZE])
     sha256_end(&sum, digest);
     return STATUS_OK;
 }
+
+enum status sums_set_file(struct sums *s, struct edit *e, const char *path, bool written)
+{
+    uint8_t digest[SHA256_SIZE] = {0};
+    struct file file;
+    struct fail f;
+    if (ntfs_open(&e->session.target.volume, path, &file, &f))
+        return say_fail(&f);
+    progress_start("summing", file.size);
+    enum status status = e->rehearsal ? STATUS_OK : sums_of_file(&file, digest);
+    progress_end();
+    return status ? status : sums_set(s, path, digest, written);
+}

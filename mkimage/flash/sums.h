@@ -40,6 +40,9 @@ struct sum *sums_find(const struct sums *s, const char *path);
 enum status sums_set(struct sums *s, const char *path, const uint8_t digest[SHA256_SIZE],
                      bool written);
 
+/* The same of a file that is there, which is read for it; in a rehearsal it is not. */
+enum status sums_set_file(struct sums *s, struct edit *e, const char *path, bool written);
+
 /* Takes a line out; false where there is none. */
 bool sums_drop(struct sums *s, const char *path);
 

@@ -219,30 +219,17 @@ static enum status put_images(struct add *a)
 static enum status put_sums(struct add *a)
 {
     struct edit *e = &a->lineage.edit;
-    struct ntfs *volume = &e->session.target.volume;
     struct sums sums;
     bool any = false;
-    enum status status = sums_read(&sums, volume);
+    enum status status = sums_read(&sums, &e->session.target.volume);
     for (unsigned i = 0; !status && i < a->plan.count; i++) {
         const struct flash_image *image = &a->plan.image[i];
-        uint8_t digest[SHA256_SIZE] = {0};
-        struct file file;
-        struct fail f;
+        bool written = !image->is_parent && a->write == WRITE_PERSISTENT;
         if (a->there[i] && sums_find(&sums, image->path))
             continue;
         any = true;
-        if (a->there[i]) {
-            progress_start("summing", flash_image_size(image));
-            status = ntfs_open(volume, image->path, &file, &f) ? say_fail(&f)
-                     : e->rehearsal                            ? STATUS_OK
-                                                               : sums_of_file(&file, digest);
-            progress_end();
-        } else {
-            memcpy(digest, image->digest, sizeof digest);
-        }
-        bool written = !image->is_parent && a->write == WRITE_PERSISTENT;
-        if (!status)
-            status = sums_set(&sums, image->path, digest, written);
+        status = a->there[i] ? sums_set_file(&sums, e, image->path, written)
+                             : sums_set(&sums, image->path, image->digest, written);
     }
     if (!status && any)
         status = sums_put(e, &sums);

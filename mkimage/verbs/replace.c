@@ -395,15 +395,17 @@ static enum status fill(void *ctx, struct volume *v, const struct placement *p)
 static enum status put_sum(struct replacement *r)
 {
     struct edit *e = &r->lineage.edit;
-    const struct flash_image *image = &r->plan.image[0];
     struct sums sums;
     enum status status = e->rehearsal ? STATUS_OK : lineage_reopen_menu(&r->lineage);
     if (!status)
         status = sums_read(&sums, &e->session.target.volume);
     if (status)
         return status;
-    status = sums_set(&sums, r->old.path, image->digest, r->writes);
-    if (!status)
+    bool known = r->same && sums_find(&sums, r->old.path); /* else a run was cut off before that */
+    if (!known)
+        status = r->same ? sums_set_file(&sums, e, r->old.path, find_writer(r))
+                         : sums_set(&sums, r->old.path, r->plan.image[0].digest, r->writes);
+    if (!known && !status)
         status = sums_put(e, &sums);
     sums_free(&sums);
     return status;
@@ -412,6 +414,8 @@ static enum status put_sum(struct replacement *r)
 /* All that is written; in a rehearsal, nothing is. */
 static enum status make(struct replacement *r)
 {
+    if (r->same)
+        return put_sum(r);
     struct edit *e = &r->lineage.edit;
     struct flash_image *image = &r->plan.image[0];
     struct edit_content content = {.size = flash_image_size(image), .fill = fill, .ctx = image};
@@ -453,16 +457,14 @@ static enum status change(struct replacement *r)
     enum status status = plan(r);
     if (status)
         return status;
-    if (r->same) {
-        say("%s: has this content already", r->old.path);
-        return STATUS_OK;
-    }
     edit_rehearse(&r->lineage.edit);
     status = make(r);
     edit_end_rehearsal(&r->lineage.edit);
     if (!status && !r->options->dry_run)
         status = make(r);
-    if (!status)
+    if (!status && r->same)
+        say("%s: has this content already", r->old.path);
+    else if (!status)
         report(r);
     return status;
 }

@@ -11,7 +11,7 @@ import pytest
 
 from files import read, write
 from layers import SECTORS, Fixed, chain, child, config_of, dynamic, flash, holds, sound
-from ntfsdisk import MIB, cut_out, spoil
+from ntfsdisk import MIB, START, cut_out, spoil
 from tools import mkimage, refused, run
 from vhd_dynamic import flatten
 
@@ -226,6 +226,24 @@ def test_replace(stick):
     assert listed()["leaf"]["free"] > MIB
     said = mkimage("replace", "f.img", "--entry", "leaf", "--vhd", "new.vhd").stderr.decode()
     assert "has this content already" in said
+
+
+def test_replace_cut_off_before_the_sum(stick):
+    """Run again it finds the content there, and says what its sum is."""
+    mkimage("replace", "f.img", "--entry", "leaf", "--vhd", "new.vhd")
+    whole = mkimage("cat", "f.img:/vhdboot.sum").stdout
+    lines = whole.splitlines(keepends=True)
+    left = [line for line in lines if b"leaf.vhd" not in line]
+    assert len(left) == len(lines) - 1
+    with open("left", "wb") as file:
+        file.writelines(left)
+    part = cut_out("f.img")
+    run("ntfscp", "-q", part, "left", "vhdboot.sum")
+    write("f.img", START, read(part))
+    refused("verify", "f.img", words="with the sum of an image")
+    said = mkimage("replace", "f.img", "--entry", "leaf", "--vhd", "new.vhd").stderr.decode()
+    assert "has this content already" in said
+    assert mkimage("cat", "f.img:/vhdboot.sum").stdout == whole
 
 
 def test_replace_a_master(stick):
