@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 #include "core/base/file.h"
 #include "core/chain/path.h"
 #include "core/entry/config.h"
@@ -17,9 +16,25 @@
 
 #define MENU "vhdboot.cfg"
 
+/* Is there a menu in this folder, whatever the letter case of its name? */
+static bool has_menu(const char *root)
+{
+    struct hostfiles host;
+    struct file file;
+    struct fail f;
+    uint8_t drive;
+    char *menu = NULL;
+    hostfiles_init(&host);
+    bool there = asprintf(&menu, "%s/" MENU, root) >= 0 &&
+                 host.files.open(&host.files, menu, &file, &drive, &f) != ERR_NOT_FOUND;
+    hostfiles_close(&host);
+    free(menu);
+    return there;
+}
+
 char *mounted_root(const char *path)
 {
-    char *root = realpath(path, NULL), *menu = NULL;
+    char *root = realpath(path, NULL);
     struct stat own, st;
     if (!root || stat(root, &own)) {
         free(root);
@@ -35,9 +50,7 @@ char *mounted_root(const char *path)
         free(root);
         root = above;
     }
-    bool there = asprintf(&menu, "%s/" MENU, root) >= 0 && !access(menu, F_OK);
-    free(menu);
-    if (there)
+    if (has_menu(root))
         return root;
     free(root);
     return NULL;

@@ -75,16 +75,21 @@ fuzz: $(FUZZERS) $(FUZZERS:$(B)/fuzz/fuzz_%=$(B)/fuzz/seeds_%/made)
 	        || { status=1; echo "not ok fuzz_$$name: see $(B)/fuzz/$$name.log"; }; \
 	done; exit $$status
 
-# Findings as above. Each in a process of its own, all at once.
+# Findings as above. Each in a process of its own, all at once. With FUZZ_SEEDS, a pattern of names, only from these
+# seeds on: of vhdx-log* every second input has a log that is replayed, of all every hundredth.
 FUZZ_RUNS  ?= 100000
 FUZZ_NAMES ?= serve open
+FUZZ_SEEDS ?=
+FUZZ_CHOOSE = rm -rf $(B)/fuzz/chosen_$$name; mkdir $(B)/fuzz/chosen_$$name; \
+              cp $(B)/fuzz/seeds_$$name/$(FUZZ_SEEDS) $(B)/fuzz/chosen_$$name/; from=$(B)/fuzz/chosen_$$name;
 #? make fuzz-long  FUZZ_RUNS executions of each of FUZZ_NAMES: the log's replay, the plugin's open
 .PHONY: fuzz-long
 fuzz-long: $(FUZZ_NAMES:%=$(B)/fuzz/fuzz_%) $(FUZZ_NAMES:%=$(B)/fuzz/seeds_%/made)
 	@for name in $(FUZZ_NAMES); do mkdir -p $(B)/fuzz/corpus_$$name; \
+	    from="$(B)/fuzz/corpus_$$name $(B)/fuzz/seeds_$$name"; $(if $(FUZZ_SEEDS),$(FUZZ_CHOOSE)) \
 	    $(B)/fuzz/fuzz_$$name -runs=$(FUZZ_RUNS) -timeout=20 -rss_limit_mb=2048 -max_len=131072 \
 	        -print_final_stats=1 -artifact_prefix=$(B)/fuzz/$$name- \
-	        $(B)/fuzz/corpus_$$name $(B)/fuzz/seeds_$$name >$(B)/fuzz/$$name.log 2>&1 & \
+	        $$from >$(B)/fuzz/$$name.log 2>&1 & \
 	    pids="$$pids $$!"; done; \
 	status=0; set -- $$pids; for name in $(FUZZ_NAMES); do \
 	    wait $$1 || { status=1; echo "not ok fuzz_$$name: see $(B)/fuzz/$$name.log"; }; shift; \

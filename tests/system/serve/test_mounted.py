@@ -41,6 +41,12 @@ def test_merge_asks_the_menu_of_a_mounted_stick(stick):
     assert f"no other child of it in {stick}, nor below" in said and not child.exists(), said
 
 
+def test_a_menu_in_other_letters(stick):
+    (stick / "VHDBoot.Cfg").write_text("[lab]\nvhd = \\vhd\\CHILD.VHD\n")
+    said = mkimage("vhd", "merge", stick / "vhd" / "child.vhd", status=1).stderr.decode()
+    assert "entry lab of " in said, said
+
+
 def test_children_are_looked_for_on_all_of_a_mounted_stick(stick):
     child, base, other = stick / "vhd" / "child.vhd", stick / "vhd" / "base.vhd", stick / "else" / "where" / "x.vhd"
     other.parent.mkdir(parents=True)
