@@ -119,7 +119,8 @@ class Factory:
                 if self.rng.random() < 0.6 and is_parent and (entries or path != paths[-1]):
                     continue
                 mode = self.rng.choice((("none", False), ("discard", False), ("persistent", True)))
-            entries.append(Entry(f"e{len(entries)}-{volume}", self.written(volume, path), *mode))
+            entries.append(Entry(f"e{len(entries)}-{volume}", self.written(volume, path), *mode,
+                                 force=self.rng.random() < 0.15))
         return entries
 
     def written(self, volume, path):
@@ -222,7 +223,8 @@ def write_menu(path, entries, rng=None):
         lines, kept = by_hand(rng, entries)
     for e in entries:
         lines += [f"[{e.name}]", "vhd = " + e.vhd.replace("/", "\\"), f"write = {e.write}"]
-        lines += ["ram = yes"] * e.ram + [f"parent = {p}".replace("/", "\\") for p in e.parents]
+        lines += ["ram = yes"] * e.ram + ["force = yes"] * e.force
+        lines += [f"parent = {p}".replace("/", "\\") for p in e.parents]
         if rng:
             some = rng.sample(("\tTitle=The one of %d" % rng.randrange(100), "  # a word on it", PASSWORD,
                                "hidden = yes", "discard_max = 1M"), rng.choice((0, 1, 2)))

@@ -82,7 +82,7 @@ def session(s, entry, places, requests, lines, cut):
             apply(kept, lba, count, 0, tag)
             kept.blocks = None
         before = after
-    if protected and writes and s.model.asleep(places[0][0]):
+    if writes and not entry.force and s.model.asleep(places[0][0]):
         raise Loss(f"{writes} sectors were written to a volume that Windows sleeps on")
     if not entry.writes or protected:
         if writes and not may_scrub(entry, image):

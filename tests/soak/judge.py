@@ -70,7 +70,7 @@ def entry_difference(model, volume, entry, fields):
     wrong = disk_difference(model, places, programs.tags(runs))
     if wrong:
         return f"entry {name}: {wrong} {unread(runs)}"
-    if entry.writes and model.asleep(places[0][0]):
+    if entry.writes and not entry.force and model.asleep(places[0][0]):
         return None if protected == "1" else f"entry {name} can be written to, and Windows sleeps there"
     if protected == "1" and entry.write != "none" and not (entry.writes and may_be_full(model, places)):
         return f"entry {name} is write-protected"

@@ -213,7 +213,7 @@ def menu(s, rng):
         n = rng.randrange(len(entries))
         e = entries[n]
         entries[n] = Entry(e.name, e.vhd, *rng.choice((("persistent", False), ("none", False), ("discard", False),
-                                                       ("persistent", True))), e.parents)
+                                                       ("persistent", True))), e.parents, rng.random() < 0.3)
     if undermined(model) - undermined(s.model):
         return None
     return put_menu(s, volume, model, "the menu: " + ", ".join(f"{e.name}={e.vhd} {e.mode}" for e in entries))

@@ -63,11 +63,12 @@ class Image:
 
 
 class Entry:
-    def __init__(self, name, vhd, write="persistent", ram=False, parents=()):
+    def __init__(self, name, vhd, write="persistent", ram=False, parents=(), force=False):
         self.name, self.vhd, self.write, self.ram, self.parents = name, vhd, write, ram, tuple(parents)
+        self.force = force              # it is written to though Windows sleeps there
 
     def with_vhd(self, vhd):
-        return Entry(self.name, vhd, self.write, self.ram, self.parents)
+        return Entry(self.name, vhd, self.write, self.ram, self.parents, self.force)
 
     @property
     def writes(self):

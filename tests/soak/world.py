@@ -7,10 +7,12 @@ import random
 import build
 import judge
 import programs
+from model import Refuse
 from programs import Loss, mkimage
 from promises import depth
 
 BOOT_VERBS = ("install", "update", "uninstall", "restore", "grow")
+DRIVE_VERBS = ("add", "remove", "replace", "snapshot", "rollback", "merge", "reserve", "shrink")
 NO_ROOM = ("no room", "No space", "room on the volume")
 
 
@@ -125,6 +127,9 @@ class Soak:
             refuse = ("the volume is dirty", arguments[0] != "restore")
         if self.model.asleep(volume):
             refuse = ("Windows sleeps on it", arguments[0] != "restore")
+        if self.other and arguments[0] in DRIVE_VERBS and rng.random() < 0.3 and not self.leads_across():
+            arguments = [*arguments, "--drive", self.other[0]]
+            refuse = refuse or self.may_stand_here()
         cut = None
         if rng.random() < 0.45:
             cut = (int(1.35 ** rng.uniform(0, 20)) - 1, 0, rng.randrange(1, 1 << 30) if rng.random() < 0.5 else 0)
@@ -164,6 +169,20 @@ class Soak:
             raise Loss(f"{arguments[0]} ends with {status}: {errors[-500:]}")
         self.check_some(rng, status == 99)
         return True
+
+    def leads_across(self):
+        """Does a menu name volumes? Then it leads elsewhere with both flashes in the machine."""
+        return any(":" in path for model in (self.model, self.other[1]) for _, e in model.entries()
+                   for path in (e.vhd, *e.parents))
+
+    def may_stand_here(self):
+        """A refusal that an image of the other flash may bring, as its parent is known by its id alone."""
+        for place, _ in self.other[1].images():
+            try:
+                self.other[1].chain_of(*place)
+            except Refuse:
+                return "an image of the other drive may have its parent here", False
+        return None
 
     def last_label(self, between, done):
         if self.model is done:
