@@ -157,7 +157,9 @@ static enum err look_at_command_line(struct found *found, const char *path, stru
 
 static enum err look_at_copy(struct found *found, struct fail *f)
 {
-    found->bytes = file_load(FOUND_COPY, &found->size);
+    found->bytes = file_load(FOUND_LEFT, &found->size);
+    if (!found->bytes)
+        found->bytes = file_load(FOUND_COPY, &found->size);
     if (!found->bytes)
         return ERR_OK;
     enum err err = boottable_parse(&found->table, (struct view){found->bytes, found->size}, f);

@@ -17,6 +17,7 @@ enum found_in {
 };
 
 #define FOUND_COPY "/etc/vhdboot/table" /* in the initramfs */
+#define FOUND_LEFT "/run/vhdboot/table" /* what this system's root was attached by (left.h) */
 
 struct found {
     enum found_in in;

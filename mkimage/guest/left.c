@@ -11,7 +11,6 @@
 #include "core/ntfs/ntfs.h"
 
 #define FOLDER  "/run/vhdboot"
-#define TABLE   FOLDER "/table"
 #define DEVICE  FOLDER "/device"
 #define WAITING FOLDER "/waiting"
 #define CONTROL FOLDER "/control" /* of the keeper */
@@ -92,7 +91,7 @@ void left_put(const struct disk *d, const struct found *found, int index)
     folders_make();
     int length = snprintf(name, sizeof name, "nbd%d\n", index);
     if (found->size)
-        (void)file_put(TABLE, found->bytes, found->size);
+        (void)file_put(FOUND_LEFT, found->bytes, found->size);
     rules_put(d, index);
     (void)file_put(DEVICE, name, (size_t)length);
     (void)unlink(WAITING);
@@ -115,7 +114,7 @@ void left_remove(void)
     }
     (void)unlink(RULES);
     (void)unlink(DEVICE);
-    (void)unlink(TABLE);
+    (void)unlink(FOUND_LEFT);
     (void)unlink(WAITING);
     (void)unlink(CONTROL);
     (void)rmdir(FOLDER);

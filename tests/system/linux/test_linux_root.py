@@ -144,6 +144,21 @@ def test_info_of_a_crafted_memory_and_bad_ones(shop, tmp_path):
         assert info(memory_with(memory, nothing))[:2] == (1, "This system was not started by vhdboot.\n")
 
 
+def test_info_where_nobody_may_look_into_memory(shop, tmp_path):
+    """What the root was attached by is kept below /run, for a kernel that is locked down."""
+    flash = shop.formatted(shop.pattern_vhd("first", 4))
+    with open(flash, "rb") as file:
+        file.seek(2048 * 512 + 0x48)
+        serial = struct.unpack("<Q", file.read(8))[0]
+    table = boottable.make(["\\disk.vhd"], volume=(serial, 2048, struct.unpack("<I", b"test")[0]), sectors=4 * 2048)
+    (tmp_path / "table").write_bytes(table)
+    alone = 'mount -t tmpfs none /run && mkdir /run/vhdboot && cat > /run/vhdboot/table && exec "$@"'
+    with open(tmp_path / "table", "rb") as file:
+        said = run("unshare", "-m", "sh", "-c", alone, "sh", ATTACH, "info", "--memory", "/none", "--drive", flash,
+                   stdin=file)
+    assert "image  \\disk.vhd" in said and "a copy in the initramfs" in said
+
+
 def test_hooks_are_installed_for_what_is_there(tmp_path):
     (tmp_path / "usr/share/initramfs-tools").mkdir(parents=True)
     run(ATTACH, "install-hooks", tmp_path)
