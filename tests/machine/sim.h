@@ -304,7 +304,7 @@ static void sim_page_shift(unsigned shift)
     header.page_last = (1u << shift) - 1;
 }
 
-static void sim_records(uint32_t cells)
+static inline void sim_records(uint32_t cells)
 {
     uint32_t dwords = (cells - MAP_RECORD_BITMAP) * 2;
     header.record_cells = (uint16_t)cells;
