@@ -60,7 +60,7 @@ def test_renewed(by, shop, qemu, record_property):
     with all of that; locked down: the boot table is read from the copy that the initramfs' hook has kept."""
     raw, kernel = copy_disk(shop, tool(f"tests/debian-{by}.raw"), RENEW), os.path.join(CACHE, "debian-kernel.deb")
     run("debugfs", "-w", "-R", f"write {kernel} /kernel.deb", f"{raw}?offset={1 << 20}")
-    flash = make_flash(shop, raw, size="900M")
+    flash = make_flash(shop, raw, size="1200M")
     os.unlink(raw)
     image = extents(flash)
     before = outside(flash, image)
