@@ -109,9 +109,10 @@ static enum err hand_over(struct boot_disk *disk, struct fail *f)
     header.cell_count = map->cell_count;
     header.sectors = map->sectors;
     header.file_page = map->file_page;
-    header.page_shift = (uint8_t)map->page_shift;
+    sim_page_shift(map->page_shift);
     header.growth = (uint8_t)map->growth;
-    header.record_cells = (uint16_t)map->record_cells;
+    sim_records(map->record_cells);
+    header.bounce_sectors = map_slots_unknown(map) ? BOUNCE_SECTORS : RESIDENT_BOUNCE;
     header.record_next = map->record_first;
     header.record_end = map->record_end;
     header.bat_sector = map->bat_sector;
