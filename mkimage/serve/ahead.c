@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A ring of pieces between two threads. What the host's page cache does not hold yet is read past
- * it: it would be copied once more, and push out what others need. Only reads.
+ * A ring of pieces between two threads. What the host's page cache does not hold of a VHDX yet is
+ * read past it: it would be copied once more, and push out what others need. Only reads.
  */
 #include "serve/ahead.h"
 #include <fcntl.h>
@@ -141,8 +141,9 @@ struct ahead *ahead_open(struct chain_link *link, uint64_t sectors, struct unuse
     struct ahead *a = calloc(1, sizeof *a);
     if (!a)
         return NULL;
-    *a = (struct ahead){.link = link, .unused = unused, .sectors = sectors};
-    direct_start(a);
+    *a = (struct ahead){.link = link, .unused = unused, .sectors = sectors, .fd = -1};
+    if (link->image.format == IMAGE_VHDX) /* a VHD's pieces are small and lie badly: slower */
+        direct_start(a);
     a->memory = aligned_alloc(PAGE, PIECES * PIECE_BYTES);
     for (unsigned i = 0; a->memory && i < PIECES; i++)
         a->piece[i].data = a->memory + i * PIECE_BYTES;
