@@ -3,6 +3,8 @@
  * mkimage replace: an image gets new content in one change, so it is the old one or the new one.
  * What stands on the old one would find another disk under it: such children are dropped before,
  * menu first, or left as they are, where the new image cannot be taken for their parent.
+ *
+ * Long because what is refused, planned, rehearsed and told is one verb's, and used by it alone.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -92,13 +94,18 @@ static enum status check_new(const struct replacement *r)
 
 /* --- Who stands on the old image */
 
-static bool is_known(const struct replacement *r, const struct dependent *x)
+static bool is_one_of_them(const struct replacement *r, const struct ntfs_identity *file)
 {
     for (unsigned i = 0; i < r->children; i++) {
-        if (ntfs_same_file(&r->child[i].file, &x->file))
+        if (ntfs_same_file(&r->child[i].file, file))
             return true;
     }
-    return ntfs_same_file(&r->old.file, &x->file);
+    return ntfs_same_file(&r->old.file, file);
+}
+
+static bool is_known(const struct replacement *r, const struct dependent *x)
+{
+    return is_one_of_them(r, &x->file);
 }
 
 static bool remember(struct replacement *r, const struct dependent *x, bool direct)
@@ -176,6 +183,21 @@ static enum status check_keep(const struct replacement *r)
     return STATUS_OK;
 }
 
+/* By another name the same file may lead to a parent that stays: all names would go with it. */
+static enum status check_names(struct replacement *r, const struct child *c)
+{
+    const struct dependents *images;
+    enum status status = lineage_images(&r->lineage, &images);
+    for (size_t i = 0; !status && i < images->count; i++) {
+        const struct dependent *x = &images->image[i];
+        if (ntfs_same_file(&x->file, &c->file) && x->parent_found && !is_one_of_them(r, &x->parent))
+            status =
+                say_error("Remove the first of these names, or say --children keep.",
+                          "%s: the same file is %s, which has another parent", c->path, x->path);
+    }
+    return status;
+}
+
 /* A child that is dropped: nothing of this program writes to another volume. */
 static enum status check_drop(struct replacement *r)
 {
@@ -184,7 +206,9 @@ static enum status check_drop(struct replacement *r)
         const struct child *c = &r->child[i];
         if (!c->on_volume)
             return say_error("Remove it there first.", "%s: lies on another volume", c->path);
-        status = lineage_no_starter_elsewhere(&r->lineage, &c->file, c->path);
+        status = check_names(r, c);
+        if (!status)
+            status = lineage_no_starter_elsewhere(&r->lineage, &c->file, c->path);
     }
     return status;
 }

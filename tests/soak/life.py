@@ -203,6 +203,8 @@ def replaced(s, place, image, dropped, refuse):
         refuse = refuse or ("a child lies on, or is started from, another volume", True)
     if any(p in s.model.half for p in dropped):
         refuse = refuse or ("a merge is half done", False)
+    if any(name not in dropped for p in dropped for name in s.model.names(p)):
+        refuse = refuse or ("one of them has another parent by another name", True)
     if turned and not (refuse and refuse[1]):
         model.write_menu(volume)
         stages.append(model.copy())
