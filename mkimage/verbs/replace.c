@@ -3,8 +3,6 @@
  * mkimage replace: an image gets new content in one change, so it is the old one or the new one.
  * What stands on the old one would find another disk under it: such children are dropped before,
  * menu first, or left as they are, where the new image cannot be taken for their parent.
- *
- * Long because what is refused, planned, rehearsed and told is one verb's, and used by it alone.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -19,6 +17,7 @@
 #include "core/base/path.h"
 #include "core/entry/config.h"
 #include "core/ntfs/ntfs.h"
+#include "flash/children.h"
 #include "flash/config_text.h"
 #include "flash/dependents.h"
 #include "flash/edit.h"
@@ -33,23 +32,12 @@
 
 #define SLACK_MAX ((uint64_t)4 << 30) /* where --reserve does not say how much */
 
-/* One that stands on the old image, or on another child of it. */
-struct child {
-    char *path;
-    bool on_volume, direct;
-    struct ntfs_identity file;
-    struct image image; /* its id and format alone */
-    uint8_t parent_id[2][16];
-    unsigned parent_ids;
-};
-
 struct replacement {
     const struct options *options;
     struct lineage lineage;
     struct needed old;
     struct flash_plan plan; /* one image */
-    struct child *child;
-    unsigned children;
+    struct children children;
     bool drop, same, writes;
     struct lineage_config config;
     bool edits;
@@ -94,135 +82,17 @@ static enum status check_new(const struct replacement *r)
 
 /* --- Who stands on the old image */
 
-static bool is_one_of_them(const struct replacement *r, const struct ntfs_identity *file)
-{
-    for (unsigned i = 0; i < r->children; i++) {
-        if (ntfs_same_file(&r->child[i].file, file))
-            return true;
-    }
-    return ntfs_same_file(&r->old.file, file);
-}
-
-static bool is_known(const struct replacement *r, const struct dependent *x)
-{
-    return is_one_of_them(r, &x->file);
-}
-
-static bool remember(struct replacement *r, const struct dependent *x, bool direct)
-{
-    struct child *more = realloc(r->child, (r->children + 1) * sizeof *more);
-    if (!more)
-        return false;
-    r->child = more;
-    struct child *c = &more[r->children];
-    *c = (struct child){.path = strdup(x->path),
-                        .on_volume = x->on_volume,
-                        .direct = direct,
-                        .file = x->file,
-                        .image = {.format = x->format},
-                        .parent_ids = x->parent_ids};
-    memcpy(c->image.id, x->id, sizeof c->image.id);
-    memcpy(c->parent_id, x->parent_id, sizeof c->parent_id);
-    r->children += c->path != NULL;
-    return c->path;
-}
-
-/* All of them, a generation behind the other. */
-static enum status find_children(struct replacement *r)
-{
-    struct lineage *l = &r->lineage;
-    const struct dependents *images;
-    enum status status = lineage_images(l, &images);
-    if (status || !r->old.is_image)
-        return status;
-    static struct image parent; /* r->child may move while it grows */
-    parent = l->chain.link[0]->image;
-    struct ntfs_identity file = r->old.file;
-    for (unsigned next = 0;; next++) { /* ends: each image is remembered once */
-        const struct dependent *x = NULL;
-        while ((x = dependents_next(images, &parent, &file, x))) {
-            if (!is_known(r, x) && !remember(r, x, !next))
-                return say_no_memory();
-        }
-        if (next == r->children)
-            return STATUS_OK;
-        parent = r->child[next].image;
-        file = r->child[next].file;
-    }
-}
-
-/* "\a.vhd, \b.vhd and 3 more" in a static buffer. */
-static const char *child_names(const struct replacement *r)
-{
-    static char text[400];
-    size_t used = 0;
-    unsigned told = 0;
-    for (; told < r->children && told < 4; told++)
-        used += (size_t)snprintf(text + used, sizeof text - used, "%s%.80s", told ? ", " : "",
-                                 r->child[told].path);
-    if (told < r->children)
-        snprintf(text + used, sizeof text - used, " and %u more", r->children - told);
-    return text;
-}
-
-/* A child that is kept must never read the new image as its parent. */
-static enum status check_keep(const struct replacement *r)
-{
-    const struct flash_image *from = &r->plan.image[0];
-    struct image image = {.format = from->format};
-    memcpy(image.id, from->id, sizeof image.id);
-    for (unsigned i = 0; i < r->children && !from->is_raw; i++) {
-        const struct child *c = &r->child[i];
-        if (c->direct && dependents_names(c->image.format, c->parent_id, c->parent_ids, &image))
-            return say_error("Say --children drop, or make a copy with an id of its own (mkimage "
-                             "vhd convert).",
-                             "%s: has the id of the old one, so %s would read it as its parent, "
-                             "which it is not",
-                             from->source, c->path);
-    }
-    return STATUS_OK;
-}
-
-/* By another name the same file may lead to a parent that stays: all names would go with it. */
-static enum status check_names(struct replacement *r, const struct child *c)
-{
-    const struct dependents *images;
-    enum status status = lineage_images(&r->lineage, &images);
-    for (size_t i = 0; !status && i < images->count; i++) {
-        const struct dependent *x = &images->image[i];
-        if (ntfs_same_file(&x->file, &c->file) && x->parent_found && !is_one_of_them(r, &x->parent))
-            status =
-                say_error("Remove the first of these names, or say --children keep.",
-                          "%s: the same file is %s, which has another parent", c->path, x->path);
-    }
-    return status;
-}
-
-/* A child that is dropped: nothing of this program writes to another volume. */
-static enum status check_drop(struct replacement *r)
-{
-    enum status status = STATUS_OK;
-    for (unsigned i = 0; !status && i < r->children; i++) {
-        const struct child *c = &r->child[i];
-        if (!c->on_volume)
-            return say_error("Remove it there first.", "%s: lies on another volume", c->path);
-        status = check_names(r, c);
-        if (!status)
-            status = lineage_no_starter_elsewhere(&r->lineage, &c->file, c->path);
-    }
-    return status;
-}
-
 static enum status check_children(struct replacement *r)
 {
-    enum status status = find_children(r);
-    if (status || !r->children)
+    enum status status = children_find(&r->children, &r->lineage, &r->old);
+    if (status || !r->children.count)
         return status;
     if (!r->options->children)
         return say_error("Say --children drop to remove them, or --children keep to leave them as "
                          "they are: then they start no more.",
-                         "%s: is the parent of %s", r->old.path, child_names(r));
-    return r->drop ? check_drop(r) : check_keep(r);
+                         "%s: is the parent of %s", r->old.path, children_names(&r->children));
+    return r->drop ? children_may_go(&r->children, &r->lineage, &r->old)
+                   : children_may_stay(&r->children, &r->plan.image[0]);
 }
 
 /* --- The plan */
@@ -293,8 +163,8 @@ static const char *find_writer(struct replacement *r)
         const struct config_entry *e = &l->text.config.entry[i];
         bool starts = r->old.place == NEEDED_GONE ? volume_same_path(e->vhd, r->old.path)
                                                   : lineage_starts_file(l, i, &r->old.file);
-        for (unsigned k = 0; r->drop && k < r->children; k++)
-            starts |= lineage_starts_file(l, i, &r->child[k].file);
+        for (unsigned k = 0; r->drop && k < r->children.count; k++)
+            starts |= lineage_starts_file(l, i, &r->children.child[k].file);
         if (starts && entry_keeps_writes(e))
             return e->name;
     }
@@ -313,7 +183,7 @@ static enum status check_writer(struct replacement *r, const char *writer)
         const struct dependent *x = &images->image[i];
         bool names = dependents_names(x->format, x->parent_id, x->parent_ids, &image) &&
                      (!x->parent_found || ntfs_same_file(&x->parent, &r->old.file));
-        if (names && !(r->drop && is_known(r, x)))
+        if (names && !(r->drop && children_hold(&r->children, &r->old, &x->file)))
             status = say_error("Give that entry write = discard or none, or remove that image.",
                                "%s: would be the parent of %s, which would be damaged by what "
                                "entry %s writes",
@@ -355,8 +225,8 @@ static enum status plan_config(struct replacement *r)
     enum status status = STATUS_OK;
     bool turn[CONFIG_ENTRIES_MAX] = {false};
     for (unsigned i = 0; r->drop && i < l->text.config.count; i++) {
-        for (unsigned k = 0; k < r->children; k++)
-            turn[i] |= lineage_starts_file(l, i, &r->child[k].file);
+        for (unsigned k = 0; k < r->children.count; k++)
+            turn[i] |= lineage_starts_file(l, i, &r->children.child[k].file);
         r->edits |= turn[i];
     }
     if (!r->edits)
@@ -402,8 +272,8 @@ static enum status drop_children(struct replacement *r)
         if (!status && real)
             status = lineage_reopen_menu(l);
     }
-    for (unsigned i = r->children; !status && i--;) {
-        status = lineage_remove(l, r->child[i].path);
+    for (unsigned i = r->children.count; !status && i--;) {
+        status = lineage_remove(l, r->children.child[i].path);
         if (!status && real)
             status = lineage_reopen_menu(l);
     }
@@ -462,13 +332,13 @@ static void report(const struct replacement *r)
     uint32_t slots = image->grows ? slack_left(&image->slack) + image->slots : 0;
     if (slots)
         snprintf(slack, sizeof slack, ", slack for %s", slack_text(&image->slack, slots));
-    for (unsigned i = 0; i < r->children; i++) {
+    for (unsigned i = 0; i < r->children.count; i++) {
         if (r->drop)
-            say("%s: %s removed", r->child[i].path, dry ? "would be" : "is");
+            say("%s: %s removed", r->children.child[i].path, dry ? "would be" : "is");
         else
             say_warning("%s: %s no more; put the old image back, or give up what it holds by "
                         "mkimage rollback --drop",
-                        r->child[i].path, dry ? "would start" : "starts");
+                        r->children.child[i].path, dry ? "would start" : "starts");
     }
     say("%s: %s %s, %" PRIu32 " fragment%s%s", r->old.path, dry ? "would become" : "is now",
         image->kind, r->pieces, r->pieces == 1 ? "" : "s", slack);
@@ -512,9 +382,7 @@ enum status verb_replace(const struct options *options)
     }
     lineage_config_free(&r->config);
     needed_free(&r->old);
-    for (unsigned i = 0; i < r->children; i++)
-        free(r->child[i].path);
-    free(r->child);
+    children_free(&r->children);
     free(r);
     return status;
 }
