@@ -36,15 +36,21 @@ step room vhdboot-attach info --json
 """
 
 
-@pytest.mark.takes(70)
-@pytest.mark.timeout(600)
-def test_grow(shop, qemu):
-    """It warns at a tenth, gets room while its disk is written to, and all of it is there afterwards."""
-    raw = copy_disk(shop, tool("tests/linuxroot.raw"), STEPS)
+def with_room_beside(shop, steps):
+    """A flash whose system has the program and hardly any slack, on a volume that has room for more."""
+    raw = copy_disk(shop, tool("tests/linuxroot.raw"), steps)
     add_program(raw, "vhdboot-grow", "/sbin/vhdboot-grow")
     flash = make_flash(shop, raw, size="24M")
     run("truncate", "-s", "+300M", flash)
     mkimage("grow", flash)
+    return flash
+
+
+@pytest.mark.takes(70)
+@pytest.mark.timeout(600)
+def test_grow(shop, qemu):
+    """It warns at a tenth, gets room while its disk is written to, and all of it is there afterwards."""
+    flash = with_room_beside(shop, STEPS)
     report = boot(shop, qemu, flash, "ahci", 280)
     assert re.search(r"vhdboot: root: only 2 MiB are left for new blocks of the image\. vhdboot-attach grow",
                      report["warned"]), report.text
@@ -71,11 +77,7 @@ step data sh -c 'md5sum /a[1-8]'
 @pytest.mark.takes(100)
 @pytest.mark.timeout(900)
 def test_grow_killed(shop, qemu):
-    raw = copy_disk(shop, tool("tests/linuxroot.raw"), KILLED)
-    add_program(raw, "vhdboot-grow", "/sbin/vhdboot-grow")
-    flash = make_flash(shop, raw, size="24M")
-    run("truncate", "-s", "+300M", flash)
-    mkimage("grow", flash)
+    flash = with_room_beside(shop, KILLED)
     report = boot(shop, qemu, flash, "ahci", 500)
     assert report["killed"].count("killed") > 2, report["killed"]
     assert report.status("grown") == 0 and "got slack for 6 MiB" in report["grown"], report["grown"]
