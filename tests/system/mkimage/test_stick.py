@@ -11,7 +11,7 @@ import pytest
 
 from files import read, write
 from layers import SECTORS, Fixed, chain, child, config_of, dynamic, flash, holds, sound
-from ntfsdisk import MIB, START, cut_out, spoil
+from ntfsdisk import MIB, START, cut_out, hard_link, spoil
 from tools import mkimage, refused, run
 from vhd_dynamic import flatten
 
@@ -260,6 +260,22 @@ def test_replace_a_master(stick):
     for entry in ("base", "leaf"):
         holds("f.img", flatten([stick[2]], SECTORS), "--entry", entry)
     assert config_of("f.img") == CONFIG.replace(b"vhd = \\vhd\\leaf.vhd", b"vhd = \\vhd\\base.vhd")
+
+
+def test_replace_drops_no_child_that_has_another_parent(stick):
+    """The leaf's second name finds no base in its folder, so it may be one of the base's copy. By its first name it
+    has its base, and would be gone with the second."""
+    part = cut_out("f.img")
+    run("ntfscp", "-q", part, "base.vhd", "copy.vhd")
+    write("f.img", START, read(part))
+    hard_link("f.img", "vhd/leaf.vhd", "/twin.vhd")
+    before = read("f.img")
+    change = ("replace", "f.img", "--file", "/copy.vhd", "--vhd", "new.vhd", "--children")
+    refused(*change, "drop",
+            words=re.escape(r"\twin.vhd: the same file is \vhd\leaf.vhd, which has another parent"))
+    assert read("f.img") == before
+    mkimage(*change, "keep")
+    holds("f.img", flatten(stick[1::-1], SECTORS), "--entry", "leaf")
 
 
 def test_replace_by_one_of_the_same_id(stick):
