@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A child is found by the ids that it has of its parent, wherever it lies; in doubt it is one. */
+/* A child is what names the old image or another child as its parent, by path or by id. */
 #include "flash/children.h"
 #include <stdio.h>
 #include <stdlib.h>
