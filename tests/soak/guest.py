@@ -37,6 +37,10 @@ def boot(s, rng):
     if lines[0][0] == "refused" and s.model.is_apart(places):
         s.judge([("refused, as a merge is under way", s.model, set())])
         return True
+    if lines[0][0] == "refused" and s.model.may_be_blank(places):
+        touched = {places[0]} if may_scrub(entry, s.model.files[places[0]]) else set()
+        s.judge([("refused, as its first sector is as it was", s.model, touched)])
+        return True
     if lines[0][0] != "started":
         raise Loss(f"the machine does not start {entry.name}: {lines[0][1]}")
     session(s, entry, places, requests, lines, cut)
