@@ -20,7 +20,7 @@
 #define VHDX_PARTIALLY_PRESENT 7u /* a block's state; one less: fully present */
 
 /* The sector behind the bitmap of the request's page. */
-static inline uint32_t bitmap_end(uint32_t data)
+__attribute__((noinline)) static uint32_t bitmap_end(uint32_t data)
 {
     uint32_t sector = (uint32_t)map_cell_lba(cell_at(header.bitmap_cell + request_page()));
 
