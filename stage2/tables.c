@@ -60,6 +60,8 @@ static void header_map(struct resident_header *h, const struct map *map)
     h->growth = (uint8_t)map->growth;
     h->record_cells = (uint16_t)map->record_cells;
     h->bits_dwords = bits_dwords(map);
+    if (map->vhdx && h->bits_dwords < SECTOR_SIZE / 4)
+        h->bits_shared = h->bits_dwords * 32u;
     h->record_next = map->record_first;
     h->record_end = map->record_end;
     h->bat_sector = map->bat_sector;

@@ -13,10 +13,9 @@
 #include "core/vhdx/format.h"
 #include "core/vhdx/layout.h"
 
-#define DEFAULT_MAX     ((uint64_t)4 << 30)
-#define MIB             ((uint64_t)1 << VHDX_MIB_SHIFT)
-#define BLOCK_MAX       (32u << 20) /* of a VHDX that the loader adds blocks to */
-#define CHILD_BLOCK_MIN (2u << 20)  /* of smaller ones two share a sector of their bitmap */
+#define DEFAULT_MAX ((uint64_t)4 << 30)
+#define MIB         ((uint64_t)1 << VHDX_MIB_SHIFT)
+#define BLOCK_MAX   (32u << 20) /* of a VHDX that the loader adds blocks to */
 
 enum status slack_may_write(const struct image *image)
 {
@@ -44,9 +43,7 @@ static bool has_blocks(const struct image *image)
 
 static bool blocks_fit(const struct image *image)
 {
-    uint32_t least = image->kind == IMAGE_DIFFERENCING ? CHILD_BLOCK_MIN : 0;
-    return image->format != IMAGE_VHDX ||
-           (image->block_size <= BLOCK_MAX && image->block_size >= least);
+    return image->format != IMAGE_VHDX || image->block_size <= BLOCK_MAX;
 }
 
 enum status slack_allowed(const struct image *image)
@@ -60,9 +57,8 @@ enum status slack_allowed(const struct image *image)
                          path, image_kind_name(image));
     if (!blocks_fit(image))
         return say_error("Convert it: mkimage vhd convert --block-size 2M.",
-                         "%s: has blocks of %s, and the loader adds those of %s to 32 MiB to a %s",
-                         path, bytes_text(image->block_size),
-                         image->kind == IMAGE_DIFFERENCING ? "2" : "1", image_kind_name(image));
+                         "%s: has blocks of %s, and the loader adds those of 1 to 32 MiB", path,
+                         bytes_text(image->block_size));
     if (image->format == IMAGE_VHD && image->file->size % SECTOR_SIZE)
         return say_error("Convert it with a newer program first.",
                          "%s: has a footer of 511 bytes, as early Virtual PC wrote it", path);

@@ -28,7 +28,7 @@ _Noreturn void map_broken(void)
     machine_throw(STATUS_UNDEFINED);
 }
 
-void cells_forget(void)
+__attribute__((noinline)) void cells_forget(void)
 {
     run.left = 0;
     window.end = 0;

@@ -19,14 +19,27 @@
 #endif
 #include <machine/machine.h>
 
+/* Of the sectors that the sector of the request's bits tells about, so many lie in front of the
+ * page's: they are another page's. */
+static inline uint32_t others_before(void)
+{
+    return FACE_SHARED_BITS ? (uint32_t)request.packet.lba & header.bits_shared : 0;
+}
+
 void bits_set(uint32_t record, uint32_t within, uint32_t count)
 {
+    uint32_t others = others_before();
+    within += others;
     uint32_t sector = within / MAP_BITMAP_BITS;
-    uint32_t bits = cell_address(record + MAP_RECORD_BITMAP) + (sector << 9);
+    /* As if the others' bits were in front of the record's. Records are longer than these: it is
+     * one's alone. */
+    uint32_t bits = cell_address(record + MAP_RECORD_BITMAP - others / 64) + (sector << 9);
     uint32_t other = bounce_bits ^ bits;
     uint32_t low = bounce_linear();
 
-    if (other)
+    if (other && FACE_SHARED_BITS && header.bits_shared) /* the others' are as the drive has them */
+        file_transfer(bitmap_end(run_own) - 1, false);
+    else if (other)
         machine_copy_high(low, bits, header.bits_dwords);
     within %= MAP_BITMAP_BITS;
     uint32_t first = within >> 5 << 2; /* byte of the first dword that changes */
@@ -73,14 +86,19 @@ static void bitmap_fill(uint32_t data, uint8_t fill)
 {
     uint32_t end = bitmap_end(data);
 
-    __builtin_memset(bounce, fill, 512);
+    if (FACE_SHARED_BITS && header.bits_shared)
+        file_transfer(end - 1, false);
+    if (FACE_SHARED_BITS)
+        __builtin_memset(bounce + others_before() / 8, 0, header.bits_dwords * 4u);
+    else
+        __builtin_memset(bounce, fill, 512);
     for (uint32_t i = header.bitmap_sectors; i; i--)
         file_transfer(end - i, true);
 }
 
-void page_grow(uint32_t page)
+void page_grow(void)
 {
-    uint32_t old = (uint32_t)cell_at(page);
+    uint32_t old = (uint32_t)cell_at(request_page());
     uint32_t record = header.record_next;
     uint32_t data; /* first of the block's, behind its bitmap */
     enum map_kind kind = MAP_FILE;
@@ -105,18 +123,18 @@ void page_grow(uint32_t page)
         /* Taken even if what follows fails: nobody knows then what the drive holds. */
         header.record_next = record + header.record_cells;
         if (in_file)
-            block_link(page, data, dynamic);
+            block_link(data, dynamic);
     } else {
-        data = block_data(page);
+        data = block_data();
     }
     if (!dynamic) {
-        cell_put(record + MAP_RECORD_BASE, cell_at(page));
+        cell_put(record + MAP_RECORD_BASE, cell_at(request_page()));
         kind = MAP_MIXED;
         data = record;
     } else if (FACE_DYNAMIC_BITMAPS) {
         bitmap_fill(data, 0xff);
     }
     uint32_t low = data << MAP_LBA_SHIFT | kind | MAP_WRITABLE;
-    cell_put(page, low | (uint64_t)(data >> (32 - MAP_LBA_SHIFT)) << 32);
+    cell_put(request_page(), low | (uint64_t)(data >> (32 - MAP_LBA_SHIFT)) << 32);
     cells_forget();
 }

@@ -76,10 +76,12 @@ struct resident_header {
     char vendor[8];        /* 0x0b: "GRUB4DOS": drivers look for this name; linked */
     le32 old_int13;        /* 0x13: far pointer, offset first; by the Windows 9x convention here */
     uint8_t safe_flags[4]; /* 0x17: 0: no protected-mode driver may take over the raw drive */
-    uint8_t pad[3];        /* 0x1b */
+    uint8_t pad[1];        /* 0x1b */
 
     /* From here on vhdboot's own; filled in by stage2 except where "linked" is said. Far pointers
      * have their segment in the high half. */
+    uint16_t bits_shared;            /* 0x1c: sectors of a page, where two share a sector of
+                                      * bits; else 0 */
     uint8_t bits_dwords;             /* 0x1e: of a record's bits, or of a sector of them */
     uint8_t bounce_sectors;          /* 0x1f: of the bounce buffer, 1..bios_sectors_max */
     uint32_t old_int15;              /* 0x20 */

@@ -20,7 +20,7 @@
 #define VHDX_PARTIALLY_PRESENT 7u /* a block's state; one less: fully present */
 
 /* The sector behind the bitmap of the request's page. */
-static inline uint32_t bitmap_end(uint32_t data)
+__attribute__((noinline)) static uint32_t bitmap_end(uint32_t data)
 {
     uint32_t sector = (uint32_t)map_cell_lba(cell_at(header.bitmap_cell + request_page()));
 
@@ -38,15 +38,15 @@ static inline bool block_is_own(uint32_t cell, bool dirty)
 }
 
 /* What is there of a dynamic disk is written in place, and needs no bitmap before. */
-static inline uint32_t block_data(uint32_t page)
+static inline uint32_t block_data(void)
 {
-    (void)page;
     return 0;
 }
 
 /* The page's block exists from now on, with its data from there on, a multiple of 1 MiB. */
-static inline void block_link(uint32_t page, uint32_t data, bool dynamic)
+static inline void block_link(uint32_t data, bool dynamic)
 {
+    uint32_t page = request_page();
     uint32_t index = page + (page >> (MAP_CHUNK_SHIFT - header.page_shift));
     uint32_t sector = header.bat_sector + (index >> 6);
     le32 *entry = (le32 *)bounce + (index & 63) * 2;

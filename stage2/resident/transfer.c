@@ -105,7 +105,7 @@ void file_piece(uint32_t sector, bool write)
     piece_transfer();
 }
 
-void file_transfer(uint32_t sector, bool write)
+__attribute__((noinline)) void file_transfer(uint32_t sector, bool write)
 {
     piece.packet.count = 1;
     file_piece(sector, write);

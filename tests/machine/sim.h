@@ -309,6 +309,7 @@ static inline void sim_records(uint32_t cells)
     uint32_t dwords = (cells - MAP_RECORD_BITMAP) * 2;
     header.record_cells = (uint16_t)cells;
     header.bits_dwords = (uint8_t)(dwords < 128 ? dwords : 128);
+    header.bits_shared = (uint16_t)(FACE_SHARED_BITS && dwords < 128 ? dwords * 32 : 0);
 }
 
 /* A machine without faults, and a handler that knows nothing yet. The header is the test's. */

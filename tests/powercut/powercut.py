@@ -253,5 +253,6 @@ def matrix():
               Case(1, 2 * MIB, True, note="another file's", kind="vhdx"),
               Case(1, MIB, True, note="half written", kind="vhdx"),
               Case(2, 4 * MIB, False, note="true", kind="vhdx"),
-              Case(3, 2 * MIB, True, note="another file's", kind="vhdx")]
+              Case(3, 2 * MIB, True, note="another file's", kind="vhdx"),
+              Case(2, MIB, True, kind="vhdx"), Case(3, MIB, False, note="true", kind="vhdx")]
     return cells

@@ -60,8 +60,6 @@ def new_image(rng, tag, kind=None, sectors=None, parent=None, hint=None, vhdx=Fa
     kind = kind or rng.choice(("fixed", "dynamic", "dynamic"))
     sectors = sectors or rng.choice((2048 + 3, 4096, 4096 + 5, 6144 + 1, 8192))
     sizes = (1024, 1024, 2048, 4096) if vhdx else (4, 16, 64, 128, 256, 512)
-    if vhdx and kind == "differencing":
-        sizes = (1024, 2048, 2048, 2048, 4096)  # those of 1 MiB get no new blocks
     block = 0 if kind == "fixed" else rng.choice(sizes) * KIB // SECTOR
     image = Image(kind, sectors, block, parent=parent and parent.ident, hints=[hint] if hint else (), vhdx=vhdx)
     image.known = True

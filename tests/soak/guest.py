@@ -72,7 +72,7 @@ def session(s, entry, places, requests, lines, cut):
         if protected:
             right = answer == "03" and done == 0
         elif answer == "cc":
-            right = image.kind != "fixed" and (image.blocks is None or taken + len(new) > records or not image.grows)
+            right = image.kind != "fixed" and (image.blocks is None or taken + len(new) > records)
             right |= not entry.writes or image.bitless
         else:
             right = answer == "00"

@@ -89,7 +89,7 @@ def unread(runs):
 def may_be_full(model, places):
     """Nothing of it may be writable: an image without a block, which has perhaps no room for one."""
     image = model.files[places[0]]
-    return image.torn or image.kind != "fixed" and (not image.blocks or not image.grows)
+    return image.torn or image.kind != "fixed" and not image.blocks
 
 
 def image_difference(model, place, fields):

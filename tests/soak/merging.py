@@ -37,8 +37,6 @@ def merge(s, rng):
         allowed = {(v, e.name) for v, e in s.model.starters(places[1])}
         refuse = harm(s.model, after, allowed) or named_too(s.model, places[0], ()) or \
             named_too(s.model, places[1], places[:1]) or started_elsewhere(s.model, volume, places[0])
-        if not refuse and not s.model.files[places[1]].grows and s.model.files[places[1]].block:
-            refuse = ("the parent gets no new blocks", False)
         if not refuse and s.model.files[places[1]].vhdx and not judge.is_ours(s.flash, s.seen):
             refuse = ("the boot code may be an older one, which does not know a merge that was cut", False)
     return s.verb(rng, arguments, after, [("half done", half, touched), ("the menu is written down", first, touched),

@@ -43,9 +43,7 @@ class Image:
 
     @property
     def grows(self):
-        """Two blocks of 1 MiB share a sector of a VHDX's bits: such a child has no sector of its own that is not
-        in a block which is wholly there."""
-        return self.kind != "fixed" and not (self.vhdx and self.kind == "differencing" and self.block < 4096)
+        return self.kind != "fixed"
 
     def renew(self):
         """Nobody's parent any more: it has another id."""

@@ -15,8 +15,6 @@
 /* Growth in the file: a page is a block. */
 #define BLOCK_SECTORS_MIN (1u << MAP_PAGE_SHIFT_MIN)
 #define BLOCK_SECTORS_MAX (1u << MAP_PAGE_SHIFT_MAX)
-/* Of the disk that one sector of a bitmap tells about: no two blocks of a VHDX share one. */
-#define BITMAP_SECTORS    4096u
 #define GROWTH_BYTES_MAX  ((uint64_t)64 << 20)
 
 #define MEMORY_SHARE      4 /* discard_max: a quarter of memory */
@@ -82,9 +80,6 @@ static const char *growth_hindered(struct chain *chain, uint64_t *number)
                       "that need a new block will fail"
                     : "the VHD has blocks of %u bytes; only those of 4 KiB to 32 MiB are written: "
                       "the disk is write-protected";
-    if (vhdx && leaf->kind == IMAGE_DIFFERENCING && block_sectors < BITMAP_SECTORS)
-        return "the VHDX has blocks of %u bytes; a differencing one gets new ones only from 2 MiB "
-               "on: writes that need a new block will fail";
     *number = map_growth_bytes(chain, block_sectors);
     if (*number > GROWTH_BYTES_MAX)
         return vhdx ? "the VHDX has so many blocks that adding some would take %u bytes of memory: "

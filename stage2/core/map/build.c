@@ -20,6 +20,7 @@
 #define MAP_PAGES_BYTES_MAX   ((uint64_t)16 << 20)
 /* What free records may take: in a differencing disk each has a bitmap. */
 #define MAP_RECORDS_BYTES_MAX (16u << 20)
+#define BITMAP_BITS           4096u /* in a sector */
 /* 64 KiB: a guest's scattered small writes use up little more memory than they have bytes. */
 #define MAP_MEMORY_PAGE_SHIFT 7
 #define MAP_GROW_CELLS        8192u
@@ -286,10 +287,12 @@ static enum err choose_pages(struct map *map, const struct map_writes *writes,
         map->bat_sector = writes->slack.bat_sector;
         map->record_cells = MAP_RECORD_BITMAP;
         map->vhdx = chain->link[0]->image.format == IMAGE_VHDX;
-        map->bitmap_sectors =
-            map->vhdx ? page_sectors(map) >> 3 >> SECTOR_SHIFT : writes->slack.bitmap_sectors;
+        map->bitmap_sectors = writes->slack.bitmap_sectors;
+        if (map->vhdx) /* of 1 MiB two share one */
+            map->bitmap_sectors = (page_sectors(map) + BITMAP_BITS - 1) / BITMAP_BITS;
         if (map->growth == MAP_GROWS_DIFFERENCING)
-            map->record_cells += map->bitmap_sectors * (SECTOR_SIZE / sizeof map->cell[0]);
+            map->record_cells +=
+                map->vhdx ? page_sectors(map) / 64 : map->bitmap_sectors * (BITMAP_BITS / 64);
         map->file_page = (uint32_t)pages_of(map->sectors, map->page_shift);
         map->file_sectors = chain->link[0]->file.size >> SECTOR_SHIFT;
         map->page_count = map->file_page + (uint32_t)pages_of(map->file_sectors, map->page_shift);

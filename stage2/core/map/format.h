@@ -44,7 +44,7 @@
  * A VHDX's sector bitmaps do not lie in front of the own sectors: where a differencing one grows,
  * there is a cell for each page of the disk, somewhere behind, FILE, whose lba is the sector behind
  * the page's bitmap, or 0 where there is none. There, and in its records, the least significant
- * bit of a byte is the first.
+ * bit of a byte is the first. Two pages of 1 MiB share a sector of bits; each record has its half.
  *
  * In memory, MAP_SEAL follows the last cell: who sees it there sees the map.
  */

@@ -42,6 +42,7 @@ static struct shape {
     uint32_t blocks, slots;
     bool junk;
     enum note note;
+    unsigned dealt; /* not 0: the leaf's blocks are dealt by chance, from this number on */
 } shape;
 
 static uint8_t leaf[LEAF_ROOM], cut[LEAF_ROOM];
@@ -279,6 +280,16 @@ static void range_judge(uint32_t lba, uint32_t count, unsigned r)
     }
 }
 
+/* A sector of bits that was `old` became `new`, by request r: only bits of its blocks may differ,
+ * whatever the others are. `block`: the first that the sector tells about. */
+static void shared_bits_judge(uint32_t block, const uint8_t *old, const uint8_t *new, unsigned r)
+{
+    uint32_t first = request_log[r].lba / shape.block;
+    uint32_t last = (request_log[r].lba + request_log[r].count - 1) / shape.block;
+    for (uint32_t i = 0; i < 512; i++, block += i == header.bits_shared / 8)
+        CHECK(old[i] == new[i] || (block >= first && block <= last));
+}
+
 /* Writes [1, last] of the session, one by one; leaves leaf[] as it is after `stop` of them. What a
  * write may change is looked at after it, and everything now and then. */
 static void prefixes_judge(uint32_t last, uint32_t stop)
@@ -293,8 +304,8 @@ static void prefixes_judge(uint32_t last, uint32_t stop)
         }
         CHECK(place_sector[sim_write[n].lba]); /* nothing but the leaf is ever written */
         uint32_t sector = place_sector[sim_write[n].lba] - 1;
-        uint8_t bat_before[512];
-        memcpy(bat_before, cut + (size_t)sector * 512, 512);
+        uint8_t before[512];
+        memcpy(before, cut + (size_t)sector * 512, 512);
         memcpy(cut + (size_t)sector * 512, sim_write[n].data, 512);
         if (n == stop)
             memcpy(leaf, cut, (size_t)leaf_sectors * 512);
@@ -313,11 +324,13 @@ static void prefixes_judge(uint32_t last, uint32_t stop)
         if (is_bat) {
             for (uint32_t i = 0, size = entry_size(); i < 512 / size; i++) {
                 uint32_t changed = entry_block((sector - slack.bat_sector) * (512 / size) + i);
-                if (memcmp(bat_before + i * size, sim_write[n].data + i * size, size))
+                if (memcmp(before + i * size, sim_write[n].data + i * size, size))
                     range_judge(changed * shape.block, shape.block, r);
             }
         } else if (block < shape.blocks && !data) {
-            range_judge(block * shape.block, shape.block, r);
+            if (header.bits_shared)
+                shared_bits_judge(block, before, sim_write[n].data, r);
+            range_judge(block * shape.block, header.bits_shared ? 2 * shape.block : shape.block, r);
         }
         if (n == last || n % 1000 == 0)
             range_judge(0, sector_count(), r);
@@ -326,7 +339,7 @@ static void prefixes_judge(uint32_t last, uint32_t stop)
 
 static void shape_run(void)
 {
-    random_state = shape.block * 31 + shape.depth * 7 + shape.junk;
+    random_state = shape.block * 31 + shape.depth * 7 + shape.junk + shape.dealt * 1000;
     version = 0;
     memset(want, 0, sizeof(want));
     memset(ground, 0, sizeof(ground));

@@ -148,7 +148,7 @@ static void shapes_run(unsigned depth)
     for (unsigned s = 0; s < 4; s++)
         for (unsigned junk = 0; junk < 2; junk++) {
             uint64_t before = cuts;
-            shape = (struct shape){depth, sizes[s], blocks[s], s ? 5 : 40, junk, NOTE_NONE};
+            shape = (struct shape){depth, sizes[s], blocks[s], s ? 5 : 40, junk, NOTE_NONE, 0};
             shape_run();
             printf("# %s, depth %u, blocks of %u KiB, slack of %s: %u cuts\n",
                    depth ? "differencing" : "dynamic", depth, sizes[s] / 2, junk ? "junk" : "zeros",
@@ -178,7 +178,7 @@ static void notes_run(unsigned depth)
             uint64_t before = cuts;
             if (s >= 2 && note > NOTE_OF_PART)
                 break;
-            shape = (struct shape){depth, sizes[s], blocks[s], s ? 5 : 40, false, note};
+            shape = (struct shape){depth, sizes[s], blocks[s], s ? 5 : 40, false, note, 0};
             shape_run();
             printf("# depth %u, blocks of %u KiB, a note that is %s: %u cuts\n", depth,
                    sizes[s] / 2, names[note], (unsigned)(cuts - before));

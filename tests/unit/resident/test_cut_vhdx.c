@@ -15,6 +15,8 @@
 #define BLOCK_ZERO  4u /* of a differencing leaf: in state ZERO */
 #define BLOCK_WHOLE 2u /* of a differencing one: all bits are set */
 
+#define BITS        (VX_BAT + MIB) /* where a differencing one's lie */
+
 static uint64_t bitmap_at; /* bytes: of the leaf */
 
 static enum err image_open(struct image *image, struct file *file, struct arena *a, struct fail *f_)
@@ -62,28 +64,38 @@ static uint32_t block_of(uint32_t sector, bool *data)
     return shape.blocks;
 }
 
+/* A block with every `part`th group of sectors. Each sector's number is `number`; what is seen goes
+ * to `seen`. */
+static void block_make(struct vx *x, uint32_t n, unsigned state, uint32_t part, uint32_t number,
+                       uint32_t *seen)
+{
+    uint64_t data = vx_block(x, n, state);
+    bool partial = state == VHDX_PARTIALLY_PRESENT;
+    for (uint32_t i = 0; i < shape.block; i++) {
+        uint32_t lba = n * shape.block + i;
+        bool set = i / 7 % part == 0;
+        if (set && partial)
+            *vx_at(x, BITS + lba / 8) |= (uint8_t)(1u << (lba & 7));
+        if (set)
+            content(vx_at(x, data + (uint64_t)i * 512), lba, number);
+        if ((set || !partial) && lba < sector_count())
+            seen[lba] = set ? number : 0;
+    }
+}
+
 /* An image whose blocks from `first` on, every `step`th, are there; in differencing ones with every
- * `part`th group of sectors. Each sector's number is `number`; what is seen goes to `seen`. */
+ * `part`th group of sectors. */
 static struct vx *image_make(bool differencing, uint32_t first, uint32_t step, uint32_t part,
                              uint32_t number, uint32_t *seen)
 {
     uint64_t size = (uint64_t)sector_count() * 512;
     struct vx *x =
         differencing ? vx_child(size, shape.block * 512) : vx_new(size, shape.block * 512, 0);
-    uint64_t bits = differencing ? vx_bitmap(x, 0) : 0;
-    for (uint32_t n = first; n < shape.blocks; n += step) {
-        uint64_t data = vx_block(x, n, differencing ? VHDX_PARTIALLY_PRESENT : VHDX_FULLY_PRESENT);
-        for (uint32_t i = 0; i < shape.block; i++) {
-            uint32_t lba = n * shape.block + i;
-            bool set = part == 1 || i / 7 % part == 0 || (differencing && n == BLOCK_WHOLE);
-            if (set && differencing)
-                *vx_at(x, bits + lba / 8) |= (uint8_t)(1u << (lba & 7));
-            if (set)
-                content(vx_at(x, data + (uint64_t)i * 512), lba, number);
-            if ((set || !differencing) && lba < sector_count())
-                seen[lba] = set ? number : 0;
-        }
-    }
+    if (differencing)
+        CHECK_EQ(vx_bitmap(x, 0), BITS);
+    for (uint32_t n = first; n < shape.blocks; n += step)
+        block_make(x, n, differencing ? VHDX_PARTIALLY_PRESENT : VHDX_FULLY_PRESENT,
+                   differencing && n == BLOCK_WHOLE ? 1 : part, number, seen);
     return x;
 }
 
@@ -121,6 +133,36 @@ static uint32_t slack_make(uint32_t size)
     return size;
 }
 
+static void zero_make(struct vx *x, uint32_t n, unsigned state)
+{
+    vx_bat_set(x, n, state);
+    memset(want + (size_t)n * shape.block, 0, shape.block * sizeof want[0]);
+}
+
+/* A differencing leaf's blocks, each in a state by chance, with junk for bits where the state needs
+ * none. */
+static void states_deal(struct vx *x)
+{
+    static const uint8_t states[] = {VHDX_NOT_PRESENT,
+                                     VHDX_NOT_PRESENT,
+                                     VHDX_NOT_PRESENT,
+                                     VHDX_UNDEFINED,
+                                     VHDX_ZERO,
+                                     VHDX_UNMAPPED,
+                                     VHDX_FULLY_PRESENT,
+                                     VHDX_PARTIALLY_PRESENT,
+                                     VHDX_PARTIALLY_PRESENT};
+    for (uint32_t n = 0; n < shape.blocks; n++) {
+        unsigned state = states[random_below(sizeof states)];
+        if (state != VHDX_PARTIALLY_PRESENT)
+            memset(vx_at(x, BITS + n * shape.block / 8), 0xa5, shape.block / 8);
+        if (state >= VHDX_FULLY_PRESENT)
+            block_make(x, n, state, 1 + random_below(3), 0x7000000, want);
+        else if (state != VHDX_NOT_PRESENT)
+            zero_make(x, n, state);
+    }
+}
+
 static void images_make(void)
 {
     struct vx *x;
@@ -134,17 +176,19 @@ static void images_make(void)
         link[n].extents = (struct extent_list){extent[n], 1};
     }
     memcpy(want, ground, sizeof(want));
-    x = image_make(shape.depth, 2, 5, shape.depth ? 3 : 2, 0x7000000, want);
-    bitmap_at = 0;
-    if (shape.depth) {
-        vx_bat_set(x, BLOCK_ZERO, VHDX_ZERO);
-        for (uint32_t i = 0; i < shape.block; i++)
-            want[BLOCK_ZERO * shape.block + i] = 0;
-        bitmap_at = VX_BAT + MIB;
+    x = image_make(shape.depth, shape.dealt ? shape.blocks : 2, 5, shape.depth ? 3 : 2, 0x7000000,
+                   want);
+    bitmap_at = shape.depth ? BITS : 0;
+    if (shape.dealt) {
+        states_deal(x);
+    } else if (shape.depth) {
+        zero_make(x, BLOCK_ZERO, VHDX_ZERO);
         memset(vx_at(x, bitmap_at) + (size_t)6 * shape.block / 8, 0xa5, shape.block / 8); /* junk */
     }
     leaf_sectors = slack_make(image_put(x, leaf, LEAF_ROOM)) / 512;
 }
+
+#define DEALS 10u
 
 static const uint32_t sizes[] = {2048, 4096, 8192};
 static const uint32_t blocks[] = {14, 8, 5};
@@ -152,20 +196,38 @@ static const uint32_t blocks[] = {14, 8, 5};
 static void shapes_run(unsigned depth)
 {
     cuts = 0;
-    for (unsigned s = depth ? 1 : 0; s < 3; s++)
+    for (unsigned s = 0; s < 3; s++)
         for (enum note note = NOTE_NONE; note < NOTE_KINDS; note++) {
             uint64_t before = cuts;
             if (note > NOTE_GOOD && (depth || s))
                 break;
             if (note == NOTE_NONE && s == 2) /* 32 MiB of junk to look at, over and over */
                 continue;
-            shape = (struct shape){depth, sizes[s], blocks[s], s == 2 ? 3 : 5, !note, note};
+            shape = (struct shape){depth, sizes[s], blocks[s], s == 2 ? 3 : 5, !note, note, 0};
             shape_run();
             printf("# %s, depth %u, blocks of %u KiB, note %u: %u cuts\n",
                    depth ? "differencing" : "dynamic", depth, sizes[s] / 2, note,
                    (unsigned)(cuts - before));
         }
     CHECK(cuts > (SESSIONS > 1 ? 1500 : 500));
+}
+
+/* Of blocks of 1 MiB two share a sector of bits: each in any state. */
+TEST(power_cuts_of_pairs_of_blocks)
+{
+    cuts = 0;
+    for (unsigned n = 1; n <= DEALS; n++) {
+        shape = (struct shape){.depth = 1 + n % 2,
+                               .block = 2048,
+                               .blocks = 6,
+                               .slots = 4,
+                               .junk = n == DEALS,
+                               .note = n < DEALS ? NOTE_GOOD : NOTE_NONE,
+                               .dealt = n};
+        shape_run();
+    }
+    printf("# %u deals: %u cuts\n", DEALS, (unsigned)cuts);
+    CHECK(cuts > DEALS * 100);
 }
 
 TEST(power_cuts_dynamic_vhdx)

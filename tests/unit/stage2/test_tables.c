@@ -134,6 +134,20 @@ TEST(header_holds_the_size_of_bits)
     }
 }
 
+/* Of a VHDX's blocks of 1 MiB two share a sector of them, if the image is a child: a dynamic one
+ * has no bits. */
+TEST(header_says_which_pages_share_bits)
+{
+    static const uint32_t cells[] = {2, 34, 66, 130}, shared[] = {0, 2048, 0, 0};
+    for (unsigned i = 0; i < 8; i++) {
+        start();
+        disk.map.record_cells = cells[i / 2];
+        disk.map.vhdx = i % 2;
+        tables_header(&header, &disk, drive, 2, &small, 0);
+        CHECK_EQ(header.bits_shared, disk.map.vhdx ? shared[i / 2] : 0);
+    }
+}
+
 /* Never more than a call of the BIOS takes. */
 TEST(header_holds_the_size_of_the_buffer)
 {
