@@ -45,11 +45,13 @@ $(B)/tests/vhdboot-grow: $(GROW_OBJ)
 
 # LINUX_ROOT_CELLS: names, or beginnings of names with a star; `open` for those that have not passed yet.
 LINUX_ROOT_CELLS ?= *
+LINUX_ROOT_TESTS = LINUX_ROOT_CELLS='$(LINUX_ROOT_CELLS)' $(PYTEST) tests/linuxroot
 #? make linux-root  Linux with its root in the disk, on each bus and in each kind of image; a table of what came up
 .PHONY: linux-root linux-root-run
 linux-root: deps
+	@$(LINUX_ROOT_TESTS) --collect-only -q >/dev/null   # a misspelt cell is told before all is made
 	@$(MAKE) $(ALL_PROCESSORS) --no-print-directory all
 	@$(MAKE) --no-print-directory linux-root-run
 
 linux-root-run: all $(LINUX_ROOT) $(LINUX_SMALL) $(LINUX_DEBIAN) $(LINUX_OTHER_KERNEL) $(LINUX_TOOLS)
-	@LINUX_ROOT_CELLS='$(LINUX_ROOT_CELLS)' $(PYTEST) tests/linuxroot
+	@$(LINUX_ROOT_TESTS)
