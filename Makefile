@@ -9,7 +9,7 @@ CC := gcc
 endif
 
 # What is missing is told before anything fails for want of it; these targets need nothing, or install it first.
-ifneq ($(filter-out bench check clean deps demo dist help packages uninstall,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out bench check clean deps demo dist help linux-root packages uninstall,$(or $(MAKECMDGOALS),all)),)
 ifeq ($(wildcard $(B)/.needs),)
 MISSING := $(shell package/needs.sh $(B)/.needs '$(CC)' '$(NASM)')
 $(if $(MISSING),$(error missing: $(MISSING); `make deps` installs what is needed))

@@ -40,30 +40,7 @@ fi
 # The kernel package that linux-image-amd64 stands for, as a file only: the demo takes vmlinuz and a
 # few modules out of it, and this computer's own kernels stay as they are.
 if ! ls "$cache"/linux-image-*.deb >/dev/null 2>&1; then
-    mkdir -p "$cache"
-    kernel()
-    {
-        LC_ALL=C apt-cache depends linux-image-amd64 |
-            sed -n 's/^ *Depends: \(linux-image-[0-9][^ ]*\)$/\1/p' | head -n 1
-    }
-    fetch()
-    {
-        echo "deps: fetching $1 into $cache (not installed)"
-        # shellcheck disable=SC2086 # no word, or one option
-        (cd "$cache/partial" && apt-get download -q $sandbox "$1")
-    }
-    sandbox=                            # root needs no other user to write into this folder
-    [ "$(id -u)" != 0 ] || sandbox="-o APT::Sandbox::User=root"
-    rm -rf "$cache/partial"
-    mkdir "$cache/partial"
-    name=$(kernel)
-    if [ -z "$name" ] || ! fetch "$name"; then
-        as_root apt-get update -q
-        name=$(kernel)
-        [ -n "$name" ] || { echo "deps: apt knows no linux-image-amd64" >&2; exit 1; }
-        fetch "$name"
-    fi
-    mv "$cache"/partial/*.deb "$cache/"
-    rmdir "$cache/partial"
+    echo "deps: fetching Debian's kernel into $cache (not installed)"
+    "${0%/*}/fetch_kernel.sh" linux-image-amd64 "$cache/linux-image-amd64.deb"
 fi
 echo "deps: everything is there"

@@ -25,9 +25,7 @@ $(CACHE)/debian-%.tar:
 # The kernel that one of them gets from inside: another build of the same version.
 LINUX_OTHER_KERNEL := $(CACHE)/debian-kernel.deb
 $(LINUX_OTHER_KERNEL):
-	$(call run,FETCH)rm -rf $@.part && mkdir -p $@.part && cd $@.part && apt-get download -q -o APT::Sandbox::User=root \
-	    $$(LC_ALL=C apt-cache depends linux-image-rt-amd64 | sed -n 's/^ *Depends: \(linux-image-[0-9][^ ]*\)$$/\1/p')
-	@mv $@.part/*.deb $@ && rmdir $@.part
+	$(call run,FETCH)tests/fetch_kernel.sh linux-image-rt-amd64 $@
 
 $(LINUX_DEBIAN): $(B)/tests/debian-%.raw: $(CACHE)/debian-%.tar $(LINUX_MAKER)
 	@mkdir -p $(@D)
@@ -47,7 +45,13 @@ $(B)/tests/vhdboot-grow: $(GROW_OBJ)
 
 # LINUX_ROOT_CELLS: names, or beginnings of names with a star; `open` for those that have not passed yet.
 LINUX_ROOT_CELLS ?= *
+LINUX_ROOT_TESTS = LINUX_ROOT_CELLS='$(LINUX_ROOT_CELLS)' $(PYTEST) tests/linuxroot
 #? make linux-root  Linux with its root in the disk, on each bus and in each kind of image; a table of what came up
-.PHONY: linux-root
-linux-root: all $(LINUX_ROOT) $(LINUX_SMALL) $(LINUX_DEBIAN) $(LINUX_OTHER_KERNEL) $(LINUX_TOOLS)
-	@LINUX_ROOT_CELLS='$(LINUX_ROOT_CELLS)' $(PYTEST) tests/linuxroot
+.PHONY: linux-root linux-root-run
+linux-root: deps
+	@$(LINUX_ROOT_TESTS) --collect-only -q >/dev/null   # a misspelt cell is told before all is made
+	@$(MAKE) $(ALL_PROCESSORS) --no-print-directory all
+	@$(MAKE) --no-print-directory linux-root-run
+
+linux-root-run: all $(LINUX_ROOT) $(LINUX_SMALL) $(LINUX_DEBIAN) $(LINUX_OTHER_KERNEL) $(LINUX_TOOLS)
+	@$(LINUX_ROOT_TESTS)

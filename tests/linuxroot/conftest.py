@@ -7,6 +7,8 @@ is shown at the end, with how many came up, failed, and never ran. `make check` 
 """
 import fnmatch
 import os
+import re
+import signal
 import time
 
 import pytest
@@ -18,6 +20,8 @@ PASSED = "came up"
 FILES = ("test_cells.py", "test_sleep.py", "test_troubles.py", "test_grow.py", "test_debian.py", "test_power.py",
          "test_figures.py")
 collect_ignore_glob = [] if WANTED else ["test_*.py"]
+if WANTED:                              # ended like Ctrl-C: no machine goes on beside the next run
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def _lines():
@@ -42,6 +46,20 @@ def cell_of(item):
     return name.split("[")[1].rstrip("]") if "[" in name else name
 
 
+def chosen(mine):
+    """Those of the cells that are wanted. `make check T=FILE::TEST`, as a failure names it, wants what it names."""
+    if not WANTED:
+        return mine
+    passed = {name for name, line in _lines().items() if f" {PASSED} " in line}
+    found = set()
+    for word in WANTED.replace(",", " ").split():
+        of = [item for item in mine if word == "open" or fnmatch.fnmatch(cell_of(item), word)]
+        if not of:
+            raise pytest.UsageError(f"no cell is called {word}; they are: {' '.join(map(cell_of, mine))}")
+        found.update(item for item in of if word != "open" or cell_of(item) not in passed)
+    return [item for item in mine if item in found]
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config, items):
     """In the order of FILES; of those only the wanted ones. Other folders' tests stay as they are."""
@@ -49,14 +67,9 @@ def pytest_collection_modifyitems(config, items):
     mine.sort(key=lambda item: (FILES.index(item.path.name), item.reportinfo()[1], items.index(item)))
     order = [cell_of(item) for item in mine]
     config.stash[ORDER] = order
-    passed = {name for name, line in _lines().items() if f" {PASSED} " in line}
-    words = WANTED.replace(",", " ").split()
     for item in mine:
         item.stash[ORDER] = order
-    chosen = [item for item in mine if
-              any(cell_of(item) not in passed if word == "open" else fnmatch.fnmatch(cell_of(item), word)
-                  for word in words)]
-    items[:] = [item for item in items if item not in mine] + chosen
+    items[:] = [item for item in items if item not in mine] + chosen(mine)
 
 
 ORDER = pytest.StashKey()
@@ -79,6 +92,12 @@ def pytest_runtest_makereport(item, call):
     _put(cell_of(item), line, item.stash[ORDER])
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session, exitstatus):
+    if WANTED == "open" and exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED and session.config.stash.get(ORDER, []):
+        session.exitstatus = pytest.ExitCode.OK         # all have passed
+
+
 def pytest_terminal_summary(terminalreporter, config):
     lines, order = _lines(), config.stash.get(ORDER, [])
     if not order:
@@ -92,4 +111,6 @@ def pytest_terminal_summary(terminalreporter, config):
             ("never ran", [name for name in order if name not in lines])]
     for how, names in sums:
         listed = "" if how == PASSED or not names else ": " + " ".join(names)
-        terminalreporter.write_line(f"{len(names)} of {len(order)} {how}{listed}")
+        seconds = sum(int(re.search(r" (\d+) s ", lines[name])[1]) for name in names if name in lines)
+        took = f", in {seconds} s" if seconds else ""
+        terminalreporter.write_line(f"{len(names)} of {len(order)} {how}{took}{listed}")
