@@ -124,3 +124,16 @@ def test_what_cannot_be_read_past_the_cache_is_read_through_it(unread):
     done = unread("direct", "a.vhdx", 8 * MIB, "compact", "a.vhdx")
     assert done.returncode == 0 and (b"past the cache" in done.stderr) == past_the_cache_works("a.vhdx"), done.stderr
     images.equal(images.read("a.vhdx"), content, "mkimage")
+
+
+def test_holes_of_the_file_are_not_read(unread):
+    """Of a block of 32 MiB with data at both ends: what cannot be read there is not missed."""
+    mkimage("vhd", "create", "a.vhdx", "--size", SIZE, "--block-size", "32M")
+    with Server(".", "file=a.vhdx") as server:
+        disk = server.connect()
+        disk.pwrite(noise()[:MIB], 0)
+        disk.pwrite(noise()[:5 * MIB], 26 * MIB)
+    content = images.read("a.vhdx")
+    done = unread("eio", "a.vhdx", os.path.getsize("a.vhdx") - 16 * MIB, "compact", "a.vhdx")
+    assert done.returncode == 0, done.stderr
+    images.equal(images.read("a.vhdx"), content, "mkimage")
