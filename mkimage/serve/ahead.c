@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include "core/base/bounds.h"
 #include "core/chain/chain.h"
+#include "host/fd.h"
 #include "host/files.h"
 #include "serve/direct.h"
 #include "serve/unused.h"
@@ -22,6 +23,7 @@
 #define PIECES         4u
 #define DIRECT_SECTORS 512u /* smaller ones are quicker through the cache, which reads on */
 #define PAGE           ((size_t)4096)
+#define HUGE_PAGE      ((size_t)2 << 20) /* in one piece for the drive, too: fewer requests */
 
 const char ahead_said[] = "could not be read";
 
@@ -71,6 +73,32 @@ static enum err data_read(struct ahead *a, struct ahead_piece *p, uint64_t file_
     return file_read(file, off, p->data, (uint32_t)bytes, f);
 }
 
+/* How far the host's file has a hole from here on, which holds zeros and need not be read. */
+static uint64_t hole_sectors(const struct ahead *a, uint64_t file_sector)
+{
+    const struct file *file = &a->link->file;
+    const struct hostfile *host = file->ctx;
+    uint64_t off = file_sector << SECTOR_SHIFT, data, end;
+    fd_next_data(host->fd, off, file->size, &data, &end);
+    return data > off ? (data - off) >> SECTOR_SHIFT : 0;
+}
+
+/* Data go by pieces, unless one would be a hole all through: those go as far as they are one. */
+static void data_judge(const struct ahead *a, struct image_run *run)
+{
+    uint64_t piece = PIECE_SECTORS - a->lba % PIECE_SECTORS;
+    uint64_t hole = hole_sectors(a, run->file_sector);
+    if (piece > run->count)
+        piece = run->count;
+    if (hole < piece) {
+        run->count = piece;
+        return;
+    }
+    run->state = IMAGE_ZERO;
+    if (run->count > hole)
+        run->count = hole;
+}
+
 /* Finds what lies at `lba`, and reads it. */
 static enum err piece_make(struct ahead *a, struct ahead_piece *p, struct fail *f)
 {
@@ -86,8 +114,8 @@ static enum err piece_make(struct ahead *a, struct ahead_piece *p, struct fail *
         return fail(f, ERR_READ, ahead_said, 0);
     if (free)
         run.state = IMAGE_ABSENT;
-    if (run.state == IMAGE_DATA && run.count > PIECE_SECTORS - a->lba % PIECE_SECTORS)
-        run.count = PIECE_SECTORS - a->lba % PIECE_SECTORS;
+    if (run.state == IMAGE_DATA)
+        data_judge(a, &run);
     p->lba = a->lba;
     p->count = run.count;
     p->state = run.state;
@@ -144,7 +172,9 @@ struct ahead *ahead_open(struct chain_link *link, uint64_t sectors, struct unuse
     *a = (struct ahead){.link = link, .unused = unused, .sectors = sectors, .fd = -1};
     if (link->image.format == IMAGE_VHDX) /* a VHD's pieces are small and lie badly: slower */
         direct_start(a);
-    a->memory = aligned_alloc(PAGE, PIECES * PIECE_BYTES);
+    a->memory = aligned_alloc(HUGE_PAGE, PIECES * PIECE_BYTES);
+    if (a->memory) /* a refusal costs nothing but time */
+        (void)madvise(a->memory, PIECES * PIECE_BYTES, MADV_HUGEPAGE);
     for (unsigned i = 0; a->memory && i < PIECES; i++)
         a->piece[i].data = a->memory + i * PIECE_BYTES;
     pthread_mutex_init(&a->lock, NULL);

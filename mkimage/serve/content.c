@@ -58,7 +58,8 @@ static enum status raw_open(struct content *s)
     s->fd = open(s->name, O_RDONLY | O_CLOEXEC);
     if (s->fd < 0 || fstat(s->fd, &st))
         return say_error("Check the name.", "%s: cannot be opened: %s", s->name, strerror(errno));
-    s->size = round_up_shift((uint64_t)st.st_size, SECTOR_SHIFT);
+    s->file_size = (uint64_t)st.st_size;
+    s->size = round_up_shift(s->file_size, SECTOR_SHIFT);
     return s->size ? STATUS_OK : say_error("Choose another one.", "%s: is empty", s->name);
 }
 
@@ -89,25 +90,42 @@ void content_close(struct content *s)
     *s = (struct content){.fd = -1};
 }
 
+/* Of a disk that is an image. */
+static enum status say_of(const struct content *s, struct fail *f)
+{
+    (void)fail_subject(f, s->name);
+    return say_fail(f);
+}
+
+/* Behind its end a file reads as zeros, so that has to be where it was. */
+static enum status raw_whole(const struct content *s)
+{
+    struct stat st;
+    return !fstat(s->fd, &st) && (uint64_t)st.st_size >= s->file_size
+               ? STATUS_OK
+               : say_error("End what writes to it, and run this again.",
+                           "%s: became shorter while it was read", s->name);
+}
+
 enum status content_read(struct content *s, void *buf, size_t len, uint64_t off)
 {
     struct fail f;
     if (s->serve)
-        return serve_read(s->serve, buf, len, off, &f) ? say_fail(&f) : STATUS_OK;
+        return serve_read(s->serve, buf, len, off, &f) ? say_of(s, &f) : STATUS_OK;
     memset(buf, 0, len);
     for (size_t done = 0; done < len;) { /* ends: pread gives something, or the file ends */
         ssize_t n = pread(s->fd, (uint8_t *)buf + done, len - done, (off_t)(off + done));
         if (n < 0)
             return say_error("Check the file.", "%s: reading failed: %s", s->name, strerror(errno));
         if (!n)
-            break;
+            return raw_whole(s);
         done += (size_t)n;
     }
     return STATUS_OK;
 }
 
 /* Finds out what of a raw image is alike from `off` on. */
-static void raw_look(struct content *s, uint64_t off)
+static enum status raw_look(struct content *s, uint64_t off)
 {
     off_t data = lseek(s->fd, (off_t)off, SEEK_DATA);
     s->start = off;
@@ -121,18 +139,18 @@ static void raw_look(struct content *s, uint64_t off)
         if (hole > data && (uint64_t)hole < s->size)
             s->end = (uint64_t)hole;
     }
+    return s->zero ? raw_whole(s) : STATUS_OK;
 }
 
 enum status content_extent(struct content *s, uint64_t off, uint64_t *len, bool *zero)
 {
     struct fail f;
     if (s->serve)
-        return serve_extent(s->serve, off, len, zero, &f) ? say_fail(&f) : STATUS_OK;
-    if (off < s->start || off >= s->end)
-        raw_look(s, off);
+        return serve_extent(s->serve, off, len, zero, &f) ? say_of(s, &f) : STATUS_OK;
+    enum status status = off < s->start || off >= s->end ? raw_look(s, off) : STATUS_OK;
     *zero = s->zero;
     *len = s->end - off;
-    return STATUS_OK;
+    return status;
 }
 
 /* Writes what was read, but for grains of zeros. */

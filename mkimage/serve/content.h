@@ -16,6 +16,7 @@ struct content {
     int fd;
     uint64_t size; /* bytes */
 
+    uint64_t file_size; /* raw: bytes, when it was opened */
     /* raw: what lies from `start` to `end`; asking the file system takes as long as the answer is.
      */
     uint64_t start, end;

@@ -46,8 +46,10 @@ int engine_read(struct serve *s, uint8_t *to, uint64_t lba, uint64_t count, stru
         pthread_mutex_lock(&s->lock);
         s->busy--;
         pthread_mutex_unlock(&s->lock);
-        if (error)
-            return store_fail(f, error, READ_FAILED, lba << SECTOR_SHIFT);
+        if (error) {
+            (void)fail(f, ERR_READ, READ_FAILED, lba << SECTOR_SHIFT);
+            return error;
+        }
         to += bytes;
         lba += piece.count;
         count -= piece.count;
