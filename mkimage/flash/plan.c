@@ -43,7 +43,7 @@ static enum status open_host_image(struct flash_image *image)
         return STATUS_FAILED;
     image->real = realpath(image->source, NULL);
     if (image->real)
-        image->fd = open(image->real, O_RDONLY | O_CLOEXEC);
+        image->fd = open(image->real, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     if (image->fd < 0 || fstat(image->fd, &st))
         return say_error("Check the name.", "%s: cannot be opened: %s", image->source,
                          strerror(errno));

@@ -98,6 +98,14 @@ def test_an_image_that_somebody_writes_to_is_no_source(flash, in_qemu, command):
     assert sha256(flash) == before and not os.path.exists("new.img")
 
 
+def test_a_raw_disk_that_somebody_writes_to_is_not_converted(in_qemu):
+    with open("d.raw", "wb") as file:
+        file.truncate(4 * MIB)
+    in_qemu("qemu-io", "-f", "raw", "d.raw")
+    refused("vhd", "convert", "d.raw", "new.vhd", words="d.raw: is in use by another program, which writes to it")
+    assert not os.path.exists("new.vhd")
+
+
 def test_a_flash_that_somebody_writes_to_is_no_master(flash, in_qemu):
     in_qemu("qemu-io", "-f", "raw", flash)
     refused("clone", flash, "new.img", words="writes to it")

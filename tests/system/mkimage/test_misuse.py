@@ -133,3 +133,15 @@ def test_a_write_protected_drive(image, flash, device):
     mkimage("check", device)
     run("blockdev", "--setrw", device)
     assert sha256(flash) == before, "the disk"
+
+
+@pytest.mark.parametrize("command, words", [
+    (("flash", "OUT", "--yes", "--vhd", "PIPE"), "PIPE: is no file"),
+    (("replace", "OUT", "--file", r"\disk.vhd", "--vhd", "PIPE"), "PIPE: is no file"),
+    (("restore", "OUT", "PIPE"), "PIPE: is no backup"),
+    (("vhd", "convert", "PIPE", "new.vhd"), r"PIPE: is no file. Check the name\.$")], ids=lambda part: part[0])
+def test_a_pipe_is_not_waited_for(shop, flash, command, words):
+    pipe = shop.path("PIPE")
+    os.mkfifo(pipe)
+    paths = {"OUT": flash, "PIPE": pipe, "new.vhd": shop.path("new.vhd")}
+    refused(*[paths.get(part, part) for part in command], words=words)
