@@ -13,6 +13,7 @@
 #include "cli/options.h"
 #include "cli/program.h"
 #include "cli/say.h"
+#include "host/fd.h"
 #include "verbs/verbs.h"
 
 /* How many of the arguments the verb's name takes up; 0 if it is not this verb. */
@@ -140,6 +141,7 @@ static enum status dispatch(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    fd_hold_streams();
     setlocale(LC_CTYPE, "C.UTF-8"); /* names of files are UTF-8, here as on the volume */
     program_set_name(argv[0]);
     enum status status = dispatch(argc - 1, argv + 1);

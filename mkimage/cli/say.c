@@ -70,10 +70,14 @@ void say_warning(const char *format, ...)
     free(text);
 }
 
+const char say_forbidden[] = "this user may not read it";
+
 enum status say_fail_advice(const struct fail *f, const char *advice)
 {
     char sentence[512];
     errors_format(f, sentence, sizeof sentence);
+    if (f->sentence == say_forbidden)
+        advice = "Run this as a user who may open it.";
     return say_error(advice ? advice : errors_advice(f->err), "%s", sentence);
 }
 

@@ -194,7 +194,7 @@ enum status backup_parse(struct backup *b, uint8_t *bytes, size_t size, const ch
 enum status backup_load(struct backup *b, const char *path)
 {
     *b = (struct backup){0};
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     struct stat st;
     if (fd < 0 || fstat(fd, &st)) {
         if (fd >= 0)

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* One struct a TARGET, however it is spelled: each is opened once. Only reads. */
+/* One struct a TARGET, however it is spelled: each is opened once. Only reads, and refuses what
+ * somebody else writes to. */
 #include "flash/origin.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include "host/lock.h"
 
 enum status origin_open(struct origin **list, const char *target, struct origin **origin)
 {
@@ -18,6 +20,11 @@ enum status origin_open(struct origin **list, const char *target, struct origin 
     }
     struct origin *o = calloc(1, sizeof *o);
     enum status status = o ? target_open(&o->target, target, 0) : say_no_memory();
+    if (!status) {
+        status = lock_hold(o->target.device.fd, target, LOCK_READER);
+        if (status)
+            target_close(&o->target);
+    }
     if (status) {
         free(real);
         free(o);
@@ -35,6 +42,7 @@ void origin_close_all(struct origin **list)
     while (*list) {
         struct origin *o = *list;
         *list = o->next;
+        lock_release(o->target.device.fd);
         target_close(&o->target);
         free(o->real);
         free(o);

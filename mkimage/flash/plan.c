@@ -32,6 +32,7 @@
 #include "flash/target.h"
 #include "host/device.h"
 #include "host/files.h"
+#include "host/lock.h"
 #include "ntfs/mkfs.h"
 #include "ntfs/volume.h"
 
@@ -42,7 +43,7 @@ static enum status open_host_image(struct flash_image *image)
         return STATUS_FAILED;
     image->real = realpath(image->source, NULL);
     if (image->real)
-        image->fd = open(image->real, O_RDONLY | O_CLOEXEC);
+        image->fd = open(image->real, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     if (image->fd < 0 || fstat(image->fd, &st))
         return say_error("Check the name.", "%s: cannot be opened: %s", image->source,
                          strerror(errno));
@@ -50,7 +51,7 @@ static enum status open_host_image(struct flash_image *image)
         return say_error("Name a VHD file.", "%s: is no file", image->source);
     image->size = (uint64_t)st.st_size;
     image->changed = st.st_mtim;
-    return STATUS_OK;
+    return lock_hold(image->fd, image->source, LOCK_READER);
 }
 
 static enum status open_volume_image(struct flash_plan *plan, struct flash_image *image,
@@ -87,8 +88,10 @@ static enum status open_image(struct flash_plan *plan, struct flash_image *image
 
 static void close_image(struct flash_image *image)
 {
-    if (image->fd >= 0)
+    if (image->fd >= 0) {
+        lock_release(image->fd);
         close(image->fd);
+    }
     free(image->path);
     free(image->real);
     placement_free(&image->placement);

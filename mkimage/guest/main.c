@@ -28,6 +28,7 @@
 #include "guest/hooks.h"
 #include "guest/keeper.h"
 #include "guest/left.h"
+#include "host/fd.h"
 #include "serve/above.h"
 
 static const char usage[] =
@@ -389,6 +390,7 @@ int main(int argc, char **argv)
         enum status (*run)(const struct arguments *args);
     } verbs[] = {{"info", run_info}, {"attach", run_attach}, {"detach", run_detach}};
     struct arguments args = {0};
+    fd_hold_streams();
     program_set_name("vhdboot-attach");
     setlocale(LC_CTYPE, "C.UTF-8"); /* names of files are UTF-8, here as on the volume */
     if (argc == 2 && !strcmp(argv[1], "--version")) {

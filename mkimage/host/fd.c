@@ -15,6 +15,14 @@
 #define BORDER 512u
 #define COPIED 32768u
 
+void fd_hold_streams(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) < 0) /* open takes the lowest number that is free: this one */
+            (void)!open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+    }
+}
+
 static bool must_copy(int fd, const void *buf, size_t size, uint64_t off)
 {
     int flags = ((uintptr_t)buf | size | off) % BORDER ? fcntl(fd, F_GETFL) : 0;

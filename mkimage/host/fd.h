@@ -1,11 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* All of a read or write of an open file, or a failure: the kernel may do less at a time. */
+/* Open files by their numbers. All of a read or write, or a failure: the kernel may do less at a
+ * time. */
 #ifndef MKIMAGE_HOST_FD_H
 #define MKIMAGE_HOST_FD_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/*
+ * To be called first. A program that was started with standard input, output or error closed would
+ * get a disk under that number, and write its messages into it: what is closed becomes a
+ * descriptor that neither gives nor takes anything, so that using it fails as before.
+ */
+void fd_hold_streams(void);
 
 /* All of `size` bytes at `off`, or false with errno set; beyond the end of the file that is EIO. */
 bool fd_pread(int fd, void *buf, size_t size, uint64_t off);

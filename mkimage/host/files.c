@@ -14,6 +14,7 @@
 #include <unistd.h>
 #include <wchar.h>
 #include <wctype.h>
+#include "cli/say.h"
 #include "core/base/arena.h"
 #include "core/base/bounds.h"
 #include "core/base/errors.h"
@@ -143,11 +144,12 @@ static enum err host_open(struct chain_files *files, const char *path, struct fi
     struct stat st;
     if (host->fd < 0 || fstat(host->fd, &st) || !S_ISREG(st.st_mode)) {
         bool absent = host->fd >= 0 || errno == ENOENT || errno == ENOTDIR || errno == ENAMETOOLONG;
-        enum err err = absent ? ERR_NOT_FOUND : ERR_READ;
-        (void)fail(f, err,
-                   host->fd >= 0     ? "is no file"
-                   : err == ERR_READ ? "the file cannot be opened"
-                                     : "no such file",
+        bool forbidden = host->fd < 0 && (errno == EACCES || errno == EPERM);
+        (void)fail(f, absent ? ERR_NOT_FOUND : ERR_READ,
+                   host->fd >= 0 ? "is no file"
+                   : absent      ? "no such file"
+                   : forbidden   ? say_forbidden
+                                 : "the file cannot be opened",
                    0);
         if (host->fd >= 0)
             close(host->fd);

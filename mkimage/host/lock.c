@@ -107,7 +107,8 @@ const char *lock_try(int fd, enum lock_use use)
         ;
     char name[40];
     snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
-    int own = h < held + HELD_MAX ? open(name, O_RDONLY | O_CLOEXEC) : -1;
+    /* what is no file must not be waited for */
+    int own = h < held + HELD_MAX ? open(name, O_RDONLY | O_NONBLOCK | O_CLOEXEC) : -1;
     if (own < 0)
         return NULL; /* not even to be read: then nobody's lock can be seen */
     const char *wrong = lock_all(own, use);

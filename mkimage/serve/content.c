@@ -19,6 +19,7 @@
 #include "core/vhdx/vhdx.h"
 #include "host/device.h"
 #include "host/files.h"
+#include "host/lock.h"
 #include "serve/serve.h"
 
 #define PIECE ((size_t)1 << 20)
@@ -60,7 +61,8 @@ static enum status raw_open(struct content *s)
         return say_error("Check the name.", "%s: cannot be opened: %s", s->name, strerror(errno));
     s->file_size = (uint64_t)st.st_size;
     s->size = round_up_shift(s->file_size, SECTOR_SHIFT);
-    return s->size ? STATUS_OK : say_error("Choose another one.", "%s: is empty", s->name);
+    return s->size ? lock_hold(s->fd, s->name, LOCK_READER)
+                   : say_error("Choose another one.", "%s: is empty", s->name);
 }
 
 enum status content_open(struct content *s, const char *name, unsigned partition)
@@ -85,8 +87,10 @@ void content_close(struct content *s)
     struct fail f;
     if (s->serve)
         (void)serve_close(s->serve, &f);
-    if (s->fd >= 0)
+    if (s->fd >= 0) {
+        lock_release(s->fd);
         close(s->fd);
+    }
     *s = (struct content){.fd = -1};
 }
 

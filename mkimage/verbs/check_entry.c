@@ -38,8 +38,9 @@ static void look_at_slack(struct check_entry *c, const struct boot_disk *disk, s
     struct image *leaf = &disk->chain.link[0]->image;
     struct slack slack;
     struct fail f;
-    if (!leaf->slack || leaf->kind == IMAGE_FIXED ||
-        (leaf->format == IMAGE_VHDX && !slack_grows(leaf)))
+    /* A fixed VHDX may have blocks that are not there yet. */
+    if (!leaf->slack ||
+        (leaf->format == IMAGE_VHDX ? !slack_grows(leaf) : leaf->kind == IMAGE_FIXED))
         return;
     c->has_slack = !slack_find(&slack, leaf, arena, &f);
     if (!c->has_slack)

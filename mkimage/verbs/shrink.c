@@ -62,13 +62,16 @@ static bool write_end(const struct slack *s, uint32_t keep, uint64_t size, slack
     return ok && flush(ctx);
 }
 
-/* slack_allowed says what else is refused. */
+/* slack_allowed says what else is refused; a fixed VHDX may have blocks that are not there yet. */
 static enum status check_format(const struct image *image, const char *path)
 {
-    return image->format == IMAGE_VHDX && image->kind != IMAGE_FIXED
-               ? say_error("mkimage vhd compact makes one on the host as short as it gets.",
-                           "%s: is a VHDX, whose slack cannot be given back in place", path)
-               : slack_allowed(image);
+    bool vhdx = image->format == IMAGE_VHDX, fixed = image->kind == IMAGE_FIXED;
+    enum status status = vhdx && !fixed ? STATUS_OK : slack_allowed(image);
+    if (status || !vhdx)
+        return status;
+    return say_error(fixed ? "mkimage vhd convert makes a dynamic one on the host."
+                           : "mkimage vhd compact makes one on the host as short as it gets.",
+                     "%s: is a VHDX, whose slack cannot be given back in place", path);
 }
 
 static void report(const char *path, const struct slack *s, uint64_t size, bool dry)
@@ -108,11 +111,12 @@ static enum status shrink_on_host(const struct options *options, struct file *fi
     struct slack s;
     struct fail f;
     bool is_vhdx = false;
-    if (!vhdx_probe(file, &is_vhdx, &f) && is_vhdx) {
-        image = (struct image){.file = file, .format = IMAGE_VHDX, .kind = IMAGE_DYNAMIC};
-        return check_format(&image, path);
-    }
-    enum status status = vhd_open(&image, file, arena, &f) ? say_fail(&f) : slack_allowed(&image);
+    enum err err = vhdx_probe(file, &is_vhdx, &f);
+    if (!err)
+        err = is_vhdx ? vhdx_open(&image, file, arena, &f) : vhd_open(&image, file, arena, &f);
+    if (!err && image.kind == IMAGE_FIXED && image.check)
+        err = image.check(&image, arena, &f);
+    enum status status = err ? say_fail(&f) : check_format(&image, path);
     if (!status)
         status = slack_look(&s, &image, arena);
     uint32_t keep = 0;

@@ -404,7 +404,10 @@ static enum status merge(struct change *c, const char *parent)
         return say_error("mkimage vhd resize makes it larger.", "%s: is smaller than its child",
                          parent);
     enum status status =
-        relatives_refuse(parent, old, c->path, "Merge or remove that one first.", &c->arena);
+        childless(c, "Merge or remove that one first: the merge takes its parent away.");
+    if (!status)
+        status =
+            relatives_refuse(parent, old, c->path, "Merge or remove that one first.", &c->arena);
     if (!status)
         status = menu_look(c, parent);
     int from = open(parent, O_RDWR | O_CLOEXEC);

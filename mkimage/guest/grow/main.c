@@ -210,6 +210,7 @@ static enum status parse(struct grow *g, int count, char **word)
 int main(int argc, char **argv)
 {
     static struct grow g = {.fd = -1};
+    fd_hold_streams();
     program_set_name("vhdboot-attach");
     if (argc == 2 && !strcmp(argv[1], "--help")) {
         fputs(usage, stdout);

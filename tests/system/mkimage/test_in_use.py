@@ -87,6 +87,32 @@ def test_qemu_has_a_host_s_image_open(flash):
     mkimage("reserve", "d.vhd", "--size", "2M")
 
 
+@pytest.mark.parametrize("command", [
+    ("flash", "new.img", "--vhd", "d.vhd"), ("add", "flash.img", "--vhd", "d.vhd"),
+    ("replace", "flash.img", "--entry", "a", "--vhd", "d.vhd")], ids=lambda command: command[0])
+def test_an_image_that_somebody_writes_to_is_no_source(flash, in_qemu, command):
+    fixed_vhd("d.vhd", 4 * MIB)
+    in_qemu("qemu-io", "-f", "vpc", "d.vhd")
+    before = sha256(flash)
+    refused(*command, words="d.vhd: is in use by another program, which writes to it")
+    assert sha256(flash) == before and not os.path.exists("new.img")
+
+
+def test_a_raw_disk_that_somebody_writes_to_is_not_converted(in_qemu):
+    with open("d.raw", "wb") as file:
+        file.truncate(4 * MIB)
+    in_qemu("qemu-io", "-f", "raw", "d.raw")
+    refused("vhd", "convert", "d.raw", "new.vhd", words="d.raw: is in use by another program, which writes to it")
+    assert not os.path.exists("new.vhd")
+
+
+def test_a_flash_that_somebody_writes_to_is_no_master(flash, in_qemu):
+    in_qemu("qemu-io", "-f", "raw", flash)
+    refused("clone", flash, "new.img", words="writes to it")
+    refused("flash", "new.img", "--vhd", f"{flash}:/a.vhd", words="writes to it")
+    assert not os.path.exists("new.img")
+
+
 def stopped(*command, after="d.img"):
     """mkimage, stopped at its first write to the file."""
     library = os.path.abspath("stop.so")

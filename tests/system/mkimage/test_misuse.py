@@ -7,6 +7,7 @@ import pytest
 
 from files import sha256
 from flash import MIB, mkimage, run
+import tools
 from tools import refused
 import vhd
 
@@ -133,3 +134,23 @@ def test_a_write_protected_drive(image, flash, device):
     mkimage("check", device)
     run("blockdev", "--setrw", device)
     assert sha256(flash) == before, "the disk"
+
+
+@pytest.mark.parametrize("command, words", [
+    (("flash", "OUT", "--yes", "--vhd", "PIPE"), "PIPE: is no file"),
+    (("replace", "OUT", "--file", r"\disk.vhd", "--vhd", "PIPE"), "PIPE: is no file"),
+    (("restore", "OUT", "PIPE"), "PIPE: is no backup"),
+    (("vhd", "convert", "PIPE", "new.vhd"), r"PIPE: is no file. Check the name\.$")], ids=lambda part: part[0])
+def test_a_pipe_is_not_waited_for(shop, flash, command, words):
+    pipe = shop.path("PIPE")
+    os.mkfifo(pipe)
+    paths = {"OUT": flash, "PIPE": pipe, "new.vhd": shop.path("new.vhd")}
+    refused(*[paths.get(part, part) for part in command], words=words)
+
+
+@pytest.mark.parametrize("command", [("vhd", "info"), ("vhd", "convert", "new.vhd")], ids=lambda part: part[1])
+def test_an_image_of_another_user_is_no_failing_drive(shop, image, command):
+    os.chmod(image, 0)
+    plain = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.geteuid() == 0 else []
+    done = tools.run(*plain, tools.MKIMAGE, *command[:2], image, *[shop.path(name) for name in command[2:]], status=1)
+    assert done.stderr.decode().endswith("disk.vhd: this user may not read it. Run this as a user who may open it.\n")

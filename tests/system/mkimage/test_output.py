@@ -199,3 +199,16 @@ def test_one_of_a_kind():
     digest = sha256("flash.img")
     text = mkimage("install", "flash.img", "--dry-run").stderr.decode()
     assert "0 sectors" in text and sha256("flash.img") == digest
+
+
+def test_no_disk_stands_in_for_a_closed_stream():
+    """Else messages go into it, as the first file that is opened gets the number of the stream."""
+    fixed_vhd("a.vhd", 4 * MIB)
+    fixed_vhd("b.vhd", 4 * MIB)
+    mkimage("flash", "flash.img", "--vhd", "a.vhd", "--size", 80 * MIB)
+    size = os.path.getsize("flash.img")
+    done = subprocess.run([MKIMAGE, "add", "flash.img", "--vhd", "b.vhd"], env=ENV, check=False, timeout=60,
+                          preexec_fn=lambda: [os.close(fd) for fd in (0, 1, 2)])
+    assert done.returncode == 0
+    assert os.path.getsize("flash.img") == size
+    mkimage("check", "flash.img", "--all")

@@ -8,10 +8,10 @@ import shutil
 import pytest
 
 from cuts import cut, cut_total, no_cluster_lost_to_two
-from files import read
+from files import read, sha256
 from layers import SECTORS, Fixed, child, dynamic, flash, holds, slack
 from ntfsdisk import MIB, cut_out
-from tools import mkimage, refused
+from tools import mkimage, refused, run
 from vhd_dynamic import flatten
 
 pytestmark = pytest.mark.usefixtures("cutting")
@@ -67,6 +67,20 @@ def test_on_the_host(rng):
     assert os.path.getsize("a.vhd") <= size
     mkimage("vhd", "check", "a.vhd")
     assert mkimage("vhd", "read", "a.vhd").stdout == flatten([image], SECTORS)
+
+
+def test_a_fixed_vhdx_that_lacks_blocks_keeps_its_length():
+    """qemu-img leaves out those of zeros."""
+    with open("a.raw", "wb") as file:
+        file.write(b"\xeb\xfe".ljust(510, b"\0") + b"\x55\xaa")
+        file.truncate(8 * MIB)
+    run("qemu-img", "convert", "-f", "raw", "-O", "vhdx", "-o", "subformat=fixed,block_size=1M", "a.raw", "a.vhdx")
+    mkimage("flash", "f.img", "--vhd", "a.vhdx", "--size", 80 * MIB)
+    before = sha256("f.img"), sha256("a.vhdx")
+    assert slack("f.img")["bytes"] == 7 * MIB
+    refused("shrink", "f.img", words="is a VHDX.* mkimage vhd convert")
+    refused("shrink", "a.vhdx", words="is a VHDX.* mkimage vhd convert")
+    assert (sha256("f.img"), sha256("a.vhdx")) == before
 
 
 def test_refusals(rng):

@@ -349,6 +349,9 @@ def test_merge(make, tmp_path):
     mkimage("vhd", "create", other, "--parent", image.chain[1])
     assert b"is a child of" in mkimage("vhd", "merge", image.path, status=1).stderr
     os.remove(other)
+    said = mkimage("vhd", "merge", image.chain[1], status=1).stderr.decode()
+    assert f"{image.path}: is a child of {image.chain[1]}." in said, said
+    images.equal(images.read(image.path), image.content, "refused")
     for depth in (2, 1, 0):
         mkimage("vhd", "merge", image.chain[2 - depth])
         path = image.chain[3 - depth]
