@@ -315,6 +315,7 @@ def test_of_names_that_differ_only_in_case_the_one_that_is_meant():
     mkimage("replace", "f.img", "--entry", "a", "--vhd", "new.vhd")
     assert mkimage("cat", "f.img:/disk.vhd").stdout == content["new.vhd"]
     assert mkimage("cat", "f.img:/DISK.vhd").stdout == content["DISK.vhd"]
+    refused("clone", "f.img", "new.img", words=r"\\(disk|DISK).vhd: differs from .* only in case\.")
     refused("replace", "f.img", "--entry", "c", "--vhd", "new.vhd", words="differ only in case")
     mkimage("remove", "f.img", "--entry", "a")
     assert "disk.vhd" not in files(path="/")
