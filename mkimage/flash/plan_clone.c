@@ -57,6 +57,18 @@ static enum status note_file(struct walk *w, char *path)
     return STATUS_OK;
 }
 
+/* On the clone names are compared as Windows compares them: alike ones would be one file. */
+static enum status refuse_alike(const struct flash_plan *plan, unsigned index)
+{
+    const char *path = plan->image[index].path;
+    for (unsigned i = 0; i < index; i++) {
+        if (volume_same_path(plan->image[i].path, path))
+            return say_error("Rename one of them.", "%s: differs from %s only in case", path,
+                             plan->image[i].path);
+    }
+    return STATUS_OK;
+}
+
 static enum status open_file(struct origin *origin, struct flash_image *image)
 {
     struct fail f;
@@ -120,7 +132,9 @@ static enum status clone_files(struct flash_plan *plan, struct origin *origin)
             w.status = say_fail(&f);
     }
     for (unsigned i = 0; !w.status && i < plan->count; i++) {
-        w.status = open_file(origin, &plan->image[i]);
+        w.status = refuse_alike(plan, i);
+        if (!w.status)
+            w.status = open_file(origin, &plan->image[i]);
         if (!w.status)
             warn_of_link(plan, i);
     }

@@ -167,7 +167,9 @@ enum status target_open_disk(struct target *t, const char *path, const struct de
         return status;
     struct fail f;
     if (target_mount(t, partition, &f)) {
-        status = say_fail(&f);
+        status = f.err == ERR_PARTITION && !disk ? device_check_sectors(path) : STATUS_OK;
+        if (!status)
+            status = say_fail(&f);
         target_close(t);
     }
     return status;

@@ -9,17 +9,23 @@
 #include "ntfs/io.h"
 #include "ntfs/libntfs.h"
 
+#define SEVERAL_NAMES ENOTUNIQ /* as errno */
+
 enum status volume_failed(const struct volume *v, const char *path, const char *what)
 {
     const char *advice = "Run chkdsk on the volume, or make a new one.";
+    const char *why = strerror(errno);
     if (errno == ENOSPC)
         advice = "Make room on the volume, or choose a larger one.";
     else if (errno == EEXIST)
         advice = "Remove or rename what has this name.";
     else if (errno == ENOENT || errno == ENOTDIR)
         advice = "Name a folder that is there.";
-    return say_error(advice, "%s: %s%s%s: %s", v->device->path, path, *path ? ": " : "", what,
-                     strerror(errno));
+    else if (errno == SEVERAL_NAMES) {
+        why = "several names differ only in case, and none is exactly this";
+        advice = "Rename all of them but one, or write the name as it is.";
+    }
+    return say_error(advice, "%s: %s%s%s: %s", v->device->path, path, *path ? ": " : "", what, why);
 }
 
 enum status volume_open(struct volume *v, struct device *device, uint64_t start, uint64_t size)
@@ -139,6 +145,47 @@ bool volume_same_path(const char *a, const char *b)
     return same;
 }
 
+/* Another file than `reference` whose name is alike. */
+struct alike {
+    const struct _ntfs_volume *ntfs;
+    const ntfschar *name;
+    u8 units;
+    u64 reference;
+    bool found;
+};
+
+static int judge_name(void *ctx, const ntfschar *name, const int units, const int type,
+                      const s64 position, const MFT_REF reference, const unsigned kind)
+{
+    (void)type, (void)position, (void)kind;
+    struct alike *a = ctx;
+    if (MREF(reference) != a->reference &&
+        ntfs_names_are_equal(name, (size_t)units, a->name, a->units, IGNORE_CASE, a->ntfs->upcase,
+                             a->ntfs->upcase_len))
+        a->found = true;
+    return 0;
+}
+
+/* As the loader looks names up (core/ntfs/lookup.h): the exact one wins, a single one that differs
+ * in case will do. -1 with errno set. */
+static u64 look_up(struct volume *v, ntfs_inode *folder, const ntfschar *name, u8 units)
+{
+    NVolSetCaseSensitive(v->ntfs);
+    u64 reference = ntfs_inode_lookup_by_name(folder, name, units);
+    NVolClearCaseSensitive(v->ntfs);
+    if (reference != (u64)-1 || errno != ENOENT)
+        return reference;
+    reference = ntfs_inode_lookup_by_name(folder, name, units);
+    if (reference == (u64)-1)
+        return reference;
+    struct alike other = {v->ntfs, name, units, MREF(reference), false};
+    s64 position = 0;
+    if (ntfs_readdir(folder, &position, &other, judge_name))
+        return (u64)-1;
+    errno = SEVERAL_NAMES;
+    return other.found ? (u64)-1 : reference;
+}
+
 /* The same, where what is made gets this security descriptor, by its number on the volume. */
 static ntfs_inode *child_guarded(struct volume *v, ntfs_inode *folder, const char *name,
                                  size_t length, mode_t create, le32 security)
@@ -148,7 +195,7 @@ static ntfs_inode *child_guarded(struct volume *v, ntfs_inode *folder, const cha
     if (!wide)
         return NULL;
     ntfs_inode *inode = NULL;
-    u64 reference = ntfs_inode_lookup_by_name(folder, wide, units);
+    u64 reference = look_up(v, folder, wide, units);
     if (reference != (u64)-1) {
         inode = ntfs_inode_open(v->ntfs, MREF(reference));
     } else if (errno == ENOENT && create && folder_watch(v, folder)) {

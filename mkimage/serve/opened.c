@@ -359,7 +359,7 @@ static enum err alone_judge(struct opened *o, struct fail *f)
     struct chain_link *leaf = opened_chain(o)->link[0];
     enum status status =
         o->on_volume ? alone_on_volume(o, leaf)
-                     : relatives_refuse(o->path, &leaf->image, NULL, ALONE_ADVICE, &o->arena);
+                     : relatives_refuse(o->path, &leaf->image, NULL, NULL, ALONE_ADVICE, &o->arena);
     if (!status)
         return ERR_OK;
     (void)fail(f, ERR_WRITE, opened_said, 0);

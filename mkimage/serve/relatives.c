@@ -109,7 +109,7 @@ static enum status folder_look(struct search *s, const char *folder, unsigned le
 }
 
 enum status relatives_refuse(const char *parent_path, const struct image *parent, const char *child,
-                             const char *advice, struct arena *arena)
+                             const char *beside, const char *advice, struct arena *arena)
 {
     struct search s = {.parent_path = parent_path,
                        .advice = advice,
@@ -121,7 +121,7 @@ enum status relatives_refuse(const char *parent_path, const struct image *parent
     know(&s, child);
     char *root[2] = {0};
     for (unsigned i = 0; !status && i < 2; i++) {
-        const char *at = i ? child : parent_path;
+        const char *at = !i ? parent_path : child ? child : beside;
         char *copy = at ? strdup(at) : NULL;
         root[i] = at ? mounted_root(at) : NULL;
         if (copy && !root[i])

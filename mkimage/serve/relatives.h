@@ -12,9 +12,9 @@
 #include "cli/say.h"
 
 /* Refuses, and says which, where an image besides `child` (or NULL) was made from `parent`.
- * `advice` is what to do then. */
+ * `advice` is what to do then. Without a child `beside`, or NULL, is looked around in its place. */
 enum status relatives_refuse(const char *parent_path, const struct image *parent, const char *child,
-                             const char *advice, struct arena *arena);
+                             const char *beside, const char *advice, struct arena *arena);
 
 /* Says where the above looked, after it found none. */
 void relatives_tell(const char *parent_path, const char *child);

@@ -80,7 +80,7 @@ int store_fail(struct fail *f, int error, const char *sentence, uint64_t value)
 int store_refuse(struct fail *f, int error, const char *sentence, uint64_t value)
 {
     if (error)
-        (void)fail(f, ERR_WRITE, sentence, value);
+        (void)fail(f, error == ENOMEM ? ERR_MEMORY : ERR_WRITE, sentence, value);
     return error;
 }
 

@@ -57,7 +57,8 @@ void check_boot_mbr(struct steps *s, struct target *t)
         return;
     }
     if (table->scheme == PART_GPT) {
-        steps_failed(s, "mbr", "Use an MBR disk.", "a GPT disk: its MBR starts no partition");
+        steps_failed(s, "mbr", "Run mkimage install --place gap, or use an MBR disk.",
+                     "a GPT disk: its MBR starts no partition");
         return;
     }
     unsigned active = 0, number = 0; /* of the primary ones: the MBR looks at no others */

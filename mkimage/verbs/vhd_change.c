@@ -165,10 +165,11 @@ static enum status change_end(struct change *c, enum status status)
     return status;
 }
 
-/* Refuses where other images stand on this one. */
+/* Refuses where other images stand on this one; where it has a parent they may lie beside that. */
 static enum status childless(struct change *c, const char *advice)
 {
-    return relatives_refuse(c->path, &leaf(c)->image, NULL, advice, &c->arena);
+    const char *parent = c->chain.count > 1 ? c->chain.link[1]->path : NULL;
+    return relatives_refuse(c->path, &leaf(c)->image, NULL, parent, advice, &c->arena);
 }
 
 /* --- resize */
@@ -406,8 +407,8 @@ static enum status merge(struct change *c, const char *parent)
     enum status status =
         childless(c, "Merge or remove that one first: the merge takes its parent away.");
     if (!status)
-        status =
-            relatives_refuse(parent, old, c->path, "Merge or remove that one first.", &c->arena);
+        status = relatives_refuse(parent, old, c->path, NULL, "Merge or remove that one first.",
+                                  &c->arena);
     if (!status)
         status = menu_look(c, parent);
     int from = open(parent, O_RDWR | O_CLOEXEC);

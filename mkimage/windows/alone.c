@@ -32,7 +32,7 @@ enum status alone_check(const struct disk *disk, unsigned partition)
     if (status)
         return status;
     status = s.on_volume ? on_volume(&s, disk->name)
-                         : relatives_refuse(s.path, &s.chain.link[0]->image, NULL,
+                         : relatives_refuse(s.path, &s.chain.link[0]->image, NULL, NULL,
                                             "Merge or remove that one first, or change it instead.",
                                             &s.arena);
     source_close(&s);

@@ -238,6 +238,7 @@ def test_a_drive_with_sectors_of_4096_bytes(folder):
         refused("flash", loop, "--vhd", "a.vhd", "--yes", "--dry-run", words=words)
         refused("install", loop, "--yes", words=words)
         refused("snapshot", loop, "--yes", words=words)
+        refused("list", loop, words=words)
         done = mkimage("check", loop, status=1)
         assert b"sectors have 4096 bytes" in done.stdout and b"would not boot" in done.stdout
         assert sha256("device.img") == before

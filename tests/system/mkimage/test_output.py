@@ -189,6 +189,8 @@ def test_little_address_space():
         assert not done.returncode, done.stderr.decode()
     done = limited(20000, "check", "flash.img")
     assert done.returncode == 1 and b"out of memory" in done.stderr, done
+    done = limited(55000, "vhd", "convert", "d.vhd", "d.vhdx")          # the tables of the new image are too much
+    assert done.returncode == 1 and b"Free some memory" in done.stderr, done
 
 
 def test_one_of_a_kind():

@@ -11,7 +11,7 @@ import pytest
 
 from files import read, write
 from layers import SECTORS, Fixed, chain, child, config_of, dynamic, flash, holds, sound
-from ntfsdisk import MIB, START, cut_out, hard_link, spoil
+from ntfsdisk import MIB, START, cut_out, disk, fixed_vhd, hard_link, spoil, volume
 from tools import mkimage, refused, run
 from vhd_dynamic import flatten
 
@@ -296,3 +296,27 @@ def test_replace_refuses(stick):
     refused("replace", "f.img", "--file", "/none.vhd", "--vhd", "new.raw", words="is no image that is there")
     for wrong in ([], ["--entry", "leaf", "--children", "eat"], ["--entry", "leaf", "--file", "x"]):
         assert mkimage("replace", "f.img", "--vhd", "new.raw", *wrong, status=2).stderr
+
+
+def test_of_names_that_differ_only_in_case_the_one_that_is_meant():
+    """Linux makes such names; the machine starts the one that the menu has to the letter."""
+    with open("menu", "wb") as file:
+        file.write(b"[a]\nvhd = \\disk.vhd\n[b]\nvhd = \\DISK.vhd\n[c]\nvhd = \\Disk.vhd\n")
+    volume("v.ntfs")
+    content = {}
+    for number, one in enumerate(("disk.vhd", "DISK.vhd", "new.vhd")):
+        fixed_vhd(one, 2 * MIB)
+        write(one, MIB, bytes([number]) * MIB)
+        content[one] = read(one)
+    for source, target in (("disk.vhd", "disk.vhd"), ("DISK.vhd", "DISK.vhd"), ("menu", "vhdboot.cfg")):
+        run("ntfscp", "-q", "v.ntfs", source, target)
+    mkimage("install", disk("f.img", "v.ntfs"))
+
+    mkimage("replace", "f.img", "--entry", "a", "--vhd", "new.vhd")
+    assert mkimage("cat", "f.img:/disk.vhd").stdout == content["new.vhd"]
+    assert mkimage("cat", "f.img:/DISK.vhd").stdout == content["DISK.vhd"]
+    refused("clone", "f.img", "new.img", words=r"\\(disk|DISK).vhd: differs from .* only in case\.")
+    refused("replace", "f.img", "--entry", "c", "--vhd", "new.vhd", words="differ only in case")
+    mkimage("remove", "f.img", "--entry", "a")
+    assert "disk.vhd" not in files(path="/")
+    assert mkimage("cat", "f.img:/DISK.vhd").stdout == content["DISK.vhd"]

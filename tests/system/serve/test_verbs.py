@@ -299,6 +299,11 @@ def test_a_parent_is_left_as_its_children_know_it(form, tmp_path):
     mkimage("vhd", "create", other, "--parent", base)
     assert f"other.{form}: is a child of" in mkimage("vhd", "merge", child, status=1).stderr.decode()
     os.remove(other)
+    grandchild = tmp_path / f"grandchild.{form}"        # not below its parent, but beside that one's parent
+    mkimage("vhd", "create", grandchild, "--parent", child)
+    said = mkimage("vhd", "merge", child, status=1).stderr.decode()
+    assert f"{grandchild}: is a child of {child}." in said, said
+    os.remove(grandchild)
     said = mkimage("vhd", "merge", child).stderr.decode()
     assert "no other child of it in" in said and "one elsewhere would be damaged" in said, said
     assert images.read(base, 0, 1) == b"new " * 128
