@@ -23,7 +23,7 @@ void disk_transfer(void)
             piece.packet.count = header.bios_sectors_max;
         run_find();
         if (piece.write && !(run.cell & MAP_WRITABLE)) {
-            page_grow();
+            page_grow(request_page());
             continue;
         }
         piece_transfer();

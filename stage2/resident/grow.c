@@ -96,9 +96,9 @@ static void bitmap_fill(uint32_t data, uint8_t fill)
         file_transfer(end - i, true);
 }
 
-void page_grow(void)
+void page_grow(uint32_t page)
 {
-    uint32_t old = (uint32_t)cell_at(request_page());
+    uint32_t old = (uint32_t)cell_at(page);
     uint32_t record = header.record_next;
     uint32_t data; /* first of the block's, behind its bitmap */
     enum map_kind kind = MAP_FILE;
@@ -123,18 +123,18 @@ void page_grow(void)
         /* Taken even if what follows fails: nobody knows then what the drive holds. */
         header.record_next = record + header.record_cells;
         if (in_file)
-            block_link(data, dynamic);
+            block_link(page, data, dynamic);
     } else {
-        data = block_data();
+        data = block_data(page);
     }
     if (!dynamic) {
-        cell_put(record + MAP_RECORD_BASE, cell_at(request_page()));
+        cell_put(record + MAP_RECORD_BASE, cell_at(page));
         kind = MAP_MIXED;
         data = record;
     } else if (FACE_DYNAMIC_BITMAPS) {
         bitmap_fill(data, 0xff);
     }
     uint32_t low = data << MAP_LBA_SHIFT | kind | MAP_WRITABLE;
-    cell_put(request_page(), low | (uint64_t)(data >> (32 - MAP_LBA_SHIFT)) << 32);
+    cell_put(page, low | (uint64_t)(data >> (32 - MAP_LBA_SHIFT)) << 32);
     cells_forget();
 }

@@ -10,8 +10,8 @@
  * then in the map. They lie in one sector of the bitmap. */
 void bits_set(uint32_t record, uint32_t within, uint32_t count);
 
-/* Gives the request's page sectors of its own, which say what it said before: the write comes
- * afterwards, as any other. */
-void page_grow(void);
+/* Gives the page sectors of its own, which say what it said before: the write comes afterwards, as
+ * any other. */
+void page_grow(uint32_t page);
 
 #endif

@@ -22,7 +22,8 @@ RESIDENT_OBJ := $(RESIDENT_OBJ:%=$(B)/resident/%.o)
 
 all: $(B)/resident.bin $(B)/resident_vhdx.bin
 
-$(B)/resident/handler_vhdx.s: RESIDENT_FACE := -DRESIDENT_VHDX
+# The flag, here and not there: reads take an instruction or three less.
+$(B)/resident/handler_vhdx.s: RESIDENT_FACE := -DRESIDENT_VHDX -fno-split-wide-types
 $(B)/resident/handler_vhdx.s: stage2/resident/handler.c stage2/resident/resident.mk
 	@mkdir -p $(@D)
 	$(call run,CC16)$(RESIDENT_CC)

@@ -12,7 +12,6 @@
 #include "core/base/endian.h"
 #include "core/map/format.h"
 #include "resident/cells.h"
-#include "resident/request.h"
 #include "resident/resident.h"
 #include "resident/transfer.h"
 
@@ -24,10 +23,8 @@ static inline uint32_t bitmap_end(uint32_t data)
 
 /* The BAT's sector with the page's entry is read or written; returns the entry in the bounce
  * buffer. */
-static be32 *bat_entry(bool write)
+static be32 *bat_entry(uint32_t page, bool write)
 {
-    uint32_t page = request_page();
-
     file_transfer(header.bat_sector + (page >> 7), write);
     return (be32 *)bounce + (page & 127);
 }
@@ -40,9 +37,9 @@ static inline bool block_is_own(uint32_t cell, bool dirty)
 }
 
 /* Where the data of a block start that is there. */
-static inline uint32_t block_data(void)
+static inline uint32_t block_data(uint32_t page)
 {
-    uint32_t sector = be32_get(*bat_entry(false));
+    uint32_t sector = be32_get(*bat_entry(page, false));
 
     if (sector + 1 <= 1)
         map_broken();
@@ -50,11 +47,11 @@ static inline uint32_t block_data(void)
 }
 
 /* The page's block exists from now on, with its data from there on. */
-static inline void block_link(uint32_t data, bool dynamic)
+static inline void block_link(uint32_t page, uint32_t data, bool dynamic)
 {
     (void)dynamic;
-    *bat_entry(false) = be32_make(data - header.bitmap_sectors);
-    bat_entry(true);
+    *bat_entry(page, false) = be32_make(data - header.bitmap_sectors);
+    bat_entry(page, true);
 }
 
 #endif

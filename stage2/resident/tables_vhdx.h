@@ -38,15 +38,15 @@ static inline bool block_is_own(uint32_t cell, bool dirty)
 }
 
 /* What is there of a dynamic disk is written in place, and needs no bitmap before. */
-static inline uint32_t block_data(void)
+static inline uint32_t block_data(uint32_t page)
 {
+    (void)page;
     return 0;
 }
 
 /* The page's block exists from now on, with its data from there on, a multiple of 1 MiB. */
-static inline void block_link(uint32_t data, bool dynamic)
+static inline void block_link(uint32_t page, uint32_t data, bool dynamic)
 {
-    uint32_t page = request_page();
     uint32_t index = page + (page >> (MAP_CHUNK_SHIFT - header.page_shift));
     uint32_t sector = header.bat_sector + (index >> 6);
     le32 *entry = (le32 *)bounce + (index & 63) * 2;
