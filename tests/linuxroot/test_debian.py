@@ -38,7 +38,7 @@ def came_up(report):
     assert report["failed"].strip() == ""
 
 
-@pytest.mark.timeout(2 * SECONDS)
+@pytest.mark.timeout(4 * SECONDS)
 @pytest.mark.parametrize("disk, bus", [("debian-initramfs-tools", "usb-xhci"), ("debian-dracut", "ahci")],
                          ids=["debian-initramfs-tools", "debian-dracut"])
 def test_debian(disk, bus, shop, qemu):
@@ -53,7 +53,7 @@ def test_debian(disk, bus, shop, qemu):
     check_outside(shop, flash, {"data": report.sum("write")})
 
 
-@pytest.mark.timeout(2 * RENEW_SECONDS)
+@pytest.mark.timeout(4 * RENEW_SECONDS)
 @pytest.mark.parametrize("by", ["initramfs-tools", "dracut"], ids=["debian-renewed", "debian-renewed-dracut"])
 def test_renewed(by, shop, qemu, record_property):
     """Another kernel, whose package makes its initramfs and GRUB's menu, and grub-install, from inside; then a start
