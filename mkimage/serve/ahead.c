@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "core/base/bounds.h"
 #include "core/chain/chain.h"
@@ -73,14 +74,17 @@ static enum err data_read(struct ahead *a, struct ahead_piece *p, uint64_t file_
     return file_read(file, off, p->data, (uint32_t)bytes, f);
 }
 
-/* How far the host's file has a hole from here on, which holds zeros and need not be read. */
+/* How far the host's file has a hole from here on, which holds zeros and need not be read. What
+ * lies behind the end of one that became shorter is none: reading it fails. */
 static uint64_t hole_sectors(const struct ahead *a, uint64_t file_sector)
 {
     const struct file *file = &a->link->file;
     const struct hostfile *host = file->ctx;
     uint64_t off = file_sector << SECTOR_SHIFT, data, end;
+    struct stat st;
     fd_next_data(host->fd, off, file->size, &data, &end);
-    return data > off ? (data - off) >> SECTOR_SHIFT : 0;
+    bool whole = data > off && !fstat(host->fd, &st) && (uint64_t)st.st_size >= file->size;
+    return whole ? (data - off) >> SECTOR_SHIFT : 0;
 }
 
 /* Data go by pieces, unless one would be a hole all through: those go as far as they are one. */

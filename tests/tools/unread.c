@@ -6,6 +6,7 @@
  *     eio       with EIO, however it is made
  *     direct    with EIO past the page cache, and says so; through it the byte can be read
  *     short     it finds the file cut off there
+ *     tail      it does not fail, but leaves the file cut off behind what it read
  *
  * The page cache holds nothing, for programs that ask.
  */
@@ -37,6 +38,8 @@ ssize_t pread64(int fd, void *buf, size_t size, off64_t off)
     if (at < off || at - off >= (off64_t)size || !is_ours(fd))
         return real(fd, buf, size, off);
     if (!strcmp(how, "short") && truncate64(getenv("UNREAD_FILE"), at))
+        abort();
+    if (!strcmp(how, "tail") && truncate64(getenv("UNREAD_FILE"), off + (off64_t)size))
         abort();
     int past = !strcmp(how, "direct") && fcntl(fd, F_GETFL) & O_DIRECT;
     if (past && write(2, "past the cache\n", 15) != 15)
