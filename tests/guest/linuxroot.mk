@@ -49,7 +49,7 @@ LINUX_ROOT_TESTS = LINUX_ROOT_CELLS='$(LINUX_ROOT_CELLS)' $(PYTEST) tests/linuxr
 #? make linux-root  Linux with its root in the disk, on each bus and in each kind of image; a table of what came up
 .PHONY: linux-root linux-root-run
 linux-root: deps
-	@$(LINUX_ROOT_TESTS) --collect-only -q >/dev/null   # a misspelt cell is told before all is made
+	@$(LINUX_ROOT_TESTS) --collect-only -q >/dev/null || [ $$? != 4 ]   # a misspelt cell is told before all is made
 	@$(MAKE) $(ALL_PROCESSORS) --no-print-directory all
 	@$(MAKE) --no-print-directory linux-root-run
 
