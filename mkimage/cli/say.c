@@ -70,15 +70,23 @@ void say_warning(const char *format, ...)
     free(text);
 }
 
+const char say_absent[] = "no such file";
+const char say_no_file[] = "is no file";
 const char say_forbidden[] = "this user may not read it";
+
+static const char *host_advice(const char *sentence)
+{
+    return sentence == say_absent || sentence == say_no_file ? "Check the name."
+           : sentence == say_forbidden                       ? "Run this as a user who may open it."
+                                                             : NULL;
+}
 
 enum status say_fail_advice(const struct fail *f, const char *advice)
 {
     char sentence[512];
     errors_format(f, sentence, sizeof sentence);
-    if (f->sentence == say_forbidden)
-        advice = "Run this as a user who may open it.";
-    return say_error(advice ? advice : errors_advice(f->err), "%s", sentence);
+    const char *host = host_advice(f->sentence);
+    return say_error(host ? host : advice ? advice : errors_advice(f->err), "%s", sentence);
 }
 
 enum status say_fail(const struct fail *f)

@@ -24,8 +24,9 @@ void say_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The failure in core's own words, with its advice. Returns STATUS_FAILED. */
 enum status say_fail(const struct fail *f);
 
-/* A sentence that is no fault of the drive, whatever kind of failure it is: its advice is known. */
-extern const char say_forbidden[];
+/* What is wrong with a file of the host: no fault of a drive, nor of what vhdboot.cfg says. The two
+ * functions beside this know the advice. */
+extern const char say_absent[], say_no_file[], say_forbidden[];
 
 /* The same, with other advice where it is not NULL. */
 enum status say_fail_advice(const struct fail *f, const char *advice);

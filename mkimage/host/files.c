@@ -146,8 +146,8 @@ static enum err host_open(struct chain_files *files, const char *path, struct fi
         bool absent = host->fd >= 0 || errno == ENOENT || errno == ENOTDIR || errno == ENAMETOOLONG;
         bool forbidden = host->fd < 0 && (errno == EACCES || errno == EPERM);
         (void)fail(f, absent ? ERR_NOT_FOUND : ERR_READ,
-                   host->fd >= 0 ? "is no file"
-                   : absent      ? "no such file"
+                   host->fd >= 0 ? say_no_file
+                   : absent      ? say_absent
                    : forbidden   ? say_forbidden
                                  : "the file cannot be opened",
                    0);

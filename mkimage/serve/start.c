@@ -111,7 +111,6 @@ enum status serve_say(const struct fail *f)
         return STATUS_FAILED;
     return say_fail_advice(f, lock_says(f->sentence)      ? LOCK_ADVICE
                               : f->sentence == store_full ? "Make some there, then run this again."
-                              : f->err == ERR_NOT_FOUND   ? "Check the name."
                               : f->err == ERR_MEMORY
                                   ? "Free some memory, or raise the limit (ulimit -v)."
                                   : NULL);

@@ -140,7 +140,9 @@ def test_a_write_protected_drive(image, flash, device):
     (("flash", "OUT", "--yes", "--vhd", "PIPE"), "PIPE: is no file"),
     (("replace", "OUT", "--file", r"\disk.vhd", "--vhd", "PIPE"), "PIPE: is no file"),
     (("restore", "OUT", "PIPE"), "PIPE: is no backup"),
-    (("vhd", "convert", "PIPE", "new.vhd"), r"PIPE: is no file. Check the name\.$")], ids=lambda part: part[0])
+    (("vhd", "convert", "PIPE", "new.vhd"), r"PIPE: is no file. Check the name\.$"),
+    (("vhd", "create", "new.vhd", "--parent", "PIPE"), r"PIPE: is no file. Check the name\.$")],
+    ids=lambda part: " ".join(part[:2]))
 def test_a_pipe_is_not_waited_for(shop, flash, command, words):
     pipe = shop.path("PIPE")
     os.mkfifo(pipe)
