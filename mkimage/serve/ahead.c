@@ -174,8 +174,7 @@ struct ahead *ahead_open(struct chain_link *link, uint64_t sectors, struct unuse
     if (!a)
         return NULL;
     *a = (struct ahead){.link = link, .unused = unused, .sectors = sectors, .fd = -1};
-    if (link->image.format == IMAGE_VHDX) /* a VHD's pieces are small and lie badly: slower */
-        direct_start(a);
+    direct_start(a);
     a->memory = aligned_alloc(HUGE_PAGE, PIECES * PIECE_BYTES);
     if (a->memory) /* a refusal costs nothing but time */
         (void)madvise(a->memory, PIECES * PIECE_BYTES, MADV_HUGEPAGE);

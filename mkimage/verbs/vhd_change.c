@@ -93,8 +93,7 @@ static enum status change_begin(struct change *c, const struct newdisk *d)
     /* Blocks that begin at a page and are written in large pieces need no cache. */
     struct serve_options options = {.file = c->fresh.path,
                                     .write = WRITE_PERSISTENT,
-                                    .direct_if_able =
-                                        d->format == IMAGE_VHDX && d->kind == IMAGE_DYNAMIC,
+                                    .direct_if_able = d->kind == IMAGE_DYNAMIC,
                                     .hasten = true};
     if (!status && !(c->to = serve_open(&options, &f)))
         status = serve_say(&f);
