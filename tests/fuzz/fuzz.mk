@@ -7,8 +7,12 @@ FUZZ_CC      ?= clang
 FUZZ_SRC     := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZERS      := $(FUZZ_SRC:tests/fuzz/%.c=$(B)/fuzz/%)
 FUZZ_SANITIZE = fuzzer-no-link,address,undefined
+# Following each comparison leads to new paths sooner, and takes half of the time: FUZZ_COMPARES=no is for long runs
+# from a grown corpus, in a B of their own.
+FUZZ_COMPARES ?= yes
 FUZZ_CFLAGS  := $(CSTD) -Wall -Wextra $(INCLUDES) -Itests -O2 -g -fno-omit-frame-pointer \
-                -fno-sanitize-recover=undefined
+                -fno-sanitize-recover=undefined \
+                $(if $(filter no,$(FUZZ_COMPARES)),-fno-sanitize-coverage=trace-cmp -fno-sanitize-coverage=indirect-calls)
 
 $(B)/fuzz/core/%.o: stage2/core/%.c $(wildcard stage2/core/*/*.h)
 	@mkdir -p $(@D)
@@ -17,6 +21,8 @@ $(B)/fuzz/core/%.o: stage2/core/%.c $(wildcard stage2/core/*/*.h)
 # Loops over every byte of a table, which no input can lead astray: followed branch by branch they would take
 # nine tenths of the time.
 $(B)/fuzz/core/base/crc%.o: FUZZ_SANITIZE := undefined
+# Half of the time of a log that names thousands of pages; the memory is looked after none the less.
+$(B)/fuzz/core/base/sort.o: FUZZ_SANITIZE := address,undefined
 
 $(B)/fuzz/core/base/crc32c.o: tests/fuzz/crc32c.c
 	@mkdir -p $(@D)
