@@ -61,6 +61,13 @@ uint64_t change_copy_lba(const struct target *t)
     return behind < part->sectors ? part->start_lba + behind : 0;
 }
 
+unsigned change_copy_sectors(const struct target *t, uint64_t copy_lba)
+{
+    unsigned sectors = t->volume.sector_size / SECTOR_SIZE;
+    uint64_t left = t->part->start_lba + t->part->sectors - copy_lba;
+    return left < sectors ? (unsigned)left : sectors;
+}
+
 /* A sector as it will be, or as it is. */
 static bool sector_at(const struct overlay *o, uint64_t lba, bool after, uint8_t *sector)
 {
@@ -149,7 +156,7 @@ void change_sort(struct overlay *o, const struct target *t, uint64_t copy_lba,
             s->step = CHANGE_VBR;
         else if (s->lba == 0)
             s->step = CHANGE_MBR;
-        else if (s->lba == copy_lba)
+        else if (copy_lba && s->lba - copy_lba < change_copy_sectors(t, copy_lba))
             s->step = CHANGE_VBR_COPY;
         else if (s->lba > start && s->lba < start + VBR_SIZE / SECTOR_SIZE)
             s->step = CHANGE_VBR_REST;

@@ -46,6 +46,9 @@ enum status change_allowed(const struct target *t);
 /* Where the boot record's copy lies, or 0 where the partition has no place for one. */
 uint64_t change_copy_lba(const struct target *t);
 
+/* How many of the drive's sectors it takes there: one of the volume's, if the partition has it. */
+unsigned change_copy_sectors(const struct target *t, uint64_t copy_lba);
+
 /*
  * A record that changes in one sector only gets its old update sequence number back, so that this
  * one sector is all that is written: it decides. Where more changes, the new number stays, and with

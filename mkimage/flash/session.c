@@ -249,9 +249,10 @@ enum status session_stage2(struct session *s, const void *data, uint64_t size)
 enum status session_vbr(struct session *s, const struct boot_record *vbr)
 {
     uint64_t start = s->target.part->start_lba << SECTOR_SHIFT;
+    uint64_t copy = s->copy_lba << SECTOR_SHIFT;
+    size_t size = change_copy_sectors(&s->target, s->copy_lba) * (size_t)SECTOR_SIZE;
     if (!device_pwrite(&s->device, vbr, sizeof *vbr, start) ||
-        (s->copy_lba &&
-         !device_pwrite(&s->device, &vbr->first, sizeof vbr->first, s->copy_lba << SECTOR_SHIFT)))
+        (copy && !device_pwrite(&s->device, vbr, size, copy)))
         return device_write_failed(&s->device);
     return STATUS_OK;
 }

@@ -22,11 +22,11 @@ def fixed_vhd(name, size=16 * MIB, pattern=True):
     return name
 
 
-def volume(name, size=64 * MIB, cluster=4096, start=2048):
+def volume(name, size=64 * MIB, cluster=4096, start=2048, sector=512):
     """A bare NTFS volume."""
     with open(name, "wb") as file:
         file.truncate(size)
-    run("mkntfs", "-F", "-Q", "-q", "-c", cluster, "-p", start, "-S", 63, "-H", 255, name)
+    run("mkntfs", "-F", "-Q", "-q", "-s", sector, "-c", cluster, "-p", start, "-S", 63, "-H", 255, name)
     return name
 
 

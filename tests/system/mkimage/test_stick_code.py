@@ -47,6 +47,18 @@ def _stick():
     return code("f.img")
 
 
+@pytest.mark.parametrize("sector", [1024, 4096])
+def test_the_boot_records_copy_is_a_sector_of_the_volume(sector):
+    volume("v.ntfs", 24 * MIB, sector=sector)
+    disk("f.img", "v.ntfs")
+    end = START + 24 * MIB
+    for verb in ("install", "uninstall"):
+        mkimage(verb, "f.img")
+        assert read("f.img", end - sector, sector) == read("f.img", START, sector)
+        assert read("f.img", end, MIB) == bytes(MIB)
+        assert b"alternate boot sector... OK" in run("ntfsfix", "-n", cut_out("f.img")).stdout
+
+
 def test_uninstall_brings_back_what_was_there(stick):
     said = mkimage("install", "f.img").stderr.decode()
     assert "uninstall brings back" in said and listed("f.img") == ["a.vhd", "vhdboot.bin", "vhdboot.old"]
