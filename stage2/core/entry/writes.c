@@ -97,9 +97,11 @@ static enum err choose_blocks(struct map_writes *writes, struct chain *chain, st
     struct image *leaf = &chain->link[0]->image;
     uint64_t number;
     const char *hindered = growth_hindered(chain, &number);
+    bool whole = leaf->allocated >= leaf->sectors << SECTOR_SHIFT; /* it never needs a new block */
     writes->in_place = leaf->format == IMAGE_VHDX;
     if (hindered) {
-        notes_add(notes, hindered, number);
+        if (!whole || !writes->in_place || leaf->kind == IMAGE_DIFFERENCING)
+            notes_add(notes, hindered, number);
         return ERR_OK;
     }
     enum err err = leaf->slack(leaf, &writes->slack, f);
@@ -114,7 +116,6 @@ static enum err choose_blocks(struct map_writes *writes, struct chain *chain, st
     }
     if (err)
         return err;
-    bool whole = leaf->allocated >= leaf->sectors << SECTOR_SHIFT; /* it never needs a new block */
     if (!writes->slack.count && !whole)
         notes_add(notes,
                   writes->in_place ? "no room is left inside the VHDX file: writes that need a new "

@@ -170,6 +170,16 @@ def test_an_image_of_which_nothing_can_be_written_is_write_protected():
     assert check("g.img")["write_protected"] is False
 
 
+@pytest.mark.parametrize("kind", ["fixed", "dynamic"])
+def test_large_blocks_are_no_matter_where_all_are_there(kind):
+    with open("d.raw", "wb") as file:
+        file.write(random.Random(9).randbytes(MIB) * 128)
+    mkimage("vhd", "convert", "d.raw", "d.vhdx", "--kind", kind, "--block-size", "64M")
+    mkimage("flash", "f.img", "--vhd", "d.vhdx")
+    said = mkimage("check", "f.img", status=None).stdout.decode()
+    assert "sectors, 1 run" in said and "new block" not in said and "write-protected" not in said, said
+
+
 @pytest.mark.parametrize("verb", ["map missing", "extents missing:/a", "vhd info missing"])
 def test_json_for_other_verbs_failures(verb):
     done = mkimage(*verb.split(), "--json", status=1)
