@@ -12,6 +12,7 @@
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #define NBDKIT_API_VERSION 2
 #include <nbdkit-plugin.h>
 #include "flash/target.h"
@@ -119,12 +120,31 @@ static int vhdboot_config_complete(void)
     return 0;
 }
 
+/* nbdkit does not tell of its -r before a client comes, so whoever gives that alone may ask for
+ * more than can be had. Would a file of the host open to be read? */
+static bool opens_for_reading(void)
+{
+    struct fail f;
+    if (!options.file || access(options.file, R_OK))
+        return false;
+    struct serve_options reading = options;
+    reading.write = WRITE_NONE;
+    reading.write_of_entry = false;
+    struct serve *serve = serve_open(&reading, &f);
+    return serve && !serve_close(serve, &f);
+}
+
 static int vhdboot_get_ready(void)
 {
     struct fail f;
     setlocale(LC_CTYPE, "C.UTF-8"); /* names of files are UTF-8, here as on the volume */
     disk = serve_open(&options, &f);
-    return disk ? 0 : failed(EINVAL, &f);
+    if (disk)
+        return 0;
+    (void)failed(EINVAL, &f);
+    if (options.write == WRITE_PERSISTENT && opens_for_reading())
+        nbdkit_error("it can be read: say write=none, or write=discard");
+    return -1;
 }
 
 /* Here, since threads that were started before do not go into the background with it. */

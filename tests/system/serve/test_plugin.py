@@ -90,8 +90,9 @@ def test_refusals(parameters, words, tmp_path, monkeypatch):
 def test_image_that_should_not_be_written(tmp_path):
     """One that a suspended virtual machine goes on with."""
     image = vhd_chain(str(tmp_path), depth=0, size=4 * MIB, block_size=512 << 10, seed=1, saved_state=1)
-    with pytest.raises(Refused):
+    with pytest.raises(Refused) as refused:
         Server(tmp_path, "file=" + image.path)
+    assert "should not be written" in str(refused.value) and "write=none" in str(refused.value)
     with Server(tmp_path, "file=" + image.path, "write=none") as server:
         assert server.connect().pread(512, 0) == image.content[:512]
 
