@@ -28,6 +28,7 @@
 #include "flash/entry.h"
 #include "flash/menu.h"
 #include "flash/sums.h"
+#include "flash/sums_format.h"
 #include "flash/source.h"
 #include "flash/target.h"
 #include "host/device.h"

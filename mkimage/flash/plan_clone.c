@@ -18,6 +18,7 @@
 #include "flash/origin.h"
 #include "flash/plan.h"
 #include "flash/sums.h"
+#include "flash/sums_format.h"
 #include "ntfs/mkfs.h"
 #include "ntfs/volume.h"
 

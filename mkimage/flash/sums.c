@@ -9,16 +9,15 @@
 #include "cli/progress.h"
 #include "core/chain/path.h"
 #include "flash/source.h"
+#include "flash/sums_format.h"
 #include "host/device.h"
 #include "ntfs/volume.h"
 
-#define SUMS_SIZE_MAX (1u << 20)
 #define ROOM_FOR_MARK (64u << 10) /* beside the new file: clusters, and what NTFS needs itself */
 #define BUFFER        (256u << 10)
 
 static const char head[] =
     "# SHA-256 of the images, as mkimage wrote them: mkimage verify compares.\n";
-static const char written_head[] = "# Written to since, or it may be:\n";
 
 struct sum *sums_find(const struct sums *s, const char *path)
 {
@@ -72,7 +71,7 @@ void sums_free(struct sums *s)
 static enum status parse_line(struct sums *s, char *line, unsigned number, bool *written)
 {
     uint8_t digest[SHA256_SIZE];
-    if (!strncmp(line, written_head, sizeof written_head - 2))
+    if (!strncmp(line, SUMS_WRITTEN_HEAD, sizeof SUMS_WRITTEN_HEAD - 2))
         *written = true;
     if (!*line || *line == '#')
         return STATUS_OK;
@@ -138,7 +137,7 @@ enum status sums_text(const struct sums *s, char **text, size_t *size)
         return say_no_memory();
     fputs(head, file);
     write_lines(file, s, false);
-    fputs(written_head, file);
+    fputs(SUMS_WRITTEN_HEAD, file);
     write_lines(file, s, true);
     return fclose(file) ? say_no_memory() : STATUS_OK;
 }

@@ -16,8 +16,6 @@
 #include "flash/edit.h"
 #include "host/sha256.h"
 
-#define SUMS_PATH "\\vhdboot.sum"
-
 struct sum {
     char *path; /* with backslashes, a leading one */
     uint8_t digest[SHA256_SIZE];
@@ -57,7 +55,7 @@ enum status sums_put(struct edit *e, const struct sums *s);
 enum status sums_mark_written(struct edit *e, const char *path);
 
 /* The same for TARGET:/path, of which somebody else has the drive open for writing. `drive` NULL: a
- * file of the host, which has no sum. */
+ * file of the host, which has no sum here. */
 enum status sums_mark_served(struct device *drive, const char *image, unsigned partition);
 
 /* Before a verb removes a file: its line goes. Not in a rehearsal. */

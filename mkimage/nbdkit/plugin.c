@@ -16,6 +16,7 @@
 #define NBDKIT_API_VERSION 2
 #include <nbdkit-plugin.h>
 #include "flash/target.h"
+#include "serve/mounted_sum.h"
 #include "serve/serve.h"
 
 #define THREAD_MODEL NBDKIT_THREAD_MODEL_PARALLEL
@@ -139,6 +140,8 @@ static int vhdboot_get_ready(void)
     struct fail f;
     setlocale(LC_CTYPE, "C.UTF-8"); /* names of files are UTF-8, here as on the volume */
     disk = serve_open(&options, &f);
+    if (disk && options.file && options.write == WRITE_PERSISTENT)
+        mounted_sum_written(options.file);
     if (disk)
         return 0;
     (void)failed(EINVAL, &f);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include "host/fd.h"
 #include "host/lock.h"
+#include "serve/mounted_sum.h"
 
 /* Is this NAME.PID.part, where NAME is the last part of a path? */
 static bool is_part_of(const char *entry, const char *name)
@@ -143,6 +144,8 @@ enum status fresh_end(struct fresh *fresh, enum status status)
 {
     if (!fresh->path)
         return status;
+    if (!status && fresh->old >= 0)
+        mounted_sum_written(fresh->name);
     if (!status && (fsync(fresh->fd) || rename(fresh->path, fresh->name)))
         status = say_error("Check the free space there.", "%s: cannot be written: %s", fresh->name,
                            strerror(errno));

@@ -71,8 +71,7 @@ static enum err menu_read(struct config *config, struct hostfiles *host, const c
     return err ? err : config_parse(config, text, (uint32_t)file.size, arena, f);
 }
 
-/* Is it the file that `vhd` names? Found as an image finds its parent, whatever the letter case. */
-static bool is_named(const char *root, const char *vhd, const struct stat *wanted)
+bool mounted_is(const char *root, const char *vhd, const struct stat *wanted)
 {
     struct hostfiles host;
     struct file file;
@@ -107,7 +106,7 @@ static enum status starter_find(const char *root, const char *menu, const struct
         say_warning("%s: cannot be read, so what it leads to is not known", menu);
     for (unsigned i = 0; known && i < config.count; i++) {
         const struct config_entry *entry = &config.entry[i];
-        if ((writing && !entry_keeps_writes(entry)) || !is_named(root, entry->vhd, wanted))
+        if ((writing && !entry_keeps_writes(entry)) || !mounted_is(root, entry->vhd, wanted))
             continue;
         if (asprintf(who, "%s of %s", entry->name, menu) < 0)
             status = say_no_memory();

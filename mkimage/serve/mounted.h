@@ -7,10 +7,15 @@
 #define MKIMAGE_SERVE_MOUNTED_H
 
 #include <stdbool.h>
+#include <sys/stat.h>
 #include "cli/say.h"
 
 /* The root of the file system that `path` lies on, allocated; NULL where it has no \vhdboot.cfg. */
 char *mounted_root(const char *path);
+
+/* Is it the file that `vhd` names, a path from that root? Found as an image finds its parent,
+ * whatever the letter case. */
+bool mounted_is(const char *root, const char *vhd, const struct stat *wanted);
 
 /* An entry of that menu which starts the file and, with `writing`, keeps its changes: `who` becomes
  * "NAME of /MOUNT/vhdboot.cfg", allocated, or NULL. A menu that cannot be read is warned of. */

@@ -23,6 +23,7 @@
 #include "flash/sums.h"
 #include "host/busy.h"
 #include "serve/content.h"
+#include "serve/mounted_sum.h"
 #include "serve/serve.h"
 #include "verbs/verbs.h"
 
@@ -130,6 +131,8 @@ static enum status serve_device(const struct serve_options *disk, int index, int
         (void)serve_close(s, &f);
         return STATUS_FAILED;
     }
+    if (disk->file && disk->write == WRITE_PERSISTENT)
+        mounted_sum_written(disk->file);
     backend_make(backend, disk, s);
     struct attach_options options = {.index = index, .backend = backend};
     daemon_settle();

@@ -26,6 +26,7 @@
 #include "flash/plan.h"
 #include "flash/start_check.h"
 #include "flash/sums.h"
+#include "flash/sums_format.h"
 #include "flash/target.h"
 #include "flash/verify.h"
 #include "host/confirm.h"

@@ -25,6 +25,7 @@
 #include "flash/target.h"
 #include "host/device.h"
 #include "image/slack.h"
+#include "serve/mounted_sum.h"
 #include "verbs/verbs.h"
 
 /* The file's new size; its old one where there is nothing to give back. */
@@ -96,6 +97,7 @@ static enum status cut_host(const char *path, const struct slack *s, uint32_t ke
     enum status status = device_open(&device, path, DEVICE_WRITE); /* refuses one that is in use */
     if (status)
         return status;
+    mounted_sum_written(path);
     if (!write_end(s, keep, size, image_file_host_io, host_flush, &device) ||
         ftruncate(device.fd, (off_t)size) || fsync(device.fd))
         status = device_write_failed(&device);

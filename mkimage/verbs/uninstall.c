@@ -19,6 +19,7 @@
 #include "flash/gap_change.h"
 #include "flash/session.h"
 #include "flash/sums.h"
+#include "flash/sums_format.h"
 #include "host/device.h"
 #include "verbs/verbs.h"
 

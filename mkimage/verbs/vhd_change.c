@@ -22,6 +22,7 @@
 #include "serve/fresh.h"
 #include "serve/layer.h"
 #include "serve/mounted.h"
+#include "serve/mounted_sum.h"
 #include "serve/relatives.h"
 #include "serve/serve.h"
 #include "serve/content.h"
@@ -444,6 +445,8 @@ enum status verb_vhd_merge(const struct options *options)
         status = say_error("Only a child can be merged.", "%s: is no differencing image", name);
     if (!status)
         status = merge(&c, c.chain.link[1]->path);
+    if (!status)
+        mounted_sum_gone(c.path);
     if (!status && unlink(c.path))
         status =
             say_error("Remove it.", "%s: is merged, but still there: %s", name, strerror(errno));

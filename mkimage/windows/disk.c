@@ -12,6 +12,7 @@
 #include "flash/entry.h"
 #include "flash/source.h"
 #include "flash/sums.h"
+#include "serve/mounted_sum.h"
 
 #define WINDOWS_MARK "\\Windows\\System32\\config\\SYSTEM"
 #define WINDOWS_DIR  "\\Windows\\System32"
@@ -154,6 +155,7 @@ const struct device *disk_device(const struct disk *d)
 
 enum status disk_will_write(const struct disk *d)
 {
+    mounted_sum_written(d->path);
     return d->serve ? sums_mark_served(serve_drive(d->serve), d->path, d->where.partition)
                     : STATUS_OK;
 }
