@@ -16,6 +16,7 @@
 #include "core/part/part.h"
 #include "core/vhdx/vhdx.h"
 #include "flash/target.h"
+#include "host/fd.h"
 #include "host/files.h"
 #include "host/lock.h"
 #include "image/newdisk.h"
@@ -314,6 +315,20 @@ static enum status parent_judge(struct change *c, const struct image *parent, co
     return status;
 }
 
+/* Is one of the chain's images the one that is to become its child? */
+static enum status loop_judge(const struct change *c, const struct chain *chain, const char *name)
+{
+    for (unsigned i = 0; i < chain->count; i++) {
+        const struct hostfile *host = chain->link[i]->file.ctx;
+        if (!fd_leads(host->fd, c->path))
+            continue;
+        return i ? say_error("Choose the parent that the disk was made from.",
+                             "%s: was made from %s itself", name, c->path)
+                 : say_error("Choose another one.", "%s: cannot be its own parent", name);
+    }
+    return STATUS_OK;
+}
+
 enum status verb_vhd_rebase(const struct options *options)
 {
     const char *name = options->argument[0];
@@ -332,8 +347,8 @@ enum status verb_vhd_rebase(const struct options *options)
         status = say_error("Only a child has a parent.", "%s: is no differencing image", name);
     if (!status && chain_open(&chain, &host.files, path, &c.arena, &f))
         status = say_fail(&f);
-    if (!status && !strcmp(path, c.path))
-        status = say_error("Choose another one.", "%s: cannot be its own parent", name);
+    if (!status)
+        status = loop_judge(&c, &chain, options->parent);
     if (!status)
         status = parent_judge(&c, &chain.link[0]->image, options->parent);
     if (!status) {

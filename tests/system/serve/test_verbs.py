@@ -345,6 +345,22 @@ def test_rebase(make, tmp_path):
     images.equal(images.read(image.path), image.content, "mkimage")
 
 
+@pytest.mark.parametrize("form", ["vhd", "vhdx"])
+def test_rebase_makes_no_loop(form, tmp_path):
+    """Nobody changed the descendants, so they hold what the parent so far holds."""
+    base, child, grandchild, last = (tmp_path / f"{i}.{form}" for i in range(4))
+    mkimage("vhd", "create", base, "--size", "4M")
+    for one, parent in ((child, base), (grandchild, child), (last, grandchild)):
+        mkimage("vhd", "create", one, "--parent", parent)
+    before = child.read_bytes()
+    for parent in (grandchild, last):
+        said = mkimage("vhd", "rebase", child, "--parent", parent, status=1).stderr.decode()
+        assert f"{parent}: was made from {child} itself." in said, said
+    assert "cannot be its own parent" in mkimage("vhd", "rebase", child, "--parent", child, status=1).stderr.decode()
+    assert child.read_bytes() == before and not list(tmp_path.glob("*.part"))
+    assert len(images.info(last)["chain"]) == 4
+
+
 @pytest.mark.parametrize("make", [vhd_chain, vhdx_chain])
 def test_merge(make, tmp_path):
     image = make(str(tmp_path), depth=3, size=12 * MIB, block_size=MIB, seed=5)
