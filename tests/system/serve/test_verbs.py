@@ -281,8 +281,12 @@ def test_a_parent_is_left_as_its_children_know_it(form, tmp_path):
     child.parent.mkdir(parents=True)
     mkimage("vhd", "create", child, "--parent", base)
     (tmp_path / f"name.{form}").symlink_to(base)
+    link = tmp_path / "elsewhere" / f"name.{form}"
+    link.parent.mkdir()
+    link.symlink_to(base)
     before = base.read_bytes()
-    for words in (["resize", base, "--size", "5M"], ["compact", base, "--free"]):
+    for words in (["resize", base, "--size", "5M"], ["compact", base, "--free"], ["convert", child, base, "--yes"],
+                  ["convert", base, link, "--yes", "--kind", "fixed"]):
         said = mkimage("vhd", *words, status=1).stderr.decode()
         assert f"child.{form}: is a child of " in said, said
     with pytest.raises(Refused) as refused:
