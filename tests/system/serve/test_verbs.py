@@ -465,25 +465,3 @@ def test_a_parent_that_is_a_pipe_is_not_waited_for(form, tmp_path):
     os.mkfifo(base)
     done = subprocess.run([MKIMAGE, "vhd", "info", child], timeout=20, capture_output=True, check=False)
     assert done.returncode == 1 and b"is not there" in done.stderr, done
-
-
-@pytest.mark.parametrize("form", ["vhd", "vhdx"])
-def test_a_full_file_system(form, tmp_path):
-    """What there is stays as it is, nothing is left behind, and what is said is what helps."""
-    small = tmp_path / "small"
-    small.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", small], check=False).returncode:
-        pytest.skip("only root may mount a small file system")
-    try:
-        base, child, other = (small / f"{name}.{form}" for name in ("base", "child", "other"))
-        mkimage("vhd", "create", base, "--size", "40M", "--block-size", "1M")
-        mkimage("vhd", "create", child, "--parent", base)
-        write(child, b"7" * (8 * MIB), 0, tmp_path)
-        before = {path: path.read_bytes() for path in (base, child)}
-        for words in (["convert", child, other], ["compact", child], ["rebase", child, "--parent", base],
-                      ["merge", child]):
-            said = mkimage("vhd", *words, status=1).stderr.decode()
-            assert "no space is left" in said and f"{small}/" in said, said
-            assert {path: path.read_bytes() for path in small.iterdir()} == before, words
-    finally:
-        images.run("umount", small)
