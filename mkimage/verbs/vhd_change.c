@@ -369,26 +369,33 @@ enum status verb_vhd_rebase(const struct options *options)
 
 /* --- merge */
 
-/* The parent's file as it is; holes stay holes. */
+/* Copies bytes [at, end); less than that would not be the parent. */
+static enum status bytes_copy(int from, int to, off_t at, off_t end, const char *name)
+{
+    for (off_t out = at; at < end;) { /* ends: at grows, unless signals come for ever */
+        ssize_t n = copy_file_range(from, &at, to, &out, (size_t)(end - at), 0);
+        if (!n)
+            return say_error("End what writes to it, and run this again.",
+                             "%s: became shorter while it was read", name);
+        if (n < 0 && errno != EINTR)
+            return say_error("Check the free space there.", "%s: copying failed: %s", name,
+                             strerror(errno));
+    }
+    return STATUS_OK;
+}
+
+/* The parent's file as it is; holes stay holes. Its last byte is copied, be it one or not: behind
+ * the end of a file that became shorter all looks like a hole. */
 static enum status file_copy(int from, int to, const char *name)
 {
-    off_t end = lseek(from, 0, SEEK_END);
-    for (off_t at = 0; at < end;) { /* ends: a run of data has at least one byte */
-        off_t data = lseek(from, at, SEEK_DATA);
-        if (data < 0)
-            break; /* holes up to the end */
-        off_t hole = lseek(from, data, SEEK_HOLE), out = data;
-        at = data;
-        while (at < hole) {
-            ssize_t n = copy_file_range(from, &at, to, &out, (size_t)(hole - at), 0);
-            if (n <= 0)
-                return say_error("Check the free space there.", "%s: copying failed: %s", name,
-                                 strerror(errno));
-        }
+    uint64_t size = (uint64_t)lseek(from, 0, SEEK_END);
+    enum status status = STATUS_OK;
+    for (uint64_t at = 0, data; !status && at < size;) { /* ends: what is found goes beyond at */
+        uint64_t start = at;
+        fd_next_data(from, start, size, &data, &at);
+        status = bytes_copy(from, to, (off_t)(data < size ? data : size - 1), (off_t)at, name);
     }
-    return ftruncate(to, end) ? say_error("Check the free space there.", "%s: copying failed: %s",
-                                          name, strerror(errno))
-                              : STATUS_OK;
+    return status;
 }
 
 /* A stick's menu, where the two lie on one that is mounted. */
