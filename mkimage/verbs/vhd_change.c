@@ -10,16 +10,15 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "core/base/blk.h"
 #include "cli/bytes.h"
 #include "core/base/bounds.h"
-#include "core/part/part.h"
 #include "core/vhdx/vhdx.h"
 #include "flash/target.h"
 #include "host/fd.h"
 #include "host/files.h"
 #include "host/lock.h"
 #include "image/newdisk.h"
+#include "serve/behind.h"
 #include "serve/fresh.h"
 #include "serve/layer.h"
 #include "serve/mounted.h"
@@ -174,54 +173,13 @@ static enum status childless(struct change *c, const char *advice)
 
 /* --- resize */
 
-static enum err blk_of_content(struct blk *b, uint64_t lba, uint32_t count, void *buf,
-                               struct fail *f)
-{
-    return content_read(b->ctx, buf, (size_t)count << SECTOR_SHIFT, lba << SECTOR_SHIFT)
-               ? fail(f, ERR_READ, "sector %u could not be read", lba)
-               : ERR_OK;
-}
-
-/* Does a partition lie behind the new end? What of the partition table has to be looked after? */
-static enum status partitions_look(const char *name, uint64_t new_sectors)
-{
-    struct content source;
-    enum status status = content_open(&source, name, 0);
-    if (status)
-        return status;
-    static struct part_table table;
-    struct fail f;
-    struct blk blk = {
-        .read = blk_of_content, .ctx = &source, .sectors = source.size >> SECTOR_SHIFT};
-    if (part_read(&table, &blk, &f))
-        table.count = 0, table.scheme = PART_NONE;
-    for (unsigned i = 0; i < table.count; i++) {
-        const struct part *part = &table.part[i];
-        if (part->start_lba + part->sectors > new_sectors && table.scheme != PART_NONE)
-            status = say_error("Make it smaller inside the disk first, or choose a larger size.",
-                               "%s: partition %u ends at sector %" PRIu64
-                               ", behind the new end of the disk",
-                               name, part->number, part->start_lba + part->sectors);
-        else if (part->start_lba + part->sectors > new_sectors)
-            status = say_error("Make its file system smaller first.",
-                               "%s: the file system on it goes beyond the new end", name);
-    }
-    if (!status && table.scheme == PART_GPT)
-        say_warning(
-            "%s: the backup of its GPT belongs at the disk's end, where it is not any more: "
-            "sgdisk -e puts it there",
-            name);
-    content_close(&source);
-    return status;
-}
-
 enum status verb_vhd_resize(const struct options *options)
 {
     const char *name = options->argument[0];
     if (!options->size)
         return say_usage("--size is missing");
     struct change c;
-    enum status status = partitions_look(name, options->size >> SECTOR_SHIFT);
+    enum status status = behind_judge(name, options->size, options->yes);
     if (status)
         return status;
     status = change_open(&c, name, NULL);

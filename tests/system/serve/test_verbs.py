@@ -112,36 +112,6 @@ def test_convert(kind, to, tmp_path):
     assert not list(tmp_path.glob("*.part"))
 
 
-@pytest.mark.parametrize("form", ["vhd", "vhdx"])
-@pytest.mark.parametrize("kind", ["fixed", "dynamic"])
-def test_resize(form, kind, tmp_path):
-    path = tmp_path / ("disk." + form)
-    mkimage("vhd", "create", path, "--size", "20M", "--kind", kind)
-    data = random.Random(2).randbytes(MIB)
-    write(path, data, 3 * MIB, tmp_path)
-    ids = images.info(path)["ids"]
-    content = bytes(3 * MIB) + data
-    for size in (33 * MIB + 512 * 7, 5 * MIB):
-        mkimage("vhd", "resize", path, "--size", size)
-        images.equal(images.read(path), content.ljust(size, b"\0"), "mkimage")
-        info = images.info(path)
-        assert (info["kind"], info["ids"], info["warnings"]) == (kind, ids, [])
-        mkimage("vhd", "check", path)
-
-
-def test_resize_keeps_partitions(tmp_path):
-    path = tmp_path / "disk.vhd"
-    raw = tmp_path / "raw"
-    with open(raw, "wb") as f:
-        f.truncate(40 * MIB)
-    subprocess.run(["/usr/sbin/sfdisk", "-q", raw], input=b"2048,20480,7\n30720,40960,7\n", check=True)
-    mkimage("vhd", "convert", raw, path)
-    refused = mkimage("vhd", "resize", path, "--size", "30M", status=1).stderr.decode()
-    assert "partition 2 ends at sector 71680" in refused
-    mkimage("vhd", "resize", path, "--size", "35M")
-    assert images.info(path)["size"] == 35 * MIB
-
-
 @pytest.mark.parametrize("kind", ["dynamic VHD", "dynamic VHD, slack of junk", "differencing VHD, depth 3",
                                   "dynamic VHDX", "differencing VHDX", "differencing VHDX, depth 3"])
 def test_compact(kind, tmp_path):
