@@ -46,7 +46,8 @@ def test_files_that_may_not_become_so_long(form, tmp_path):
     before = image.read_bytes()
     for words in (["convert", raw, new], ["create", new, "--size", "9M", "--kind", "fixed"], ["compact", image],
                   ["resize", image, "--size", "10M"]):
-        done = subprocess.run(["prlimit", f"--fsize={8 * MIB}", MKIMAGE, "vhd", *words], capture_output=True, check=False)
+        done = subprocess.run(["prlimit", f"--fsize={8 * MIB}", MKIMAGE, "vhd", *words], capture_output=True,
+                              check=False)
         said = done.stderr.decode()
         assert done.returncode == 1 and said.count("\n") == 1, done
         assert "cannot become that long. Raise the limit" in said or words[0] == "create" and "too large" in said, said

@@ -206,8 +206,8 @@ def test_full_disk(tmp_path):
     image = KINDS["dynamic VHD"](str(tmp_path))
     limit = os.path.getsize(image.path) + MIB
     requests = 'qemu-io -f raw -c "write -P 1 0 64k" -c flush -c "write -P 2 2M 20M" -c flush $uri'
-    done = images.run("prlimit", f"--fsize={limit}", "nbdkit", "-U", "-", PLUGIN, "file=" + image.path, "--run", requests,
-                      status=None)
+    done = images.run("prlimit", f"--fsize={limit}", "nbdkit", "-U", "-", PLUGIN, "file=" + image.path, "--run",
+                      requests, status=None)
     assert done.returncode == 1, "20 MiB were written where one fits"
     assert b"No space left on device" in done.stdout + done.stderr, done
     assert b"the file cannot become that long" in done.stderr, done
