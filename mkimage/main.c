@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <locale.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include "cli/help.h"
@@ -142,6 +143,7 @@ static enum status dispatch(int argc, char **argv)
 int main(int argc, char **argv)
 {
     fd_hold_streams();
+    signal(SIGXFSZ, SIG_IGN);       /* a file that may not become so long is said to be it */
     setlocale(LC_CTYPE, "C.UTF-8"); /* names of files are UTF-8, here as on the volume */
     program_set_name(argv[0]);
     enum status status = dispatch(argc - 1, argv + 1);

@@ -16,7 +16,7 @@ include mkimage/wim/wim.mk
 # The serving engine and what it stands on: without the NTFS writer, and with no library but libc.
 SERVE_SRC := $(wildcard mkimage/serve/*.c) \
              $(patsubst %,mkimage/%.c,flash/dependents flash/target flash/gap flash/entry flash/source host/busy host/device host/drives \
-                                      host/fd host/files host/lock host/overlay cli/path cli/bytes cli/printable cli/program \
+                                      host/fd host/files host/interrupt host/lock host/overlay cli/path cli/bytes cli/printable cli/program \
                                       cli/progress cli/say)
 
 # The same with the kernel's client: for static programs, as one of an initramfs is.

@@ -213,6 +213,7 @@ static const struct row table[] = {
     {OPTION_DRY_RUN, "dry-run", NULL, set_flag, FIELD(dry_run),
      "check everything, say what would be written, write nothing"},
     {OPTION_REPLACE, "yes", NULL, set_flag, FIELD(yes), "yes, replace this file"},
+    {OPTION_CUT, "yes", NULL, set_flag, FIELD(yes), "yes, cut off data that no partition tells of"},
     {OPTION_YES, "yes", NULL, set_flag, FIELD(yes),
      "yes, write to this block device, or replace this file"},
 };

@@ -56,6 +56,7 @@ enum option_bit {
     OPTION_UNDO = 1ull << 44,
     OPTION_ROOT = 1ull << 45,
     OPTION_PACKAGE = 1ull << 46,
+    OPTION_CUT = 1ull << 47, /* --yes where it cuts data off */
 };
 
 #define ARGUMENTS_MAX 32

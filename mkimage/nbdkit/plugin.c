@@ -10,6 +10,7 @@
  */
 #include <errno.h>
 #include <locale.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -34,7 +35,7 @@ static int failed(int error, const struct fail *f)
     char sentence[512];
     errors_format(f, sentence, sizeof sentence);
     nbdkit_error("%s", sentence);
-    nbdkit_set_error(error ? error : EIO);
+    nbdkit_set_error(error == EFBIG ? ENOSPC : error ? error : EIO);
     return -1;
 }
 
@@ -139,6 +140,7 @@ static int vhdboot_get_ready(void)
 {
     struct fail f;
     setlocale(LC_CTYPE, "C.UTF-8"); /* names of files are UTF-8, here as on the volume */
+    signal(SIGXFSZ, SIG_IGN);       /* a file that may not grow is one request's failure */
     disk = serve_open(&options, &f);
     if (disk && options.file && options.write == WRITE_PERSISTENT)
         mounted_sum_written(options.file);

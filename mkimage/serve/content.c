@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include "cli/progress.h"
 #include "core/base/bits.h"
+#include "core/base/blk.h"
 #include "core/base/bounds.h"
 #include "core/base/path.h"
 #include "core/chain/foreign.h"
@@ -126,6 +127,19 @@ enum status content_read(struct content *s, void *buf, size_t len, uint64_t off)
         done += (size_t)n;
     }
     return STATUS_OK;
+}
+
+static enum err blk_of_content(struct blk *b, uint64_t lba, uint32_t count, void *buf,
+                               struct fail *f)
+{
+    return content_read(b->ctx, buf, (size_t)count << SECTOR_SHIFT, lba << SECTOR_SHIFT)
+               ? fail(f, ERR_READ, "sector %u could not be read", lba)
+               : ERR_OK;
+}
+
+void content_blk(struct content *s, struct blk *blk)
+{
+    *blk = (struct blk){.read = blk_of_content, .ctx = s, .sectors = s->size >> SECTOR_SHIFT};
 }
 
 /* Finds out what of a raw image is alike from `off` on. */

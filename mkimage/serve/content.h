@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include "cli/say.h"
 
+struct blk;
 struct serve;
 
 struct content {
@@ -34,6 +35,9 @@ void content_close(struct content *s);
 
 /* Bytes of the disk; what lies behind the end of a raw image is zeros. */
 enum status content_read(struct content *s, void *buf, size_t len, uint64_t off);
+
+/* The disk as core reads one, as long as `s` lasts. */
+void content_blk(struct content *s, struct blk *blk);
 
 /* For how many bytes from `off` (< size) on there is data, or nothing but zeros. */
 enum status content_extent(struct content *s, uint64_t off, uint64_t *len, bool *zero);

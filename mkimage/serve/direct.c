@@ -96,6 +96,20 @@ static bool fits(const void *buf, size_t len, uint64_t off)
     return !(((uintptr_t)buf | len | off) & SECTOR_MASK);
 }
 
+/* At least so many of `most` bytes: a file may end inside of a sector. */
+static int read_some(int fd, uint8_t *to, size_t least, size_t most, uint64_t off)
+{
+    for (size_t got = 0; got < least;) { /* ends: got grows, unless signals come for ever */
+        ssize_t n = pread(fd, to + got, most - got, (off_t)(off + got));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n ? errno : EIO;
+        got += (size_t)n;
+    }
+    return 0;
+}
+
 int direct_read(struct direct *d, void *buf, size_t len, uint64_t off)
 {
     if (fits(buf, len, off))
@@ -107,7 +121,7 @@ int direct_read(struct direct *d, void *buf, size_t len, uint64_t off)
         size_t in = (size_t)(off & SECTOR_MASK);
         size_t n = len < BUFFER - in ? len : BUFFER - in;
         size_t whole = (in + n + SECTOR_MASK) & ~(size_t)SECTOR_MASK;
-        error = fd_pread(d->fd, bounce, whole, off - in) ? 0 : errno;
+        error = read_some(d->fd, bounce, in + n, whole, off - in);
         if (!error)
             memcpy(to, bounce + in, n);
         to += n;

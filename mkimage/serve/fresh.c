@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "host/fd.h"
+#include "host/interrupt.h"
 #include "host/lock.h"
 #include "serve/mounted_sum.h"
 
@@ -92,6 +93,7 @@ static enum status part_make(struct fresh *fresh)
         return status;
     }
     (void)flock(fresh->fd, LOCK_EX | LOCK_NB);
+    interrupt_file(fresh->path);
     if (there) { /* only root may give files away: for others it is theirs */
         (void)!fchown(fresh->fd, st.st_uid, st.st_gid);
         (void)!fchmod(fresh->fd, st.st_mode & 0777);
@@ -140,19 +142,36 @@ static void folder_sync(const char *name)
     free(copy);
 }
 
+/* Making it may have taken hours: what has the name by now must be what it is to replace. */
+static enum status name_take(const struct fresh *fresh)
+{
+    bool there = fresh->old >= 0, ok = !fsync(fresh->fd);
+    if (ok && there && !fd_leads(fresh->old, fresh->name))
+        return say_error("Look which one is the right one, then run this again.",
+                         "%s: was replaced or removed meanwhile", fresh->name);
+    if (ok && (there || renameat2(AT_FDCWD, fresh->path, AT_FDCWD, fresh->name, RENAME_NOREPLACE)))
+        ok = (there || errno == EINVAL) && !rename(fresh->path, fresh->name);
+    if (!ok && errno == EEXIST)
+        return say_error("Choose another name, or remove it.", "%s: was made by others meanwhile",
+                         fresh->name);
+    return ok ? STATUS_OK
+              : say_error("Check the free space there.", "%s: cannot be written: %s", fresh->name,
+                          strerror(errno));
+}
+
 enum status fresh_end(struct fresh *fresh, enum status status)
 {
     if (!fresh->path)
         return status;
     if (!status && fresh->old >= 0)
         mounted_sum_written(fresh->name);
-    if (!status && (fsync(fresh->fd) || rename(fresh->path, fresh->name)))
-        status = say_error("Check the free space there.", "%s: cannot be written: %s", fresh->name,
-                           strerror(errno));
+    if (!status)
+        status = name_take(fresh);
     if (status)
         unlink(fresh->path);
     else
         folder_sync(fresh->name);
+    interrupt_file(NULL);
     close(fresh->fd);
     fresh_free(fresh);
     return status;

@@ -438,7 +438,7 @@ static int vhd_load(struct vhd_leaf *v, struct image *image, struct fail *f)
     v->bat_offset = disk->bat_offset;
     v->structures_end = disk->structures_end;
     if (v->blocks > BLOCKS_MAX)
-        return store_fail(f, EFBIG, "the VHD has %u blocks: too many to be written", v->blocks);
+        return store_refuse(f, EFBIG, "the VHD has %u blocks: too many to be written", v->blocks);
     if (vhd_slack_find(image, &slack, f))
         return EIO;
     if (!table_open(&v->bat, (uint64_t)v->blocks * sizeof(uint32_t)) ||

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include "core/vhd/vhd.h"
 #include "core/vhdx/vhdx.h"
+#include "flash/target.h"
 #include "host/files.h"
 #include "serve/mounted.h"
 
@@ -29,20 +30,28 @@ static bool named_like_image(const char *name)
     return false;
 }
 
+/* One image without its parents; what it opens is closed by hostfiles_close(). */
+static enum err image_open(struct image *image, struct file *file, const char *path,
+                           enum image_format format, struct hostfiles *host, struct arena *arena)
+{
+    struct fail f;
+    uint8_t drive;
+    enum err err = host->files.open(&host->files, path, file, &drive, &f);
+    if (err)
+        return err;
+    return format == IMAGE_VHD ? vhd_open(image, file, arena, &f)
+                               : vhdx_open(image, file, arena, &f);
+}
+
 static bool is_child_of(const char *path, const struct image *parent, struct arena *arena)
 {
     struct hostfiles host;
     struct file file;
     struct image image = {0};
-    struct fail f;
-    uint8_t drive;
     bool child = false;
     size_t mark = arena_mark(arena);
     hostfiles_init(&host);
-    enum err err = host.files.open(&host.files, path, &file, &drive, &f);
-    if (!err)
-        err = parent->format == IMAGE_VHD ? vhd_open(&image, &file, arena, &f)
-                                          : vhdx_open(&image, &file, arena, &f);
+    enum err err = image_open(&image, &file, path, parent->format, &host, arena);
     for (unsigned i = 0; !err && image.kind == IMAGE_DIFFERENCING && i < image.parent_ids; i++)
         child |= !memcmp(image.parent_id[i], parent->id, sizeof parent->id);
     hostfiles_close(&host);
@@ -132,6 +141,26 @@ enum status relatives_refuse(const char *parent_path, const struct image *parent
     }
     free(root[0]);
     free(root[1]);
+    return status;
+}
+
+enum status relatives_refuse_file(const char *path, const char *advice)
+{
+    static const enum image_format formats[] = {IMAGE_VHD, IMAGE_VHDX};
+    struct arena arena = {0};
+    struct hostfiles host;
+    struct file file;
+    struct image image = {0};
+    enum status status = arena_open(&arena);
+    char *whole = realpath(path, NULL); /* children lie beside the file, not beside a link to it */
+    hostfiles_init(&host);
+    for (unsigned i = 0; !status && whole && i < sizeof formats / sizeof formats[0]; i++) {
+        if (!image_open(&image, &file, whole, formats[i], &host, &arena))
+            status = relatives_refuse(whole, &image, NULL, NULL, advice, &arena);
+        hostfiles_close(&host);
+    }
+    arena_close(&arena);
+    free(whole);
     return status;
 }
 

@@ -16,7 +16,10 @@
 enum status relatives_refuse(const char *parent_path, const struct image *parent, const char *child,
                              const char *beside, const char *advice, struct arena *arena);
 
-/* Says where the above looked, after it found none. */
+/* The same for whatever image the file is; one that is none, or cannot be read, has no children. */
+enum status relatives_refuse_file(const char *path, const char *advice);
+
+/* Says where relatives_refuse() looked, after it found none. */
 void relatives_tell(const char *parent_path, const char *child);
 
 #endif

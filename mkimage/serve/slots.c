@@ -65,7 +65,7 @@ static int grow(struct slots *s, struct fail *f)
     uint64_t many = s->next + GROWTH_SECTORS / s->stride * s->stride;
     uint64_t one = s->next + s->size;
     if (one > most)
-        return store_fail(f, EFBIG, "a VHD's file can have no more than 2 TiB", 0);
+        return store_refuse(f, EFBIG, "a VHD's file can have no more than 2 TiB", 0);
     int error = EFBIG;
     if (many > one && many <= most)
         error = footer_move(s, many << SECTOR_SHIFT);

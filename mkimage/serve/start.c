@@ -111,6 +111,8 @@ enum status serve_say(const struct fail *f)
         return STATUS_FAILED;
     return say_fail_advice(f, lock_says(f->sentence)      ? LOCK_ADVICE
                               : f->sentence == store_full ? "Make some there, then run this again."
+                              : f->sentence == store_long
+                                  ? "Raise the limit (ulimit -f), or choose another file system."
                               : f->err == ERR_MEMORY
                                   ? "Free some memory, or raise the limit (ulimit -v)."
                                   : NULL);

@@ -70,11 +70,16 @@ static void bytes_close(struct store *s)
 }
 
 const char store_full[] = "no space is left on the file system that it lies on";
+const char store_long[] = "the file cannot become that long";
 
 int store_fail(struct fail *f, int error, const char *sentence, uint64_t value)
 {
     bool full = error == ENOSPC || error == EDQUOT;
-    return store_refuse(f, error, full ? store_full : sentence, value);
+    return store_refuse(f, error,
+                        full             ? store_full
+                        : error == EFBIG ? store_long
+                                         : sentence,
+                        value);
 }
 
 int store_refuse(struct fail *f, int error, const char *sentence, uint64_t value)

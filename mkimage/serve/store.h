@@ -47,10 +47,10 @@ void store_close(struct store *s);
 /* s->sync(), remembered where it fails. */
 int store_sync(struct store *s);
 
-/* Records what failed, and returns `error`: 0 is none. Where the host has no space left, that is
- * what is said: store_full. */
+/* Records what failed, and returns `error`: 0 is none. Where the host has no space left, or allows
+ * no file of that length, that is what is said: store_full, store_long. */
 int store_fail(struct fail *f, int error, const char *sentence, uint64_t value);
-extern const char store_full[];
+extern const char store_full[], store_long[];
 
 /* The same, in these words whatever the error is. */
 int store_refuse(struct fail *f, int error, const char *sentence, uint64_t value);

@@ -38,14 +38,6 @@ struct unused {
     unsigned volumes;
 };
 
-static enum err blk_of_content(struct blk *b, uint64_t lba, uint32_t count, void *buf,
-                               struct fail *f)
-{
-    return content_read(b->ctx, buf, (size_t)count << SECTOR_SHIFT, lba << SECTOR_SHIFT)
-               ? fail(f, ERR_READ, "sector %u could not be read", lba)
-               : ERR_OK;
-}
-
 /* Another partition that has sectors of this one: whose they are is not known then. */
 static enum err alone(const struct unused *u, const struct part *part, struct fail *f)
 {
@@ -114,8 +106,7 @@ enum status unused_open(struct unused **result, struct content *disk, const char
     *result = u;
     if (!u)
         return say_no_memory();
-    u->blk =
-        (struct blk){.read = blk_of_content, .ctx = disk, .sectors = disk->size >> SECTOR_SHIFT};
+    content_blk(disk, &u->blk);
     enum status status = arena_open(&u->arena);
     return status ? status : find_volumes(u, name);
 }

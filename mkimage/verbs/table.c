@@ -300,9 +300,11 @@ static const struct verb list[] = {
      .brief = "makes the disk longer or shorter",
      .arguments = "FILE --size SIZE",
      .arguments_needed = 1,
-     .options = OPTION_DISK_SIZE,
+     .options = OPTION_DISK_SIZE | OPTION_CUT,
      .run = verb_vhd_resize,
-     .summary = "Makes the disk of an image longer or shorter; not shorter than its partitions."},
+     .summary =
+         "Makes the disk of an image longer or shorter; not shorter than its partitions. On\n"
+         "a disk that has no partition table, or a damaged one, all that is stored counts."},
     {.name = "vhd compact",
      .group = GROUP_IMAGES,
      .brief = "gives back what is stored of zeros",

@@ -10,15 +10,15 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "core/base/blk.h"
 #include "cli/bytes.h"
 #include "core/base/bounds.h"
-#include "core/part/part.h"
 #include "core/vhdx/vhdx.h"
 #include "flash/target.h"
+#include "host/fd.h"
 #include "host/files.h"
 #include "host/lock.h"
 #include "image/newdisk.h"
+#include "serve/behind.h"
 #include "serve/fresh.h"
 #include "serve/layer.h"
 #include "serve/mounted.h"
@@ -174,54 +174,13 @@ static enum status childless(struct change *c, const char *advice)
 
 /* --- resize */
 
-static enum err blk_of_content(struct blk *b, uint64_t lba, uint32_t count, void *buf,
-                               struct fail *f)
-{
-    return content_read(b->ctx, buf, (size_t)count << SECTOR_SHIFT, lba << SECTOR_SHIFT)
-               ? fail(f, ERR_READ, "sector %u could not be read", lba)
-               : ERR_OK;
-}
-
-/* Does a partition lie behind the new end? What of the partition table has to be looked after? */
-static enum status partitions_look(const char *name, uint64_t new_sectors)
-{
-    struct content source;
-    enum status status = content_open(&source, name, 0);
-    if (status)
-        return status;
-    static struct part_table table;
-    struct fail f;
-    struct blk blk = {
-        .read = blk_of_content, .ctx = &source, .sectors = source.size >> SECTOR_SHIFT};
-    if (part_read(&table, &blk, &f))
-        table.count = 0, table.scheme = PART_NONE;
-    for (unsigned i = 0; i < table.count; i++) {
-        const struct part *part = &table.part[i];
-        if (part->start_lba + part->sectors > new_sectors && table.scheme != PART_NONE)
-            status = say_error("Make it smaller inside the disk first, or choose a larger size.",
-                               "%s: partition %u ends at sector %" PRIu64
-                               ", behind the new end of the disk",
-                               name, part->number, part->start_lba + part->sectors);
-        else if (part->start_lba + part->sectors > new_sectors)
-            status = say_error("Make its file system smaller first.",
-                               "%s: the file system on it goes beyond the new end", name);
-    }
-    if (!status && table.scheme == PART_GPT)
-        say_warning(
-            "%s: the backup of its GPT belongs at the disk's end, where it is not any more: "
-            "sgdisk -e puts it there",
-            name);
-    content_close(&source);
-    return status;
-}
-
 enum status verb_vhd_resize(const struct options *options)
 {
     const char *name = options->argument[0];
     if (!options->size)
         return say_usage("--size is missing");
     struct change c;
-    enum status status = partitions_look(name, options->size >> SECTOR_SHIFT);
+    enum status status = behind_judge(name, options->size, options->yes);
     if (status)
         return status;
     status = change_open(&c, name, NULL);
@@ -315,6 +274,20 @@ static enum status parent_judge(struct change *c, const struct image *parent, co
     return status;
 }
 
+/* Is one of the chain's images the one that is to become its child? */
+static enum status loop_judge(const struct change *c, const struct chain *chain, const char *name)
+{
+    for (unsigned i = 0; i < chain->count; i++) {
+        const struct hostfile *host = chain->link[i]->file.ctx;
+        if (!fd_leads(host->fd, c->path))
+            continue;
+        return i ? say_error("Choose the parent that the disk was made from.",
+                             "%s: was made from %s itself", name, c->path)
+                 : say_error("Choose another one.", "%s: cannot be its own parent", name);
+    }
+    return STATUS_OK;
+}
+
 enum status verb_vhd_rebase(const struct options *options)
 {
     const char *name = options->argument[0];
@@ -333,8 +306,8 @@ enum status verb_vhd_rebase(const struct options *options)
         status = say_error("Only a child has a parent.", "%s: is no differencing image", name);
     if (!status && chain_open(&chain, &host.files, path, &c.arena, &f))
         status = say_fail(&f);
-    if (!status && !strcmp(path, c.path))
-        status = say_error("Choose another one.", "%s: cannot be its own parent", name);
+    if (!status)
+        status = loop_judge(&c, &chain, options->parent);
     if (!status)
         status = parent_judge(&c, &chain.link[0]->image, options->parent);
     if (!status) {
@@ -355,26 +328,33 @@ enum status verb_vhd_rebase(const struct options *options)
 
 /* --- merge */
 
-/* The parent's file as it is; holes stay holes. */
+/* Copies bytes [at, end); less than that would not be the parent. */
+static enum status bytes_copy(int from, int to, off_t at, off_t end, const char *name)
+{
+    for (off_t out = at; at < end;) { /* ends: at grows, unless signals come for ever */
+        ssize_t n = copy_file_range(from, &at, to, &out, (size_t)(end - at), 0);
+        if (!n)
+            return say_error("End what writes to it, and run this again.",
+                             "%s: became shorter while it was read", name);
+        if (n < 0 && errno != EINTR)
+            return say_error("Check the free space there.", "%s: copying failed: %s", name,
+                             strerror(errno));
+    }
+    return STATUS_OK;
+}
+
+/* The parent's file as it is; holes stay holes. Its last byte is copied, be it one or not: behind
+ * the end of a file that became shorter all looks like a hole. */
 static enum status file_copy(int from, int to, const char *name)
 {
-    off_t end = lseek(from, 0, SEEK_END);
-    for (off_t at = 0; at < end;) { /* ends: a run of data has at least one byte */
-        off_t data = lseek(from, at, SEEK_DATA);
-        if (data < 0)
-            break; /* holes up to the end */
-        off_t hole = lseek(from, data, SEEK_HOLE), out = data;
-        at = data;
-        while (at < hole) {
-            ssize_t n = copy_file_range(from, &at, to, &out, (size_t)(hole - at), 0);
-            if (n <= 0)
-                return say_error("Check the free space there.", "%s: copying failed: %s", name,
-                                 strerror(errno));
-        }
+    uint64_t size = (uint64_t)lseek(from, 0, SEEK_END);
+    enum status status = STATUS_OK;
+    for (uint64_t at = 0, data; !status && at < size;) { /* ends: what is found goes beyond at */
+        uint64_t start = at;
+        fd_next_data(from, start, size, &data, &at);
+        status = bytes_copy(from, to, (off_t)(data < size ? data : size - 1), (off_t)at, name);
     }
-    return ftruncate(to, end) ? say_error("Check the free space there.", "%s: copying failed: %s",
-                                          name, strerror(errno))
-                              : STATUS_OK;
+    return status;
 }
 
 /* A stick's menu, where the two lie on one that is mounted. */

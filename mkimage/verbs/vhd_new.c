@@ -12,6 +12,7 @@
 #include "serve/fresh.h"
 #include "serve/mounted.h"
 #include "serve/newimage.h"
+#include "serve/relatives.h"
 #include "serve/serve.h"
 #include "serve/content.h"
 #include "verbs/verbs.h"
@@ -59,6 +60,9 @@ enum status verb_vhd_convert(const struct options *options)
     d.size = source.size;
     struct fresh fresh = {0};
     status = newdisk_allowed(&d);
+    if (!status && options->yes)
+        status = relatives_refuse_file(file, "Choose another name, or convert or merge that one "
+                                             "first: it needs what the file holds now.");
     if (!status && options->yes && d.kind != IMAGE_FIXED)
         status = mounted_warn_of_slack(file);
     if (!status)

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 ssize_t pread64(int fd, void *buf, size_t size, off64_t off);
+ssize_t copy_file_range(int in, off64_t *off, int out, off64_t *to, size_t size, unsigned flags);
 
 static int is_ours(int fd)
 {
@@ -29,18 +30,37 @@ static int is_ours(int fd)
            ours.st_ino == theirs.st_ino && ours.st_dev == theirs.st_dev;
 }
 
+/* Is the byte among these? Where it is the file may be cut off. */
+static int meets(int fd, size_t size, off64_t off)
+{
+    const char *how = getenv("UNREAD_HOW");
+    off64_t at = atoll(getenv("UNREAD_AT"));
+    if (at < off || at - off >= (off64_t)size || !is_ours(fd))
+        return 0;
+    if (!strcmp(how, "short") && truncate64(getenv("UNREAD_FILE"), at))
+        abort();
+    if (!strcmp(how, "tail") && truncate64(getenv("UNREAD_FILE"), off + (off64_t)size))
+        abort();
+    return 1;
+}
+
+ssize_t copy_file_range(int in, off64_t *off, int out, off64_t *to, size_t size, unsigned flags)
+{
+    ssize_t (*real)(int, off64_t *, int, off64_t *, size_t, unsigned);
+    *(void **)&real = dlsym(RTLD_NEXT, "copy_file_range");
+    if (!meets(in, size, *off) || strcmp(getenv("UNREAD_HOW"), "eio"))
+        return real(in, off, out, to, size, flags);
+    errno = EIO;
+    return -1;
+}
+
 ssize_t pread64(int fd, void *buf, size_t size, off64_t off)
 {
     ssize_t (*real)(int, void *, size_t, off64_t);
     *(void **)&real = dlsym(RTLD_NEXT, "pread64");
     const char *how = getenv("UNREAD_HOW");
-    off64_t at = atoll(getenv("UNREAD_AT"));
-    if (at < off || at - off >= (off64_t)size || !is_ours(fd))
+    if (!meets(fd, size, off))
         return real(fd, buf, size, off);
-    if (!strcmp(how, "short") && truncate64(getenv("UNREAD_FILE"), at))
-        abort();
-    if (!strcmp(how, "tail") && truncate64(getenv("UNREAD_FILE"), off + (off64_t)size))
-        abort();
     int past = !strcmp(how, "direct") && fcntl(fd, F_GETFL) & O_DIRECT;
     if (past && write(2, "past the cache\n", 15) != 15)
         abort();

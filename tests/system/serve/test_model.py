@@ -73,6 +73,20 @@ def test_model_past_the_page_cache(kind, tmp_path):
         judge(image, bytes(model.content))
 
 
+def test_a_file_that_ends_inside_of_a_sector(tmp_path):
+    """A footer of 511 bytes, which cannot be read past the page cache without more than there is."""
+    image = KINDS["dynamic VHD"](str(tmp_path))
+    os.truncate(image.path, os.path.getsize(image.path) - 1)
+    model = Model(image, "short")
+    with Server(tmp_path, "file=" + image.path, "direct=true") as server:
+        assert past_the_page_cache(server, image.path)
+        disk = server.connect()
+        for _ in range(STEPS // 4):
+            model.step(disk)
+        model.compare(disk)
+    judge(image, bytes(model.content))
+
+
 @pytest.mark.parametrize("form, options", [("vpc", "force_size=on"), ("vhdx", "block_size=1M"), ("vhdx", "")])
 def test_in_turns_with_qemu(form, options, tmp_path):
     """QEMU and we add blocks to one file in turns."""

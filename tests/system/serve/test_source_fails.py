@@ -92,6 +92,25 @@ def test_an_image_that_is_changed(form, how, unread):
 
 
 @pytest.mark.parametrize("how", ["eio", "short", "tail"])
+def test_a_parent_that_is_copied(how, unread):
+    """What lies behind its new end must not pass for holes, which a parent has, too."""
+    make("base.vhdx", "--block-size", "1M")
+    hole = os.path.getsize("base.vhdx")
+    with Server(".", "file=base.vhdx") as server:
+        disk = server.connect()
+        disk.pwrite(noise()[:MIB], 30 * MIB)
+        disk.pwrite(noise()[:MIB], 31 * MIB)
+    images.run("fallocate", "--punch-hole", "--offset", hole, "--length", MIB, "base.vhdx")
+    mkimage("vhd", "create", "a.vhdx", "--parent", "base.vhdx")
+    content = images.read("a.vhdx")
+    says = ("base.vhdx: copying failed: Input/output error" if how == "eio"
+            else "base.vhdx: became shorter while it was read. End what writes to it",)
+    fails_and_leaves_all(unread, how, "base.vhdx", 10 * MIB, "merge", "a.vhdx", says=says)
+    mkimage("vhd", "merge", "a.vhdx")
+    images.equal(images.read("base.vhdx"), content, "merged")
+
+
+@pytest.mark.parametrize("how", ["eio", "short", "tail"])
 @pytest.mark.parametrize("name", ["a.vhd", "a.vhdx", "a.img"])
 def test_a_source_that_is_only_read(name, how, unread):
     """Of a raw disk, a file that became shorter must not pass for one with zeros at its end."""
