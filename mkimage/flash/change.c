@@ -145,9 +145,10 @@ void change_sort(struct overlay *o, const struct target *t, uint64_t copy_lba,
                  const struct volume_zone *zones, unsigned zone_count)
 {
     static const uint8_t step_of[] = {
-        [AREA_BITMAP] = CHANGE_BITMAP,       [AREA_RECORD] = CHANGE_RECORD,
-        [AREA_ROOT] = CHANGE_FOLDER,         [AREA_MIRRORED] = CHANGE_MIRRORED,
-        [AREA_INDEX_NEW] = CHANGE_INDEX_NEW, [AREA_OTHER] = CHANGE_DATA};
+        [AREA_BITMAP] = CHANGE_BITMAP, [AREA_RECORD] = CHANGE_RECORD,
+        [AREA_ROOT] = CHANGE_FOLDER,   [AREA_MIRRORED] = CHANGE_MIRRORED,
+        [AREA_COPY] = CHANGE_RECORD,   [AREA_INDEX_NEW] = CHANGE_INDEX_NEW,
+        [AREA_OTHER] = CHANGE_DATA};
     uint64_t start = t->part->start_lba;
     for (size_t i = 0; i < o->count; i++) {
         struct overlay_sector *s = &o->sector[i];
@@ -163,7 +164,7 @@ void change_sort(struct overlay *o, const struct target *t, uint64_t copy_lba,
         else
             for (unsigned k = 0; k < zone_count; k++) {
                 if ((s->lba << SECTOR_SHIFT) - zones[k].off < zones[k].size) {
-                    s->step = zones[k].area == AREA_RECORD
+                    s->step = zones[k].area == AREA_RECORD || zones[k].area == AREA_COPY
                                   ? step_of_record(o, t, s->lba, &zones[k], zones, zone_count)
                                   : step_of[zones[k].area];
                     break;

@@ -137,7 +137,7 @@ static enum status enlarge(struct edit *e, const char *path, struct image *image
     }
     struct image_file_on on_flash = {e, list};
     if (!status && !how->dry_run)
-        status = sums_mark_written(e, path);
+        status = sums_mark_written(e, path, NULL);
     bool known = how->trust_note && s.now.noted && !s.now.unsure;
     if (!status && !how->dry_run && !known)
         status = enlarge_clean(image, &s, &e->session.device, image_file_flash_io, &on_flash);

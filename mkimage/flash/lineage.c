@@ -276,6 +276,8 @@ static bool ask_entry(void *ctx, const struct menus_entry *e)
     static struct chain chain;
     struct question *q = ctx;
     struct fail f;
+    if (!*e->entry->vhd)
+        return true; /* it starts no image */
     enum err err = boot_open_chain(&chain, e->entry, e->volumes, q->arena, &f);
     const struct chain_link *child = stands_on(&chain, q->image, q->except);
     if (child)

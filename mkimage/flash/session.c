@@ -128,7 +128,7 @@ enum status session_volume(struct session *s, struct volume *v)
 {
     const struct part *part = s->target.part;
     uint64_t start = part->start_lba << SECTOR_SHIFT;
-    enum status status = mirror_mend(&s->device, start);
+    enum status status = mirror_mend(&s->device, &s->target.volume, start);
     return status ? status : volume_open(v, &s->device, start, part->sectors << SECTOR_SHIFT);
 }
 

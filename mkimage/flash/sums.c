@@ -48,15 +48,32 @@ enum status sums_set(struct sums *s, const char *path, const uint8_t digest[SHA2
     return STATUS_OK;
 }
 
+static void drop_line(struct sums *s, size_t index)
+{
+    struct sum *line = &s->line[index];
+    free(line->path);
+    memmove(line, line + 1, (--s->count - index) * sizeof *line);
+}
+
 bool sums_drop(struct sums *s, const char *path)
 {
     struct sum *line = sums_find(s, path);
-    if (!line)
+    if (line)
+        drop_line(s, (size_t)(line - s->line));
+    return line;
+}
+
+/* Does the line tell of this file, if by another name of it? */
+static bool is_of(const struct sum *line, struct ntfs *volume, const char *path)
+{
+    struct file its, file;
+    struct fail f;
+    if (volume_same_path(line->path, path))
+        return true;
+    if (ntfs_open(volume, line->path, &its, &f) || ntfs_open(volume, path, &file, &f))
         return false;
-    free(line->path);
-    size_t index = (size_t)(line - s->line);
-    memmove(line, line + 1, (--s->count - index) * sizeof *line);
-    return true;
+    struct ntfs_identity one = ntfs_identify(&its), two = ntfs_identify(&file);
+    return ntfs_same_file(&one, &two);
 }
 
 void sums_free(struct sums *s)
@@ -154,15 +171,20 @@ enum status sums_put(struct edit *e, const struct sums *s)
     return status;
 }
 
-enum status sums_mark_written(struct edit *e, const char *path)
+enum status sums_mark_written(struct edit *e, const char *path, const char *other)
 {
+    struct ntfs *volume = &e->session.target.volume;
     struct sums sums;
-    enum status status = sums_read(&sums, &e->session.target.volume);
-    struct sum *line = status ? NULL : sums_find(&sums, path);
-    if (line && !line->written) {
-        line->written = true;
-        status = sums_put(e, &sums);
+    bool changed = false;
+    enum status status = sums_read(&sums, volume);
+    for (size_t i = 0; !status && i < sums.count; i++) {
+        struct sum *line = &sums.line[i];
+        if (line->written || !(is_of(line, volume, path) || (other && is_of(line, volume, other))))
+            continue;
+        line->written = changed = true;
     }
+    if (changed)
+        status = sums_put(e, &sums);
     sums_free(&sums);
     return status;
 }
@@ -237,7 +259,7 @@ static enum status mark_on(const char *target, const char *path, struct device *
     if (why)
         status = cannot_mark(target, path, why);
     else if (!status)
-        status = sums_mark_written(&e, path);
+        status = sums_mark_written(&e, path, NULL);
     edit_close(&e);
     return status;
 }
@@ -260,6 +282,21 @@ enum status sums_forget(struct edit *e, const char *path)
     struct sums sums;
     enum status status = sums_read(&sums, &e->session.target.volume);
     if (!status && sums_drop(&sums, path))
+        status = sums_put(e, &sums);
+    sums_free(&sums);
+    return status;
+}
+
+enum status sums_forget_file(struct edit *e, const char *path)
+{
+    struct sums sums;
+    enum status status = sums_read(&sums, &e->session.target.volume);
+    size_t before = status ? 0 : sums.count;
+    for (size_t i = before; i--;) {
+        if (is_of(&sums.line[i], &e->session.target.volume, path))
+            drop_line(&sums, i);
+    }
+    if (!status && sums.count < before)
         status = sums_put(e, &sums);
     sums_free(&sums);
     return status;

@@ -50,16 +50,20 @@ enum status sums_text(const struct sums *s, char **text, size_t *size);
 /* Writes it. */
 enum status sums_put(struct edit *e, const struct sums *s);
 
-/* Before a verb changes an image: from now on it is no surprise that it differs. Does nothing where
- * that is known already. Not in a rehearsal. */
-enum status sums_mark_written(struct edit *e, const char *path);
+/* Before a verb changes an image, and perhaps an `other` one (NULL: none): from now on it is no
+ * surprise that they differ, whichever of their names has the sum. Does nothing where that is known
+ * already. Not in a rehearsal. */
+enum status sums_mark_written(struct edit *e, const char *path, const char *other);
 
 /* The same for TARGET:/path, of which somebody else has the drive open for writing. `drive` NULL: a
  * file of the host, which has no sum here. */
 enum status sums_mark_served(struct device *drive, const char *image, unsigned partition);
 
-/* Before a verb removes a file: its line goes. Not in a rehearsal. */
+/* Before a verb removes a name of a file: its line goes. Not in a rehearsal. */
 enum status sums_forget(struct edit *e, const char *path);
+
+/* The same of all names that the file at `path` has. */
+enum status sums_forget_file(struct edit *e, const char *path);
 
 /* Of all bytes of a file. */
 enum status sums_of_file(struct file *file, uint8_t digest[SHA256_SIZE]);

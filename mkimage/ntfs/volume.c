@@ -403,7 +403,7 @@ static bool add_zones(struct volume *v, ntfs_attr *attr, enum volume_area area,
     return true;
 }
 
-/* The records that the mirror has a copy of, and those copies: both are the same at all times, or
+/* The records that every mirror has a copy of, and those copies: both are the same at all times, or
  * libntfs-3g takes the volume for damaged. */
 static bool add_mirrored(struct volume *v, struct volume_zone **zones, unsigned *count)
 {
@@ -465,6 +465,7 @@ enum status volume_zones(struct volume *v, struct volume_zone **zones, unsigned 
             (uint64_t)FILE_root * v->ntfs->mft_record_size % v->cluster_size,
         v->ntfs->mft_record_size, AREA_ROOT, (uint64_t)FILE_root * v->ntfs->mft_record_size};
     if (!add_mirrored(v, zones, count) ||
+        !add_zones(v, v->ntfs->mftmirr_na, AREA_COPY, zones, count) ||
         !add_zones(v, v->ntfs->lcnbmp_na, AREA_BITMAP, zones, count) ||
         !add_zones(v, v->ntfs->mftbmp_na, AREA_BITMAP, zones, count) ||
         !add_zones(v, mft, AREA_RECORD, zones, count))

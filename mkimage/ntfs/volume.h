@@ -73,6 +73,7 @@ enum volume_area {
     AREA_RECORD,
     AREA_ROOT,
     AREA_MIRRORED,
+    AREA_COPY,      /* of a record, in the mirror: written with it */
     AREA_INDEX_NEW, /* of a folder, since it was opened */
     AREA_OTHER
 };
@@ -84,7 +85,7 @@ struct volume_zone {
 };
 
 /* Where $Bitmap, the MFT's bitmap and the MFT lie; the root folder's record by itself, and so the
- * MFT's first records with their copies in the mirror. The first
+ * MFT's first records with their copies in the mirror, and what else the mirror holds. The first
  * zone that holds an offset counts. Allocated; the caller frees it. */
 enum status volume_zones(struct volume *v, struct volume_zone **zones, unsigned *count);
 

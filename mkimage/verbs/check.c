@@ -91,12 +91,12 @@ static bool check_config(struct check *c)
 
 static void check_volume(struct check *c)
 {
-    const struct ntfs *volume = &c->target.volume;
+    struct ntfs *volume = &c->target.volume;
     steps_passed(&c->steps, "volume", "NTFS %u.%u, %s, clusters of %s", volume->version_major,
                  volume->version_minor,
                  bytes_text(volume->clusters << (volume->cluster_shift + SECTOR_SHIFT)),
                  bytes_text((uint64_t)SECTOR_SIZE << volume->cluster_shift));
-    if (mirror_is_old(&c->target.device, c->target.part->start_lba << SECTOR_SHIFT))
+    if (mirror_is_old(&c->target.device, volume, c->target.part->start_lba << SECTOR_SHIFT))
         steps_warn(&c->steps, "a change of it was cut off, and ntfs-3g will not mount it before "
                               "mkimage install mends its $MFTMirr");
     steps_warn_notes(&c->steps, &volume->notes, NULL);

@@ -158,7 +158,8 @@ static enum status build(struct session *s, const struct options *options, struc
                          .has_mbr = table->scheme == PART_MBR && !options->no_mbr,
                          .mbr = mbr,
                          .vbr = vbr};
-    status = mirror_mend(&s->device, start << SECTOR_SHIFT); /* also where nothing else is to do */
+    status = mirror_mend(&s->device, &s->target.volume,
+                         start << SECTOR_SHIFT); /* also where nothing else is to do */
     if (!status)
         status = read_old(s, &b->stage2, &b->stage2_size);
     if (!status)

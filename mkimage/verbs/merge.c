@@ -127,9 +127,8 @@ static enum status make(struct merge *m)
     struct slack before = m->absorb.slack;
     uint32_t add = m->add;
     bool grows = m->grows;
-    enum status status = sums_mark_written(&m->lineage.edit, m->parent);
-    if (!status)
-        status = sums_mark_written(&m->lineage.edit, m->path); /* a VHDX gets an id */
+    /* a child gets an id, where it is a VHDX */
+    enum status status = sums_mark_written(&m->lineage.edit, m->parent, m->path);
     if (!status)
         status = grow_parent(m);
     if (!status && grows)

@@ -315,7 +315,7 @@ static enum status make(struct replacement *r)
     struct edit_content content = {.size = flash_image_size(image), .fill = fill, .ctx = image};
     enum status status = r->drop ? drop_children(r) : STATUS_OK;
     if (!status && !e->rehearsal)
-        status = sums_forget(e, r->old.path);
+        status = sums_forget_file(e, r->old.path);
     if (!e->rehearsal)
         progress_start("copying", content.size);
     if (!status)

@@ -177,7 +177,7 @@ static enum status shrink(struct edit *e, const char *path, const struct options
             status = edit_truncate(e, path, size);
         edit_end_rehearsal(e);
         if (!status && !options->dry_run)
-            status = sums_mark_written(e, path);
+            status = sums_mark_written(e, path, NULL);
         if (!status && !options->dry_run)
             status = cut_on_flash(e, path, &s, &list, keep, size);
     }

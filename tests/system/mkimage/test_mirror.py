@@ -107,3 +107,15 @@ def test_install_on_a_fresh_volume(cluster, old_file):
     disk("old.img", "v.ntfs")
     refused, writes = sweep("install", "d.img")
     assert writes > 8 and len(refused) <= (0 if old_file else 1), f"cut at {refused} of {writes} writes"
+
+
+def test_a_mirror_of_more_than_four_records():
+    """Where a cluster has room for more: the root folder's is one, and changes with each name."""
+    volume("v.ntfs", 40 * MIB, cluster=8192)
+    run("qemu-img", "create", "-q", "-f", "vpc", "-o", "force_size=on", "a.vhd", 4 * MIB)
+    run("ntfscp", "-q", "v.ntfs", "a.vhd", "a.vhd")
+    disk("old.img", "v.ntfs")
+    mkimage("install", "old.img")
+    mkimage("snapshot", "old.img", "--size", "2M")
+    refused, writes = sweep("merge", "d.img")
+    assert writes > 8 and len(refused) == 1, f"cut at {refused} of {writes} writes"

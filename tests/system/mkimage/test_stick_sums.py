@@ -10,7 +10,7 @@ import pytest
 
 from files import read, sha256, write
 from layers import child, dynamic
-from ntfsdisk import MIB, fixed_vhd
+from ntfsdisk import MIB, fixed_vhd, hard_link
 from tools import ENV, FRAGMENT, MKIMAGE, mkimage, refused, run
 
 pytestmark = pytest.mark.usefixtures("folder")
@@ -101,6 +101,30 @@ def test_sums_of_what_is_added_and_replaced(stick, rng):
     assert found["new.vhd"][0] == found["fixed.vhd"][0] == hashlib.sha256(read("new.vhd")).hexdigest()
     assert found["leaf.vhd"][0] == hashlib.sha256(mkimage("cat", "f.img:/leaf.vhd").stdout).hexdigest()
     assert set(states().values()) == {"same"}
+
+
+def test_a_merge_says_so_of_both_images(stick, rng):
+    """Where no entry writes to either: the mark of the one was lost by that of the other."""
+    other = dynamic("other", rng)
+    child("still", other, "other", rng)
+    mkimage("add", "f.img", "--vhd", "still.vhd", "--write", "discard", "--reserve", "none")
+    mkimage("merge", "f.img", "--entry", "still")
+    assert sums()["other.vhd"][1] and states()["\\other.vhd"] == "changed"
+
+
+@pytest.mark.parametrize("verb", [["merge"], ["replace", "--vhd", "new.vhd", "--children", "drop"], ["reserve", "--size", "64K"]])
+def test_a_verb_by_another_name_than_the_sum_has(rng, verb):
+    """A file that has two names: its sum is told by the first, and the menu goes by the second."""
+    base = dynamic("base", rng)
+    child("leaf", base, "base", rng)
+    dynamic("new", rng)
+    with open("cfg", "w", encoding="ascii") as file:
+        file.write("[lab]\nvhd = \\leaf.vhd\nwrite = none\n[base]\nvhd = \\twin.vhd\nwrite = none\n")
+    mkimage("flash", "f.img", "--vhd", "leaf.vhd", "--config", "cfg", "--size", "64M", "--reserve", "none")
+    hard_link("f.img", "/base.vhd", "/twin.vhd")
+    hard_link("f.img", "/leaf.vhd", "/other.vhd")
+    mkimage(verb[0], "f.img", "--entry", "lab" if verb[0] == "merge" else "base", *verb[1:])
+    assert set(states().values()) <= {"same", "changed"}
 
 
 def test_flash_verify(stick):
