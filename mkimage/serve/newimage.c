@@ -2,11 +2,14 @@
 /* Options into a struct newdisk. Makes nothing. */
 #include "serve/newimage.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 #include "core/base/bounds.h"
+#include "host/lock.h"
 
 enum status newimage_choose(struct newdisk *d, const struct options *options, const char *name)
 {
@@ -27,6 +30,17 @@ enum status newimage_choose(struct newdisk *d, const struct options *options, co
     return STATUS_OK;
 }
 
+/* Until this program ends nobody may write to what its child will count on. */
+static enum status parent_hold(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0)
+        return STATUS_OK; /* opening it says why */
+    enum status status = lock_hold(fd, path, LOCK_READER);
+    close(fd);
+    return status;
+}
+
 enum status newimage_parent(struct newdisk *d, const char *name, const char *file,
                             struct hostfiles *host, struct arena *arena, struct chain *chain)
 {
@@ -35,6 +49,9 @@ enum status newimage_parent(struct newdisk *d, const char *name, const char *fil
     char *path = realpath(name, NULL);
     if (!path)
         return say_error("Check the name.", "%s: %s", name, strerror(errno));
+    enum status status = parent_hold(path);
+    if (status)
+        return status;
     if (chain_open(chain, &host->files, path, arena, &f))
         return say_fail(&f);
     d->parent = &chain->link[0]->image;

@@ -122,6 +122,18 @@ def test_nothing_is_read_of_what_is_being_written(tmp_path):
             assert "is in use by another program" in str(refused.value)
 
 
+@pytest.mark.parametrize("form", ["vhd", "vhdx"])
+def test_no_child_of_what_is_being_written(form, tmp_path):
+    """It would be a child of content that goes on changing."""
+    base, child = tmp_path / f"base.{form}", tmp_path / f"child.{form}"
+    images.mkimage("vhd", "create", base, "--size", "4M")
+    with Server(tmp_path, "file=" + str(base)):
+        done = images.mkimage("vhd", "create", child, "--parent", base, status=1)
+        assert b"is in use by another program, which writes to it" in done.stderr and not child.exists()
+    with Server(tmp_path, "file=" + str(base), "write=none"):
+        images.mkimage("vhd", "create", child, "--parent", base)
+
+
 def test_readers_share_and_keep_writers_away(tmp_path):
     image = KINDS["differencing VHD"](str(tmp_path))
     with Server(tmp_path, "file=" + image.path, "write=none"):
