@@ -46,6 +46,22 @@ def test_nbdcopy_and_map(kind, tmp_path):
     assert kind == "fixed VHD" or any(extent["type"] == 3 for extent in extents)
 
 
+def test_map_as_long_as_a_request_can_ask_for(tmp_path):
+    """More than that made nbdkit abort, with what was not flushed."""
+    path, size, longest = tmp_path / "disk.vhdx", 20 << 30, (1 << 32) - 1
+    images.mkimage("vhd", "create", path, "--size", size)
+    with Server(tmp_path, "file=" + str(path)) as server:
+        disk = server.connect()
+        disk.pwrite(b"data" * 128, size // 2)
+        for start in (0, 512, size // 2, size - longest):
+            found = []
+            disk.block_status(longest, start,
+                              lambda _context, _at, entries, _error, found=found: found.extend(entries) or 0)
+            assert 1 << 31 < sum(found[::2]) <= size - start
+        assert json.loads(images.run("nbdinfo", "--json", "--map", server.uri).stdout)[0]["offset"] == 0
+        assert disk.pread(4, size // 2) == b"data"
+
+
 def test_map_of_a_child_shows_the_parents_data(tmp_path):
     image = KINDS["differencing VHD"](str(tmp_path))
     stored = [i for i in range(0, image.size, 512) if image.content.count(0, i, i + 512) != 512]
