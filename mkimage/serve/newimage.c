@@ -9,6 +9,7 @@
 #include <strings.h>
 #include <unistd.h>
 #include "core/base/bounds.h"
+#include "core/vhdx/layout.h"
 #include "host/lock.h"
 
 enum status newimage_choose(struct newdisk *d, const struct options *options, const char *name)
@@ -55,6 +56,13 @@ enum status newimage_parent(struct newdisk *d, const char *name, const char *fil
     if (chain_open(chain, &host->files, path, arena, &f))
         return say_fail(&f);
     d->parent = &chain->link[0]->image;
+    struct vhdx_layout at = {0};
+    if (d->parent->format == IMAGE_VHDX)
+        vhdx_layout(d->parent, &at);
+    if (at.sectors_4k)
+        return say_error("Make the child with another program.",
+                         "%s: has sectors of 4096 bytes, and a child made here would have 512",
+                         name);
     d->parent_path = path;
     d->format = d->parent->format;
     d->kind = IMAGE_DIFFERENCING;

@@ -112,6 +112,20 @@ def test_image_that_should_not_be_written(tmp_path):
         assert server.connect().pread(512, 0) == image.content[:512]
 
 
+def test_sectors_of_4096_bytes(tmp_path):
+    """Refused when it is opened, and not at each request; so is a child, which would have others."""
+    path, child = str(tmp_path / "disk.vhdx"), tmp_path / "child.vhdx"
+    disk = vhdx.Vhdx(4 * MIB, block_size=MIB)
+    disk.sector_size = 4096
+    disk.write(path)
+    for mode in ("persistent", "none", "discard"):
+        with pytest.raises(Refused) as refused:
+            Server(tmp_path, "file=" + path, "write=" + mode)
+        assert "has sectors of 4096 bytes: only 512 are served" in str(refused.value)
+    assert b"has sectors of 4096 bytes" in images.mkimage("vhd", "create", child, "--parent", path, status=1).stderr
+    assert not child.exists()
+
+
 def test_two_writers_are_refused(tmp_path):
     image = KINDS["dynamic VHDX"](str(tmp_path))
     with Server(tmp_path, "file=" + image.path) as server:
