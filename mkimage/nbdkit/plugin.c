@@ -21,6 +21,7 @@
 #include "serve/serve.h"
 
 #define THREAD_MODEL NBDKIT_THREAD_MODEL_PARALLEL
+#define EXTENTS_MAX  (UINT32_MAX & ~(uint64_t)511)
 
 static struct serve_options options = {
     .write = WRITE_PERSISTENT, .write_of_entry = true, .alone = true};
@@ -268,18 +269,21 @@ static int vhdboot_flush(void *handle, uint32_t flags)
     return error ? failed(error, &f) : 0;
 }
 
+/* All of them together are no longer than a request can be: nbdkit (1.32) may abort otherwise. */
 static int vhdboot_extents(void *handle, uint32_t count, uint64_t offset, uint32_t flags,
                            struct nbdkit_extents *extents)
 {
-    uint64_t end = offset + count;
+    uint64_t end = offset + count, most = offset + EXTENTS_MAX;
     (void)handle;
-    while (offset < end) { /* ends: an extent has at least one byte */
+    while (offset < end && offset < most) { /* ends: an extent has at least one byte */
         struct fail f;
         uint64_t length;
         bool zero;
         int error = serve_extent(disk, offset, &length, &zero, &f);
         if (error)
             return failed(error, &f);
+        if (length > most - offset)
+            length = most - offset;
         uint32_t type = zero ? NBDKIT_EXTENT_HOLE | NBDKIT_EXTENT_ZERO : 0;
         if (nbdkit_add_extent(extents, offset, length, type) == -1)
             return -1;

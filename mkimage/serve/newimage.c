@@ -2,11 +2,15 @@
 /* Options into a struct newdisk. Makes nothing. */
 #include "serve/newimage.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 #include "core/base/bounds.h"
+#include "core/vhdx/layout.h"
+#include "host/lock.h"
 
 enum status newimage_choose(struct newdisk *d, const struct options *options, const char *name)
 {
@@ -27,6 +31,17 @@ enum status newimage_choose(struct newdisk *d, const struct options *options, co
     return STATUS_OK;
 }
 
+/* Until this program ends nobody may write to what its child will count on. */
+static enum status parent_hold(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0)
+        return STATUS_OK; /* opening it says why */
+    enum status status = lock_hold(fd, path, LOCK_READER);
+    close(fd);
+    return status;
+}
+
 enum status newimage_parent(struct newdisk *d, const char *name, const char *file,
                             struct hostfiles *host, struct arena *arena, struct chain *chain)
 {
@@ -35,9 +50,19 @@ enum status newimage_parent(struct newdisk *d, const char *name, const char *fil
     char *path = realpath(name, NULL);
     if (!path)
         return say_error("Check the name.", "%s: %s", name, strerror(errno));
+    enum status status = parent_hold(path);
+    if (status)
+        return status;
     if (chain_open(chain, &host->files, path, arena, &f))
         return say_fail(&f);
     d->parent = &chain->link[0]->image;
+    struct vhdx_layout at = {0};
+    if (d->parent->format == IMAGE_VHDX)
+        vhdx_layout(d->parent, &at);
+    if (at.sectors_4k)
+        return say_error("Make the child with another program.",
+                         "%s: has sectors of 4096 bytes, and a child made here would have 512",
+                         name);
     d->parent_path = path;
     d->format = d->parent->format;
     d->kind = IMAGE_DIFFERENCING;

@@ -104,6 +104,23 @@ static enum err lock_file(struct opened *o, int fd, bool write, const char *path
     return ERR_OK;
 }
 
+/* Core counts in sectors of 512 bytes. */
+static enum err sectors_judge(struct opened *o, struct fail *f)
+{
+    const struct chain *chain = opened_chain(o);
+    for (unsigned i = 0; i < chain->count; i++) {
+        struct vhdx_layout at = {0};
+        if (chain->link[i]->image.format == IMAGE_VHDX)
+            vhdx_layout(&chain->link[i]->image, &at);
+        if (!at.sectors_4k)
+            continue;
+        (void)fail(f, ERR_UNSUPPORTED, "the disk has sectors of %u bytes: only 512 are served",
+                   4096);
+        return fail_subject(f, chain->link[i]->path);
+    }
+    return ERR_OK;
+}
+
 /* What forbids writing in the image itself. */
 static enum err leaf_judge(struct opened *o, struct arena *a, struct fail *f)
 {
@@ -378,6 +395,8 @@ struct opened *opened_open(const struct serve_options *options, struct fail *f)
     bool again = false;
     if (!err)
         err = world_open(o, options, f);
+    if (!err)
+        err = sectors_judge(o, f);
     if (!err)
         err = replay(o, &again, f);
     if (!err && again) {

@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include "cli/bytes.h"
 #include "core/base/bounds.h"
+#include "core/vhdx/layout.h"
 #include "core/vhdx/vhdx.h"
 #include "flash/target.h"
 #include "host/fd.h"
@@ -54,6 +55,26 @@ static enum status lock_open(struct change *c, const char *path)
     return lock_hold(c->lock, path, LOCK_WRITER);
 }
 
+/* The image and its parents. */
+static enum err links_open(struct change *c, struct fail *f)
+{
+    struct vhdx_layout at = {0};
+    enum err err = chain_open(&c->chain, &c->host.files, c->path, &c->arena, f);
+    if (!err && leaf(c)->image.format == IMAGE_VHDX)
+        vhdx_layout(&leaf(c)->image, &at);
+    if (!at.log_in_use)
+        return err;
+    /* Its program was killed: what it had flushed may stand in the log only. */
+    int fd = fcntl(c->lock, F_DUPFD_CLOEXEC, 0);
+    struct store *store = fd >= 0 ? store_host(fd, leaf(c)->file.size) : NULL;
+    err = !store                                       ? fail(f, ERR_MEMORY, "out of memory", 0)
+          : vhdx_log_replay(&leaf(c)->image, store, f) ? f->err
+                                                       : ERR_OK;
+    store_close(store);
+    hostfiles_close(&c->host);
+    return err ? err : chain_open(&c->chain, &c->host.files, c->path, &c->arena, f);
+}
+
 /* `parent` helps to find one that the image does not lead to; NULL: none. */
 static enum status change_open(struct change *c, const char *name, const char *parent)
 {
@@ -69,8 +90,8 @@ static enum status change_open(struct change *c, const char *name, const char *p
     struct fail f;
     c->host.files.parent = &parent;
     c->host.files.parent_count = parent ? 1 : 0;
-    if (chain_open(&c->chain, &c->host.files, c->path, &c->arena, &f))
-        return say_fail(&f);
+    if (links_open(c, &f))
+        return serve_say(&f);
     struct image *image = &leaf(c)->image;
     if (image->check && image->check(image, &c->arena, &f))
         return say_fail(&f);

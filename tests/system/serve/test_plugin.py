@@ -46,6 +46,22 @@ def test_nbdcopy_and_map(kind, tmp_path):
     assert kind == "fixed VHD" or any(extent["type"] == 3 for extent in extents)
 
 
+def test_map_as_long_as_a_request_can_ask_for(tmp_path):
+    """More than that made nbdkit abort, with what was not flushed."""
+    path, size, longest = tmp_path / "disk.vhdx", 20 << 30, (1 << 32) - 1
+    images.mkimage("vhd", "create", path, "--size", size)
+    with Server(tmp_path, "file=" + str(path)) as server:
+        disk = server.connect()
+        disk.pwrite(b"data" * 128, size // 2)
+        for start in (0, 512, size // 2, size - longest):
+            found = []
+            disk.block_status(longest, start,
+                              lambda _context, _at, entries, _error, found=found: found.extend(entries) or 0)
+            assert 1 << 31 < sum(found[::2]) <= size - start
+        assert json.loads(images.run("nbdinfo", "--json", "--map", server.uri).stdout)[0]["offset"] == 0
+        assert disk.pread(4, size // 2) == b"data"
+
+
 def test_map_of_a_child_shows_the_parents_data(tmp_path):
     image = KINDS["differencing VHD"](str(tmp_path))
     stored = [i for i in range(0, image.size, 512) if image.content.count(0, i, i + 512) != 512]
@@ -97,6 +113,20 @@ def test_image_that_should_not_be_written(tmp_path):
         assert server.connect().pread(512, 0) == image.content[:512]
 
 
+def test_sectors_of_4096_bytes(tmp_path):
+    """Refused when it is opened, and not at each request; so is a child, which would have others."""
+    path, child = str(tmp_path / "disk.vhdx"), tmp_path / "child.vhdx"
+    disk = vhdx.Vhdx(4 * MIB, block_size=MIB)
+    disk.sector_size = 4096
+    disk.write(path)
+    for mode in ("persistent", "none", "discard"):
+        with pytest.raises(Refused) as refused:
+            Server(tmp_path, "file=" + path, "write=" + mode)
+        assert "has sectors of 4096 bytes: only 512 are served" in str(refused.value)
+    assert b"has sectors of 4096 bytes" in images.mkimage("vhd", "create", child, "--parent", path, status=1).stderr
+    assert not child.exists()
+
+
 def test_two_writers_are_refused(tmp_path):
     image = KINDS["dynamic VHDX"](str(tmp_path))
     with Server(tmp_path, "file=" + image.path) as server:
@@ -121,6 +151,18 @@ def test_nothing_is_read_of_what_is_being_written(tmp_path):
             with pytest.raises(Refused) as refused:
                 Server(tmp_path, "file=" + str(path), "write=" + mode)
             assert "is in use by another program" in str(refused.value)
+
+
+@pytest.mark.parametrize("form", ["vhd", "vhdx"])
+def test_no_child_of_what_is_being_written(form, tmp_path):
+    """It would be a child of content that goes on changing."""
+    base, child = tmp_path / f"base.{form}", tmp_path / f"child.{form}"
+    images.mkimage("vhd", "create", base, "--size", "4M")
+    with Server(tmp_path, "file=" + str(base)):
+        done = images.mkimage("vhd", "create", child, "--parent", base, status=1)
+        assert b"is in use by another program, which writes to it" in done.stderr and not child.exists()
+    with Server(tmp_path, "file=" + str(base), "write=none"):
+        images.mkimage("vhd", "create", child, "--parent", base)
 
 
 def test_readers_share_and_keep_writers_away(tmp_path):

@@ -389,6 +389,28 @@ def test_killed(verb, tmp_path):
     assert killed > 3
 
 
+@pytest.mark.parametrize("verb", ["compact", "resize", "rebase", "merge"])
+def test_a_vhdx_whose_program_was_killed(verb, tmp_path):
+    """What was flushed stands in its log, and counts."""
+    base, child = tmp_path / "base.vhdx", tmp_path / "child.vhdx"
+    mkimage("vhd", "create", base, "--size", "6M", "--block-size", "1M")
+    path = base
+    if verb in ("rebase", "merge"):
+        path = child
+        mkimage("vhd", "create", child, "--parent", base)
+    with Server(tmp_path, "file=" + str(path)) as server:
+        disk = server.connect()
+        disk.pwrite(b"lasting " * 512, MIB - 2048)
+        disk.flush()
+        server.kill()
+    assert "was not closed" in images.info(path)["warnings"][0]
+    content = images.read(path)
+    mkimage("vhd", verb, path, *{"resize": ["--size", "7M"], "rebase": ["--parent", base]}.get(verb, []))
+    now = base if verb == "merge" else path
+    images.equal(images.read(now)[:6 * MIB], content, verb)
+    assert content.count(b"lasting") and not images.info(now)["warnings"]
+
+
 def test_what_is_replaced_keeps_its_owner_and_mode(tmp_path):
     path = tmp_path / "disk.vhd"
     mkimage("vhd", "create", path, "--size", "4M")
