@@ -223,6 +223,19 @@ def test_several_flashes_are_summed_once(meddle, rng):
         assert set(states(flash).values()) == {"same"}
 
 
+def test_remove_after_somebody_has_deleted_the_image(stick):
+    text = mkimage("cat", "f.img:/vhdboot.sum").stdout
+    with open("sums", "wb") as file:
+        file.write(text + b"0" * 64 + b"  nowhere.vhd\n")
+    with open("cfg", "a", encoding="ascii") as file:
+        file.write("[old]\nvhd = \\nowhere.vhd\n")
+    for host, path in (("sums", "/vhdboot.sum"), ("cfg", "/vhdboot.cfg")):
+        run(FRAGMENT, "f.img", host, path, 1)
+    assert states(status=1)["\\nowhere.vhd"] == "gone"
+    mkimage("remove", "f.img", "--entry", "old")
+    assert mkimage("cat", "f.img:/vhdboot.sum").stdout == text and "\\nowhere.vhd" not in states()
+
+
 def fill_up(name, clusters):
     """As many are free from now on; the others count as used."""
     bitmap = json.loads(mkimage("extents", f"{name}:/$Bitmap", "--json").stdout)
