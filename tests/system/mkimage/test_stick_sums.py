@@ -112,7 +112,8 @@ def test_a_merge_says_so_of_both_images(stick, rng):
     assert sums()["other.vhd"][1] and states()["\\other.vhd"] == "changed"
 
 
-@pytest.mark.parametrize("verb", [["merge"], ["replace", "--vhd", "new.vhd", "--children", "drop"], ["reserve", "--size", "64K"]])
+@pytest.mark.parametrize("verb", [["merge"], ["replace", "--vhd", "new.vhd", "--children", "drop"],
+                                  ["reserve", "--size", "64K"]])
 def test_a_verb_by_another_name_than_the_sum_has(rng, verb):
     """A file that has two names: its sum is told by the first, and the menu goes by the second."""
     base = dynamic("base", rng)
@@ -253,7 +254,7 @@ def test_a_volume_with_no_room_for_the_sums(rng):
     with open("vhdboot.cfg", "w", encoding="ascii") as file:
         file.write("[one]\nvhd = \\one.vhd\n[two]\nvhd = \\two.vhd\n")
     part = volume("v.ntfs", 64 * MIB)
-    run("ntfscp", "-q", part, "vhdboot.cfg", "vhdboot.cfg")             # inside its MFT record: a new one takes a cluster
+    run("ntfscp", "-q", part, "vhdboot.cfg", "vhdboot.cfg")     # inside its MFT record: a new one takes a cluster
     disk("f.img", part)
     for name in ("one.vhd", "two.vhd"):
         run(FRAGMENT, "f.img", name, "/" + name, 1)
