@@ -73,20 +73,28 @@ void say_warning(const char *format, ...)
 const char say_absent[] = "no such file";
 const char say_no_file[] = "is no file";
 const char say_forbidden[] = "this user may not read it";
+const char say_no_entry[] = "there is no such entry";
 
-static const char *host_advice(const char *sentence)
+static const char *own_advice(const char *sentence)
 {
     return sentence == say_absent || sentence == say_no_file ? "Check the name."
            : sentence == say_forbidden                       ? "Run this as a user who may open it."
-                                                             : NULL;
+           : sentence == say_no_entry ? "mkimage list tells the entries that there are."
+                                      : NULL;
+}
+
+const char *say_advice(const struct fail *f)
+{
+    const char *own = own_advice(f->sentence);
+    return own ? own : errors_advice(f->err);
 }
 
 enum status say_fail_advice(const struct fail *f, const char *advice)
 {
     char sentence[512];
     errors_format(f, sentence, sizeof sentence);
-    const char *host = host_advice(f->sentence);
-    return say_error(host ? host : advice ? advice : errors_advice(f->err), "%s", sentence);
+    bool given = advice && !own_advice(f->sentence);
+    return say_error(given ? advice : say_advice(f), "%s", sentence);
 }
 
 enum status say_fail(const struct fail *f)

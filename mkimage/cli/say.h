@@ -24,12 +24,15 @@ void say_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The failure in core's own words, with its advice. Returns STATUS_FAILED. */
 enum status say_fail(const struct fail *f);
 
-/* What is wrong with a file of the host: no fault of a drive, nor of what vhdboot.cfg says. The two
- * functions beside this know the advice. */
-extern const char say_absent[], say_no_file[], say_forbidden[];
-
 /* The same, with other advice where it is not NULL. */
 enum status say_fail_advice(const struct fail *f, const char *advice);
+
+/* What is wrong with a file of the host, or with what was said on the command line: no fault of a
+ * drive, nor of what vhdboot.cfg says. The functions here know the advice. */
+extern const char say_absent[], say_no_file[], say_forbidden[], say_no_entry[];
+
+/* The advice that they would give. */
+const char *say_advice(const struct fail *f);
 
 /* A failure that core does not know: the sentence without its full stop, and what to do. Returns
  * STATUS_FAILED. */

@@ -71,7 +71,7 @@ void steps_failed_as(struct steps *s, const char *name, const struct fail *f)
 {
     char sentence[512];
     errors_format(f, sentence, sizeof sentence);
-    steps_failed(s, name, errors_advice(f->err), "%s", sentence);
+    steps_failed(s, name, say_advice(f), "%s", sentence);
 }
 
 void steps_warn(struct steps *s, const char *format, ...)

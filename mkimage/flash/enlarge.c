@@ -130,9 +130,11 @@ static enum status enlarge(struct edit *e, const char *path, struct image *image
     uint32_t pieces = 0;
     enum status status = slack_look(&s, image, &e->session.target.arena);
     uint32_t add = status ? 0 : enlarge_wanted(path, &s, how->size);
-    if (!status && (add || s.bitmaps)) {
+    if (!status) {
         edit_rehearse(e);
-        status = grow_slots(e, path, &s, add, list, &pieces);
+        status = sums_mark_written(e, path, NULL);
+        if (!status && (add || s.bitmaps))
+            status = grow_slots(e, path, &s, add, list, &pieces);
         edit_end_rehearsal(e);
     }
     struct image_file_on on_flash = {e, list};

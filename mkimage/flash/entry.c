@@ -3,6 +3,7 @@
 #include "flash/entry.h"
 #include <string.h>
 #include <strings.h>
+#include "cli/say.h"
 #include "core/base/bounds.h"
 #include "core/base/file.h"
 
@@ -28,7 +29,7 @@ enum err entry_choose(struct entry *e, struct target *t, const char *name, struc
         e->chosen = &e->config.entry[index];
         return ERR_OK;
     }
-    (void)fail(f, ERR_NOT_FOUND, "there is no such entry", 0);
+    (void)fail(f, ERR_NOT_FOUND, say_no_entry, 0);
     return fail_subject(f, name);
 }
 

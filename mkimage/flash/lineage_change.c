@@ -132,7 +132,7 @@ enum status lineage_remove(struct lineage *l, const char *path)
     if (ntfs_open(&l->edit.session.target.volume, path, &file, &f))
         return say_fail(&f);
     struct ntfs_identity own = ntfs_identify(&file);
-    enum status status = real ? sums_forget_file(&l->edit, path) : STATUS_OK;
+    enum status status = sums_forget_file(&l->edit, path);
     if (!status)
         status = lineage_images(l, &images); /* from before the change where it is known */
     unsigned names = 0;

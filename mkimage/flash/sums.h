@@ -52,14 +52,14 @@ enum status sums_put(struct edit *e, const struct sums *s);
 
 /* Before a verb changes an image, and perhaps an `other` one (NULL: none): from now on it is no
  * surprise that they differ, whichever of their names has the sum. Does nothing where that is known
- * already. Not in a rehearsal. */
+ * already. */
 enum status sums_mark_written(struct edit *e, const char *path, const char *other);
 
 /* The same for TARGET:/path, of which somebody else has the drive open for writing. `drive` NULL: a
  * file of the host, which has no sum here. */
 enum status sums_mark_served(struct device *drive, const char *image, unsigned partition);
 
-/* Before a verb removes a name of a file: its line goes. Not in a rehearsal. */
+/* Before a verb removes a name of a file: its line goes. */
 enum status sums_forget(struct edit *e, const char *path);
 
 /* The same of all names that the file at `path` has. */

@@ -154,7 +154,9 @@ static enum status make(struct merge *m)
 static enum status rehearse(struct merge *m)
 {
     edit_rehearse(&m->lineage.edit);
-    enum status status = grow_parent(m);
+    enum status status = sums_mark_written(&m->lineage.edit, m->parent, m->path);
+    if (!status)
+        status = grow_parent(m);
     if (!status)
         status = lineage_drop(&m->lineage, &m->config, m->path);
     edit_end_rehearsal(&m->lineage.edit);

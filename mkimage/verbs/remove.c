@@ -7,6 +7,7 @@
 #include <string.h>
 #include "cli/options.h"
 #include "cli/say.h"
+#include "core/chain/path.h"
 #include "core/entry/config.h"
 #include "core/ntfs/ntfs.h"
 #include "flash/config_entries.h"
@@ -25,6 +26,7 @@ struct removal {
     unsigned entry;   /* of the menu; CONFIG_ENTRIES_MAX: none */
     char *why;        /* the image stays; NULL: it goes */
     bool goes, edits; /* the image is removed; the config is changed */
+    bool gone;        /* somebody else has removed it, and its sum is left */
     const char *name; /* of the entry, as the user has it */
     char *listed;     /* an image of the root folder, which would be an entry by itself */
     struct lineage_config config;
@@ -48,6 +50,7 @@ static enum status find(struct removal *r)
     if (!*vhd)
         return STATUS_OK; /* it starts no image */
     enum status status = needed_find(&r->image, l, vhd, entry);
+    r->gone = !status && r->image.place == NEEDED_GONE && !chain_path_volume(vhd);
     if (!status && !entry && r->image.place == NEEDED_GONE)
         status = say_error("Check the name.", "%s: is not there", vhd);
     else if (!status && !entry && r->image.place == NEEDED_ELSEWHERE)
@@ -118,7 +121,7 @@ static enum status plan_config(struct removal *r)
 static enum status remove_image(struct removal *r)
 {
     struct edit *e = &r->lineage.edit;
-    enum status status = e->rehearsal ? STATUS_OK : sums_forget(e, r->image.path);
+    enum status status = sums_forget(e, r->image.path);
     return status ? status : edit_remove(e, r->image.path);
 }
 
@@ -137,6 +140,8 @@ static enum status make(struct removal *r)
         if (!status && real)
             status = lineage_reopen_menu(l);
     }
+    if (!status && r->gone)
+        status = sums_forget(&l->edit, r->image.path);
     return status || !r->goes ? status : remove_image(r);
 }
 

@@ -314,7 +314,7 @@ static enum status make(struct replacement *r)
     struct flash_image *image = &r->plan.image[0];
     struct edit_content content = {.size = flash_image_size(image), .fill = fill, .ctx = image};
     enum status status = r->drop ? drop_children(r) : STATUS_OK;
-    if (!status && !e->rehearsal)
+    if (!status)
         status = sums_forget_file(e, r->old.path);
     if (!e->rehearsal)
         progress_start("copying", content.size);

@@ -174,6 +174,8 @@ static enum status shrink(struct edit *e, const char *path, const struct options
         status = check_simple(e, path);
         edit_rehearse(e);
         if (!status)
+            status = sums_mark_written(e, path, NULL);
+        if (!status)
             status = edit_truncate(e, path, size);
         edit_end_rehearsal(e);
         if (!status && !options->dry_run)

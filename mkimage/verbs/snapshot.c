@@ -203,8 +203,7 @@ static enum status make(struct snapshot *s)
                                    .size = slack_size(&s->vhd.slack, s->slots)};
     newvhd_end(&s->vhd, &content.back, &content.back_size, content.size);
     unsigned depth = l->chain.count;
-    if (real)
-        status = sums_mark_written(&l->edit, s->parent, NULL);
+    status = sums_mark_written(&l->edit, s->parent, NULL);
     if (!status)
         status = lineage_put_first(l, &s->config);
     if (!status && real && s->config.first)

@@ -241,7 +241,8 @@ def test_what_is_no_image_is_passed_over():
 def test_an_entry_without_an_image_stands_on_none():
     """What `boot =` starts is no image, so there is nothing to warn of."""
     family()
-    name = flash(["leaf", "base"], config="[work]\nvhd = \\vhd\\leaf.vhd\n[own]\nboot = next\n[old]\nboot = \\bootmgr\n")
+    config = "[work]\nvhd = \\vhd\\leaf.vhd\n[own]\nboot = next\n[old]\nboot = \\bootmgr\n"
+    name = flash(["leaf", "base"], config=config)
     for verb in VERBS:
         shutil.copy(name, "again.img")
         assert b"warning" not in mkimage(verb[0], "again.img", *verb[1:]).stderr, verb

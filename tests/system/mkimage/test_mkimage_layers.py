@@ -59,6 +59,8 @@ def test_all_verbs_refuse_and_write_nothing():
         refused(*verb, words="no parent")
     for verb in VERBS:
         refused(*verb, "--entry", "nobody", words="nobody|no such entry")
+    for verb in ("check", "map", "read"):
+        refused(verb, "f.img", "--entry", "nobody", words="no such entry. mkimage list tells")
     refused("reserve", "f.img", "--size", "1M", "--file", "/nothing.vhd", words="nothing")
     refused("snapshot", "f.img", "--name", "base.vhd", words="exists already")
     refused("snapshot", "f.img", "--name", "a|b.vhd", words="no such name")

@@ -10,7 +10,7 @@ import pytest
 
 from files import read, sha256, write
 from layers import child, dynamic
-from ntfsdisk import MIB, fixed_vhd, hard_link
+from ntfsdisk import MIB, disk, fixed_vhd, hard_link, volume
 from tools import ENV, FRAGMENT, MKIMAGE, mkimage, refused, run
 
 pytestmark = pytest.mark.usefixtures("folder")
@@ -112,7 +112,8 @@ def test_a_merge_says_so_of_both_images(stick, rng):
     assert sums()["other.vhd"][1] and states()["\\other.vhd"] == "changed"
 
 
-@pytest.mark.parametrize("verb", [["merge"], ["replace", "--vhd", "new.vhd", "--children", "drop"], ["reserve", "--size", "64K"]])
+@pytest.mark.parametrize("verb", [["merge"], ["replace", "--vhd", "new.vhd", "--children", "drop"],
+                                  ["reserve", "--size", "64K"]])
 def test_a_verb_by_another_name_than_the_sum_has(rng, verb):
     """A file that has two names: its sum is told by the first, and the menu goes by the second."""
     base = dynamic("base", rng)
@@ -221,3 +222,46 @@ def test_several_flashes_are_summed_once(meddle, rng):
     assert sums("f.img") == sums("g.img") == sums("h.img")
     for flash in "f.img", "g.img", "h.img":
         assert set(states(flash).values()) == {"same"}
+
+
+def test_remove_after_somebody_has_deleted_the_image(stick):
+    text = mkimage("cat", "f.img:/vhdboot.sum").stdout
+    with open("sums", "wb") as file:
+        file.write(text + b"0" * 64 + b"  nowhere.vhd\n")
+    with open("cfg", "a", encoding="ascii") as file:
+        file.write("[old]\nvhd = \\nowhere.vhd\n")
+    for host, path in (("sums", "/vhdboot.sum"), ("cfg", "/vhdboot.cfg")):
+        run(FRAGMENT, "f.img", host, path, 1)
+    assert states(status=1)["\\nowhere.vhd"] == "gone"
+    mkimage("remove", "f.img", "--entry", "old")
+    assert mkimage("cat", "f.img:/vhdboot.sum").stdout == text and "\\nowhere.vhd" not in states()
+
+
+def fill_up(name, clusters):
+    """As many are free from now on; the others count as used."""
+    bitmap = json.loads(mkimage("extents", f"{name}:/$Bitmap", "--json").stdout)
+    at = bitmap["extents"][0]["drive_lba"] * 512
+    used = int.from_bytes(read(name, at, bitmap["size"]), "little")
+    free = [bit for bit in range(8 * bitmap["size"]) if not used >> bit & 1][:clusters]
+    used = (1 << 8 * bitmap["size"]) - 1 - sum(1 << bit for bit in free)
+    write(name, at, used.to_bytes(bitmap["size"], "little"))
+
+
+def test_a_volume_with_no_room_for_the_sums(rng):
+    """It is found out before anything is changed: by --dry-run as well."""
+    dynamic("one", rng)
+    dynamic("two", rng)
+    with open("vhdboot.cfg", "w", encoding="ascii") as file:
+        file.write("[one]\nvhd = \\one.vhd\n[two]\nvhd = \\two.vhd\n")
+    part = volume("v.ntfs", 64 * MIB)
+    run("ntfscp", "-q", part, "vhdboot.cfg", "vhdboot.cfg")     # inside its MFT record: a new one takes a cluster
+    disk("f.img", part)
+    for name in ("one.vhd", "two.vhd"):
+        run(FRAGMENT, "f.img", name, "/" + name, 1)
+    mkimage("install", "f.img")
+    mkimage("add", "f.img", "--vhd", "one.vhd")                         # is there: its sum is what is new
+    fill_up("f.img", 1)
+    digest = sha256("f.img")
+    refused("remove", "f.img", "--entry", "one", "--dry-run", words="no room")
+    refused("remove", "f.img", "--entry", "one", words="no room")
+    assert sha256("f.img") == digest
