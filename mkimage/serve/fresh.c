@@ -149,6 +149,8 @@ static enum status name_take(const struct fresh *fresh)
     if (ok && there && !fd_leads(fresh->old, fresh->name))
         return say_error("Look which one is the right one, then run this again.",
                          "%s: was replaced or removed meanwhile", fresh->name);
+    if (ok && there)
+        mounted_sum_written(fresh->name);
     if (ok && (there || renameat2(AT_FDCWD, fresh->path, AT_FDCWD, fresh->name, RENAME_NOREPLACE)))
         ok = (there || errno == EINVAL) && !rename(fresh->path, fresh->name);
     if (!ok && errno == EEXIST)
@@ -163,8 +165,6 @@ enum status fresh_end(struct fresh *fresh, enum status status)
 {
     if (!fresh->path)
         return status;
-    if (!status && fresh->old >= 0)
-        mounted_sum_written(fresh->name);
     if (!status)
         status = name_take(fresh);
     if (status)
