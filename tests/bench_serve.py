@@ -196,7 +196,7 @@ def compacts(paths, folder):
 
         def prepare(before=before, path=path, copy=copy):
             command("rm", "-f", copy)
-            command("cp", "--reflink=auto", before, path)
+            command("cp", "--reflink=never", "--sparse=never", before, path)     # cp would make holes of zeros
             for one in (before, path):
                 with open(one, "rb") as file:
                     os.fsync(file.fileno())
