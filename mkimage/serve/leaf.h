@@ -34,8 +34,9 @@ struct leaf {
 };
 
 struct leaf_ops {
-    /* The run at `lba`; it may end earlier than the state changes. */
-    int (*find)(struct leaf *l, uint64_t lba, struct leaf_run *run, struct fail *f);
+    /* The run at `lba`; it may end earlier than the state changes, and nobody looks further than
+     * for `count` sectors. */
+    int (*find)(struct leaf *l, uint64_t lba, uint64_t count, struct leaf_run *run, struct fail *f);
 
     /* Where to write sectors from `lba` on: `*count` is cut to what lies in one piece. A block that
      * was not there is now, in memory, and reads as before. */

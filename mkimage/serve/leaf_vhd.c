@@ -70,13 +70,15 @@ static int bits_get(struct vhd_leaf *v, uint64_t lba, uint8_t **bits, uint32_t *
     return store_fail(f, error, "the bitmap of block %u could not be read", block);
 }
 
-static int vhd_find(struct leaf *l, uint64_t lba, struct leaf_run *run, struct fail *f)
+static int vhd_find(struct leaf *l, uint64_t lba, uint64_t count, struct leaf_run *run,
+                    struct fail *f)
 {
     struct vhd_leaf *v = (struct vhd_leaf *)l;
     uint32_t block = leaf_block(&v->leaf, lba);
     if (!*entry_of(v, block)) {
         uint32_t next = block + 1;
-        while (next < v->blocks && next - block < ABSENT_LOOK && !*entry_of(v, next))
+        while (next < v->blocks && next - block < ABSENT_LOOK &&
+               leaf_left(l, lba, next - 1) < count && !*entry_of(v, next))
             next++;
         *run = (struct leaf_run){.state = IMAGE_ABSENT, .count = leaf_left(l, lba, next - 1)};
         return 0;
@@ -350,9 +352,10 @@ static const struct leaf_ops vhd_ops = {vhd_find,    vhd_place,  vhd_written, vh
 
 /* --- A fixed disk has no tables */
 
-static int fixed_find(struct leaf *l, uint64_t lba, struct leaf_run *run, struct fail *f)
+static int fixed_find(struct leaf *l, uint64_t lba, uint64_t count, struct leaf_run *run,
+                      struct fail *f)
 {
-    (void)f;
+    (void)count, (void)f;
     *run = (struct leaf_run){
         .state = IMAGE_DATA, .count = l->sectors - lba, .offset = lba << SECTOR_SHIFT};
     return 0;

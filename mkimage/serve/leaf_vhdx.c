@@ -98,7 +98,8 @@ static enum image_state image_state(enum vhdx_block_state state)
     }
 }
 
-static int vhdx_find(struct leaf *l, uint64_t lba, struct leaf_run *run, struct fail *f)
+static int vhdx_find(struct leaf *l, uint64_t lba, uint64_t count, struct leaf_run *run,
+                     struct fail *f)
 {
     struct vhdx_leaf *v = (struct vhdx_leaf *)l;
     uint32_t block = leaf_block(l, lba);
@@ -108,6 +109,7 @@ static int vhdx_find(struct leaf *l, uint64_t lba, struct leaf_run *run, struct 
     if (run->state != IMAGE_DATA) {
         uint32_t next = block + 1;
         while (next < v->at.block_count && next - block < ALIKE_LOOK &&
+               leaf_left(l, lba, next - 1) < count &&
                image_state(state_of(entry_get(v, vhdx_bat_block(&v->at, next)))) == run->state)
             next++;
         run->count = leaf_left(l, lba, next - 1);

@@ -13,7 +13,7 @@ int engine_find(struct serve *s, uint64_t lba, uint64_t count, struct piece *pie
     if (!s->leaf)
         return lower_find(s->layer + s->first, s->layers - s->first, lba, count, piece, f);
     struct leaf_run run;
-    int error = s->leaf->ops->find(s->leaf, lba, &run, f);
+    int error = s->leaf->ops->find(s->leaf, lba, count, &run, f);
     if (error)
         return error;
     if (run.count > count)
@@ -124,7 +124,7 @@ int engine_trim(struct serve *s, uint64_t lba, uint64_t count, struct fail *f)
                                            : leaf->ops->erase(leaf, lba, count, &done, f);
         s->owes = true;
         if (!error && !done)
-            error = leaf->ops->find(leaf, lba, &run, f);
+            error = leaf->ops->find(leaf, lba, count, &run, f);
         pthread_mutex_unlock(&s->lock);
         if (!error && !done) {
             done = run.count < count ? run.count : count;
