@@ -142,6 +142,22 @@ static void folder_sync(const char *name)
     free(copy);
 }
 
+/* Gives it a name that nobody has. Where the file system cannot do both at once (FUSE), a moment is
+ * left between the two. */
+static bool name_new(const struct fresh *fresh)
+{
+    if (!renameat2(AT_FDCWD, fresh->path, AT_FDCWD, fresh->name, RENAME_NOREPLACE))
+        return true;
+    struct stat st;
+    if (errno != EINVAL)
+        return false;
+    if (!lstat(fresh->name, &st)) {
+        errno = EEXIST;
+        return false;
+    }
+    return !rename(fresh->path, fresh->name);
+}
+
 /* Making it may have taken hours: what has the name by now must be what it is to replace. */
 static enum status name_take(const struct fresh *fresh)
 {
@@ -151,8 +167,8 @@ static enum status name_take(const struct fresh *fresh)
                          "%s: was replaced or removed meanwhile", fresh->name);
     if (ok && there)
         mounted_sum_written(fresh->name);
-    if (ok && (there || renameat2(AT_FDCWD, fresh->path, AT_FDCWD, fresh->name, RENAME_NOREPLACE)))
-        ok = (there || errno == EINVAL) && !rename(fresh->path, fresh->name);
+    if (ok)
+        ok = there ? !rename(fresh->path, fresh->name) : name_new(fresh);
     if (!ok && errno == EEXIST)
         return say_error("Choose another name, or remove it.", "%s: was made by others meanwhile",
                          fresh->name);

@@ -34,12 +34,18 @@ def holds(name, text):
         return file.read() == text
 
 
+@pytest.mark.parametrize("known", ["noreplace", "fuse"])
 @pytest.mark.parametrize("words", [["create", "new.vhd", "--size", "4M"], ["convert", "a.vhd", "new.vhd"]])
-def test_a_file_that_others_made(words, meanwhile):
+def test_a_file_that_others_made(words, known, meanwhile, monkeypatch):
+    if known == "fuse":
+        monkeypatch.setenv("WITHOUT_NOREPLACE", "1")
     mkimage("vhd", "create", "a.vhd", "--size", "4M")
     done = meanwhile("echo theirs > new.vhd", *words)
     assert done.returncode == 1 and b"new.vhd: was made by others meanwhile. " in done.stderr, done
     assert holds("new.vhd", "theirs\n") and names() == {"a.vhd", "new.vhd"}
+    os.remove("new.vhd")
+    assert meanwhile("true", *words).returncode == 0 and names() == {"a.vhd", "new.vhd"}
+    mkimage("vhd", "check", "new.vhd")
 
 
 @pytest.mark.parametrize("words", [["compact", "a.vhd"], ["convert", "b.vhd", "a.vhd", "--yes"]])
