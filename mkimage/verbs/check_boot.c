@@ -15,6 +15,7 @@
 #include "core/part/format.h"
 #include "core/part/part.h"
 #include "flash/bootcode.h"
+#include "flash/change.h"
 #include "flash/gap.h"
 #include "layout.h"
 #include "stage2_format.h"
@@ -90,17 +91,19 @@ void check_boot_mbr(struct steps *s, struct target *t)
                      number);
 }
 
-/* Where the volume's copy of its boot record is said to be. */
-static bool backup_in_step(struct target *t, const struct ntfs_boot_record *record)
+/* Where the volume's copy of its boot record is said to be: a sector of the volume. */
+static bool backup_in_step(struct target *t, const struct boot_record *vbr)
 {
-    uint64_t sectors = le64_get(record->bpb.total_sectors);
+    uint64_t sectors = le64_get(vbr->first.bpb.total_sectors);
     uint64_t scale = t->volume.sector_size / SECTOR_SIZE;
-    struct ntfs_boot_record copy;
+    struct boot_record copy;
     struct fail f;
     if (sectors > t->part->sectors / scale)
         return false;
-    return !blk_read(&t->blk, t->part->start_lba + sectors * scale, 1, &copy, &f) &&
-           !memcmp(&copy, record, sizeof copy);
+    uint64_t lba = t->part->start_lba + sectors * scale;
+    unsigned count = change_copy_sectors(t, lba);
+    return !blk_read(&t->blk, lba, count, &copy, &f) &&
+           !memcmp(&copy, vbr, (size_t)count << SECTOR_SHIFT);
 }
 
 void check_boot_vbr(struct steps *s, struct target *t, bool mounted)
@@ -121,7 +124,7 @@ void check_boot_vbr(struct steps *s, struct target *t, bool mounted)
     else if (hidden != (uint32_t)part->start_lba)
         steps_passed(s, "vbr", "boot record is there; it says that the volume starts at sector %u",
                      hidden);
-    else if (mounted && !backup_in_step(t, &vbr.first))
+    else if (mounted && !backup_in_step(t, &vbr))
         steps_passed(s, "vbr", "boot record is there; its copy at the volume's end differs");
     else
         steps_passed(s, "vbr", "boot record is there");

@@ -57,6 +57,12 @@ def test_the_boot_records_copy_is_a_sector_of_the_volume(sector):
         assert read("f.img", end - sector, sector) == read("f.img", START, sector)
         assert read("f.img", end, MIB) == bytes(MIB)
         assert b"alternate boot sector... OK" in run("ntfsfix", "-n", cut_out("f.img")).stdout
+    mkimage("install", "f.img")
+    assert b"copy" not in mkimage("check", "f.img", status=None).stdout
+    write("f.img", end - sector + 512, bytes(512))      # as the first versions of this program left it
+    assert b"its copy at the volume's end differs" in mkimage("check", "f.img", status=None).stdout
+    mkimage("install", "f.img")
+    assert b"copy" not in mkimage("check", "f.img", status=None).stdout
 
 
 def test_uninstall_brings_back_what_was_there(stick):
